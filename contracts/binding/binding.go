@@ -1,0 +1,83 @@
+// Package binding is the SaleAnchor contract for Go: calldata, answers, events, errors and code, without a connection.
+//
+// saleanchor.go is go-ethereum's generated binding; [NewSaleAnchor] packs and unpacks:
+//
+//	c := binding.NewSaleAnchor()
+//	data := c.PackAnchor(batchID, root, size)          // a transaction's input
+//	root, err := c.UnpackRootOf(answer)                // the answer to an eth_call with c.PackRootOf(batchID)
+//	said, err := c.UnpackBatchAnchoredEvent(log)       // checks the topics; the log's address is the caller's to check
+//
+// The SaleAnchor.* files and saleanchor.go are made from contracts/src by `npm run generate`, and a test says when they
+// are not what the sources give.
+package binding
+
+import (
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ethereum/go-ethereum/common"
+)
+
+//go:generate npm --prefix .. run --silent generate
+
+//go:embed SaleAnchor.bin-runtime
+var runtimeHex string
+
+var runtimeCode = sync.OnceValue(func() []byte {
+	return mustDecode("SaleAnchor.bin-runtime", runtimeHex)
+})
+
+var creationCode = sync.OnceValue(func() []byte {
+	return mustDecode("SaleAnchorMetaData.Bin", strings.TrimPrefix(SaleAnchorMetaData.Bin, "0x"))
+})
+
+// RuntimeCode returns the code that eth_getCode answers for a SaleAnchor of this build, as a copy. It is the same for
+// every deployment on every chain: the contract has no immutables, and the compiler appends no metadata. Other code at
+// an address is another contract, or another version of this one.
+func RuntimeCode() []byte {
+	return slices.Clone(runtimeCode())
+}
+
+// DeployData returns the input of the transaction that deploys a SaleAnchor: the creation code and its arguments.
+// owner may replace the anchorer; anchorer is the only one who may anchor. The chain reverts if either is zero.
+func DeployData(owner, anchorer common.Address) []byte {
+	return append(slices.Clone(creationCode()), NewSaleAnchor().PackConstructor(owner, anchorer)...)
+}
+
+// BatchAnchoredTopics returns the topics of an eth_getLogs filter that finds the event of one batch. At most one log of
+// a deployment matches.
+func BatchAnchoredTopics(batchID uint64) [][]common.Hash {
+	abi := NewSaleAnchor().GetABI()
+	return [][]common.Hash{
+		{abi.Events[SaleAnchorBatchAnchoredEventName].ID},
+		{common.BigToHash(new(big.Int).SetUint64(batchID))},
+	}
+}
+
+// UnpackRevert returns which of the contract's errors a revert's data holds: *SaleAnchorWrongBatchId, *SaleAnchorNotAnchorer
+// and so on. It fails for data that is none of them, such as the empty data of a call to an address without code, where
+// the generated UnpackError would panic.
+func UnpackRevert(data []byte) (any, error) {
+	if len(data) < 4 {
+		return nil, fmt.Errorf("a revert of %d bytes is no error of SaleAnchor", len(data))
+	}
+	reason, err := NewSaleAnchor().UnpackError(data)
+	if err != nil {
+		return nil, fmt.Errorf("unpack revert 0x%x: %w", data[:4], err)
+	}
+	return reason, nil
+}
+
+// mustDecode panics only on a broken build, which the tests of this package refuse.
+func mustDecode(name, text string) []byte {
+	code, err := hex.DecodeString(strings.TrimSpace(text))
+	if err != nil {
+		panic(fmt.Sprintf("%s is not hex: %v", name, err))
+	}
+	return code
+}

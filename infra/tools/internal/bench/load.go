@@ -1,0 +1,203 @@
+package bench
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// openConnections serve the open loop; a sale that finds none free waits, and its wait is counted.
+const openConnections = 256
+
+// result is what one run came to.
+type result struct {
+	Name      string            `json:"name"`
+	PerSecond number            `json:"per_second"`
+	Sales     int64             `json:"sales"`
+	Failed    int64             `json:"failed"` // not answered with 201
+	MeanUS    number            `json:"mean_us"`
+	P50US     number            `json:"p50_us,omitempty"`
+	P99US     number            `json:"p99_us,omitempty"`
+	P999US    number            `json:"p999_us,omitempty"`
+	CPU       map[string]number `json:"cpu_us_per_sale"` // by process
+}
+
+// sample is what the tills of one run saw.
+type sample struct {
+	mu     sync.Mutex
+	took   []time.Duration
+	failed int64
+}
+
+func (s *sample) add(took []time.Duration, failed int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.took = append(s.took, took...)
+	s.failed += failed
+}
+
+func (s *sample) result(length time.Duration, used usage) result {
+	slices.Sort(s.took)
+	n := len(s.took)
+	res := result{Sales: int64(n), Failed: s.failed, PerSecond: number(n) / length.Seconds(), CPU: used.perSale(int64(n))}
+	if n == 0 {
+		return res
+	}
+	var sum time.Duration
+	for _, t := range s.took {
+		sum += t
+	}
+	const perMille = 1000
+	at := func(mille int) number { return micros(s.took[min(n*mille/perMille, n-1)]) }
+	res.MeanUS, res.P50US, res.P99US, res.P999US = micros(sum/time.Duration(n)), at(500), at(990), at(999)
+	return res
+}
+
+func micros(d time.Duration) number { return number(d) / number(time.Microsecond) }
+
+// customer draws from 1 to last.
+func customer(last int) int { return 1 + rand.IntN(last) } //nolint:gosec // which customer buys is no secret
+
+// closedLoop has each connection send its next sale once it has its answer.
+func (r *rig) closedLoop(ctx context.Context, connections, last int, warmUp time.Duration) result {
+	r.closedFor(ctx, connections, last, warmUp)
+	var res result
+	r.profiled(func() {
+		before, start := r.usage(), time.Now()
+		seen := r.closedFor(ctx, connections, last, r.cfg.length())
+		took := time.Since(start)
+		res = seen.result(took, r.usage().since(before))
+	})
+	return res
+}
+
+func (r *rig) closedFor(ctx context.Context, connections, last int, length time.Duration) *sample {
+	seen, end := &sample{}, time.Now().Add(length)
+	var running sync.WaitGroup
+	for i := range connections {
+		running.Go(func() {
+			t := newTill(r.gateway.addr, r.keys[r.database][i%terminals])
+			defer t.close()
+			var took []time.Duration
+			var failed int64
+			for start := time.Now(); start.Before(end) && ctx.Err() == nil; {
+				ok, err := t.sell(ctx, customer(last))
+				now := time.Now()
+				if ok && err == nil {
+					took = append(took, now.Sub(start))
+				} else {
+					failed++
+					wait(ctx, readyPause)
+				}
+				start = now
+			}
+			seen.add(took, failed)
+		})
+	}
+	running.Wait()
+	return seen
+}
+
+// openLoop sends sales at their time, whatever became of those before. Each is measured from the time at which it should
+// have been sent, so that a stall is counted against all whom it kept waiting.
+func (r *rig) openLoop(ctx context.Context, last int) result {
+	r.openFor(ctx, last, r.cfg.warmUp())
+	var res result
+	r.profiled(func() {
+		before, start := r.usage(), time.Now()
+		seen := r.openFor(ctx, last, r.cfg.length())
+		took := time.Since(start)
+		res = seen.result(took, r.usage().since(before))
+	})
+	return res
+}
+
+func (r *rig) openFor(ctx context.Context, last int, length time.Duration) *sample {
+	total := int(length.Seconds()) * r.cfg.OpenRate
+	due := make(chan time.Time, total) // all of a run at most: the clock never waits for the tills
+	seen := &sample{}
+	var failed atomic.Int64
+	var running sync.WaitGroup
+	for i := range openConnections {
+		running.Go(func() {
+			t := newTill(r.gateway.addr, r.keys[r.database][i%terminals])
+			defer t.close()
+			var took []time.Duration
+			for at := range due {
+				if ok, err := t.sell(ctx, customer(last)); ok && err == nil {
+					took = append(took, time.Since(at))
+				} else {
+					failed.Add(1)
+				}
+			}
+			seen.add(took, 0)
+		})
+	}
+	running.Go(func() {
+		defer close(due)
+		tick(ctx, total, time.Second/time.Duration(r.cfg.OpenRate), due)
+	})
+	running.Wait()
+	seen.failed = failed.Load()
+	return seen
+}
+
+// tick sends total times, every apart. It sleeps in the kernel: Go's own timers are up to a millisecond late.
+func tick(ctx context.Context, total int, every time.Duration, due chan<- time.Time) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	start := time.Now()
+	for i := range total {
+		at := start.Add(time.Duration(i) * every)
+		if pause := time.Until(at); pause > 0 {
+			spec := syscall.NsecToTimespec(int64(pause))
+			_ = syscall.Nanosleep(&spec, nil) // cut short it is early by nothing that matters
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		due <- at
+	}
+}
+
+// profiled runs do, with the gateway's CPU profile when one is wanted.
+func (r *rig) profiled(do func()) {
+	if r.cfg.Profile != "" {
+		r.gateway.profile(true)
+		defer r.gateway.profile(false)
+	}
+	do()
+}
+
+// usage is processor time by process.
+type usage map[string]time.Duration
+
+func (r *rig) usage() usage {
+	u := usage{"postgres": cpuOfTree(r.postgres.Pid()), "redis": cpuOf(r.redis.Pid(), false), "nats": cpuOf(r.nats.pid(), false)}
+	if r.gateway != nil {
+		u["gateway"] = cpuOf(r.gateway.pid(), false)
+	}
+	u["client"] = cpuOf(syscall.Getpid(), false)
+	return u
+}
+
+func (u usage) since(before usage) usage {
+	spent := make(usage, len(u))
+	for name, d := range u {
+		spent[name] = max(d-before[name], 0)
+	}
+	return spent
+}
+
+func (u usage) perSale(sales int64) map[string]number {
+	per := make(map[string]number, len(u))
+	for name, d := range u {
+		per[name] = micros(d) / number(max(sales, 1))
+	}
+	return per
+}

@@ -1,0 +1,134 @@
+package compose_test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/infra/tools/internal/devchain"
+	"github.com/tillseal/tillseal/infra/tools/internal/engine"
+	"github.com/tillseal/tillseal/infra/tools/internal/migrate"
+	"github.com/tillseal/tillseal/infra/tools/internal/verify"
+	"github.com/tillseal/tillseal/services/anchor"
+	"github.com/tillseal/tillseal/services/gateway"
+	"github.com/tillseal/tillseal/services/ledger"
+	"github.com/tillseal/tillseal/services/pricing"
+	"github.com/tillseal/tillseal/shared/config"
+)
+
+// program is one that the Dockerfile builds.
+type program struct {
+	path      string
+	variables []config.Variable
+	load      func(environ []string) error
+}
+
+func of[C any](path string) program {
+	return program{path: path, variables: config.Variables[C](), load: func(environ []string) error { _, err := config.Load[C](environ); return err }}
+}
+
+var programs = map[string]program{
+	"gateway": of[gateway.Config]("services/gateway/cmd/gateway"),
+	"pricing": of[pricing.Config]("services/pricing/cmd/pricing"),
+	"anchor":  of[anchor.Config]("services/anchor/cmd/anchor"),
+	"ledger":  of[ledger.Config]("services/ledger/cmd/ledger"),
+	"migrate": of[migrate.Config]("infra/tools/cmd/migrate"),
+	"chain":   of[devchain.Config]("infra/tools/cmd/chain"),
+	"verify":  of[verify.Config]("infra/tools/cmd/verify"),
+}
+
+// order is that of the README's table; dev is make run.
+var order = []string{"gateway", "pricing", "anchor", "ledger", "migrate", "chain", "verify", "dev"}
+
+// composeOnly are the variables that docker-compose.yml alone reads.
+var composeOnly = []string{"DB_PASSWORD_ADMIN", "REDIS_PASSWORD", "NATS_PASSWORD", "GATEWAY_PORT", "CHAIN_RPC_PORT"}
+
+func all() map[string][]config.Variable {
+	known := map[string][]config.Variable{"dev": config.Variables[engine.Config]()}
+	for name, p := range programs {
+		known[name] = p.variables
+	}
+	return known
+}
+
+var documented = regexp.MustCompile(`(?m)^(# )?([A-Z][A-Z0-9_]*)=(.*)$`)
+
+func TestTheExampleDocumentsExactlyWhatIsRead(t *testing.T) {
+	defaults := map[string][]string{}
+	for _, variables := range all() {
+		for _, v := range variables {
+			defaults[v.Name] = append(defaults[v.Name], v.Default)
+		}
+	}
+	for _, name := range composeOnly {
+		defaults[name] = nil
+	}
+	text := read(t, ".env.example")
+	told := map[string]bool{}
+	for _, line := range documented.FindAllStringSubmatch(text, -1) {
+		commented, name, value := line[1] != "", line[2], line[3]
+		require.Contains(t, defaults, name, "nothing reads it")
+		require.False(t, told[name], "%s stands there twice", name)
+		told[name] = true
+		if with := slices.DeleteFunc(slices.Clone(defaults[name]), func(d string) bool { return d == "" }); commented && len(with) > 0 {
+			require.Contains(t, with, value, "the default of %s", name)
+		}
+	}
+	for name := range defaults {
+		require.True(t, told[name], "%s is not documented", name)
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if documented.MatchString(line) {
+			require.Regexp(t, `^(# |)[A-Z#]`, lines[i-1], "%s has a line that says what it is for", line)
+		}
+	}
+}
+
+// table is what the README tells of the settings, made of the programs' own words.
+func table() string {
+	type row struct {
+		config.Variable
+		readers []string
+	}
+	var rows []*row
+	find := map[string]*row{}
+	for _, reader := range order {
+		for _, v := range all()[reader] {
+			key := v.Name + "\x00" + v.Default // make run has other ports by default
+			if reader != "dev" && find[v.Name] != nil {
+				key = v.Name
+			}
+			r := find[key]
+			if r == nil {
+				r = &row{Variable: v}
+				find[key], find[v.Name] = r, r
+				rows = append(rows, r)
+			}
+			r.readers = append(r.readers, reader)
+		}
+	}
+	var b strings.Builder
+	b.WriteString("| variable | default | meaning | read by |\n|---|---|---|---|\n")
+	for _, r := range rows {
+		value := "`" + r.Default + "`"
+		switch {
+		case r.Required:
+			value = "required"
+		case r.Default == "":
+			value = ""
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Name, value, r.Doc, strings.Join(r.readers, ", "))
+	}
+	return b.String()
+}
+
+func TestTheReadmeTellsEverySetting(t *testing.T) {
+	if !strings.Contains(read(t, "README.md"), table()) {
+		t.Fatalf("README.md should have this table:\n\n%s", table())
+	}
+}

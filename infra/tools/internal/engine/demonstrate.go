@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tillseal/tillseal/infra/tools/internal/verify"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+const (
+	demoStore    = "demo"
+	demoTerminal = "demo-till"
+	demoRecord   = `{"currency":"INR","total":"499.00","customer_id":"C-1001","lines":[{"sku":"TEA-250","name":"Assam tea","quantity":"1","unit_price":"499.00"}],"tenders":[{"type":"cash","amount":"499.00"}]}`
+	askTimeout   = 30 * time.Second // for an endpoint's first answer after a start
+	proofTimeout = 3 * time.Minute  // a contract to deploy, a batch and a block
+	proofPoll    = 250 * time.Millisecond
+	httpTimeout  = 10 * time.Second
+	maxTerminals = 100 // names tried for a new demonstration terminal
+	maxAnswer    = 1 << 20
+)
+
+// Terminal is a till with its key.
+type Terminal struct {
+	StoreID    string `json:"store_id"`
+	TerminalID string `json:"terminal_id"`
+	Key        string `json:"key"`
+}
+
+// Demonstrate records a sale over HTTP as a till would, waits for its anchor, verifies the proof against the chain, writes
+// RUN_DIR/env for shells and tells what to do next.
+func (e *Engine) Demonstrate(ctx context.Context, out io.Writer) error {
+	tell := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) } // a closed terminal is no failure
+	till, err := e.Terminal(ctx)
+	if err != nil {
+		return err
+	}
+	status, body, err := e.Do(ctx, till.Key, http.MethodPost, "/record", uuid.NewString(), demoRecord)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusCreated {
+		return fmt.Errorf("the demonstration sale was answered %d: %s", status, body)
+	}
+	var answer struct {
+		SaleID string `json:"sale_id"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return fmt.Errorf("read the answer to the demonstration sale: %w", err)
+	}
+	tell("sale %s recorded; waiting for its anchor", answer.SaleID)
+	raw, err := e.AwaitProof(ctx, till.Key, answer.SaleID)
+	if err != nil {
+		return err
+	}
+	node, err := verify.Dial(ctx, config.Secret(e.ChainURL))
+	if err != nil {
+		return err
+	}
+	defer node.Close()
+	verdict, err := verify.Run(ctx, raw, node, nil, out)
+	if err != nil {
+		return fmt.Errorf("verify the demonstration sale's proof: %w", err)
+	}
+	if !verdict.Valid() {
+		return fmt.Errorf("the demonstration sale's proof is %s: %s", verdict, verdict.Why)
+	}
+	proof, err := event.Decode[event.Proof](raw)
+	if err != nil {
+		return err
+	}
+	tell("anchored in batch %s, block %s, at contract %s", proof.Batch.ID, proof.Chain.BlockNumber, proof.Chain.Contract)
+	tell("its proof is %s", verdict)
+	if err := e.writeEnv(till, proof.Chain.Contract); err != nil {
+		return err
+	}
+	tell(next, e.GatewayURL, e.cfg.path("env"))
+	return nil
+}
+
+const next = `
+Tillseal is up at %s. In another shell:
+
+  . %s
+  curl -si "$GATEWAY_URL/record" -H "Authorization: Bearer $TERMINAL_KEY" -H "Idempotency-Key: $(cat /proc/sys/kernel/random/uuid)" \
+    -H 'Content-Type: application/json' -d '{"currency":"INR","total":"1249.50","customer_id":"C-1001"}'
+  curl -s "$GATEWAY_URL/sales/<sale_id>/proof" -H "Authorization: Bearer $TERMINAL_KEY"
+
+Ctrl-C stops everything; the next start goes on from here.`
+
+// Terminal returns the demonstration till, made at the first start.
+func (e *Engine) Terminal(ctx context.Context) (Terminal, error) {
+	path := e.cfg.path("terminal.json")
+	var till Terminal
+	content, err := os.ReadFile(path)
+	if err == nil && json.Unmarshal(content, &till) == nil {
+		status, _, err := e.Do(ctx, till.Key, http.MethodGet, "/sales/"+uuid.NewString(), "", "")
+		if err != nil || status != http.StatusUnauthorized {
+			return till, err
+		}
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return till, fmt.Errorf("read the demonstration terminal: %w", err)
+	}
+	for n := range maxTerminals {
+		id := demoTerminal
+		if n > 0 {
+			id += "-" + strconv.Itoa(n+1)
+		}
+		till, err = e.AddTerminal(ctx, demoStore, id)
+		if fault.Is(err, fault.Conflict) {
+			continue // its key was shown once and is lost
+		}
+		if err != nil {
+			return till, err
+		}
+		if content, err = json.Marshal(till); err != nil {
+			return till, err
+		}
+		return till, replaceFile(path, content)
+	}
+	return till, fmt.Errorf("all of %s to %s-%d exist and none of their keys is here", demoTerminal, demoTerminal, maxTerminals)
+}
+
+// AddTerminal makes a terminal as an operator does; one that exists is a Conflict.
+func (e *Engine) AddTerminal(ctx context.Context, store, terminal string) (Terminal, error) {
+	bus, err := stream.Connect("dev", stream.Config{URL: config.Secret(e.NATSURL), PeakSalesPerSecond: 1}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return Terminal{}, err
+	}
+	defer bus.Close()
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	for {
+		till, err := stream.Ask[Terminal](ctx, bus, "ops.gateway.terminals.add", map[string]string{"store_id": store, "terminal_id": terminal})
+		if !fault.Is(err, fault.Transient) || ctx.Err() != nil {
+			return till, err
+		}
+		_ = pause(ctx, proofPoll) // the service is not up yet; a stop shows in the next answer
+	}
+}
+
+// AwaitProof polls a sale's proof until it is there, and returns its JSON.
+func (e *Engine) AwaitProof(ctx context.Context, key, saleID string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
+	defer cancel()
+	for {
+		status, body, err := e.Do(ctx, key, http.MethodGet, "/sales/"+saleID+"/proof", "", "")
+		switch {
+		case err != nil:
+			return nil, err
+		case status == http.StatusOK:
+			return body, nil
+		case status != http.StatusConflict && status != http.StatusServiceUnavailable:
+			return nil, fmt.Errorf("the proof of %s was answered %d: %s", saleID, status, body)
+		}
+		if err := pause(ctx, proofPoll); err != nil {
+			return nil, fmt.Errorf("no proof of %s yet, see %s: %w", saleID, e.cfg.path("log"), err)
+		}
+	}
+}
+
+// Do sends one request to the gateway as a till.
+func (e *Engine) Do(ctx context.Context, key, method, path, idempotencyKey, body string) (status int, answer []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, httpTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, e.GatewayURL+path, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+key)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Idempotency-Key", idempotencyKey)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, nil, fmt.Errorf("ask the gateway: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }() // read to its end below
+	answer, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	return response.StatusCode, answer, err
+}
+
+// writeEnv writes RUN_DIR/env for shells to source.
+func (e *Engine) writeEnv(till Terminal, contract string) error {
+	var env bytes.Buffer
+	env.WriteString("# Written by make run; source it: . " + e.cfg.path("env") + "\n")
+	for _, v := range [][2]string{
+		{"GATEWAY_URL", e.GatewayURL},
+		{"TERMINAL_KEY", till.Key},
+		{"NATS_URL", e.NATSURL},
+		{"DB_URL", e.AuditorURL},
+		{"DB_ADMIN_URL", e.AdminURL},
+		{"REDIS_URL", e.RedisURL},
+		{"WEB3_PROVIDER", e.ChainURL},
+		{"ANCHOR_CONTRACT", contract},
+	} {
+		fmt.Fprintf(&env, "export %s='%s'\n", v[0], v[1])
+	}
+	return replaceFile(e.cfg.path("env"), env.Bytes())
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

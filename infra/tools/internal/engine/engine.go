@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/schema"
+)
+
+const (
+	database    = "tillseal"
+	stopServers = 20 * time.Second // what has not stopped by then is killed
+	stopDrain   = 30 * time.Second // for the services to answer what they accepted
+)
+
+// Engine is a running Tillseal.
+type Engine struct {
+	GatewayURL string
+	NATSURL    string
+	RedisURL   string
+	ChainURL   string
+	AdminURL   string // of the database, its owner
+	AuditorURL string
+
+	cfg      Config
+	secrets  secrets
+	postgres *local.Postgres
+	redis    *local.Redis
+	nats     *local.NATS
+	chain    *local.Chain
+	log      *os.File
+
+	stopServices context.CancelFunc
+	services     *errgroup.Group
+	failed       chan error // the first service that ended by itself
+	closing      chan struct{}
+	watching     sync.WaitGroup
+	close        sync.Once
+}
+
+// Start brings everything up and returns once tills are served. On an error, or when ctx ends before, nothing is left
+// running. It tells its steps to cfg.Progress.
+func Start(ctx context.Context, cfg Config) (_ *Engine, err error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	if err := cfg.makeDirs(); err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, failed: make(chan error, 1), closing: make(chan struct{})}
+	defer func() {
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			err = ctx.Err() // whatever else was cut off, it was stopped
+		}
+		err = errors.Join(err, e.Close(ctx))
+	}()
+	if e.secrets, err = cfg.secrets(); err != nil {
+		return nil, err
+	}
+	if err := e.startServers(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.migrate(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.startServices(ctx); err != nil {
+		return nil, err
+	}
+	e.watch()
+	return e, nil
+}
+
+// watch tells when a server has ended by itself. The services do what they can without it, so the engine goes on.
+func (e *Engine) watch() {
+	for name, ended := range map[string]<-chan struct{}{"postgres": e.postgres.Done(), "redis": e.redis.Done()} {
+		e.watching.Go(func() {
+			select {
+			case <-ended:
+				e.cfg.say("%s has ended by itself, see %s; start again to bring it back", name, e.cfg.path(name+"/server.log"))
+			case <-e.closing:
+			}
+		})
+	}
+}
+
+// startServers starts the four side by side.
+func (e *Engine) startServers(ctx context.Context) error {
+	cfg := e.cfg
+	tools, err := local.Ensure(ctx, cfg.Progress)
+	if err != nil {
+		return err
+	}
+	anchorer, err := e.secrets.anchorer()
+	if err != nil {
+		return err
+	}
+	if e.log, err = os.OpenFile(cfg.path("log/servers.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, privateFile); err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	log := slog.New(slog.NewJSONHandler(e.log, nil))
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		e.postgres, err = local.StartPostgres(ctx, local.PostgresConfig{
+			Tools: tools, Dir: cfg.path("postgres"), Port: cfg.PostgresPort, PortVar: "POSTGRES_PORT", Durable: true, Progress: cfg.Progress,
+		})
+		return err
+	})
+	group.Go(func() (err error) {
+		e.redis, err = local.StartRedis(ctx, local.RedisConfig{
+			Tools: tools, Dir: cfg.path("redis"), Port: cfg.RedisPort, PortVar: "REDIS_PORT", Durable: true, Progress: cfg.Progress,
+		})
+		return err
+	})
+	group.Go(func() (err error) {
+		e.nats, err = local.StartNATS(ctx, local.NATSConfig{
+			Dir: cfg.path("nats"), Port: cfg.NATSPort, PortVar: "NATS_PORT", Log: log, Progress: cfg.Progress,
+		})
+		return err
+	})
+	group.Go(func() (err error) {
+		e.chain, err = local.StartChain(ctx, local.ChainConfig{
+			Dir: cfg.path("chain"), Port: cfg.ChainPort, PortVar: "CHAIN_PORT", Period: local.DefaultPeriod, Log: log, Progress: cfg.Progress,
+			Fund: []common.Address{anchorer},
+		})
+		return err
+	})
+	return group.Wait()
+}
+
+// migrate makes the database and brings it to the present schema.
+func (e *Engine) migrate(ctx context.Context) error {
+	e.NATSURL, e.RedisURL, e.ChainURL = e.nats.URL(), e.redis.URL(), e.chain.URL()
+	e.AdminURL = e.postgres.AdminURL(database)
+	e.AuditorURL = e.roleURL("auditor")
+	conn, err := pgx.Connect(ctx, e.postgres.AdminURL("postgres"))
+	if err != nil {
+		return fmt.Errorf("connect to Postgres: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	var exists bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database).Scan(&exists); err != nil {
+		return fmt.Errorf("look for the database: %w", err)
+	}
+	if !exists {
+		if _, err := conn.Exec(ctx, "CREATE DATABASE "+database); err != nil {
+			return fmt.Errorf("create the database: %w", err)
+		}
+	}
+	if err := schema.Migrate(ctx, e.AdminURL); err != nil {
+		return err
+	}
+	for role, password := range e.secrets.Roles {
+		if err := schema.SetPassword(ctx, e.AdminURL, role, password); err != nil {
+			return err
+		}
+	}
+	e.cfg.say("database migrated")
+	return nil
+}
+
+func (e *Engine) roleURL(role string) string {
+	return e.postgres.URL(role, e.secrets.Roles[role], database)
+}
+
+// Failed yields the error of a service that ended by itself.
+func (e *Engine) Failed() <-chan error { return e.failed }
+
+// Close stops the services, which answer what they accepted, then the servers, also when ctx has ended. A second Close is
+// a no-op.
+func (e *Engine) Close(ctx context.Context) (err error) {
+	e.close.Do(func() { err = e.shutDown(context.WithoutCancel(ctx)) })
+	return err
+}
+
+func (e *Engine) shutDown(ctx context.Context) error {
+	close(e.closing)
+	e.watching.Wait()
+	var errs []error
+	if e.services != nil {
+		e.stopServices()
+		done := make(chan struct{})
+		go func() { defer close(done); _ = e.services.Wait() }() // its error was told through failed
+		timer := time.NewTimer(stopDrain)
+		defer timer.Stop()
+		select {
+		case <-done:
+		case <-timer.C:
+			errs = append(errs, fmt.Errorf("a service did not stop within %s", stopDrain))
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopServers)
+	defer cancel()
+	if e.chain != nil {
+		errs = append(errs, e.chain.Stop())
+	}
+	if e.nats != nil {
+		e.nats.Stop()
+	}
+	if e.redis != nil {
+		errs = append(errs, e.redis.Stop(ctx))
+	}
+	if e.postgres != nil {
+		errs = append(errs, e.postgres.Stop(ctx))
+	}
+	if e.log != nil {
+		errs = append(errs, e.log.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// logFile opens a service's log.
+func (e *Engine) logFile(service string) (io.WriteCloser, error) {
+	return os.OpenFile(e.cfg.path("log/"+service+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, privateFile)
+}

@@ -1,0 +1,337 @@
+package engine_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/infra/tools/internal/engine"
+	"github.com/tillseal/tillseal/infra/tools/internal/verify"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/lifecycle"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// asProgram makes this test binary an engine that runs until it is stopped or killed.
+const asProgram = "ENGINE_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		lifecycle.Main("engine", "", func(ctx context.Context, cfg engine.Config) error {
+			e, err := engine.Start(ctx, cfg)
+			if err != nil {
+				return err
+			}
+			_, _ = fmt.Fprintln(os.Stdout, readyLine)
+			<-ctx.Done()
+			return e.Close(ctx)
+		})
+	}
+	testkit.Main(m)
+}
+
+const (
+	readyLine = "tills are served"
+	soon      = 2 * time.Minute // a whole engine on a busy machine
+)
+
+// shop is a running engine with a till.
+type shop struct {
+	t    *testing.T
+	e    *engine.Engine
+	till engine.Terminal
+}
+
+// directory is for an engine: Postgres's own user passes through it.
+func directory(t *testing.T) engine.Config {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o755))
+	return engine.Config{Dir: dir, GatewayAddr: "127.0.0.1:0", Progress: t.Output(), Environ: []string{"ANCHOR_BATCH_AGE=100ms", "ANCHOR_POLL=100ms", "REPAIR_AFTER=1s"}}
+}
+
+func open(t *testing.T, cfg engine.Config) *shop {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	e, err := engine.Start(ctx, cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close(t.Context())) })
+	till, err := e.Terminal(ctx)
+	require.NoError(t, err)
+	return &shop{t: t, e: e, till: till}
+}
+
+type answer struct {
+	till        engine.Terminal
+	key, record string
+	saleID      string
+	body        string
+}
+
+func (s *shop) record(key, record string) answer {
+	s.t.Helper()
+	status, body, err := s.e.Do(s.t.Context(), s.till.Key, http.MethodPost, "/record", key, record)
+	require.NoError(s.t, err)
+	require.Equal(s.t, http.StatusCreated, status, "%s", body)
+	var a struct {
+		SaleID string `json:"sale_id"`
+	}
+	require.NoError(s.t, json.Unmarshal(body, &a))
+	return answer{till: s.till, key: key, record: record, saleID: a.SaleID, body: string(body)}
+}
+
+func (s *shop) sell(n int) (sold []answer) {
+	for i := range n {
+		sold = append(sold, s.record(uuid.NewString(), fmt.Sprintf(`{"currency":"INR","total":"%d.50","customer_id":"C-%d"}`, 100+i, i%3)))
+	}
+	return sold
+}
+
+// requireAnchored waits for a sale's proof and checks it against the chain.
+func (s *shop) requireAnchored(a answer) []byte {
+	s.t.Helper()
+	proof, err := s.e.AwaitProof(s.t.Context(), a.till.Key, a.saleID)
+	require.NoError(s.t, err)
+	node, err := verify.Dial(s.t.Context(), config.Secret(s.e.ChainURL))
+	require.NoError(s.t, err)
+	defer node.Close()
+	var steps bytes.Buffer
+	verdict, err := verify.Run(s.t.Context(), proof, node, nil, &steps)
+	require.NoError(s.t, err)
+	require.True(s.t, verdict.Valid(), "%s", &steps)
+	return proof
+}
+
+// requireReplayed sends a record again and expects the very bytes of its first answer.
+func (s *shop) requireReplayed(a answer) {
+	s.t.Helper()
+	require.Equal(s.t, a.body, (&shop{s.t, s.e, a.till}).record(a.key, a.record).body)
+}
+
+// audit reads one text as an auditor.
+func (s *shop) audit(sql string) (text string) {
+	s.t.Helper()
+	conn, err := pgx.Connect(s.t.Context(), s.e.AuditorURL)
+	require.NoError(s.t, err)
+	defer func() { _ = conn.Close(s.t.Context()) }()
+	require.NoError(s.t, conn.QueryRow(s.t.Context(), sql).Scan(&text))
+	return text
+}
+
+// requireOnce checks that what was sold stands in the books once and in one batch.
+func (s *shop) requireOnce(sold ...answer) {
+	s.t.Helper()
+	n := strconv.Itoa(len(sold))
+	require.Equal(s.t, n, s.audit("SELECT count(*)::text FROM audit.sale"))
+	require.Equal(s.t, n, s.audit("SELECT count(*)::text FROM audit.batch_leaf"))
+	require.Equal(s.t, n, s.audit("SELECT count(DISTINCT sale_id)::text FROM audit.batch_leaf JOIN audit.sale USING (sale_id)"))
+}
+
+func TestASaleIsAnchoredAndIndependentCodeVerifiesIt(t *testing.T) {
+	s := open(t, directory(t))
+	sold := s.sell(5)
+	for _, a := range sold {
+		s.requireAnchored(a)
+	}
+	s.requireOnce(sold...)
+	proof := s.requireAnchored(sold[0])
+	require.Contains(t, independent(t, s.e.ChainURL, proof), "\nvalid\n")
+	refund := s.record(uuid.NewString(), `{"kind":"refund","refund_of":"`+strings.ToUpper(sold[0].saleID)+`","currency":"INR","total":"0.50"}`)
+	require.Contains(t, independent(t, s.e.ChainURL, s.requireAnchored(refund)), "\nvalid\n", "a UUID is the same in either case")
+	changed := bytes.Replace(proof, []byte(`"total":"100.50"`), []byte(`"total":"100.51"`), 1)
+	require.NotEqual(t, proof, changed)
+	require.Contains(t, independent(t, s.e.ChainURL, changed), "\ninvalid: ")
+}
+
+// independent verifies with ethers, @openzeppelin/merkle-tree and a bare eth_call: nothing of ours but the steps.
+func independent(t *testing.T, rpc string, proof []byte) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "node", "../../../../contracts/tools/verify-proof.mjs", rpc, "-")
+	cmd.Stdin = bytes.NewReader(proof)
+	out, err := cmd.CombinedOutput()
+	if _, refused := err.(*exec.ExitError); err != nil && !refused { //nolint:errorlint // from Cmd itself
+		require.NoError(t, err, "node and the npm tools are needed: make tools")
+	}
+	return "\n" + string(out)
+}
+
+func TestARetryGetsTheSameBytesWhateverHappenedInBetween(t *testing.T) {
+	s := open(t, directory(t))
+	a := s.record(uuid.NewString(), `{"currency":"INR","total":"1249.50","customer_id":"C-1001"}`)
+	s.requireReplayed(a)
+	options, err := redis.ParseURL(s.e.RedisURL)
+	require.NoError(t, err)
+	cache := redis.NewClient(options)
+	defer func() { _ = cache.Close() }()
+	require.NoError(t, cache.FlushAll(t.Context()).Err())
+	s.requireReplayed(a)
+	s.requireAnchored(a)
+	require.NoError(t, cache.FlushAll(t.Context()).Err())
+	s.requireReplayed(a)
+	s.requireOnce(a)
+}
+
+func TestTheNextStartGoesOnFromHere(t *testing.T) {
+	cfg := directory(t)
+	first := open(t, cfg)
+	sold := first.sell(3)
+	before := first.requireAnchored(sold[0])
+	late := first.sell(2) // on their way when everything stops
+	require.NoError(t, first.e.Close(t.Context()))
+
+	again := open(t, cfg)
+	require.Equal(t, first.till, again.till)
+	require.Equal(t, chainOf(t, before), chainOf(t, again.requireAnchored(sold[0])), "the same batch at the same place")
+	all := append(append(sold, late...), again.sell(2)...)
+	for _, a := range all {
+		again.requireReplayed(a)
+		again.requireAnchored(a)
+	}
+	again.requireOnce(all...)
+}
+
+// chainOf is where a proof says the sale is anchored; the finality may have grown.
+func chainOf(t *testing.T, proof []byte) string {
+	t.Helper()
+	var p struct {
+		Batch json.RawMessage
+		Chain map[string]string
+	}
+	require.NoError(t, json.Unmarshal(proof, &p))
+	delete(p.Chain, "finality")
+	return fmt.Sprint(string(p.Batch), p.Chain)
+}
+
+func TestKillNineOfEverythingLosesAndDoublesNothing(t *testing.T) {
+	cfg := directory(t)
+	var sold []answer
+	for range 3 {
+		program := start(t, cfg)
+		s := &shop{t: t, e: &engine.Engine{GatewayURL: program.gateway}, till: program.till}
+		sold = append(sold, s.sell(8)...) // killed while they are priced, batched, broadcast
+		program.kill()
+	}
+	s := open(t, cfg)
+	for _, a := range sold {
+		s.requireReplayed(a)
+		s.requireAnchored(a)
+	}
+	s.requireOnce(sold...)
+}
+
+// program is an engine in a process of its own.
+type program struct {
+	t       *testing.T
+	cmd     *exec.Cmd
+	gateway string
+	till    engine.Terminal
+}
+
+func start(t *testing.T, cfg engine.Config) *program {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	port := testkit.FreePort(t)
+	p := &program{t: t, cmd: exec.CommandContext(t.Context(), self), gateway: "http://127.0.0.1:" + strconv.Itoa(port)}
+	ports := []string{"POSTGRES_PORT=0", "REDIS_PORT=0", "METRICS_PORT=0", "CHAIN_PORT=0", "NATS_PORT=" + strconv.Itoa(testkit.FreePort(t))}
+	p.cmd.Env = append(append(os.Environ(), asProgram+"=1", "RUN_DIR="+cfg.Dir, "GATEWAY_ADDR=127.0.0.1:"+strconv.Itoa(port)), ports...)
+	p.cmd.Stderr = t.Output()
+	out, err := p.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != readyLine {
+		t.Log(lines.Text())
+	}
+	require.Equal(t, readyLine, lines.Text())
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	remote := &engine.Engine{GatewayURL: p.gateway, NATSURL: "nats://127.0.0.1:" + strings.TrimPrefix(ports[4], "NATS_PORT=")}
+	p.till, err = remote.AddTerminal(t.Context(), "s1", "t"+strconv.Itoa(port))
+	require.NoError(t, err)
+	return p
+}
+
+func (p *program) kill() {
+	p.t.Helper()
+	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGKILL))
+	require.Error(p.t, p.cmd.Wait())
+}
+
+func TestAnInterruptLeavesNoProcess(t *testing.T) {
+	cfg := directory(t)
+	p := start(t, cfg)
+	children := processesNaming(t, cfg.Dir)
+	require.NotEmpty(t, children, "Postgres at least names its directory")
+	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
+	require.NoError(t, p.cmd.Wait(), "a clean stop")
+	require.Empty(t, processesNaming(t, cfg.Dir))
+}
+
+// processesNaming lists processes with a text in their command line.
+func processesNaming(t *testing.T, text string) (found []string) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	require.NoError(t, err)
+	for _, entry := range entries {
+		line, err := os.ReadFile("/proc/" + entry.Name() + "/cmdline")
+		if err == nil && entry.Name() != "self" && strings.Contains(string(line), text) {
+			found = append(found, entry.Name())
+		}
+	}
+	return found
+}
+
+func TestATakenPortIsNamedAndNothingIsLeftRunning(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = taken.Close() }()
+	port := taken.Addr().(*net.TCPAddr).Port
+	for variable, occupy := range map[string]func(*engine.Config){
+		"CHAIN_PORT":    func(c *engine.Config) { c.ChainPort = port },
+		"NATS_PORT":     func(c *engine.Config) { c.NATSPort = port },
+		"REDIS_PORT":    func(c *engine.Config) { c.RedisPort = port },
+		"POSTGRES_PORT": func(c *engine.Config) { c.PostgresPort = port },
+		"GATEWAY_ADDR":  func(c *engine.Config) { c.GatewayAddr = "127.0.0.1:" + strconv.Itoa(port) },
+	} {
+		cfg := directory(t)
+		occupy(&cfg)
+		_, err := engine.Start(t.Context(), cfg)
+		require.ErrorContains(t, err, variable)
+		require.Empty(t, processesNaming(t, cfg.Dir))
+	}
+}
+
+func TestWrongSettingsAreNamed(t *testing.T) {
+	good := directory(t)
+	require.NoError(t, good.Check())
+	for variable, spoil := range map[string]func(*engine.Config){
+		"RUN_DIR":      func(c *engine.Config) { c.Dir = "" },
+		"GATEWAY_ADDR": func(c *engine.Config) { c.GatewayAddr = "8080" },
+		"NATS_PORT":    func(c *engine.Config) { c.NATSPort = 70_000 },
+		"REDIS_PORT":   func(c *engine.Config) { c.RedisPort, c.ChainPort = 9, 9 },
+		"RATE_STATIC":  func(c *engine.Config) { c.Environ = []string{"RATE_STATIC=INR=many"} },
+	} {
+		cfg := good
+		spoil(&cfg)
+		_, err := engine.Start(t.Context(), cfg)
+		require.ErrorContains(t, err, variable)
+	}
+}

@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/tillseal/tillseal/shared/schema"
+)
+
+// secrets are made once for a RUN_DIR and kept there, readable to its owner alone.
+type secrets struct {
+	AnchorKey string            `json:"anchor_private_key"` // hex; worth nothing outside this development chain
+	Roles     map[string]string `json:"database_passwords"`
+}
+
+func (c Config) secrets() (secrets, error) {
+	path := c.path("secrets.json")
+	var s secrets
+	content, err := os.ReadFile(path)
+	if err == nil {
+		if err := json.Unmarshal(content, &s); err != nil {
+			return s, fmt.Errorf("%s is damaged; without it the data can't be opened, so either restore it or remove the whole directory", path)
+		}
+		return s, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return s, fmt.Errorf("read the passwords: %w", err)
+	}
+	key, err := crypto.GenerateKey()
+	if err != nil {
+		return s, fmt.Errorf("make the anchorer's key: %w", err)
+	}
+	s = secrets{AnchorKey: hex.EncodeToString(crypto.FromECDSA(key)), Roles: make(map[string]string)}
+	for _, role := range schema.Roles {
+		s.Roles[role] = rand.Text()
+	}
+	if content, err = json.MarshalIndent(s, "", " "); err != nil {
+		return s, err
+	}
+	return s, replaceFile(path, content)
+}
+
+func (s secrets) anchorer() (common.Address, error) {
+	key, err := crypto.HexToECDSA(s.AnchorKey)
+	if err != nil {
+		return common.Address{}, errors.New("the anchorer's key in secrets.json is damaged")
+	}
+	return crypto.PubkeyToAddress(key.PublicKey), nil
+}
+
+// replaceFile writes a private file in one step, so that a crash leaves the old one or the new one.
+func replaceFile(path string, content []byte) error {
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, content, privateFile); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}

@@ -1,0 +1,112 @@
+// Package migrate brings the database to this build's schema before the services start, and gives their roles passwords.
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/schema"
+)
+
+// Config is what the migration reads from the environment.
+type Config struct {
+	Admin config.Secret `env:"DB_ADMIN_URL,required,notEmpty" doc:"Postgres as the migration role, which owns everything and may create roles"`
+
+	Gateway config.Secret `env:"DB_PASSWORD_GATEWAY" doc:"password to give role gateway; empty leaves it as it is"`
+	Anchor  config.Secret `env:"DB_PASSWORD_ANCHOR" doc:"password to give role anchor; empty leaves it as it is"`
+	Ledger  config.Secret `env:"DB_PASSWORD_LEDGER" doc:"password to give role ledger; empty leaves it as it is"`
+	Auditor config.Secret `env:"DB_PASSWORD_AUDITOR" doc:"password to give role auditor, who reads the audit views; empty leaves it as it is"`
+}
+
+// Check names the variable that is wrong.
+func (c Config) Check() error {
+	if _, err := pgx.ParseConfig(c.Admin.Reveal()); err != nil || c.Admin == "" {
+		return errors.New("DB_ADMIN_URL is not a Postgres URL") // the cause may quote the password
+	}
+	return nil
+}
+
+// Limits of the wait for a Postgres that starts at the same time.
+const (
+	awaitLimit  = 2 * time.Minute // crash recovery after a hard stop included
+	awaitEvery  = 500 * time.Millisecond
+	connectTime = 5 * time.Second
+)
+
+// Run migrates once and returns; run again it changes nothing. A wrong Config, or one that Postgres refuses, is Invalid; a
+// Postgres that does not answer within two minutes is Transient.
+func Run(ctx context.Context, cfg Config) error {
+	if err := cfg.Check(); err != nil {
+		return fault.As(fault.Invalid, err)
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("service", "migrate")
+	if err := await(ctx, cfg.Admin, awaitLimit, log); err != nil {
+		return err
+	}
+	if err := schema.Migrate(ctx, cfg.Admin.Reveal()); err != nil {
+		return err
+	}
+	passwords := map[string]config.Secret{"gateway": cfg.Gateway, "anchor": cfg.Anchor, "ledger": cfg.Ledger, "auditor": cfg.Auditor}
+	for _, role := range schema.Roles {
+		if passwords[role] == "" {
+			continue
+		}
+		if err := schema.SetPassword(ctx, cfg.Admin.Reveal(), role, passwords[role].Reveal()); err != nil {
+			return err
+		}
+	}
+	log.Info("the database is at this build's schema")
+	return nil
+}
+
+// await returns once Postgres lets the admin in. What it refuses for good ends the wait at once.
+func await(ctx context.Context, admin config.Secret, limit time.Duration, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(awaitEvery)
+	defer tick.Stop()
+	for tries := 0; ; tries++ {
+		err := connect(ctx, admin)
+		if err == nil {
+			return nil
+		}
+		var answer *pgconn.PgError
+		if errors.As(err, &answer) && refused(answer.Code) {
+			return fault.New(fault.Invalid, "DB_ADMIN_URL: Postgres refuses it (SQLSTATE %s)", answer.Code)
+		}
+		if tries == 0 {
+			log.Info("waiting for Postgres", "limit", limit.String())
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
+			return fault.New(fault.Transient, "DB_ADMIN_URL: no Postgres answered within %s", limit)
+		case <-tick.C:
+		}
+	}
+}
+
+func connect(ctx context.Context, admin config.Secret) error {
+	attempt, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	conn, err := pgx.Connect(attempt, admin.Reveal())
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	return conn.Close(attempt)
+}
+
+// refused tells the classes of SQLSTATE that waiting does not change: 28 invalid authorization, 3D no such database.
+func refused(code string) bool { return strings.HasPrefix(code, "28") || strings.HasPrefix(code, "3D") }

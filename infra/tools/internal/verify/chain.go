@@ -1,0 +1,126 @@
+package verify
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/big"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+
+	"github.com/tillseal/tillseal/contracts/binding"
+)
+
+// view is what the node said; each step's ask adds to it.
+type view struct {
+	chainID   *big.Int
+	code      []byte
+	root      common.Hash
+	accepted  bool
+	receipt   *types.Receipt // nil: the chain does not know the transaction
+	canonical *block         // nil: the chain is not that high
+	finalized *block         // nil: nothing is final yet
+}
+
+// block is what is read of one: its hash as the node has it, since other chains' headers hash in other ways.
+type block struct {
+	number uint64
+	hash   common.Hash
+}
+
+func checkChainID(p proof, v view) error {
+	if v.chainID.Cmp(p.chainID) != 0 {
+		return fmt.Errorf("the node is of chain %s, not %s", v.chainID, p.chainID)
+	}
+	return nil
+}
+
+func checkContract(p proof, v view) error {
+	switch {
+	case p.published != nil && *p.published != p.contract:
+		return fmt.Errorf("the proof names %s, not %s", p.contract, *p.published)
+	case len(v.code) == 0:
+		return errors.New("there is no contract at this address")
+	case !bytes.Equal(v.code, binding.RuntimeCode()):
+		return errors.New("the code at this address is not that of this SaleAnchor")
+	}
+	return nil
+}
+
+func checkRoot(p proof, v view) error {
+	switch v.root {
+	case p.Batch.Root:
+		return nil
+	case common.Hash{}:
+		return errors.New("the contract holds no root for this batch")
+	}
+	return errors.New("the contract holds another root for this batch")
+}
+
+func checkVerify(_ proof, v view) error {
+	if !v.accepted {
+		return errors.New("the contract does not accept it")
+	}
+	return nil
+}
+
+func checkTransaction(p proof, v view) error {
+	r := v.receipt
+	switch {
+	case r == nil:
+		return errors.New("the chain does not know the transaction")
+	case r.Status != types.ReceiptStatusSuccessful:
+		return errors.New("the transaction failed")
+	}
+	said := anchored(p, r.Logs)
+	switch {
+	case said == nil:
+		return errors.New("it did not anchor this batch")
+	case common.Hash(said.Root) != p.Batch.Root:
+		return errors.New("it anchored another root")
+	case uint64(said.Size) != p.size:
+		return fmt.Errorf("it anchored a batch of %d, not %d", said.Size, p.size)
+	}
+	return nil
+}
+
+// anchored finds what the proof's contract said of the batch; nil when it said nothing. It says it once at most.
+func anchored(p proof, logs []*types.Log) *binding.SaleAnchorBatchAnchored {
+	for _, log := range logs {
+		if log.Address != p.contract {
+			continue
+		}
+		// Another event of the contract does not unpack.
+		if said, err := binding.NewSaleAnchor().UnpackBatchAnchoredEvent(log); err == nil && said.BatchId == p.batchID {
+			return said
+		}
+	}
+	return nil
+}
+
+func checkBlock(p proof, v view) error {
+	switch {
+	case v.receipt.BlockNumber == nil || v.receipt.BlockNumber.Cmp(new(big.Int).SetUint64(p.blockNumber)) != 0:
+		return fmt.Errorf("the transaction stands in block %s, not %d", v.receipt.BlockNumber, p.blockNumber)
+	case v.receipt.BlockHash != p.Chain.BlockHash:
+		return errors.New("the transaction stands in a block with another hash")
+	case v.canonical == nil || v.canonical.hash != p.Chain.BlockHash:
+		return errors.New("the block is not on the chain (any more)")
+	}
+	return nil
+}
+
+const claimedFinal = "final"
+
+func checkFinality(p proof, v view) error {
+	switch {
+	case p.Chain.Finality != claimedFinal: // mined is what the block's step has shown
+		return nil
+	case v.finalized == nil:
+		return errors.New("the chain has no finalized block yet")
+	case v.finalized.number < p.blockNumber:
+		return fmt.Errorf("the finalized block is %d, below %d", v.finalized.number, p.blockNumber)
+	}
+	return nil
+}

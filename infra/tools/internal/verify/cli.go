@@ -1,0 +1,138 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/tillseal/tillseal/shared/config"
+)
+
+// Exit codes of the program.
+const (
+	exitValid   = 0
+	exitInvalid = 1
+	exitUnknown = 2 // nothing is said about the proof
+)
+
+const usage = `verify: checks the proof of a sale against the chain, and needs nothing else of the shop's.
+
+  verify [-rpc URL] [-contract 0x…] [proof.json | -]
+
+The proof is the JSON of GET /sales/{id}/proof, from a file or standard input. Every hash is recomputed, then the chain is
+asked, by preference at a node of your own choice. A shop could deploy a second contract: -contract names the one that it
+published. One line is printed for each step; the last line is "valid" or "invalid: <step>".
+
+Exit code 0: valid. 1: invalid. 2: wrong usage, or the node could not be asked; nothing is said about the proof then.
+Not provable, and so the shop's word: the rate's tier, sources and time, and which of the fitting places is leaf_index.
+
+`
+
+// Config is what the program reads from the environment when -rpc is not given.
+type Config struct {
+	Provider config.Secret `env:"WEB3_PROVIDER" doc:"Ethereum JSON-RPC URLs, comma-separated: the first that answers; never shown"`
+	Public   config.Secret `env:"PUBLIC_RPC_URL" doc:"the RPC URL when neither -rpc nor WEB3_PROVIDER is given; never shown"`
+}
+
+type call struct {
+	rpc      config.Secret
+	contract *common.Address
+	file     string
+}
+
+// Main is the program: it returns its exit code.
+func Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	say := func(w io.Writer, format string, values ...any) { _, _ = fmt.Fprintf(w, format, values...) } // nobody left to tell
+	c, err := parse(args, environ, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitValid
+	}
+	if err != nil {
+		say(stderr, "verify: %v\n", err)
+		return exitUnknown
+	}
+	raw, err := readProof(c.file, stdin)
+	if err != nil {
+		say(stderr, "verify: read the proof: %v\n", err)
+		return exitUnknown
+	}
+	node, err := Dial(ctx, c.rpc)
+	if err != nil {
+		say(stderr, "verify: %v\n", err)
+		return exitUnknown
+	}
+	defer node.Close()
+	verdict, err := Run(ctx, raw, node, c.contract, stdout)
+	if err != nil {
+		say(stderr, "verify: %v\n", err)
+		return exitUnknown
+	}
+	say(stdout, "%s\n", verdict)
+	if !verdict.Valid() {
+		return exitInvalid
+	}
+	return exitValid
+}
+
+func parse(args, environ []string, stdout io.Writer) (call, error) {
+	env, err := config.Load[Config](environ)
+	if err != nil {
+		return call{}, err
+	}
+	c := call{rpc: env.Provider, file: "-"}
+	if c.rpc == "" {
+		c.rpc = env.Public
+	}
+	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	url := flags.String("rpc", "", "JSON-RPC `URL` of an Ethereum node, http or https")
+	contract := flags.String("contract", "", "the `address` that the proof must name")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			_, _ = io.WriteString(stdout, usage)
+			config.Describe[Config](stdout)
+			return call{}, flag.ErrHelp
+		}
+		return call{}, errors.New("wrong usage; see --help") // the cause may quote a URL
+	}
+	if *url != "" {
+		c.rpc = config.Secret(*url)
+	}
+	if *contract != "" {
+		address := common.HexToAddress(*contract)
+		if !common.IsHexAddress(*contract) || !checksummed(*contract, address) {
+			return call{}, errors.New("-contract is not an address, or its EIP-55 checksum is wrong")
+		}
+		c.contract = &address
+	}
+	switch flags.NArg() {
+	case 0:
+	case 1:
+		c.file = flags.Arg(0)
+	default:
+		return call{}, errors.New("give one proof at a time, after the flags; see --help")
+	}
+	if c.rpc == "" {
+		return call{}, errors.New("no node to ask: give -rpc or set WEB3_PROVIDER")
+	}
+	return c, nil
+}
+
+// readProof reads one byte more than a proof may have, so that a longer one is refused as such.
+func readProof(file string, stdin io.Reader) ([]byte, error) {
+	in := stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	return io.ReadAll(io.LimitReader(in, maxProofBytes+1))
+}

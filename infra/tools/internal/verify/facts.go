@@ -1,0 +1,145 @@
+package verify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/bits"
+	"strings"
+
+	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/sale"
+)
+
+// said are the members of a record that a sale repeats.
+type said struct{ currency, total, kind, customer, refundOf string }
+
+func checkRequest(p proof, _ view) error {
+	if sale.Keccak(p.Request) != p.Sale.RequestHash {
+		return errors.New("the request is not the one that was hashed")
+	}
+	r, err := readRecord(p.Request)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.currency != p.Sale.Currency:
+		return errors.New("the request has another currency")
+	case r.kind != string(p.Sale.Kind):
+		return errors.New("the request is of another kind")
+	case p.Sale.Kind == sale.KindSale && r.customer != p.Sale.CustomerID: // a refund's is the sale's, which it need not name
+		return errors.New("the request has another customer")
+	case p.Sale.Kind == sale.KindSale && p.Sale.RefundOf != "":
+		return errors.New("a sale refunds nothing")
+	case p.Sale.Kind == sale.KindRefund && r.refundOf != "" && !strings.EqualFold(r.refundOf, p.Sale.RefundOf): // it may name the sale's key instead
+		return errors.New("the request refunds another sale")
+	}
+	currency, err := money.ParseCurrency(r.currency)
+	if err != nil {
+		return errors.New("the currency is not one of ISO 4217")
+	}
+	asked, err := currency.Parse(r.total)
+	if err != nil {
+		return errors.New("the request's total is not an amount of its currency")
+	}
+	if kept, err := currency.Parse(p.Sale.Total); err != nil || asked != kept {
+		return errors.New("the request has another total")
+	}
+	return nil
+}
+
+func readRecord(request []byte) (said, error) {
+	r := said{kind: string(sale.KindSale)}
+	members, err := object(request)
+	if err != nil {
+		return r, fmt.Errorf("the request %w", err)
+	}
+	for name, into := range map[string]*string{
+		"currency": &r.currency, "total": &r.total, "kind": &r.kind, "customer_id": &r.customer, "refund_of": &r.refundOf,
+	} {
+		if raw, there := members[name]; there {
+			if err := json.Unmarshal(raw, into); err != nil {
+				return r, fmt.Errorf("the request's %s is not a string", name)
+			}
+		}
+	}
+	return r, nil
+}
+
+func checkSaleHash(p proof, _ view) error {
+	if p.Sale.Hash() != p.SaleHash {
+		return errors.New("the sale does not hash to sale_hash")
+	}
+	return nil
+}
+
+func checkTotal(p proof, _ view) error {
+	currency, err := money.ParseCurrency(p.Sale.Currency)
+	if err != nil {
+		return errors.New("the currency is not one of ISO 4217")
+	}
+	minor, err := currency.Parse(p.Sale.Total)
+	if err != nil || minor == 0 || currency.Format(minor) != p.Sale.Total {
+		return fmt.Errorf("%s is not a total in %s's form", p.Sale.Total, currency.Code())
+	}
+	return nil
+}
+
+func checkAmount(p proof, _ view) error {
+	if p.Rate.Currency != p.Sale.Currency {
+		return errors.New("the rate is of another currency")
+	}
+	total, err := money.ParseDecimal(p.Sale.Total)
+	if err != nil {
+		return errors.New("the total is not a positive decimal")
+	}
+	rate, err := money.ParseDecimal(p.Rate.Value)
+	if err != nil {
+		return errors.New("the rate is not a positive decimal")
+	}
+	if wei := money.Wei(total, rate); wei.Cmp(p.wei) != 0 {
+		return fmt.Errorf("ceil(total * 10^18 / rate) is %s, not %s", wei, p.wei)
+	}
+	return nil
+}
+
+func checkLeaf(p proof, _ view) error {
+	leaf, err := merkle.Leaf(p.SaleHash, p.wei)
+	if err != nil || leaf != p.Leaf {
+		return errors.New("leaf is not the hash of sale_hash and amount_wei")
+	}
+	return nil
+}
+
+func checkProof(p proof, _ view) error {
+	if !merkle.Verify(p.Batch.Root, p.Leaf, p.Proof.Proof) {
+		return errors.New("the siblings do not lead from the leaf to the root")
+	}
+	return nil
+}
+
+// checkPlace compares leaf_index and size with the proof. The tree stands in an array of 2n−1 nodes, its leaves at the end
+// in descending order, so leaf i is node 2n−2−i. That fixes how long the proof is and, where the sibling is a leaf too,
+// which of the two is the greater. A proof with sorted pairs does not tell more.
+func checkPlace(p proof, _ view) error {
+	if p.leafIndex >= p.size {
+		return errors.New("leaf_index is not below the batch's size")
+	}
+	node := 2*p.size - 2 - p.leafIndex
+	if depth := bits.Len64(node+1) - 1; len(p.Proof.Proof) != depth {
+		return fmt.Errorf("a leaf at this place has %d siblings, not %d", depth, len(p.Proof.Proof))
+	}
+	if node == 0 {
+		return nil
+	}
+	sibling := node + 1
+	if node%2 == 0 {
+		sibling = node - 1
+	}
+	order := p.Proof.Proof[0].Cmp(p.Leaf) // 0: the same leaf twice, at either place
+	if leaf := sibling >= p.size-1; leaf && ((sibling < node && order < 0) || (sibling > node && order > 0)) {
+		return errors.New("leaf_index does not fit the leaf's neighbour")
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package verify
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"regexp"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/merkle"
+)
+
+// Limits of what is read: a record is at most 64 KiB and a tree 20 levels high, so a proof stays far below.
+const (
+	maxProofBytes = 1 << 20
+	maxList       = 64
+)
+
+// proof is one whose shape holds: the wire type, and its integers read.
+type proof struct {
+	event.Proof
+	wei, chainID         *big.Int
+	batchID, blockNumber uint64
+	size, leafIndex      uint64
+	contract             common.Address
+	published            *common.Address // the contract that the proof must name; nil: any with SaleAnchor's code
+}
+
+// form says what stands in a place of the JSON: an object with exactly these members, a text or a list of texts.
+type form struct {
+	members map[string]form
+	text    *regexp.Regexp
+	list    *regexp.Regexp
+}
+
+func text(pattern string) form { return form{text: regexp.MustCompile(pattern)} }
+
+var (
+	anything = text(``)
+	count    = text(`^(0|[1-9][0-9]{0,77})$`) // up to a uint256's digits
+	integer  = text(`^(0|-?[1-9][0-9]{0,18})$`)
+	decimal  = text(`^(0|[1-9][0-9]*)(\.[0-9]+)?$`)
+	bytes32  = text(`^0x[0-9a-f]{64}$`)
+)
+
+// shape is DESIGN section 4's proof.
+var shape = form{members: map[string]form{
+	"sale": {members: map[string]form{
+		"saleId": anything, "kind": text(`^(sale|refund)$`), "refundOf": anything, "storeId": anything, "terminalId": anything,
+		"customerId": anything, "currency": anything, "total": decimal, "pointsDelta": integer, "pointsBalance": integer,
+		"purchaseNumber": count, "recordedAt": count, "requestHash": bytes32, "salt": bytes32,
+	}},
+	"request": text(`^[A-Za-z0-9+/]+={0,2}$`), "sale_hash": bytes32, "amount_wei": count,
+	"rate": {members: map[string]form{
+		"value": decimal, "currency": anything, "tier": text(`^(live|cached|static)$`), "sources": {list: regexp.MustCompile(`.`)},
+		"observed_at": text(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$`),
+	}},
+	"leaf": bytes32, "proof": {list: bytes32.text},
+	"batch": {members: map[string]form{"id": count, "root": bytes32, "size": count, "leaf_index": count}},
+	"chain": {members: map[string]form{
+		"chain_id": count, "contract": text(`^0x[0-9a-fA-F]{40}$`), "tx_hash": bytes32, "block_number": count, "block_hash": bytes32,
+		"finality": text(`^(mined|final)$`),
+	}},
+}}
+
+// read accepts exactly one JSON value of the shape above: no unknown, repeated or missing member, nothing after it.
+func read(raw []byte) (proof, error) {
+	switch {
+	case len(raw) > maxProofBytes:
+		return proof{}, fmt.Errorf("it is longer than %d bytes", maxProofBytes)
+	case !utf8.Valid(raw):
+		return proof{}, errors.New("it is not UTF-8")
+	}
+	if err := shape.check("", raw); err != nil {
+		return proof{}, err
+	}
+	var p proof
+	if err := json.Unmarshal(raw, &p.Proof); err != nil {
+		return proof{}, fmt.Errorf("it can't be read: %w", err)
+	}
+	if base64.StdEncoding.EncodeToString(p.Request) != member(raw, "request") {
+		return proof{}, errors.New("request is not in the one base64 form")
+	}
+	return p, p.numbers()
+}
+
+// numbers reads the integers; each must be in the range that the contract and the tree allow.
+func (p *proof) numbers() error {
+	p.wei, _ = new(big.Int).SetString(p.AmountWei, 10) // of the form count
+	p.chainID, _ = new(big.Int).SetString(p.Chain.ChainID, 10)
+	p.contract = common.HexToAddress(p.Chain.Contract)
+	for _, n := range []struct {
+		name, text string
+		into       *uint64
+		bits       int
+	}{
+		{"batch.id", p.Batch.ID, &p.batchID, 64},
+		{"batch.size", p.Batch.Size, &p.size, 32},
+		{"batch.leaf_index", p.Batch.LeafIndex, &p.leafIndex, 32},
+		{"chain.block_number", p.Chain.BlockNumber, &p.blockNumber, 64},
+	} {
+		var err error
+		if *n.into, err = strconv.ParseUint(n.text, 10, n.bits); err != nil {
+			return fmt.Errorf("%s is out of range", n.name)
+		}
+	}
+	switch {
+	case p.wei.BitLen() > 256:
+		return errors.New("amount_wei is out of range")
+	case p.size > merkle.MaxLeaves:
+		return fmt.Errorf("batch.size is above %d, the most that a batch holds", merkle.MaxLeaves)
+	case !checksummed(p.Chain.Contract, p.contract):
+		return errors.New("chain.contract has a wrong EIP-55 checksum")
+	}
+	return nil
+}
+
+// checksummed accepts EIP-55's form and the lower-case one, which has no checksum to be wrong.
+func checksummed(written string, address common.Address) bool {
+	return written == address.Hex() || written == "0x"+common.Bytes2Hex(address[:])
+}
+
+func (f form) check(path string, raw json.RawMessage) error {
+	switch {
+	case f.members != nil:
+		return f.checkObject(path, raw)
+	case f.list != nil:
+		var items []json.RawMessage
+		if err := json.Unmarshal(raw, &items); err != nil || items == nil || len(items) > maxList {
+			return fmt.Errorf("%s is not a list of at most %d", path, maxList)
+		}
+		for i, item := range items {
+			if err := (form{text: f.list}).check(fmt.Sprintf("%s[%d]", path, i), item); err != nil {
+				return err
+			}
+		}
+		return nil
+	default:
+		var s *string
+		if err := json.Unmarshal(raw, &s); err != nil || s == nil || !f.text.MatchString(*s) {
+			return fmt.Errorf("%s is malformed", path)
+		}
+		return nil
+	}
+}
+
+func (f form) checkObject(path string, raw json.RawMessage) error {
+	name := "the proof"
+	if path != "" {
+		name, path = path, path+"."
+	}
+	found, err := object(raw)
+	if err != nil {
+		return fmt.Errorf("%s %w", name, err)
+	}
+	for member := range found {
+		if _, known := f.members[member]; !known {
+			return fmt.Errorf("%s has an unknown member %q", name, member)
+		}
+	}
+	for _, member := range sortedNames(f.members) {
+		value, there := found[member]
+		if !there {
+			return fmt.Errorf("%s%s is missing", path, member)
+		}
+		if err := f.members[member].check(path+member, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortedNames(members map[string]form) []string {
+	names := make([]string, 0, len(members))
+	for name := range members {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// object reads one JSON object with nothing after it, its members by their exact names. encoding/json alone would take a
+// repeated member and one whose name differs in case.
+func object(raw []byte) (map[string]json.RawMessage, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return nil, errors.New("is not a JSON object")
+	}
+	found := map[string]json.RawMessage{}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, errors.New("is not JSON")
+		}
+		name, _ := key.(string) // an object's keys are strings
+		if _, twice := found[name]; twice {
+			return nil, fmt.Errorf("has member %q twice", name)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, errors.New("is not JSON")
+		}
+		found[name] = value
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, errors.New("is not JSON")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("is followed by something else")
+	}
+	return found, nil
+}
+
+// member is a text member of an object, "" when it is not there.
+func member(raw []byte, name string) string {
+	found, err := object(raw)
+	if err != nil {
+		return ""
+	}
+	var s string
+	if err := json.Unmarshal(found[name], &s); err != nil {
+		return ""
+	}
+	return s
+}

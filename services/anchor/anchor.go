@@ -1,0 +1,206 @@
+// Package anchor is the service that puts priced sales into Merkle batches and their roots on Ethereum.
+package anchor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/active"
+	"github.com/tillseal/tillseal/services/anchor/internal/chain"
+	"github.com/tillseal/tillseal/services/anchor/internal/intake"
+	"github.com/tillseal/tillseal/services/anchor/internal/journal"
+	"github.com/tillseal/tillseal/services/anchor/internal/operate"
+	"github.com/tillseal/tillseal/services/anchor/internal/signer"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/telemetry"
+)
+
+// Config is what the anchor reads from the environment.
+type Config struct {
+	Telemetry telemetry.Config
+	Stream    stream.Config
+
+	DBURL    config.Secret `env:"DB_URL,required,notEmpty" doc:"Postgres, as role anchor"`
+	Provider config.Secret `env:"WEB3_PROVIDER,required,notEmpty" doc:"Ethereum JSON-RPC URLs, comma-separated; may hold API keys and are never shown"`
+
+	Keystore         string        `env:"ANCHOR_KEYSTORE" doc:"keystore file (Web3 Secret Storage) with the anchorer's key, mode 0600"`
+	KeystorePassword string        `env:"ANCHOR_KEYSTORE_PASSWORD_FILE" doc:"file with the keystore's password, mode 0600"`
+	SignerURL        config.Secret `env:"ANCHOR_SIGNER_URL" doc:"external signer that holds the key, over eth_signTransaction: web3signer's or geth's answers; never shown"`
+	SignerAddress    string        `env:"ANCHOR_SIGNER_ADDRESS" doc:"which of the external signer's accounts; empty when it has one"`
+	PrivateKey       config.Secret `env:"ANCHOR_PRIVATE_KEY" doc:"the anchorer's key in hex; refused unless the chain is a development one"`
+
+	Owner    string `env:"ANCHOR_OWNER" doc:"address that owns a deployed contract and can replace the anchorer's key; needed to deploy, except on a development chain"`
+	Contract string `env:"ANCHOR_CONTRACT" doc:"address of the SaleAnchor contract; empty for the one in the journal"`
+	Deploy   bool   `env:"ANCHOR_DEPLOY" envDefault:"false" doc:"true to deploy a contract when there is none"`
+	Replay   bool   `env:"ANCHOR_REPLAY" envDefault:"false" doc:"true for a new deployment to take all sales again, not only those never sealed"`
+
+	Finality  string        `env:"ANCHOR_FINALITY" envDefault:"finalized" doc:"when a sale is announced as anchored: latest, safe or finalized"`
+	BatchMax  int           `env:"ANCHOR_BATCH_MAX" envDefault:"4096" doc:"sales at which a batch is sealed at once, and the most it holds"`
+	BatchAge  time.Duration `env:"ANCHOR_BATCH_AGE" envDefault:"30s" doc:"how long the oldest sale waits before its batch is sealed"`
+	FeeCap    uint64        `env:"ANCHOR_FEE_CAP_GWEI" envDefault:"100" doc:"the most to pay for a gas, in gwei, while no sale waits long"`
+	FeeHard   uint64        `env:"ANCHOR_FEE_CEILING_GWEI" envDefault:"0" doc:"the most to pay for a gas ever, in gwei; 0 for ANCHOR_FEE_CAP_GWEI"`
+	FeeRise   time.Duration `env:"ANCHOR_FEE_RISE_AFTER" envDefault:"1h" doc:"age of the oldest unanchored sale from which the cap rises; at twice that age it is at ANCHOR_FEE_CEILING_GWEI"`
+	BumpAfter time.Duration `env:"ANCHOR_BUMP_AFTER" envDefault:"90s" doc:"how long a transaction may stay unmined before its fee is raised"`
+	Poll      time.Duration `env:"ANCHOR_POLL" envDefault:"2s" doc:"how often the chain is looked at"`
+}
+
+const (
+	signerRetry  = 2 * time.Second
+	resendAfter  = 15 * time.Second // pools forget, and a second copy does no harm
+	maxBatchMax  = 65_536           // its proofs are made in well under a second and 16 elements long
+	minInterval  = 10 * time.Millisecond
+	maxFeeCap    = 100_000 // gwei; beyond any fee ever paid
+	maxBatchWait = 24 * time.Hour
+)
+
+// Check names each variable that is wrong.
+func (c Config) Check() error {
+	var errs []error
+	wrong := func(bad bool, text string) {
+		if bad {
+			errs = append(errs, errors.New(text))
+		}
+	}
+	wrong(c.DBURL == "", "DB_URL is not set")
+	wrong(c.Provider == "", "WEB3_PROVIDER is not set")
+	keys := 0
+	for _, set := range []bool{c.Keystore != "", c.SignerURL != "", c.PrivateKey != ""} {
+		if set {
+			keys++
+		}
+	}
+	wrong(keys == 0, "ANCHOR_KEYSTORE is not set (nor ANCHOR_SIGNER_URL or, on a development chain, ANCHOR_PRIVATE_KEY)")
+	wrong(keys > 1, "more than one of ANCHOR_KEYSTORE, ANCHOR_SIGNER_URL and ANCHOR_PRIVATE_KEY is set")
+	wrong(c.SignerAddress != "" && !common.IsHexAddress(c.SignerAddress), "ANCHOR_SIGNER_ADDRESS is not an address")
+	wrong(c.FeeHard > maxFeeCap || c.FeeHard != 0 && c.FeeHard < c.FeeCap, "ANCHOR_FEE_CEILING_GWEI must be 0, or between ANCHOR_FEE_CAP_GWEI and 100000")
+	wrong(c.FeeRise < minInterval, "ANCHOR_FEE_RISE_AFTER must be at least 10ms")
+	wrong(c.Keystore != "" && c.KeystorePassword == "", "ANCHOR_KEYSTORE_PASSWORD_FILE is not set")
+	wrong(c.Owner != "" && !common.IsHexAddress(c.Owner), "ANCHOR_OWNER is not an address")
+	wrong(c.Contract != "" && !common.IsHexAddress(c.Contract), "ANCHOR_CONTRACT is not an address")
+	wrong(c.Finality != "latest" && c.Finality != "safe" && c.Finality != "finalized", "ANCHOR_FINALITY is not one of latest, safe, finalized")
+	wrong(c.BatchMax < 1 || c.BatchMax > min(maxBatchMax, merkle.MaxLeaves), "ANCHOR_BATCH_MAX must be between 1 and 65536")
+	wrong(c.BatchAge < minInterval || c.BatchAge > maxBatchWait, "ANCHOR_BATCH_AGE must be between 10ms and 24h")
+	wrong(c.FeeCap < 1 || c.FeeCap > maxFeeCap, "ANCHOR_FEE_CAP_GWEI must be between 1 and 100000")
+	wrong(c.BumpAfter < minInterval, "ANCHOR_BUMP_AFTER must be at least 10ms")
+	wrong(c.Poll < minInterval, "ANCHOR_POLL must be at least 10ms")
+	return errors.Join(append(errs, c.Telemetry.Check(), c.Stream.Check())...)
+}
+
+// Run anchors sales until ctx ends. Any number of replicas may run: each takes sales in, one acts on the chain. A wrong Config
+// is an Invalid fault that names the variable; a lost dependency is waited for. A Fatal fault means that going on would do
+// harm and a person must look.
+func Run(ctx context.Context, cfg Config) error {
+	if err := cfg.Check(); err != nil {
+		return fault.As(fault.Invalid, err)
+	}
+	tel, err := telemetry.Start(ctx, "anchor", cfg.Telemetry)
+	if err != nil {
+		return err
+	}
+	defer tel.Close()
+	key, err := cfg.signer(ctx, tel.Log)
+	if err != nil || key == nil {
+		return err
+	}
+	if external, ok := key.(*signer.External); ok {
+		defer external.Close()
+	}
+	journal, err := journal.Open(ctx, cfg.DBURL)
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	client, err := chain.New(ctx, cfg.Provider, tel.Log)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	bus, err := stream.Connect("anchor", cfg.Stream, tel.Log)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+
+	actor := &active.Anchor{
+		Journal: journal, Chain: client, Signer: key, Bus: bus, Log: tel.Log, Metrics: active.NewMetrics(tel.Metrics), Set: cfg.settings(),
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	desk := operate.Desk{Journal: journal, Chain: client, Bus: bus, Finality: cfg.Finality}
+	stop, err := bus.Serve(ctx, "Anchors batches of sales on Ethereum", append(desk.Endpoints(), statusEndpoint(actor))...)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	group.Go(func() error { return actor.Run(ctx) })
+	group.Go(func() error {
+		if err := bus.Ensure(ctx); err != nil || ctx.Err() != nil {
+			return err
+		}
+		return bus.Consume(ctx, stream.DurableAnchor, intake.MaxBatch, intake.New(journal, tel.Log, tel.Metrics).Handle)
+	})
+	return group.Wait()
+}
+
+// signer opens the anchorer's key. An external signer that is away is waited for; nil says that ctx ended meanwhile.
+func (c Config) signer(ctx context.Context, log *slog.Logger) (active.Signer, error) {
+	switch {
+	case c.Keystore != "":
+		return signer.FromKeystore(c.Keystore, c.KeystorePassword)
+	case c.SignerURL == "":
+		return signer.FromPrivateKey(c.PrivateKey)
+	}
+	for {
+		external, err := signer.Dial(ctx, c.SignerURL, address(c.SignerAddress))
+		if !fault.Is(err, fault.Transient) {
+			return external, err
+		}
+		log.Warn("waiting for the signer at ANCHOR_SIGNER_URL", "error", err)
+		timer := time.NewTimer(signerRetry)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, nil //nolint:nilnil // stopped while waiting
+		case <-timer.C:
+		}
+	}
+}
+
+// address reads one that was checked; "" is none.
+func address(text string) common.Address {
+	if text == "" {
+		return common.Address{}
+	}
+	return common.HexToAddress(text)
+}
+
+func (c Config) settings() active.Settings {
+	return active.Settings{
+		Limits:   step.Limits{BatchMax: c.BatchMax, BatchAge: c.BatchAge, BumpAfter: c.BumpAfter, ResendAfter: resendAfter},
+		Rules:    step.DeployRules{MayDeploy: c.Deploy, Replay: c.Replay},
+		Finality: c.Finality, Poll: c.Poll, PeakPerSecond: c.Stream.PeakSalesPerSecond, PlainKey: c.PrivateKey != "",
+		FeeCapWei: active.GweiToWei(c.FeeCap), FeeHardWei: active.GweiToWei(max(c.FeeCap, c.FeeHard)), FeeRiseAfter: c.FeeRise,
+		Given: address(c.Contract), Owner: address(c.Owner),
+	}
+}
+
+// statusEndpoint answers ops.anchor.status with what this replica saw last; a standby says that it is not active.
+func statusEndpoint(actor *active.Anchor) stream.Endpoint {
+	return stream.Answers(stream.Endpoint{
+		Subject: "ops.anchor.status", Description: "Deployment, next batch, what is in flight, the account and the oldest unanchored sale",
+		Request: "{}", Response: `{"active":true,"deployment":1,"next_batch_id":13,"in_flight":12,"oldest_unanchored_seconds":4}`,
+	}, func(context.Context, struct{}) (active.Status, error) {
+		if status := actor.Status.Load(); status != nil {
+			return *status, nil
+		}
+		return active.Status{}, nil
+	})
+}

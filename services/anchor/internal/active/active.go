@@ -1,0 +1,226 @@
+// Package active is the one anchor that acts: it looks at journal and chain, asks package step what to do, and does it.
+package active
+
+import (
+	"context"
+	"log/slog"
+	"math/big"
+	"sync/atomic"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/params"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/announce"
+	"github.com/tillseal/tillseal/services/anchor/internal/chain"
+	"github.com/tillseal/tillseal/services/anchor/internal/journal"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// Signer signs for one account.
+type Signer interface {
+	Address() common.Address
+	Sign(ctx context.Context, tx *types.DynamicFeeTx, chainID *big.Int) (*types.Transaction, error)
+}
+
+// Settings are the operator's, checked.
+type Settings struct {
+	Limits        step.Limits
+	Rules         step.DeployRules // Development and OtherGenesis are found on the chain
+	Given         common.Address   // ANCHOR_CONTRACT; zero for none
+	Owner         common.Address   // of a contract that is deployed
+	Finality      string           // latest, safe or finalized
+	FeeCapWei     *big.Int         // per gas, as long as no sale is old
+	FeeHardWei    *big.Int         // per gas, ever
+	FeeRiseAfter  time.Duration    // age of the oldest unanchored sale from which the cap rises
+	Poll          time.Duration    // between two looks at the chain
+	PeakPerSecond int
+	PlainKey      bool // the key stands in the environment, which only a development chain excuses
+}
+
+const (
+	standbyRetry   = time.Second     // how often a standby tries for the lease
+	leaseCheck     = time.Second     // how soon a lost lease is noticed
+	errorPause     = time.Second     // after a dependency failed
+	stepsAtOnce    = 32              // done without a pause before the lease and the clock are looked at again
+	anchorGas      = 250_000         // one anchor() takes 51,755 at most, and 146,875 where state is priced as EIP-8037 has it; fixed, since an estimate fails once the original is mined
+	deployGas      = 6_000_000       // 683,000, and 4.6 million by EIP-8037; what is not used is not paid
+	lowSeqRotation = 5 * time.Minute // longer than any intake transaction: a leaf that was invisible then is visible now or never
+	fallbackBlock  = 12 * time.Second
+)
+
+// Anchor runs the active side of the service.
+type Anchor struct {
+	Journal *journal.Journal
+	Chain   *chain.Client
+	Signer  Signer
+	Bus     *stream.Bus
+	Log     *slog.Logger
+	Set     Settings
+	Metrics *Metrics
+	Status  atomic.Pointer[Status] // what ops.anchor.status answers
+
+	id       chain.Identity
+	contract common.Address
+	scope    journal.Scope
+	sent     map[common.Hash]time.Time // by this process
+	floor    floor
+	safe     atomic.Uint64
+}
+
+// Run tries for the lease, acts while it holds it, and returns on a Fatal or Invalid fault or when ctx ends (nil).
+func (a *Anchor) Run(ctx context.Context) error {
+	waiting := false
+	for ctx.Err() == nil {
+		err := a.once(ctx, &waiting)
+		switch {
+		case ctx.Err() != nil, err == nil:
+		case fault.Is(err, fault.Fatal), fault.Is(err, fault.Invalid):
+			a.Metrics.Halted.Set(1)
+			a.Log.Error("ALARM: the anchor has stopped and needs a person", "error", err)
+			return err
+		case fault.Is(err, fault.Conflict):
+			a.Log.Debug("not active", "error", err)
+		default:
+			a.Log.Warn("the anchor tries again", "error", err)
+		}
+		pause(ctx, standbyRetry)
+	}
+	return nil
+}
+
+func (a *Anchor) once(ctx context.Context, waiting *bool) error {
+	lease, err := a.Journal.Acquire(ctx)
+	if err != nil {
+		if fault.Is(err, fault.Conflict) && !*waiting {
+			*waiting = true
+			a.Log.Info("standing by: another anchor is active")
+		}
+		return err
+	}
+	defer lease.Release(ctx)
+	*waiting = false
+	a.Log.Info("active", "epoch", lease.Epoch)
+	a.Metrics.Active.Set(1)
+	defer a.Metrics.Active.Set(0)
+	return a.act(ctx, lease)
+}
+
+// act holds the lease until something ends it. The lease is watched beside the work: the epoch in every write is what makes
+// that safe, the watch what makes it quick.
+func (a *Anchor) act(ctx context.Context, lease *journal.Lease) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		for pause(ctx, leaseCheck) {
+			if err := lease.Check(ctx); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	})
+	group.Go(func() error {
+		a.sent, a.floor = make(map[common.Hash]time.Time), floor{}
+		a.scope = journal.Scope{Epoch: lease.Epoch}
+		if err := a.settleOnContract(ctx); err != nil {
+			return err
+		}
+		announcing, ctx := errgroup.WithContext(ctx)
+		announcing.Go(func() error { return a.announce(ctx) })
+		announcing.Go(func() error { return a.tick(ctx) })
+		return announcing.Wait()
+	})
+	return group.Wait()
+}
+
+// tick looks and acts until nothing is left to do, then waits for the chain to move.
+func (a *Anchor) tick(ctx context.Context) error {
+	for {
+		for range stepsAtOnce {
+			again, err := a.Step(ctx)
+			if err := a.tolerate(ctx, err); err != nil {
+				return err
+			}
+			if !again || err != nil {
+				break
+			}
+		}
+		if !pause(ctx, a.Set.Poll) {
+			return ctx.Err()
+		}
+	}
+}
+
+// tolerate lets pass what the next look may find mended, and logs it.
+func (a *Anchor) tolerate(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	switch fault.KindOf(err) {
+	case fault.Fatal, fault.Invalid, fault.Conflict:
+		return err // Conflict: the lease may be gone; taking it anew starts from the journal
+	case fault.Transient, fault.Unknown:
+	}
+	a.Log.Warn("the anchor tries again", "error", err)
+	return nil
+}
+
+func (a *Anchor) announce(ctx context.Context) error {
+	announcer := announce.Announcer{
+		Journal: a.Journal, Bus: a.Bus, Safe: a.safe.Load,
+		Place: announce.Place{
+			Deployment: a.scope.Deployment, ChainID: a.id.ChainID.Uint64(), Contract: a.contract, Finality: a.Set.Finality, Epoch: a.scope.Epoch,
+		},
+	}
+	for {
+		if err := a.tolerate(ctx, announcer.Catch(ctx)); err != nil {
+			return err
+		}
+		if !pause(ctx, min(a.Set.Poll, time.Second)) {
+			return ctx.Err()
+		}
+	}
+}
+
+// checkRate refuses settings under which batches could never keep up.
+func (a *Anchor) checkRate(ctx context.Context) error {
+	blockTime, known, err := a.Chain.BlockTime(ctx)
+	if err != nil {
+		return err
+	}
+	if !known {
+		blockTime = fallbackBlock
+	}
+	if time.Duration(a.Set.PeakPerSecond)*blockTime > time.Duration(a.Set.Limits.BatchMax)*time.Second {
+		return fault.New(fault.Invalid, "ANCHOR_BATCH_MAX (%d) over the block time (%s) is less than PEAK_SALES_PER_SECOND (%d): batches could not keep up",
+			a.Set.Limits.BatchMax, blockTime, a.Set.PeakPerSecond)
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// GweiToWei converts a fee ceiling.
+func GweiToWei(gwei uint64) *big.Int {
+	return new(big.Int).Mul(new(big.Int).SetUint64(gwei), big.NewInt(params.GWei))
+}
+
+// isHalt makes a step.Halt a fault.
+func isHalt(s step.Step) error {
+	if halt, ok := s.(step.Halt); ok {
+		return fault.New(fault.Fatal, "%s", halt.Reason)
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package active
+
+import (
+	"context"
+	"math/big"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/tillseal/tillseal/contracts/binding"
+	"github.com/tillseal/tillseal/services/anchor/internal/chain"
+	"github.com/tillseal/tillseal/services/anchor/internal/crash"
+	"github.com/tillseal/tillseal/services/anchor/internal/fee"
+	"github.com/tillseal/tillseal/services/anchor/internal/journal"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// settleOnContract finds, checks or deploys the contract: it looks and acts until there is one to use.
+func (a *Anchor) settleOnContract(ctx context.Context) error {
+	for {
+		done, err := a.contractStep(ctx)
+		if err := a.tolerate(ctx, err); err != nil {
+			return err
+		}
+		if done {
+			return nil
+		}
+		if !pause(ctx, a.Set.Poll) {
+			return ctx.Err()
+		}
+	}
+}
+
+func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
+	if a.id, err = a.Chain.Identify(ctx); err != nil {
+		return false, err
+	}
+	rules := a.Set.Rules
+	rules.Development = a.id.Development()
+	if a.Set.PlainKey && !rules.Development {
+		return false, fault.New(fault.Invalid, "ANCHOR_PRIVATE_KEY is refused on chain %s: it is for development chains; use ANCHOR_KEYSTORE", a.id.ChainID)
+	}
+	if err := a.checkRate(ctx); err != nil {
+		return false, err
+	}
+	all, err := a.Journal.Contracts(ctx, a.id.ChainID)
+	if err != nil {
+		return false, err
+	}
+	d, err := a.choose(ctx, all, &rules)
+	if err != nil {
+		return false, err
+	}
+	address := common.Address{}
+	if d != nil {
+		address = d.Contract
+	}
+	view, sight, err := a.Chain.LookForCode(ctx, address, a.Signer.Address())
+	if err != nil {
+		return false, err
+	}
+	for i := range attemptsOf(d) {
+		d.Attempts[i].SentAt = a.sent[d.Attempts[i].Hash]
+	}
+	switch s := step.NextDeploy(d, view, rules, a.Set.Limits, time.Now()).(type) {
+	case step.Use:
+		a.contract = d.Contract
+		a.scope.Deployment, a.scope.Replay = d.ID, d.Replay
+		a.Log.Info("anchoring at a contract", "contract", d.Contract.Hex(), "chain_id", a.id.ChainID.String(), "deployment", d.ID)
+		return true, nil
+	case step.Deploy:
+		return false, a.deploy(ctx, s, sight)
+	case step.Sign:
+		a.scope.Deployment = d.ID
+		_, err := a.resign(ctx, s, sight, nil, binding.DeployData(a.owner(), a.Signer.Address()))
+		return false, err
+	case step.Send:
+		return false, a.send(ctx, s.Attempt.Hash)
+	case step.Halt:
+		return false, isHalt(s)
+	}
+	return false, nil
+}
+
+func attemptsOf(d *step.Deployment) []step.Attempt {
+	if d == nil {
+		return nil
+	}
+	return d.Attempts
+}
+
+// choose picks the journal's deployment for this chain: the one at ANCHOR_CONTRACT, journaled when it is new to us, or the newest.
+func (a *Anchor) choose(ctx context.Context, all []journal.Contract, rules *step.DeployRules) (*step.Deployment, error) {
+	for i := range all {
+		switch {
+		case all[i].Genesis != a.id.Genesis:
+			rules.OtherGenesis = true
+		case a.Set.Given == (common.Address{}) || all[i].Contract == a.Set.Given:
+			return &all[i].Deployment, nil
+		}
+	}
+	if a.Set.Given == (common.Address{}) {
+		return nil, nil //nolint:nilnil // none is an answer: step.NextDeploy decides what follows
+	}
+	given := journal.Contract{Deployment: step.Deployment{Contract: a.Set.Given, Given: true, Replay: rules.Replay}, Genesis: a.id.Genesis}
+	view, _, err := a.Chain.LookForCode(ctx, a.Set.Given, a.Signer.Address())
+	if err != nil || !view.Matches {
+		return &given.Deployment, err // not journaled: it will be refused
+	}
+	given.ID, err = a.Journal.AddContract(ctx, a.scope.Epoch, a.id.ChainID, given, nil)
+	return &given.Deployment, err
+}
+
+func (a *Anchor) owner() common.Address {
+	if a.Set.Owner == (common.Address{}) {
+		return a.Signer.Address()
+	}
+	return a.Set.Owner
+}
+
+// deploy journals a deployment with its signed transaction, then sends it.
+func (a *Anchor) deploy(ctx context.Context, s step.Deploy, sight chain.Sight) error {
+	if !a.id.Development() && a.Set.Owner == (common.Address{}) {
+		return fault.New(fault.Invalid, "ANCHOR_OWNER is not set: a contract needs an owner that can replace the anchorer's key")
+	}
+	deployer := a.Signer.Address()
+	first := fee.First(sight.BaseFeeWei, sight.TipWei, a.Set.FeeCapWei)
+	signed, err := a.sign(ctx, 0, s.Nonce, first, deployGas, nil, binding.DeployData(a.owner(), deployer))
+	if err != nil {
+		return err
+	}
+	contract := journal.Contract{
+		Deployment: step.Deployment{Contract: crypto.CreateAddress(deployer, s.Nonce), Replay: s.Replay}, Genesis: a.id.Genesis,
+	}
+	if _, err := a.Journal.AddContract(ctx, a.scope.Epoch, a.id.ChainID, contract, &signed); err != nil {
+		return err
+	}
+	crash.At("deployment journaled, not sent")
+	a.Log.Info("deploying a contract", "contract", contract.Contract.Hex(), "chain_id", a.id.ChainID.String(), "tx_hash", signed.Hash.Hex())
+	return a.send(ctx, signed.Hash)
+}
+
+// sign makes a transaction's signed bytes; to is nil for a deploy.
+func (a *Anchor) sign(ctx context.Context, batchID, nonce uint64, f fee.Fee, gas uint64, to *common.Address, data []byte) (journal.Signed, error) {
+	tx, err := a.Signer.Sign(ctx, &types.DynamicFeeTx{
+		Nonce: nonce, GasFeeCap: f.CapWei, GasTipCap: f.TipWei, Gas: gas, To: to, Value: new(big.Int), Data: data,
+	}, a.id.ChainID)
+	if err != nil {
+		return journal.Signed{}, err
+	}
+	raw, err := tx.MarshalBinary()
+	if err != nil {
+		return journal.Signed{}, fault.New(fault.Fatal, "encode a signed transaction: %w", err)
+	}
+	return journal.Signed{BatchID: batchID, Sender: a.Signer.Address(), Hash: tx.Hash(), Nonce: nonce, Raw: raw, Fee: f}, nil
+}
+
+// resign journals a further attempt for a nonce and sends it; it returns the attempt's hash. At the fee's ceiling the old one
+// is sent again, and there is no new hash.
+func (a *Anchor) resign(ctx context.Context, s step.Sign, sight chain.Sight, to *common.Address, data []byte) (common.Hash, error) {
+	ceiling := fee.Ceiling(a.Set.FeeCapWei, a.Set.FeeHardWei, a.oldestAge(), a.Set.FeeRiseAfter)
+	f, gas := fee.First(sight.BaseFeeWei, sight.TipWei, ceiling), uint64(anchorGas)
+	if to == nil {
+		gas = deployGas
+	}
+	if s.Replaces != nil {
+		var room bool
+		if f, room = fee.Bump(s.Replaces.Fee, sight.BaseFeeWei, sight.TipWei, ceiling); !room {
+			return common.Hash{}, a.insist(ctx, s)
+		}
+	}
+	signed, err := a.sign(ctx, s.Batch.ID, s.Nonce, f, gas, to, data)
+	if err != nil {
+		return common.Hash{}, err
+	}
+	if _, err := a.Journal.KeepAttempt(ctx, a.scope, signed); err != nil {
+		return common.Hash{}, err
+	}
+	crash.At("transaction signed, not sent")
+	return signed.Hash, a.send(ctx, signed.Hash)
+}
+
+// insist sends an attempt again whose fee can't be raised.
+func (a *Anchor) insist(ctx context.Context, s step.Sign) error {
+	if time.Since(s.Replaces.SentAt) < a.Set.Limits.ResendAfter {
+		return nil
+	}
+	a.Log.Warn("the fee is at its ceiling; sending the transaction again as it is", "batch_id", s.Batch.ID)
+	return a.send(ctx, s.Replaces.Hash)
+}
+
+// send broadcasts journaled bytes. Whether they arrived is for the next look to see; the nodes' errors are hints.
+func (a *Anchor) send(ctx context.Context, hash common.Hash) error {
+	raw, err := a.Journal.Raw(ctx, hash)
+	if err != nil {
+		return err
+	}
+	a.sent[hash] = time.Now()
+	err = a.Chain.Broadcast(ctx, raw)
+	crash.At("transaction sent")
+	if fault.Is(err, fault.Fatal) {
+		return err
+	}
+	if err != nil {
+		a.Log.Info("no node took the transaction; the chain will show why", "tx_hash", hash.Hex(), "hint", err)
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package active
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/tillseal/tillseal/contracts/binding"
+	"github.com/tillseal/tillseal/services/anchor/internal/chain"
+	"github.com/tillseal/tillseal/services/anchor/internal/crash"
+	"github.com/tillseal/tillseal/services/anchor/internal/journal"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+var errContractGone = errors.New("the contract is gone from the chain")
+
+// Step looks at journal and chain, decides and acts once. It reports whether there may be more to do at once.
+func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
+	now := time.Now()
+	a.scope.LowSeq = a.floor.low
+	state, floor, err := a.Journal.State(ctx, a.scope, a.Set.Limits.BatchMax)
+	if err != nil {
+		return false, err
+	}
+	a.floor.move(floor, now)
+	for i := range state.Open {
+		for k := range state.Open[i].Attempts {
+			attempt := &state.Open[i].Attempts[k]
+			attempt.SentAt = a.sent[attempt.Hash]
+		}
+	}
+	sight, err := a.Chain.Look(ctx, a.contract, a.Signer.Address(), state.Open)
+	if err != nil {
+		return false, err
+	}
+	if !sight.CodeIsOurs {
+		// Leaving the lease starts over from settleOnContract, which knows what the operator allows.
+		return false, fault.As(fault.Conflict, errContractGone)
+	}
+	a.safe.Store(sight.Safe)
+	a.report(state, sight, now)
+	next := step.Next(state, sight.View, a.Set.Limits, now)
+	switch next.(type) {
+	case step.Wait:
+		return false, nil
+	case step.Sign, step.Send:
+		return false, a.do(ctx, next, state, sight) // now the chain has to move
+	}
+	return true, a.do(ctx, next, state, sight)
+}
+
+func (a *Anchor) do(ctx context.Context, next step.Step, state step.Journal, sight chain.Sight) error {
+	switch s := next.(type) {
+	case step.Seal:
+		size, err := a.Journal.Seal(ctx, a.scope, state.LastID+1, a.Set.Limits.BatchMax)
+		crash.At("batch sealed, not signed")
+		if err == nil {
+			a.Log.Info("batch sealed", "batch_id", state.LastID+1, "size", size)
+		}
+		return err
+	case step.Sign:
+		return a.signBatch(ctx, s, sight)
+	case step.Send:
+		if err := a.send(ctx, s.Attempt.Hash); err != nil {
+			return err
+		}
+		return a.recordBroadcast(ctx, s.Batch, s.Attempt.Hash, s.Attempt.Nonce)
+	case step.Settle:
+		crash.At("batch mined, not noted")
+		a.Log.Info("batch mined", "batch_id", s.BatchID, "block_number", s.Block.Number, "tx_hash", s.TxHash.Hex())
+		return a.Journal.Record(ctx, a.scope, journal.Move{
+			BatchID: s.BatchID, To: event.BatchMined, TxHash: &s.TxHash, Block: &s.Block,
+			From: []event.BatchState{event.BatchSealed, event.BatchBroadcast, event.BatchReorged},
+		})
+	case step.Unsettle:
+		a.Log.Warn("a reorg took a batch's block", "batch_id", s.BatchID)
+		return a.Journal.Record(ctx, a.scope, journal.Move{BatchID: s.BatchID, To: event.BatchReorged, From: []event.BatchState{event.BatchMined}})
+	case step.Finish:
+		a.Log.Info("batch final", "batch_id", s.Batch.ID)
+		for _, attempt := range s.Batch.Attempts {
+			delete(a.sent, attempt.Hash)
+		}
+		return a.Journal.Record(ctx, a.scope, journal.Move{
+			BatchID: s.Batch.ID, To: event.BatchFinal, TxHash: &s.Batch.MinedTx, Block: &s.Batch.Mined, From: []event.BatchState{event.BatchMined},
+		})
+	case step.Halt:
+		return isHalt(s)
+	}
+	return fault.New(fault.Fatal, "the step %T is unknown", next)
+}
+
+// signBatch journals and sends a transaction for a batch. Before a new nonce it is tried at the very block that the decision
+// saw: would the contract refuse it, nothing is sent and a person must look.
+func (a *Anchor) signBatch(ctx context.Context, s step.Sign, sight chain.Sight) error {
+	data := binding.NewSaleAnchor().PackAnchor(s.Batch.ID, s.Batch.Root, uint32(s.Batch.Size))
+	if s.Replaces == nil {
+		if err := a.Chain.Dry(ctx, sight.Head.Hash, a.Signer.Address(), a.contract, data); err != nil {
+			return err
+		}
+	}
+	hash, err := a.resign(ctx, s, sight, &a.contract, data)
+	if err != nil || hash == (common.Hash{}) {
+		return err
+	}
+	return a.recordBroadcast(ctx, s.Batch, hash, s.Nonce)
+}
+
+func (a *Anchor) recordBroadcast(ctx context.Context, b step.Batch, hash common.Hash, nonce uint64) error {
+	if b.State == event.BatchBroadcast {
+		return nil // said when it was first sent
+	}
+	crash.At("batch sent, not noted")
+	a.Log.Info("batch broadcast", "batch_id", b.ID, "nonce", nonce, "tx_hash", hash.Hex())
+	return a.Journal.Record(ctx, a.scope, journal.Move{
+		BatchID: b.ID, To: event.BatchBroadcast, TxHash: &hash, Nonce: &nonce, From: []event.BatchState{event.BatchSealed, event.BatchReorged},
+	})
+}
+
+// floor keeps the place in the journal below which no leaf waits, so that the search does not grow with the table. Places are
+// given before they are visible: a leaf may appear below one that is sealed already, so the floor follows at a distance.
+type floor struct {
+	low, next int64
+	turned    time.Time
+}
+
+func (f *floor) move(seen journal.Floor, now time.Time) {
+	if f.turned.IsZero() {
+		f.turned = now
+		return
+	}
+	if now.Sub(f.turned) < lowSeqRotation {
+		return
+	}
+	clear := seen.Highest // every visible leaf up to here is in a batch
+	if seen.LowestWaiting > 0 {
+		clear = seen.LowestWaiting - 1
+	}
+	f.low, f.next, f.turned = min(f.next, clear), seen.Highest, now
+}

@@ -1,0 +1,118 @@
+package chain_test
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/chain"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// client sees a chain of ten blocks through a proxy for each node.
+func client(t *testing.T, nodes int) (*local.Chain, []*testkit.Proxy, *chain.Client) {
+	t.Helper()
+	c := tenBlocks(t)
+	var proxies []*testkit.Proxy
+	var urls []string
+	for range nodes {
+		p := testkit.RPCProxy(t, c.URL())
+		proxies, urls = append(proxies, p), append(urls, p.URL())
+	}
+	return c, proxies, connect(t, urls...)
+}
+
+func tenBlocks(t *testing.T) *local.Chain {
+	t.Helper()
+	c := testkit.Chain(t)
+	for range 10 {
+		c.Commit()
+	}
+	return c
+}
+
+func connect(t *testing.T, urls ...string) *chain.Client {
+	t.Helper()
+	seen, err := chain.New(t.Context(), config.Secret(strings.Join(urls, ",")), slog.New(slog.NewTextHandler(t.Output(), nil)))
+	require.NoError(t, err)
+	t.Cleanup(seen.Close)
+	return seen
+}
+
+func height(t *testing.T, c *chain.Client) uint64 {
+	t.Helper()
+	_, sight, err := c.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)
+	require.NoError(t, err)
+	return sight.Head.Number
+}
+
+func TestANodeThatLagsHasNoSay(t *testing.T) {
+	_, proxies, seen := client(t, 3)
+	require.Equal(t, uint64(11), height(t, seen))
+	proxies[0].Behind(8)
+	require.Equal(t, uint64(11), height(t, seen))
+}
+
+func TestWhatMostNodesHaveReachedIsBelieved(t *testing.T) {
+	_, proxies, seen := client(t, 3)
+	proxies[0].Behind(1)
+	proxies[1].Behind(2)
+	require.Equal(t, uint64(10), height(t, seen), "two of three have block 10")
+}
+
+func TestANodeThatIsDownIsLeftOut(t *testing.T) {
+	_, proxies, seen := client(t, 2)
+	proxies[1].On("eth_getBlockByNumber", testkit.Status(429))
+	require.Equal(t, uint64(11), height(t, seen))
+	proxies[0].On("eth_getBlockByNumber", testkit.Lose())
+	_, _, err := seen.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)
+	require.True(t, fault.Is(err, fault.Transient), "%v", err)
+}
+
+func TestANodeOnAnotherChainHasNoSay(t *testing.T) {
+	c := tenBlocks(t)
+	other := testkit.Chain(t)
+	for range 20 {
+		other.Commit()
+	}
+	seen := connect(t, other.URL(), c.URL(), c.URL())
+	id, err := seen.Identify(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, c.Genesis(), id.Genesis)
+	require.Equal(t, uint64(11), height(t, seen))
+
+	_, err = connect(t, other.URL(), c.URL()).Identify(t.Context())
+	require.True(t, fault.Is(err, fault.Invalid), "one against one: %v", err)
+}
+
+func TestNodesThatDisagreeAreNotBelieved(t *testing.T) {
+	c := tenBlocks(t)
+	proxy := testkit.RPCProxy(t, c.URL())
+	seen := connect(t, c.URL(), proxy.URL())
+	require.Equal(t, uint64(11), height(t, seen))
+	proxy.On("eth_getBlockByNumber", otherBlock)
+	_, _, err := seen.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)
+	require.ErrorContains(t, err, "disagree")
+	require.True(t, fault.Is(err, fault.Transient))
+}
+
+func TestURLsNeverShow(t *testing.T) {
+	_, err := chain.New(t.Context(), "ftp://secret.example/key", slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "WEB3_PROVIDER")
+	require.NotContains(t, err.Error(), "secret")
+	var log strings.Builder
+	seen, err := chain.New(t.Context(), "http://127.0.0.1:1/secret", slog.New(slog.NewTextHandler(&log, nil)))
+	require.NoError(t, err)
+	defer seen.Close()
+	_, err = seen.Identify(t.Context())
+	require.True(t, fault.Is(err, fault.Transient))
+	require.NotContains(t, err.Error()+log.String(), "secret")
+}

@@ -1,0 +1,68 @@
+// Package fee decides what a transaction pays, as EIP-1559 has it. Pure: the chain's figures come in, a fee goes out.
+package fee
+
+import (
+	"math/big"
+	"time"
+)
+
+// Fee is an EIP-1559 fee, in wei per gas.
+type Fee struct {
+	CapWei *big.Int // maxFeePerGas
+	TipWei *big.Int // maxPriorityFeePerGas
+}
+
+// First is the fee of a first attempt: twice the base fee, which covers six full blocks of growth (12.5 % each), and
+// the tip that the chain suggests, all at most ceilingWei.
+func First(baseFeeWei, tipWei, ceilingWei *big.Int) Fee {
+	capWei := new(big.Int).Add(new(big.Int).Lsh(baseFeeWei, 1), tipWei)
+	return bounded(Fee{CapWei: capWei, TipWei: new(big.Int).Set(tipWei)}, ceilingWei)
+}
+
+// Bump is the fee of an attempt that replaces prev: 12.5 % and 1 wei more on both, since nodes refuse less than 10 % and
+// some the exact boundary, or the chain's present first fee if that is more. It reports false when that would pass
+// ceilingWei: then the old attempt is sent again.
+func Bump(prev Fee, baseFeeWei, tipWei, ceilingWei *big.Int) (Fee, bool) {
+	fresh := First(baseFeeWei, tipWei, ceilingWei)
+	next := Fee{CapWei: larger(raised(prev.CapWei), fresh.CapWei), TipWei: larger(raised(prev.TipWei), fresh.TipWei)}
+	if next.CapWei.Cmp(ceilingWei) > 0 {
+		return Fee{}, false
+	}
+	return bounded(next, ceilingWei), true
+}
+
+func raised(wei *big.Int) *big.Int {
+	r := new(big.Int).Mul(wei, big.NewInt(9))
+	r.Add(r, big.NewInt(7)).Rsh(r, 3) // 9/8, rounded up
+	return r.Add(r, big.NewInt(1))
+}
+
+func larger(a, b *big.Int) *big.Int {
+	if a.Cmp(b) >= 0 {
+		return a
+	}
+	return b
+}
+
+// bounded keeps the cap at the ceiling and the tip at the cap, beyond which a transaction is invalid.
+func bounded(f Fee, ceilingWei *big.Int) Fee {
+	if f.CapWei.Cmp(ceilingWei) > 0 {
+		f.CapWei = new(big.Int).Set(ceilingWei)
+	}
+	if f.TipWei.Cmp(f.CapWei) > 0 {
+		f.TipWei = new(big.Int).Set(f.CapWei)
+	}
+	return f
+}
+
+// Ceiling is the most to pay now: capWei, which from the age riseAfter of the oldest unanchored sale on grows in a straight
+// line and reaches hardWei at twice that age. Sales that wait for days cost a shop more than a dear transaction.
+func Ceiling(capWei, hardWei *big.Int, age, riseAfter time.Duration) *big.Int {
+	if hardWei.Cmp(capWei) <= 0 || age <= riseAfter {
+		return capWei
+	}
+	over := min(age-riseAfter, riseAfter)
+	rise := new(big.Int).Sub(hardWei, capWei)
+	rise.Mul(rise, big.NewInt(int64(over))).Div(rise, big.NewInt(int64(riseAfter)))
+	return rise.Add(rise, capWei)
+}

@@ -1,0 +1,53 @@
+package fee_test
+
+import (
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/fee"
+)
+
+func TestAFirstFeeOutlastsSixFullBlocksButNotTheCeiling(t *testing.T) {
+	f := fee.First(big.NewInt(1000), big.NewInt(10), big.NewInt(1e9))
+	require.Equal(t, "2010", f.CapWei.String())
+	require.Equal(t, "10", f.TipWei.String())
+	f = fee.First(big.NewInt(1000), big.NewInt(5000), big.NewInt(1500))
+	require.Equal(t, "1500", f.CapWei.String())
+	require.Equal(t, "1500", f.TipWei.String(), "a tip above the cap is invalid")
+}
+
+func TestABumpIsAcceptedByEveryNodeOrNotMade(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		wei := func(name string, most int64) *big.Int { return big.NewInt(rapid.Int64Range(1, most).Draw(t, name)) }
+		ceiling := wei("ceiling", 1e12)
+		prev := fee.First(wei("base", 1e11), wei("tip", 1e10), ceiling)
+		next, ok := fee.Bump(prev, wei("base now", 1e11), wei("tip now", 1e10), ceiling)
+		if !ok {
+			return
+		}
+		require.True(t, next.CapWei.Cmp(ceiling) <= 0)
+		require.True(t, next.TipWei.Cmp(next.CapWei) <= 0)
+		for _, pair := range [][2]*big.Int{{prev.CapWei, next.CapWei}, {prev.TipWei, next.TipWei}} {
+			least := new(big.Int).Mul(pair[0], big.NewInt(1125))
+			require.True(t, new(big.Int).Mul(pair[1], big.NewInt(1000)).Cmp(least) > 0, "%s to %s is not 12.5 %% more", pair[0], pair[1])
+		}
+	})
+}
+
+func TestAtTheCeilingThereIsNoBump(t *testing.T) {
+	prev := fee.Fee{CapWei: big.NewInt(1000), TipWei: big.NewInt(1)}
+	_, ok := fee.Bump(prev, big.NewInt(10), big.NewInt(1), big.NewInt(1100))
+	require.False(t, ok)
+}
+
+func TestTheCeilingRisesWithTheAgeOfTheOldestSaleUpToTheHardOne(t *testing.T) {
+	usual, hard := big.NewInt(100), big.NewInt(500)
+	for age, want := range map[time.Duration]int64{0: 100, time.Hour: 100, 90 * time.Minute: 300, 2 * time.Hour: 500, 100 * time.Hour: 500} {
+		require.Equal(t, want, fee.Ceiling(usual, hard, age, time.Hour).Int64(), age.String())
+	}
+	require.Equal(t, usual, fee.Ceiling(usual, usual, 100*time.Hour, time.Hour))
+}

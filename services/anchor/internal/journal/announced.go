@@ -1,0 +1,71 @@
+package journal
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/shared/event"
+)
+
+// What is announced of a batch_event.
+const (
+	SaidBatch = "batch" // its own message
+	SaidSales = "sales" // the SaleAnchored of all its sales
+)
+
+// Saying is a batch_event that is not announced in full.
+type Saying struct {
+	Event     event.Batch
+	BatchSaid bool // only the sales are left
+}
+
+const sayingsAtOnce = 256
+
+// Unannounced lists events to announce, oldest first, after the event low. salesState is the state whose event calls for
+// the SaleAnchored.
+func (j *Journal) Unannounced(ctx context.Context, deployment int64, salesState event.BatchState, low int64) ([]Saying, error) {
+	rows, err := j.pool.Query(ctx, unannounced, pgx.NamedArgs{
+		"deployment": deployment, "sales_state": string(salesState), "low": low, "most": sayingsAtOnce,
+	})
+	if err != nil {
+		return nil, kinded("read what is to be announced", err)
+	}
+	sayings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Saying, error) {
+		var s Saying
+		var err error
+		s.Event, err = scanEvent(row, deployment, &s.BatchSaid)
+		return s, err
+	})
+	return sayings, kinded("read what is to be announced", err)
+}
+
+func optionalHash(b []byte) *common.Hash {
+	if b == nil {
+		return nil
+	}
+	h := common.BytesToHash(b)
+	return &h
+}
+
+func optionalUint(text *string) (*uint64, error) {
+	if text == nil {
+		return nil, nil
+	}
+	n, err := strconv.ParseUint(*text, 10, 64)
+	return &n, err
+}
+
+// Stands reports whether no reorg has undone the event since.
+func (j *Journal) Stands(ctx context.Context, e event.Batch) (stands bool, err error) {
+	err = j.pool.QueryRow(ctx, stillLatest, pgx.NamedArgs{"deployment": e.Deployment, "batch_id": e.BatchID, "event_id": e.Sequence}).Scan(&stands)
+	return stands, kinded("check that a batch stands", err)
+}
+
+// MarkAnnounced journals that everybody could have heard.
+func (j *Journal) MarkAnnounced(ctx context.Context, epoch, eventID int64, what string) error {
+	_, err := j.pool.Exec(ctx, insertAnnounced, pgx.NamedArgs{"event_id": eventID, "what": what, "epoch": epoch})
+	return kinded("journal an announcement", err)
+}

@@ -1,0 +1,303 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/big"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/fee"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/merkle"
+)
+
+// Scope says for which deployment, and under which lease, the anchor acts.
+type Scope struct {
+	Deployment int64
+	Replay     bool  // the deployment takes all leaves, not only those that no earlier one has sealed
+	Epoch      int64 // of the lease; a read does not look at it
+	LowSeq     int64 // every leaf up to it is in a batch: where the search for waiting ones starts
+}
+
+// State reads what step.Next wants to know, and the highest leaf there is, all as of one moment.
+func (j *Journal) State(ctx context.Context, s Scope, most int) (state step.Journal, floor Floor, err error) {
+	err = kinded("read the journal", pgx.BeginTxFunc(ctx, j.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		args := pgx.NamedArgs{"deployment": s.Deployment, "low": s.LowSeq, "replay": s.Replay, "most": most}
+		if err := tx.QueryRow(ctx, lastBatch, args).Scan(&state.LastID); err != nil {
+			return err
+		}
+		var oldest *time.Time
+		if err := tx.QueryRow(ctx, countWaiting, args).Scan(&state.Waiting.Count, &oldest, &floor.LowestWaiting, &floor.Highest); err != nil {
+			return err
+		}
+		if oldest != nil {
+			state.Waiting.Oldest = *oldest
+		}
+		rows, err := tx.Query(ctx, openBatches, args)
+		if err != nil {
+			return err
+		}
+		if state.Open, err = pgx.CollectRows(rows, scanBatch); err != nil {
+			return err
+		}
+		return attachAttempts(ctx, tx, s.Deployment, state.Open)
+	}))
+	return state, floor, err
+}
+
+// Floor tells where waiting leaves begin, by their place in the journal; 0 for none.
+type Floor struct{ LowestWaiting, Highest int64 }
+
+func scanBatch(row pgx.CollectableRow) (b step.Batch, err error) {
+	var root, blockHash, txHash []byte
+	var number *string
+	if err = row.Scan(&b.ID, &root, &b.Size, &b.State, &number, &blockHash, &txHash, &b.SealedAt); err != nil {
+		return b, err
+	}
+	b.Root, b.MinedTx = common.BytesToHash(root), common.BytesToHash(txHash)
+	if number != nil {
+		b.Mined.Hash = common.BytesToHash(blockHash)
+		b.Mined.Number, err = strconv.ParseUint(*number, 10, 64)
+	}
+	return b, err
+}
+
+func attachAttempts(ctx context.Context, tx pgx.Tx, deployment int64, open []step.Batch) error {
+	ids := make([]int64, len(open))
+	for i, b := range open {
+		ids[i] = int64(b.ID)
+	}
+	byBatch, err := readAttempts(ctx, tx, deployment, ids)
+	for i := range open {
+		open[i].Attempts = byBatch[open[i].ID]
+	}
+	return err
+}
+
+func readAttempts(ctx context.Context, tx pgx.Tx, deployment int64, batchIDs []int64) (map[uint64][]step.Attempt, error) {
+	rows, err := tx.Query(ctx, attempts, pgx.NamedArgs{"deployment": deployment, "batch_ids": batchIDs})
+	if err != nil {
+		return nil, err
+	}
+	byBatch := make(map[uint64][]step.Attempt)
+	var (
+		id                   uint64
+		hash                 []byte
+		nonce, capWei, tipWe string
+		at                   time.Time
+	)
+	_, err = pgx.ForEachRow(rows, []any{&id, &hash, &nonce, &capWei, &tipWe, &at}, func() error {
+		n, err := strconv.ParseUint(nonce, 10, 64)
+		byBatch[id] = append(byBatch[id], step.Attempt{
+			Hash: common.BytesToHash(hash), Nonce: n, SignedAt: at, Fee: fee.Fee{CapWei: wei(capWei), TipWei: wei(tipWe)},
+		})
+		return err
+	})
+	return byBatch, err
+}
+
+// Seal makes batch id of the leaves that wait, at most `most` of them, in one transaction. No leaf, or an id that is taken,
+// is a Conflict.
+func (j *Journal) Seal(ctx context.Context, s Scope, id uint64, most int) (size int, err error) {
+	err = j.inTx(ctx, "seal a batch", func(tx pgx.Tx) error {
+		leaves, err := takeWaiting(ctx, tx, s, most)
+		if err != nil {
+			return err
+		}
+		size = len(leaves)
+		hashes := make([]common.Hash, size)
+		ids := make([]uuid.UUID, size)
+		indexes := make([]int32, size)
+		for i, l := range leaves {
+			hashes[i], ids[i], indexes[i] = l.hash, l.saleID, int32(i)
+		}
+		tree, err := merkle.Build(hashes)
+		if err != nil {
+			return err
+		}
+		args := pgx.NamedArgs{
+			"deployment": s.Deployment, "batch_id": id, "root": tree.Root().Bytes(), "size": size, "epoch": s.Epoch,
+			"sale_ids": ids, "indexes": indexes,
+		}
+		if err := guarded(ctx, tx, insertBatch, args); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, insertBatchLeaves, args); err != nil {
+			return err
+		}
+		return guarded(ctx, tx, insertEvent, eventArgs(s, Move{BatchID: id, To: event.BatchSealed, From: []event.BatchState{""}}))
+	})
+	return size, err
+}
+
+type waitingLeaf struct {
+	saleID uuid.UUID
+	hash   common.Hash
+}
+
+// takeWaiting reads the waiting leaves and puts them in ascending order, that of their indexes.
+func takeWaiting(ctx context.Context, tx pgx.Tx, s Scope, most int) ([]waitingLeaf, error) {
+	rows, err := tx.Query(ctx, waiting, pgx.NamedArgs{"deployment": s.Deployment, "low": s.LowSeq, "replay": s.Replay, "most": most})
+	if err != nil {
+		return nil, err
+	}
+	leaves, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l waitingLeaf, err error) {
+		var seq int64
+		var hash []byte
+		var amountWei string
+		var at time.Time
+		if err = row.Scan(&seq, &l.saleID, &hash, &amountWei, &at); err != nil {
+			return l, err
+		}
+		l.hash, err = merkle.Leaf(common.BytesToHash(hash), wei(amountWei))
+		return l, err
+	})
+	if err == nil && len(leaves) == 0 {
+		err = fault.New(fault.Conflict, "no leaf waits")
+	}
+	slices.SortFunc(leaves, func(a, b waitingLeaf) int { return bytes.Compare(a.hash[:], b.hash[:]) })
+	return leaves, err
+}
+
+// Move is a batch's step from one of some states to another. What is not known stays nil.
+type Move struct {
+	BatchID uint64
+	From    []event.BatchState // "" for none yet
+	To      event.BatchState
+	TxHash  *common.Hash
+	Nonce   *uint64
+	Block   *step.Block
+}
+
+// Record journals a move; one from another state than those named is a Conflict.
+func (j *Journal) Record(ctx context.Context, s Scope, m Move) error {
+	return j.inTx(ctx, "journal a batch as "+string(m.To), func(tx pgx.Tx) error {
+		return guarded(ctx, tx, insertEvent, eventArgs(s, m))
+	})
+}
+
+func eventArgs(s Scope, m Move) pgx.NamedArgs {
+	from := make([]string, len(m.From))
+	for i, state := range m.From {
+		from[i] = string(state)
+	}
+	args := pgx.NamedArgs{
+		"deployment": s.Deployment, "epoch": s.Epoch, "batch_id": m.BatchID, "state": string(m.To), "from_states": from,
+		"tx_hash": nil, "nonce": nil, "block_number": nil, "block_hash": nil,
+	}
+	if m.TxHash != nil {
+		args["tx_hash"] = m.TxHash.Bytes()
+	}
+	if m.Nonce != nil {
+		args["nonce"] = strconv.FormatUint(*m.Nonce, 10)
+	}
+	if m.Block != nil {
+		args["block_number"], args["block_hash"] = strconv.FormatUint(m.Block.Number, 10), m.Block.Hash.Bytes()
+	}
+	return args
+}
+
+// Signed is a signed transaction before it is journaled; BatchID 0 is the deploy transaction.
+type Signed struct {
+	BatchID uint64
+	Sender  common.Address
+	Hash    common.Hash
+	Nonce   uint64
+	Raw     []byte
+	Fee     fee.Fee
+}
+
+// KeepAttempt journals signed bytes, which may be sent from then on.
+func (j *Journal) KeepAttempt(ctx context.Context, s Scope, t Signed) (a step.Attempt, err error) {
+	err = j.inTx(ctx, "journal a signed transaction", func(tx pgx.Tx) error {
+		a, err = keepAttempt(ctx, tx, s, t)
+		return err
+	})
+	return a, err
+}
+
+func keepAttempt(ctx context.Context, tx pgx.Tx, s Scope, t Signed) (step.Attempt, error) {
+	a := step.Attempt{Hash: t.Hash, Nonce: t.Nonce, Fee: t.Fee}
+	err := tx.QueryRow(ctx, insertAttempt, pgx.NamedArgs{
+		"hash": t.Hash.Bytes(), "deployment": s.Deployment, "batch_id": t.BatchID, "sender": t.Sender.Bytes(),
+		"nonce": strconv.FormatUint(t.Nonce, 10), "raw": t.Raw, "fee_cap_wei": amount(t.Fee.CapWei), "tip_cap_wei": amount(t.Fee.TipWei),
+		"epoch": s.Epoch,
+	}).Scan(&a.SignedAt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = fault.New(fault.Conflict, "the lease moved on")
+	}
+	return a, err
+}
+
+// Raw returns a journaled transaction's signed bytes; under several deployments the same hash has the same bytes.
+func (j *Journal) Raw(ctx context.Context, hash common.Hash) (raw []byte, err error) {
+	err = j.pool.QueryRow(ctx, "SELECT raw FROM anchor.tx_attempt WHERE hash = $1 LIMIT 1", hash.Bytes()).Scan(&raw)
+	return raw, kinded("read a signed transaction", err)
+}
+
+// Contract is a deployment as the journal has it, with the chain that it is on.
+type Contract struct {
+	step.Deployment
+	Genesis common.Hash
+}
+
+// Contracts lists the deployments on a chain id, newest first, each with the attempts of its deploy transaction.
+func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contract, err error) {
+	err = j.inTx(ctx, "read the deployments", func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, deployments, pgx.NamedArgs{"chain_id": amount(chainID)})
+		if err != nil {
+			return err
+		}
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Contract, err error) {
+			var genesis, contract []byte
+			var nonce string
+			if err = row.Scan(&c.ID, &genesis, &contract, &c.Given, &c.Replay, &nonce, &c.Used); err != nil {
+				return c, err
+			}
+			c.Genesis, c.Contract = common.BytesToHash(genesis), common.BytesToAddress(contract)
+			c.Nonce, err = strconv.ParseUint(nonce, 10, 64)
+			return c, err
+		})
+		for i := range all {
+			if err != nil {
+				break
+			}
+			var byBatch map[uint64][]step.Attempt
+			byBatch, err = readAttempts(ctx, tx, all[i].ID, []int64{0})
+			all[i].Attempts = byBatch[0]
+		}
+		return err
+	})
+	return all, err
+}
+
+// AddContract journals a new deployment and, unless it is given by the operator, its signed deploy transaction with it.
+func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int, c Contract, deploy *Signed) (id int64, err error) {
+	args := pgx.NamedArgs{
+		"chain_id": amount(chainID), "genesis_hash": c.Genesis.Bytes(), "contract": c.Contract.Bytes(), "replay": c.Replay, "epoch": epoch,
+		"deployer": nil, "nonce": nil,
+	}
+	if deploy != nil {
+		args["deployer"], args["nonce"] = deploy.Sender.Bytes(), strconv.FormatUint(deploy.Nonce, 10)
+	}
+	err = j.inTx(ctx, "journal a deployment", func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, insertDeployment, args).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fault.New(fault.Conflict, "the lease moved on")
+		}
+		if err == nil && deploy != nil {
+			_, err = keepAttempt(ctx, tx, Scope{Deployment: id, Epoch: epoch}, *deploy)
+		}
+		return err
+	})
+	return id, err
+}

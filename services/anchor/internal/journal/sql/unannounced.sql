@@ -1,0 +1,11 @@
+-- Events whose messages are not all acknowledged, oldest first.
+SELECT e.batch_id, b.root, b.size, e.state, e.tx_hash, e.nonce::text, e.block_number::text, e.block_hash, e.at, e.id,
+       EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'batch')
+FROM anchor.batch_event e
+JOIN anchor.batch b USING (deployment, batch_id)
+WHERE e.deployment = @deployment
+  AND (NOT EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'batch')
+       OR (e.state = @sales_state AND NOT EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'sales')))
+  AND e.id > @low
+ORDER BY e.id
+LIMIT @most;

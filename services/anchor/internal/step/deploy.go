@@ -1,0 +1,72 @@
+package step
+
+import (
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+)
+
+// Deployment is a contract as the journal has it.
+type Deployment struct {
+	ID       int64
+	Contract common.Address
+	Given    bool      // by ANCHOR_CONTRACT: not ours to deploy
+	Used     bool      // a batch of it was mined once, so that it did exist
+	Replay   bool      // it takes all leaves again
+	Nonce    uint64    // of its deploy transaction
+	Attempts []Attempt // of its deploy transaction, oldest first
+}
+
+// DeployView is what the chain has at the deployment's address, at one block.
+type DeployView struct {
+	Code    bool   // there is some
+	Matches bool   // and it is the build's
+	Nonce   uint64 // of the anchorer's next transaction
+}
+
+// DeployRules say what the operator allows.
+type DeployRules struct {
+	MayDeploy    bool // ANCHOR_DEPLOY
+	Development  bool // the chain is nobody's: what is lost on it is made again
+	Replay       bool // ANCHOR_REPLAY: a new deployment takes all leaves again
+	OtherGenesis bool // the journal has deployments on a chain of this id with another genesis
+}
+
+// Further steps, which come before there is a contract to anchor at.
+type (
+	// Use takes the deployment: its contract is there and is ours.
+	Use struct{}
+	// Deploy journals and sends a new deploy transaction, which makes a new deployment.
+	Deploy struct {
+		Nonce  uint64
+		Replay bool // all leaves again, also those that an earlier deployment has sealed
+	}
+)
+
+func (Use) step()    {}
+func (Deploy) step() {}
+
+// NextDeploy decides how the anchor comes to its contract; d is nil when the journal has none on this chain.
+func NextDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits, now time.Time) Step {
+	switch {
+	case d == nil && rules.OtherGenesis && !rules.Development:
+		return Halt{Reason: "the journal's deployments are on a chain with this id and another genesis block: check WEB3_PROVIDER"}
+	case d == nil && rules.MayDeploy:
+		return Deploy{Nonce: c.Nonce, Replay: rules.Replay || rules.OtherGenesis}
+	case d == nil:
+		return Halt{Reason: "there is no contract yet: set ANCHOR_CONTRACT to one, or ANCHOR_DEPLOY=true to make one"}
+	case c.Matches:
+		return Use{}
+	case c.Code:
+		return Halt{Reason: "the contract's code on the chain is not this build's: check ANCHOR_CONTRACT and WEB3_PROVIDER, or run the build that deployed it"}
+	case d.Given:
+		return Halt{Reason: "there is no code at ANCHOR_CONTRACT on this chain: check the address and WEB3_PROVIDER"}
+	case d.Used && !rules.Development:
+		return Halt{Reason: "the contract is gone from the chain: check WEB3_PROVIDER; if the chain itself lost it, set ANCHOR_CONTRACT, or ANCHOR_DEPLOY and ANCHOR_REPLAY, with a fresh journal"}
+	case !d.Used && d.Nonce == c.Nonce:
+		return transmit(Batch{Attempts: d.Attempts}, c.Nonce, limits, now)
+	case rules.MayDeploy: // its nonce was used by something else, or the development chain was wiped
+		return Deploy{Nonce: c.Nonce, Replay: rules.Replay || d.Replay || d.Used}
+	}
+	return Halt{Reason: "the contract's deploy transaction failed: set ANCHOR_DEPLOY=true to make another, or ANCHOR_CONTRACT"}
+}

@@ -1,0 +1,175 @@
+// Package step decides what the anchor does next. Pure: journal, chain and clock come in, one step goes out; start-up and
+// every tick use it alike.
+package step
+
+import (
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/fee"
+	"github.com/tillseal/tillseal/shared/event"
+)
+
+// Block names one block.
+type Block struct {
+	Number uint64
+	Hash   common.Hash
+}
+
+// Attempt is a signed transaction whose bytes are journaled.
+type Attempt struct {
+	Hash     common.Hash
+	Nonce    uint64
+	Fee      fee.Fee
+	SignedAt time.Time
+	SentAt   time.Time // by this process; zero after a start, so that it is sent at once
+}
+
+// Batch is a sealed batch that is not final yet.
+type Batch struct {
+	ID       uint64
+	Root     common.Hash
+	Size     int
+	State    event.BatchState
+	Mined    Block // where the journal last saw it, when State is mined
+	MinedTx  common.Hash
+	SealedAt time.Time
+	Attempts []Attempt // oldest first
+}
+
+// Journal is what the anchor knows by itself.
+type Journal struct {
+	LastID  uint64  // of the batches sealed for this deployment; 0 for none
+	Open    []Batch // sealed and not final, ascending by ID
+	Waiting Waiting // leaves for the next batch
+}
+
+// Waiting tells of the leaves that no batch holds.
+type Waiting struct {
+	Count  int
+	Oldest time.Time // when the first of them was journaled
+}
+
+// Anchored is a batch as the chain holds it: the stored root, and the transaction that put it there.
+type Anchored struct {
+	Root   common.Hash
+	TxHash common.Hash
+	Block  Block
+}
+
+// View is the chain as one block shows it.
+type View struct {
+	Head        Block
+	Finalized   uint64              // height
+	NextBatchID uint64              // the contract's
+	Nonce       uint64              // of the anchorer's next transaction
+	Anchored    map[uint64]Anchored // of the open batches, those with a root
+}
+
+// Limits are the waits that decide; all are checked when the service starts.
+type Limits struct {
+	BatchMax    int           // leaves at which a batch is sealed at once
+	BatchAge    time.Duration // how long the oldest leaf waits for company
+	BumpAfter   time.Duration // how long an attempt may stay unmined before its fee is raised
+	ResendAfter time.Duration // how often an unmined attempt is sent again, since pools forget
+}
+
+// Step is one thing to do: Seal, Sign, Send, Settle, Unsettle, Finish, Halt or Wait.
+type Step interface{ step() }
+
+type (
+	// Seal makes the next batch of the waiting leaves.
+	Seal struct{}
+	// Sign journals a new transaction for a batch. With Replaces it takes that attempt's nonce and a higher fee.
+	Sign struct {
+		Batch    Batch
+		Nonce    uint64
+		Replaces *Attempt
+	}
+	// Send broadcasts a journaled transaction.
+	Send struct {
+		Batch   Batch
+		Attempt Attempt
+	}
+	// Settle journals that a batch is mined.
+	Settle struct {
+		BatchID uint64
+		TxHash  common.Hash
+		Block   Block
+	}
+	// Unsettle journals that a mined batch is gone from its block.
+	Unsettle struct{ BatchID uint64 }
+	// Finish journals that a batch can't be undone any more.
+	Finish struct{ Batch Batch }
+	// Halt stops the anchor until a person has looked.
+	Halt struct{ Reason string }
+	// Wait leaves everything as it is.
+	Wait struct{}
+)
+
+func (Seal) step()     {}
+func (Sign) step()     {}
+func (Send) step()     {}
+func (Settle) step()   {}
+func (Unsettle) step() {}
+func (Finish) step()   {}
+func (Halt) step()     {}
+func (Wait) step()     {}
+
+// Next decides what the anchor does now.
+func Next(j Journal, c View, limits Limits, now time.Time) Step {
+	if c.NextBatchID > j.LastID+1 {
+		return Halt{Reason: "the chain holds batches that the journal lacks: the journal was restored from an older backup, or the key is used elsewhere"}
+	}
+	for _, b := range j.Open {
+		switch a, anchored := c.Anchored[b.ID]; {
+		case anchored && a.Root != b.Root:
+			return Halt{Reason: "another root holds our batch's id: split brain or a stolen key"}
+		case b.State == event.BatchMined && (!anchored || a.Block != b.Mined):
+			return Unsettle{BatchID: b.ID} // a reorg; the next look finds it elsewhere or not at all
+		case !anchored:
+			return transmit(b, c.Nonce, limits, now) // the lowest one alone: the contract takes them in order
+		case b.State != event.BatchMined:
+			return Settle{BatchID: b.ID, TxHash: a.TxHash, Block: a.Block} // whoever sent it, and whichever attempt was mined
+		case b.Mined.Number <= c.Finalized:
+			return Finish{Batch: b}
+		}
+	}
+	if due(j.Waiting, limits, now) { // all that was sealed is mined
+		return Seal{}
+	}
+	return Wait{}
+}
+
+func due(w Waiting, limits Limits, now time.Time) bool {
+	return w.Count >= limits.BatchMax || w.Count > 0 && now.Sub(w.Oldest) >= limits.BatchAge
+}
+
+// transmit gets an unmined batch to the chain. Only an attempt with the account's next nonce can be mined now: one below it
+// lost its nonce to something else, one above it waits for a transaction that a reorg took. The contract's order makes a
+// further nonce safe.
+func transmit(b Batch, nonce uint64, limits Limits, now time.Time) Step {
+	last := latest(b.Attempts, nonce)
+	switch {
+	case last == nil:
+		return Sign{Batch: b, Nonce: nonce}
+	case last.SentAt.IsZero():
+		return Send{Batch: b, Attempt: *last}
+	case now.Sub(last.SignedAt) >= limits.BumpAfter:
+		return Sign{Batch: b, Nonce: nonce, Replaces: last}
+	case now.Sub(last.SentAt) >= limits.ResendAfter:
+		return Send{Batch: b, Attempt: *last}
+	}
+	return Wait{}
+}
+
+// latest returns the newest attempt with a nonce, nil if there is none.
+func latest(attempts []Attempt, nonce uint64) *Attempt {
+	for i := len(attempts) - 1; i >= 0; i-- {
+		if attempts[i].Nonce == nonce {
+			return &attempts[i]
+		}
+	}
+	return nil
+}

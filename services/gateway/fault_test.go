@@ -1,0 +1,142 @@
+package gateway_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+func eventually(t *testing.T, what string, check func() error) {
+	t.Helper()
+	testkit.Eventually(t, soon, what, check)
+}
+
+func TestPostgresAwayIsSaidAtOnceAndItsReturnIsSeen(t *testing.T) {
+	postgres := testkit.OwnPostgres(t)
+	shop := open(t, testkit.Migrated(t, postgres))
+	first, _ := shop.till.sell(newKey(), tea)
+	require.NotEmpty(t, first.Body)
+	postgres.Kill()
+	key := newKey()
+	for range 5 {
+		start := time.Now()
+		refuses(t, shop.till.post(key, tea), 503, refusal.StoreUnavailable)
+		require.Less(t, time.Since(start), time.Second+busyMachine)
+	}
+	refuses(t, shop.till.do("GET", "/readyz", ""), 503, refusal.StoreUnavailable)
+	require.Equal(t, 200, shop.till.do("GET", "/healthz", "").Status)
+	require.NoError(t, postgres.Restart(t.Context()))
+	eventually(t, "sales are recorded again", func() error {
+		if r := shop.till.post(key, tea); r.Status != http.StatusCreated {
+			return fmt.Errorf("%d %s", r.Status, r.Body)
+		}
+		return nil
+	})
+	require.Equal(t, 2, shop.sales())
+}
+
+func TestAConnectionCutUnderAGroupCostsNoSaleAndDoublesNone(t *testing.T) {
+	shop := setup(t)
+	stop := make(chan struct{})
+	cut := make(chan struct{})
+	go func() { // an operator who restarts what should not be restarted
+		defer close(cut)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(5 * time.Millisecond):
+				query[int](shop, `SELECT count(pg_terminate_backend(pid))::int FROM pg_stat_activity WHERE usename = 'gateway' AND datname = current_database()`)
+			}
+		}
+	}()
+	keys := make([]string, 8*20)
+	for i := range keys {
+		keys[i] = newKey()
+	}
+	errs := together(8, func(i int) error {
+		for _, key := range keys[20*i : 20*i+20] {
+			for deadline := time.Now().Add(soon); ; {
+				r, err := shop.till.try(http.MethodPost, "/record", tea, "Idempotency-Key", key)
+				if err == nil && r.Status == http.StatusCreated {
+					break
+				}
+				if err == nil && r.Status != http.StatusServiceUnavailable && r.Status != http.StatusConflict || time.Now().After(deadline) {
+					return fmt.Errorf("%w %d %s", err, r.Status, r.Body)
+				}
+			}
+		}
+		return nil
+	})
+	close(stop)
+	<-cut
+	require.NoError(t, errors.Join(errs...))
+	require.Equal(t, len(keys), shop.sales())
+	require.Equal(t, len(keys), query[int](shop, "SELECT purchases::int FROM audit.loyalty_account"))
+}
+
+func TestNATSAwayDelaysNoTill(t *testing.T) {
+	shop := setup(t)
+	shop.nats.Stop()
+	_, sold := shop.till.sell(newKey(), tea)
+	require.Equal(t, "unknown", read[answer](t, shop.till.do("GET", "/sales/"+sold.SaleID, "")).Anchor.Status)
+	refuses(t, shop.till.do("GET", "/sales/"+sold.SaleID+"/proof", ""), 503, refusal.LedgerAway)
+	require.NoError(t, shop.nats.Restart(t.Context()))
+	eventually(t, "the sale is told once NATS is back", func() error {
+		s, err := shop.bus.JS.Stream(t.Context(), "SALES_RECORDED")
+		if err != nil {
+			return err
+		}
+		_, err = s.GetLastMsgForSubject(t.Context(), "sales.v1.recorded.s1")
+		return err
+	})
+}
+
+func TestAFrozenRedisCostsLittleAndThenNothing(t *testing.T) {
+	shop := setup(t)
+	shop.till.sell(newKey(), tea)
+	require.NoError(t, syscall.Kill(shop.redis.Pid(), syscall.SIGSTOP))
+	defer func() { _ = syscall.Kill(shop.redis.Pid(), syscall.SIGCONT) }()
+	took := make([]time.Duration, 11)
+	for i := range took {
+		start := time.Now()
+		shop.till.sell(newKey(), tea)
+		took[i] = time.Since(start)
+	}
+	slices.Sort(took)
+	require.Less(t, took[len(took)/2], 500*time.Millisecond, "the median: one of them may meet a busy machine")
+}
+
+func TestAClaimOfAnotherGatewayIsWaitedForAndThenSaid(t *testing.T) {
+	shop := setup(t)
+	key := newKey()
+	shop.claim("t1", key, time.Minute)
+	r := shop.till.post(key, tea)
+	refuses(t, r, 409, refusal.InFlight)
+	require.NotEmpty(t, r.Header.Get("Retry-After"))
+	shop.flushRedis() // the claim ends
+	first, _ := shop.till.sell(key, tea)
+	shop.flushRedis()
+	shop.claim("t1", key, time.Minute)
+	again, _ := shop.till.sell(key, tea) // Postgres is read before anybody is told to wait
+	require.Equal(t, first.Body, again.Body)
+}
+
+func TestAFrozenGatewayHoldsUpTheOthersForLessThanASecond(t *testing.T) {
+	shop := setup(t)
+	shop.till.sell(newKey(), tea)
+	release := shop.lockCustomer("C-1001", 250*time.Millisecond) // as a gateway frozen in its transaction does, until idle_in_transaction ends it
+	defer release()
+	start := time.Now()
+	shop.till.sell(newKey(), tea)
+	require.Less(t, time.Since(start), time.Second+busyMachine)
+}

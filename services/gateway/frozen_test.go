@@ -1,0 +1,148 @@
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/tillseal/tillseal/services/gateway"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/config"
+)
+
+// childVar makes this test binary a gateway, with its settings in the environment: only a process can be frozen.
+const childVar = "TILLSEAL_TEST_GATEWAY"
+
+func serveAsChild() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	cfg, err := config.Load[gateway.Config](os.Environ())
+	if err == nil {
+		cfg.Ready = func(addr string) { fmt.Println(addr) } //nolint:forbidigo // standard output is how the parent hears of it
+		err = gateway.Run(ctx, cfg)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// process is a gateway of its own.
+type process struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	url string
+}
+
+func (s *shop) addProcess(name string) *process {
+	s.t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVar+"=1", "DB_URL="+s.db.Gateway+"&application_name="+name, "REDIS_URL="+s.redis.URL(), "NATS_URL="+s.nats.URL(),
+		"GATEWAY_ADDR=127.0.0.1:0", "METRICS_ADDR=", "LOG_LEVEL=error", "TERMINAL_RATE_PER_SECOND=100000", "PEAK_SALES_PER_SECOND=1")
+	cmd.Stderr = s.t.Output()
+	out, err := cmd.StdoutPipe()
+	require.NoError(s.t, err)
+	require.NoError(s.t, cmd.Start())
+	p := &process{t: s.t, cmd: cmd}
+	s.t.Cleanup(func() {
+		p.signal(syscall.SIGCONT)
+		p.signal(syscall.SIGTERM)
+		require.NoError(s.t, cmd.Wait())
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(s.t, err)
+	p.url = "http://" + strings.TrimSpace(line)
+	return p
+}
+
+func (p *process) signal(s syscall.Signal) { require.NoError(p.t, p.cmd.Process.Signal(s)) }
+
+// freezeInTransaction stops the process between its locks and its COMMIT: at random, until it hits.
+func (p *process) freezeInTransaction(db *pgx.Conn, name string) {
+	p.t.Helper()
+	// Young states may still change by what was on its way to Postgres.
+	const states = `SELECT count(*) FILTER (WHERE settled AND state = 'idle in transaction') > 0, coalesce(bool_and(settled), true)
+		FROM (SELECT state, state_change < clock_timestamp() - interval '5 ms' AS settled FROM pg_stat_activity
+			WHERE application_name = $1 AND state IN ('active', 'idle in transaction')) AS s`
+	eventually(p.t, "the gateway is frozen inside a transaction", func() error {
+		p.signal(syscall.SIGSTOP)
+		var inside, settled bool
+		eventually(p.t, "what the frozen gateway sent has arrived", func() error {
+			err := db.QueryRow(p.t.Context(), states, name).Scan(&inside, &settled)
+			if err == nil && !settled {
+				err = errors.New("a session's state is young")
+			}
+			return err
+		})
+		if inside {
+			return nil
+		}
+		p.signal(syscall.SIGCONT)
+		return errors.New("it was outside")
+	})
+}
+
+func TestAGatewayFrozenInsideATransactionStallsNoOther(t *testing.T) {
+	shop := setup(t)
+	frozen := shop.addProcess("frozen")
+	db, err := pgx.Connect(t.Context(), shop.db.Admin)
+	require.NoError(t, err)
+	defer db.Close(context.Background())
+
+	busy := &till{t, frozen.url, shop.till.key}
+	stop := make(chan struct{})
+	var recorded sync.Map
+	var tills sync.WaitGroup
+	for range 8 { // the same customer, so that its account is locked most of the time
+		tills.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				key := newKey()
+				if r, err := busy.try(http.MethodPost, "/record", tea, "Idempotency-Key", key); err == nil && r.Status == http.StatusCreated {
+					recorded.Store(key, r.Body)
+				}
+			}
+		})
+	}
+	defer tills.Wait()
+	defer sync.OnceFunc(func() { close(stop); frozen.signal(syscall.SIGCONT) })()
+
+	for range 3 {
+		frozen.freezeInTransaction(db, "frozen")
+		longest := time.Duration(0)
+		for _, took := range together(8, func(int) time.Duration {
+			start := time.Now()
+			r, err := shop.till.try(http.MethodPost, "/record", tea, "Idempotency-Key", newKey())
+			if err != nil || r.Status != http.StatusCreated {
+				t.Errorf("not recorded: %v %d %s", err, r.Status, r.Body)
+			}
+			return time.Since(start)
+		}) {
+			longest = max(longest, took)
+		}
+		frozen.signal(syscall.SIGCONT)
+		require.Less(t, longest, store.HeldUp+busyMachine)
+	}
+	recorded.Range(func(key, body any) bool {
+		require.Equal(t, string(body.([]byte)), string(shop.till.post(key.(string), tea).Body), "what the frozen one answered stands")
+		return true
+	})
+}

@@ -1,0 +1,208 @@
+// Package gateway is the door of the gateway service: it records sales for tills over HTTP, each exactly once and with its
+// loyalty effect, and tells the stream of them.
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/api"
+	"github.com/tillseal/tillseal/services/gateway/internal/commit"
+	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
+	"github.com/tillseal/tillseal/services/gateway/internal/publish"
+	"github.com/tillseal/tillseal/services/gateway/internal/replay"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/services/gateway/internal/terminal"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/telemetry"
+)
+
+// Config is what the gateway reads from the environment.
+type Config struct {
+	Telemetry telemetry.Config
+	Stream    stream.Config
+
+	DB             config.Secret `env:"DB_URL,required,notEmpty" doc:"the service's own role in Postgres, such as postgres://gateway@127.0.0.1/tillseal"`
+	Redis          config.Secret `env:"REDIS_URL,required,notEmpty" doc:"Redis, such as redis://127.0.0.1:6379/0; sales are recorded without it too"`
+	Addr           string        `env:"GATEWAY_ADDR" envDefault:"127.0.0.1:8080" doc:"where tills are served, host:port"`
+	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" envSeparator:"," doc:"origins that browsers may call from, comma-separated, such as https://till.example; * for all, empty for none"`
+	LoyaltyRules   string        `env:"LOYALTY_RULES" doc:"path of a JSON file with the loyalty rules; empty for the built-in ones"`
+	TerminalRate   int           `env:"TERMINAL_RATE_PER_SECOND" envDefault:"1000" doc:"requests a second that one terminal may send, each record of a batch counting as one; twice as many at once"`
+
+	Ready func(addr string) `env:"-"` // called once, with the address that is listened on
+}
+
+const maxTerminalRate = 1_000_000
+
+// Check names the variable that is wrong.
+func (c Config) Check() error {
+	errs := []error{c.Telemetry.Check(), c.Stream.Check()}
+	if c.DB == "" {
+		errs = append(errs, errors.New("DB_URL is not set"))
+	}
+	if c.Redis == "" {
+		errs = append(errs, errors.New("REDIS_URL is not set"))
+	}
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		errs = append(errs, errors.New("GATEWAY_ADDR is not a host:port"))
+	}
+	for _, origin := range c.AllowedOrigins {
+		u, err := url.Parse(origin)
+		if origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
+			errs = append(errs, errors.New("ALLOWED_ORIGINS has an entry that is not an origin such as https://till.example"))
+		}
+	}
+	if c.TerminalRate < 1 || c.TerminalRate > maxTerminalRate {
+		errs = append(errs, fmt.Errorf("TERMINAL_RATE_PER_SECOND must be between 1 and %d", maxTerminalRate))
+	}
+	if _, err := c.rules(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) rules() (*loyalty.Rules, error) {
+	text := []byte(loyalty.Default)
+	if c.LoyaltyRules != "" {
+		var err error
+		if text, err = os.ReadFile(c.LoyaltyRules); err != nil {
+			return nil, fmt.Errorf("LOYALTY_RULES can't be read: %w", err)
+		}
+	}
+	rules, err := loyalty.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("LOYALTY_RULES: %w", err)
+	}
+	return rules, nil
+}
+
+// Run serves tills until ctx ends, then drains: every accepted request is answered before it returns.
+// A wrong Config is an Invalid fault that names the variable; a lost dependency is waited for, not fatal.
+func Run(ctx context.Context, cfg Config) error {
+	if err := cfg.Check(); err != nil {
+		return fault.As(fault.Invalid, err)
+	}
+	rules, err := cfg.rules()
+	if err != nil {
+		return fault.As(fault.Invalid, err)
+	}
+	tel, err := telemetry.Start(ctx, "gateway", cfg.Telemetry)
+	if err != nil {
+		return err
+	}
+	defer tel.Close()
+	db, err := store.Open(context.WithoutCancel(ctx), cfg.DB)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_ = db.Ping(ctx) // learns which database this is, or does so later
+	cache, err := replay.Open(cfg.Redis, db.Identity, tel.Log)
+	if err != nil {
+		return err
+	}
+	defer cache.Close()
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", cfg.Addr)
+	if err != nil {
+		return fault.New(fault.Invalid, "GATEWAY_ADDR can't be listened on: %w", err)
+	}
+	defer listener.Close()
+	bus, err := stream.Connect("gateway", cfg.Stream, tel.Log)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	return serve(ctx, cfg, rules, tel, db, cache, bus, listener)
+}
+
+// serve runs with everything open. Parts end in the order of a sale's way: tills, commits, publishing.
+func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, tel *telemetry.Telemetry, db *store.Store, cache *replay.Cache,
+	bus *stream.Bus, listener net.Listener,
+) error {
+	ensureCtx, stopEnsuring := context.WithCancel(ctx)
+	ensured := make(chan struct{})
+	go func() {
+		defer close(ensured)
+		_ = bus.Ensure(ensureCtx) // tries until it succeeds; publishing waits for the streams by itself
+	}()
+	defer func() { stopEnsuring(); <-ensured }()
+
+	m := newMetrics(tel.Metrics)
+	publisher := publish.New(context.WithoutCancel(ctx), bus, tel.Log, m.dropped.Inc)
+	defer publisher.Close()
+	grouper := &commit.Grouper{Store: db, Rules: rules, Log: tel.Log, Now: time.Now, Mint: mint}
+	committer := commit.New(context.WithoutCancel(ctx), grouper, cache, func(row store.Sale, it *commit.Item, trace event.Trace) {
+		publisher.Tell(publish.Sold{Sale: row.Facts, Hash: row.Hash, Lines: it.Record.Lines, Tenders: it.Record.Tenders, Trace: trace})
+	}, commit.Metrics{Group: m.group}, tel.Log)
+	defer committer.Close()
+	m.watch(tel.Metrics, committer, publisher, cache)
+
+	terminals := terminal.New(db, cfg.TerminalRate)
+	stopAnswering := answerOperators(ctx, bus, tel.Log, terminals.Endpoints())
+	defer stopAnswering()
+	server := &api.Server{
+		Terminals: terminals, Committer: committer, Store: db, Rules: rules, Bus: bus, Origins: cfg.AllowedOrigins, Log: tel.Log,
+		Count: m.request, CountItem: m.item,
+	}
+	tel.Log.Info("serving tills", "addr", listener.Addr().String(), "loyalty_rules", rules.Version)
+	if cfg.Ready != nil {
+		cfg.Ready(listener.Addr().String())
+	}
+	return server.Serve(ctx, listener)
+}
+
+// answerOperators offers endpoints, at once when NATS is there and otherwise when it comes: offering to a server that is away
+// blocks for seconds, and tills don't wait for NATS.
+func answerOperators(ctx context.Context, bus *stream.Bus, log *slog.Logger, endpoints []stream.Endpoint) (stop func()) {
+	stopOffer := func() {}
+	offer := func() {
+		stop, err := bus.Serve(context.WithoutCancel(ctx), "records sales for tills", endpoints...)
+		if err != nil {
+			log.Error("operators' requests are not answered", "error", err)
+			return
+		}
+		stopOffer = stop
+	}
+	if bus.Conn.IsConnected() {
+		offer()
+		return stopOffer
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	connected := bus.Conn.StatusChanged(nats.CONNECTED)
+	go func() {
+		defer close(done)
+		defer bus.Conn.RemoveStatusListener(connected)
+		select {
+		case <-connected:
+			offer()
+		case <-ctx.Done():
+		}
+	}()
+	return func() { cancel(); <-done; stopOffer() }
+}
+
+// mint makes what is random in a record. Neither source of chance fails (crypto/rand).
+func mint() commit.Minted {
+	const tokenBytes = 24
+	var random [32 + tokenBytes]byte
+	_, _ = rand.Read(random[:])
+	return commit.Minted{
+		SaleID: uuid.Must(uuid.NewV7()), Salt: [32]byte(random[:32]), ReceiptToken: base64.RawURLEncoding.EncodeToString(random[32:]),
+	}
+}

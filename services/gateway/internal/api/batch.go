@@ -1,0 +1,103 @@
+package api
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/commit"
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/terminal"
+)
+
+var (
+	errBatchTooLarge = refusal.New(refusal.BodyTooLarge, "the body is larger than a batch may be: send it in parts")
+	errManyBatches   = refusal.Later(refusal.Overloaded, retryAfter, "as many batches as can be held are being worked on: send it again")
+)
+
+// batch takes a till's records from when it was offline, and answers each as if it had come alone: what is wrong with one is that
+// one's. Records beyond the terminal's rate are refused from the first on that is too many.
+func (s *Server) batch(c *fiber.Ctx) error {
+	if err := mediaType(c); err != nil {
+		return err
+	}
+	received := c.Request().Body()
+	if len(received) > record.MaxBatchBytes {
+		return errBatchTooLarge
+	}
+	select {
+	case s.batches <- struct{}{}:
+		defer func() { <-s.batches }()
+	default:
+		return errManyBatches
+	}
+	entries, err := record.SplitBatch(bytes.Clone(received)) // fasthttp reuses its buffers, and the committer may outlast this call
+	if err != nil {
+		return err
+	}
+	s.answerBatch(c, entries, s.recordAll(c, entries))
+	return nil
+}
+
+// recordAll returns an outcome for each entry.
+func (s *Server) recordAll(c *fiber.Ctx, entries []record.Entry) []commit.Outcome {
+	t := terminalOf(c)
+	out := make([]commit.Outcome, len(entries))
+	allowed := len(entries)
+	if allowed > 1 {
+		allowed = 1 + s.Terminals.AllowSome(t.ID, allowed-1) // the first was counted as the request
+	}
+	items, places := make([]commit.Item, 0, allowed), make([]int, 0, allowed)
+	for i := range entries {
+		if i >= allowed {
+			out[i].Refused = terminal.ErrTooFast
+			continue
+		}
+		key, rec, err := entries[i].Decode()
+		if err != nil {
+			out[i].Refused = refusal.Of(err)
+			continue
+		}
+		items, places = append(items, commit.Item{TerminalID: t.ID, StoreID: t.StoreID, Key: key, Record: rec}), append(places, i)
+	}
+	for n, outcome := range s.Committer.Batch(items, traceOf(c)) {
+		out[places[n]] = outcome
+	}
+	return out
+}
+
+// answerBatch writes what became of each entry. Retry-After says that some must be sent again.
+func (s *Server) answerBatch(c *fiber.Ctx, entries []record.Entry, out []commit.Outcome) {
+	var (
+		body  bytes.Buffer
+		again time.Duration
+	)
+	body.WriteByte('[')
+	for i := range entries {
+		status, answer := http.StatusCreated, []byte(nil)
+		if why := out[i].Refused; why != nil {
+			status, answer, again = kinds[why.Code].status, s.problem(c, why), max(again, why.RetryAfter)
+		} else {
+			answer = out[i].Kept.Answer
+		}
+		if i > 0 {
+			body.WriteByte(',')
+		}
+		body.WriteString(`{"idempotency_key":`)
+		body.Write(entries[i].Echo)
+		body.WriteString(`,"status":` + strconv.Itoa(status) + `,"body":`)
+		body.Write(answer)
+		body.WriteByte('}')
+		s.CountItem(status)
+	}
+	body.WriteByte(']')
+	if again > 0 {
+		c.Set(fiber.HeaderRetryAfter, seconds(again))
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	c.Response().SetBodyRaw(body.Bytes())
+}

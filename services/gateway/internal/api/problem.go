@@ -1,0 +1,112 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+)
+
+// kinds is DESIGN section 2's table of errors.
+var kinds = map[refusal.Code]struct {
+	status int
+	title  string
+}{
+	refusal.KeyMissing:       {http.StatusBadRequest, "Idempotency-Key missing"},
+	refusal.KeyInvalid:       {http.StatusBadRequest, "Idempotency-Key invalid"},
+	refusal.MalformedJSON:    {http.StatusBadRequest, "Malformed JSON"},
+	refusal.Unauthenticated:  {http.StatusUnauthorized, "Not authenticated"},
+	refusal.Forbidden:        {http.StatusForbidden, "Forbidden"},
+	refusal.NotFound:         {http.StatusNotFound, "Not found"},
+	refusal.MethodNotAllowed: {http.StatusMethodNotAllowed, "Method not allowed"},
+	refusal.InFlight:         {http.StatusConflict, "Request in flight"},
+	refusal.SeqReused:        {http.StatusConflict, "Terminal sequence number reused"},
+	refusal.NotAnchoredYet:   {http.StatusConflict, "Not anchored yet"},
+	refusal.BodyTooLarge:     {http.StatusRequestEntityTooLarge, "Body too large"},
+	refusal.MediaType:        {http.StatusUnsupportedMediaType, "Unsupported media type"},
+	refusal.RateLimited:      {http.StatusTooManyRequests, "Rate limited"},
+	refusal.KeyReused:        {http.StatusUnprocessableEntity, "Idempotency-Key reused"},
+	refusal.InvalidRecord:    {http.StatusUnprocessableEntity, "Invalid record"},
+	refusal.TotalsMismatch:   {http.StatusUnprocessableEntity, "Totals mismatch"},
+	refusal.FewPoints:        {http.StatusUnprocessableEntity, "Insufficient points"},
+	refusal.RefundExceeds:    {http.StatusUnprocessableEntity, "Refund exceeds sale"},
+	refusal.Overloaded:       {http.StatusServiceUnavailable, "Overloaded"},
+	refusal.StoreUnavailable: {http.StatusServiceUnavailable, "Store unavailable"},
+	refusal.CommitUnknown:    {http.StatusServiceUnavailable, "Commit unknown"},
+	refusal.LedgerAway:       {http.StatusServiceUnavailable, "Ledger unavailable"},
+	refusal.Internal:         {http.StatusInternalServerError, "Internal error"},
+	refusal.BadRequest:       {http.StatusBadRequest, "Bad request"},
+}
+
+// problem is a body of application/problem+json (RFC 9457).
+type problem struct {
+	Type   string       `json:"type"`
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Code   refusal.Code `json:"code"`
+	Detail string       `json:"detail"`
+	// Instance is the request's id as a URN, by which its log lines are found.
+	Instance string          `json:"instance"`
+	Errors   []refusal.Field `json:"errors,omitempty"`
+}
+
+// refuse writes err as a problem. What is no refusal is our own failure: it is logged, and the client learns nothing of it.
+func (s *Server) refuse(c *fiber.Ctx, err error) {
+	why := refusal.Of(err)
+	if why == nil {
+		why = s.foreign(c, err)
+	}
+	kind := kinds[why.Code]
+	body := s.problem(c, why)
+	if why.RetryAfter > 0 {
+		c.Set(fiber.HeaderRetryAfter, seconds(why.RetryAfter))
+	}
+	if why.Code == refusal.Unauthenticated {
+		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+	}
+	c.Status(kind.status)
+	c.Response().SetBodyRaw(body)
+	c.Set(fiber.HeaderContentType, "application/problem+json")
+}
+
+// problem is the body for a refusal.
+func (s *Server) problem(c *fiber.Ctx, why *refusal.Error) []byte {
+	kind := kinds[why.Code]
+	body, err := json.Marshal(problem{
+		Type: "urn:tillseal:problem:" + string(why.Code), Title: kind.title, Status: kind.status, Code: why.Code, Detail: why.Detail,
+		Instance: "urn:tillseal:request:" + requestID(c), Errors: why.Fields,
+	})
+	if err != nil {
+		s.log(c).Error("a problem does not marshal", "error", err)
+	}
+	return body
+}
+
+// seconds writes Retry-After, at least 1.
+func seconds(d time.Duration) string { return strconv.FormatInt(max(int64(d/time.Second), 1), 10) }
+
+// foreign makes a refusal of an error of the HTTP library's, or of our own bug.
+func (s *Server) foreign(c *fiber.Ctx, err error) *refusal.Error {
+	var e *fiber.Error
+	if !errors.As(err, &e) {
+		s.log(c).Error("a request failed", "error", err)
+		return refusal.New(refusal.Internal, "the request failed: send it again with the same Idempotency-Key")
+	}
+	switch e.Code {
+	case fiber.StatusNotFound:
+		return refusal.New(refusal.NotFound, "there is nothing at this path")
+	case fiber.StatusMethodNotAllowed:
+		return refusal.New(refusal.MethodNotAllowed, "this path does not take the method; see the header Allow")
+	case fiber.StatusRequestEntityTooLarge:
+		return errTooLarge
+	case fiber.StatusInternalServerError:
+		s.log(c).Error("a request failed", "error", err)
+		return refusal.New(refusal.Internal, "the request failed: send it again with the same Idempotency-Key")
+	}
+	return refusal.New(refusal.BadRequest, "the request is not HTTP as this server takes it")
+}

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"bytes"
+	"crypto/subtle"
+	_ "embed" // the page
+	"html/template"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/sale"
+)
+
+//go:embed receipt.html
+var receiptHTML string
+
+var (
+	receiptPage = template.Must(template.New("receipt").Parse(receiptHTML))
+
+	// errNoReceipt is the same for a receipt that is not there and a token that is not its own.
+	errNoReceipt    = refusal.New(refusal.NotFound, "there is no receipt at this address")
+	errManyReceipts = refusal.Later(refusal.RateLimited, time.Second, "more receipts are asked for than can be shown: ask again")
+)
+
+// receiptPolicy lets the page load and run nothing. The token stands in its address, so that the page must neither be kept on the
+// way (no-store, as everywhere) nor named to others (Referrer-Policy).
+const receiptPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// means says what an anchor's status is to a shopper.
+var means = map[string]string{
+	"pending":   "recorded, and waiting for its batch",
+	"batched":   "in a batch that is about to be anchored",
+	"broadcast": "in a batch whose transaction is on its way to Ethereum",
+	"mined":     "anchored on Ethereum; the block can still change",
+	"final":     "anchored on Ethereum for good",
+}
+
+type receipt struct {
+	store.Receipt
+
+	Title      string
+	Refund     bool
+	SaleID     uuid.UUID
+	RecordedAt string
+	Lines      []event.Line
+	Tenders    []event.Tender
+	Anchor     record.Anchor
+	Means      string
+}
+
+// receipt shows a record to whoever holds its token.
+func (s *Server) receipt(c *fiber.Ctx) error {
+	if !s.receipts.Allow() {
+		return errManyReceipts
+	}
+	id, ok := record.ParseID(param(c, "id"))
+	token := c.Query("t")
+	if !ok || token == "" {
+		return errNoReceipt
+	}
+	found, ok, err := s.Store.Receipt(c.UserContext(), id)
+	switch {
+	case err != nil:
+		s.log(c).Warn("a receipt could not be read", "error", err)
+		return errStoreAway
+	case !ok || subtle.ConstantTimeCompare([]byte(found.Token), []byte(token)) != 1:
+		return errNoReceipt
+	}
+	page := receipt{
+		Receipt: found, Title: "Receipt", Refund: found.Kind == string(sale.KindRefund), SaleID: id, RecordedAt: sale.FormatTime(found.RecordedAtUS),
+		Anchor: s.anchor(c.UserContext(), id, record.Anchor{SaleHash: found.Hash.Hex()}),
+	}
+	if page.Refund {
+		page.Title = "Receipt of a refund"
+	}
+	if page.Means = means[page.Anchor.Status]; page.Means == "" {
+		page.Means = "nobody can say at the moment"
+	}
+	if rec, err := record.Decode(found.Request); err == nil { // it was read when it came; the page does without its lines all the same
+		page.Lines, page.Tenders = rec.Lines, rec.Tenders
+	}
+	var html bytes.Buffer
+	if err := receiptPage.Execute(&html, page); err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
+	c.Set(fiber.HeaderContentSecurityPolicy, receiptPolicy)
+	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	c.Set("X-Robots-Tag", "noindex")
+	c.Response().SetBodyRaw(html.Bytes())
+	return nil
+}

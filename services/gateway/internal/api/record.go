@@ -1,0 +1,97 @@
+package api
+
+import (
+	"bytes"
+	"mime"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/commit"
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/shared/event"
+)
+
+const (
+	headerKey      = "Idempotency-Key"
+	headerReplayed = "Idempotency-Replayed"
+	retryAfter     = time.Second
+)
+
+var (
+	errTooLarge  = refusal.New(refusal.BodyTooLarge, "the body is larger than a record may be")
+	errMediaType = refusal.New(refusal.MediaType, "send application/json in UTF-8, without a Content-Encoding")
+	errStoreAway = refusal.Later(refusal.StoreUnavailable, retryAfter, "the store does not answer")
+	errStopping  = refusal.Later(refusal.StoreUnavailable, retryAfter, "this gateway is stopping")
+)
+
+// record takes one record in. fasthttp reuses its buffers: what is kept past this call is copied.
+func (s *Server) record(c *fiber.Ctx) error {
+	if err := mediaType(c); err != nil {
+		return err
+	}
+	received := c.Request().Body() // as sent: c.Body would decode it
+	if len(received) > record.MaxBytes {
+		return errTooLarge
+	}
+	key, err := idempotencyKey(c)
+	if err != nil {
+		return err
+	}
+	rec, err := record.Decode(bytes.Clone(received))
+	if err != nil {
+		return err
+	}
+	t := terminalOf(c)
+	answer, replayed, err := s.Committer.Record(commit.Item{TerminalID: t.ID, StoreID: t.StoreID, Key: key, Record: rec}, traceOf(c))
+	if err != nil {
+		return err
+	}
+	created(c, answer, replayed)
+	return nil
+}
+
+// created is the 201 of a record, the first time or again.
+func created(c *fiber.Ctx, answer []byte, replayed bool) {
+	if replayed {
+		c.Set(headerReplayed, "true")
+	}
+	c.Status(fiber.StatusCreated)
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	c.Response().SetBody(answer)
+}
+
+func mediaType(c *fiber.Ctx) error {
+	kind, params, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
+	charset := params["charset"]
+	if err != nil || kind != fiber.MIMEApplicationJSON || charset != "" && !strings.EqualFold(charset, "utf-8") ||
+		len(c.Request().Header.Peek(fiber.HeaderContentEncoding)) > 0 {
+		return errMediaType
+	}
+	return nil
+}
+
+func idempotencyKey(c *fiber.Ctx) (uuid.UUID, error) {
+	sent := c.Request().Header.PeekAll(headerKey)
+	switch len(sent) {
+	case 0:
+		return record.ParseKey("")
+	case 1:
+		return record.ParseKey(string(sent[0]))
+	}
+	return uuid.Nil, refusal.New(refusal.KeyInvalid, "the Idempotency-Key stands there twice")
+}
+
+var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// traceOf goes on with the caller's trace (W3C Trace Context), if it sent one.
+func traceOf(c *fiber.Ctx) event.Trace {
+	if sent := c.Request().Header.Peek("traceparent"); traceparent.Match(sent) {
+		return event.Trace(string(sent))
+	}
+	return ""
+}

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// How long the ledger is waited for. A sale's status is an extra that comes without it as "unknown"; a proof is the answer itself.
+const (
+	statusWithin = 300 * time.Millisecond
+	proofWithin  = 2 * time.Second
+)
+
+var errNoSale = refusal.New(refusal.NotFound, "the store has no such sale")
+
+// own reads the kept answer of a sale of the terminal's store.
+func (s *Server) own(c *fiber.Ctx) (uuid.UUID, []byte, error) {
+	id, ok := record.ParseID(c.Params("id"))
+	if !ok {
+		return uuid.Nil, nil, errNoSale
+	}
+	answer, err := s.Store.Answer(c.UserContext(), id, terminalOf(c).StoreID)
+	switch {
+	case err != nil:
+		s.log(c).Warn("a sale could not be read", "error", err)
+		return uuid.Nil, nil, errStoreAway
+	case answer == nil:
+		return uuid.Nil, nil, errNoSale
+	}
+	return id, answer, nil
+}
+
+// kept answers "did it land?": with the stored answer of this terminal's key, status and bytes, as a retry of the record would,
+// but records nothing.
+func (s *Server) kept(c *fiber.Ctx) error {
+	key, err := record.ParseKey(param(c, "key"))
+	if err != nil {
+		return refusal.New(refusal.KeyInvalid, "the key in the path is not a UUID v4")
+	}
+	under := store.KeyOf{TerminalID: terminalOf(c).ID, Key: key}
+	found, err := s.Store.Kept(c.UserContext(), []store.KeyOf{under})
+	if err != nil {
+		s.log(c).Warn("a key could not be read", "error", err)
+		return errStoreAway
+	}
+	kept, used := found[under]
+	if !used {
+		return refusal.New(refusal.NotFound, "nothing is stored under this terminal's key: if its record is not being worked on, it did not land")
+	}
+	created(c, kept.Answer, true)
+	return nil
+}
+
+// sale answers with the record as it was answered, and its anchor as it stands.
+func (s *Server) sale(c *fiber.Ctx) error {
+	id, kept, err := s.own(c)
+	if err != nil {
+		return err
+	}
+	var answer record.Answer
+	if err := json.Unmarshal(kept, &answer); err != nil {
+		return fault.New(fault.Fatal, "read the kept answer of %s: %w", id, err)
+	}
+	answer.Anchor = s.anchor(c.UserContext(), id, answer.Anchor)
+	return c.JSON(answer)
+}
+
+func (s *Server) anchor(ctx context.Context, id uuid.UUID, a record.Anchor) record.Anchor {
+	a.Status = "unknown"
+	if !s.Bus.Conn.IsConnected() {
+		return a
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
+	status, err := stream.Ask[event.SaleStatus](ctx, s.Bus, event.SubjectSalesGet, event.SaleQuery{SaleID: id.String()})
+	if err != nil {
+		return a
+	}
+	a.Status, a.BatchID, a.BlockNumber = status.Status, status.BatchID, status.BlockNumber
+	if status.TxHash != nil {
+		a.TxHash = status.TxHash.Hex()
+	}
+	return a
+}
+
+// proof hands on the ledger's proof of a sale of the terminal's store, byte for byte.
+func (s *Server) proof(c *fiber.Ctx) error {
+	id, _, err := s.own(c)
+	if err != nil {
+		return err
+	}
+	if !s.Bus.Conn.IsConnected() {
+		return errLedgerAway
+	}
+	ctx, cancel := context.WithTimeout(c.UserContext(), proofWithin)
+	defer cancel()
+	proof, err := stream.Ask[json.RawMessage](ctx, s.Bus, event.SubjectProofsGet, event.SaleQuery{SaleID: id.String()})
+	switch {
+	case fault.Is(err, fault.Conflict):
+		return &refusal.Error{Code: refusal.NotAnchoredYet, Detail: "the sale is not in a mined batch yet: ask again later", RetryAfter: retryAfter}
+	case err != nil:
+		s.log(c).Warn("no proof from the ledger", "sale_id", id.String(), "error", err)
+		return errLedgerAway
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Send(proof)
+}
+
+var errLedgerAway = refusal.Later(refusal.LedgerAway, retryAfter, "the ledger does not answer: ask again later")

@@ -1,0 +1,111 @@
+package commit
+
+import (
+	"context"
+	"slices"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/shared/event"
+)
+
+// batchStep is how many records of one batch wait for their commit at a time. Half a group, so that a till that comes
+// back with a day's sales does not hold up those with a customer before them.
+const batchStep = 64
+
+// Batch records items in their order, each as Record would. A step of them is queued at once, so that nothing comes between, and
+// the next when it is answered. Once a step meets a gateway that can't commit now, what follows is not tried: its till sends it
+// again, in order.
+func (c *Committer) Batch(items []Item, trace event.Trace) []Outcome {
+	out := make([]Outcome, 0, len(items))
+	for step := range slices.Chunk(items, batchStep) {
+		done := c.step(step, trace)
+		keepOrder(done)
+		out = append(out, done...)
+		if why := cannotNow(done); why != nil {
+			for len(out) < len(items) {
+				out = append(out, Outcome{Refused: why})
+			}
+			break
+		}
+	}
+	return out
+}
+
+// step queues items and waits for what becomes of each.
+func (c *Committer) step(items []Item, trace event.Trace) []Outcome {
+	all := make([]*work, len(items))
+	for i := range items {
+		all[i] = &work{item: items[i], trace: trace, done: make(chan Outcome, 1)}
+	}
+	leads := c.admitAll(all)
+	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+	defer cancel()
+	out := make([]Outcome, len(items))
+	for i, w := range all {
+		select {
+		case out[i] = <-w.done:
+			continue
+		default:
+		}
+		select {
+		case out[i] = <-w.done:
+		case <-ctx.Done():
+			out[i].Refused = w.giveUp(leads[i])
+		}
+	}
+	return out
+}
+
+// admitAll queues all leaders or none of them, in order; what hangs on work under way with its key waits for that.
+func (c *Committer) admitAll(all []*work) (leads []bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	leads = make([]bool, len(all))
+	refused := c.full(len(all))
+	for i, w := range all {
+		leader := c.inFlight[w.item.under()]
+		switch leads[i] = leader == nil; {
+		case leader != nil:
+			leader.followers = append(leader.followers, w)
+		case refused != nil:
+			w.done <- Outcome{Refused: refused}
+		default:
+			c.arrivals <- w // full said that there is room, and only a holder of mu sends
+			c.inFlight[w.item.under()] = w
+		}
+	}
+	return leads
+}
+
+// keepOrder takes back what was decided without an earlier record of the batch that must be sent again: a refund may have missed
+// its sale, a redemption the points.
+func keepOrder(step []Outcome) {
+	missing := false
+	for i := range step {
+		why := step[i].Refused
+		switch {
+		case why == nil:
+		case why.RetryAfter > 0:
+			missing = true
+		case missing && (why.Code == refusal.NotFound || why.Code == refusal.FewPoints):
+			step[i] = Outcome{Refused: errEarlierFirst}
+		}
+	}
+}
+
+// cannotNow is what the records after a step are refused with, nil when they can be tried. A key that another gateway works on
+// says nothing about them.
+func cannotNow(step []Outcome) *refusal.Error {
+	for i := range step {
+		switch why := step[i].Refused; {
+		case why == nil:
+		case why.Code == refusal.Overloaded:
+			return errOverloaded
+		case why.Code == refusal.StoreUnavailable, why.Code == refusal.CommitUnknown:
+			return errEarlierFirst
+		}
+	}
+	return nil
+}
+
+var errEarlierFirst = refusal.Later(refusal.StoreUnavailable, retryAfter, "an earlier record of the batch could not be stored: send it and this one again, in order")

@@ -1,0 +1,152 @@
+package commit
+
+import (
+	"context"
+	"time"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/replay"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+)
+
+// Limits of waiting for another gateway.
+const (
+	// waitForOther is how long a key that another gateway works on is looked at again before its till is told 409.
+	waitForOther = 250 * time.Millisecond
+	lookAgain    = 10 * time.Millisecond
+)
+
+// claim asks Redis about what has arrived, a pipeline for each group, and passes it on in order.
+func (c *Committer) claim(ctx context.Context) {
+	for {
+		group := gather(c.arrivals)
+		if group == nil {
+			return
+		}
+		for _, w := range c.ask(ctx, group) {
+			w.heldUntil = time.Now().Add(waitForOther)
+			c.held <- w
+		}
+	}
+}
+
+// ask settles what Redis has answers for, passes on what is ours to work on, and returns what another gateway holds. A cached
+// answer is as good as the row that it was copied from: rows never change.
+func (c *Committer) ask(ctx context.Context, group []*work) (held []*work) {
+	for i, claim := range c.cache.Claims(ctx, keysOf(group)) {
+		w := group[i]
+		w.token = claim.Token
+		switch {
+		case claim.Kept != nil:
+			w.cached = true
+			c.replay(w, *claim.Kept)
+		case claim.Held:
+			held = append(held, w)
+		default:
+			c.ready <- w
+		}
+	}
+	return held
+}
+
+func keysOf(group []*work) []store.KeyOf {
+	keys := make([]store.KeyOf, len(group))
+	for i, w := range group {
+		keys[i] = w.item.under()
+	}
+	return keys
+}
+
+func (c *Committer) replay(w *work, kept record.Kept) {
+	out := Outcome{Kept: &kept, Replayed: true}
+	if _, err := kept.Replay(w.item.Record.Fingerprint); err != nil {
+		out.Refused = refusal.Of(err)
+	}
+	c.finish(w, out)
+}
+
+// waitForOthers looks after work whose key another gateway holds, or held when it died: Postgres is read first, then the claim is
+// tried again until it is free or the time is up.
+func (c *Committer) waitForOthers(ctx context.Context) {
+	var waiting []*work
+	open := true
+	for open || len(waiting) > 0 {
+		if len(waiting) == 0 {
+			w, more := <-c.held
+			if open = more; more {
+				waiting = append(waiting, w)
+			}
+		}
+		waiting, open = c.moreHeld(waiting, open)
+		if waiting = c.look(ctx, waiting, open); len(waiting) > 0 {
+			pause := time.NewTimer(lookAgain)
+			<-pause.C
+			waiting = c.ask(ctx, waiting)
+		}
+	}
+}
+
+// moreHeld takes in what else is there, up to the size of a group: the others wait in the channel.
+func (c *Committer) moreHeld(waiting []*work, open bool) ([]*work, bool) {
+	for open && len(waiting) < maxGroup {
+		select {
+		case w, more := <-c.held:
+			if !more {
+				return waiting, false
+			}
+			waiting = append(waiting, w)
+		default:
+			return waiting, true
+		}
+	}
+	return waiting, open
+}
+
+// look reads Postgres and returns what is still to wait for. Once the gateway stops nothing waits any longer.
+func (c *Committer) look(ctx context.Context, waiting []*work, open bool) []*work {
+	if len(waiting) == 0 {
+		return nil
+	}
+	kept, err := c.grouper.Store.Kept(ctx, keysOf(waiting))
+	rest := waiting[:0]
+	for _, w := range waiting {
+		found, used := kept[w.item.under()]
+		switch {
+		case used:
+			c.replay(w, found)
+		case err != nil:
+			c.finish(w, Outcome{Refused: refusal.Later(refusal.StoreUnavailable, retryAfter, "the record could not be stored: send it again")})
+		case !open || time.Now().After(w.heldUntil):
+			c.finish(w, Outcome{Refused: refusal.Later(refusal.InFlight, retryAfter, "a record with this Idempotency-Key is still being worked on")})
+		default:
+			rest = append(rest, w)
+		}
+	}
+	return rest
+}
+
+// settleEvery is how long what became of keys is collected before Redis is told: until then a key's claim answers for it.
+const settleEvery = 5 * time.Millisecond
+
+// settle tells Redis what became of keys, off the tills' way.
+func (c *Committer) settle(ctx context.Context) {
+	for first := range c.settled {
+		collect := time.NewTimer(settleEvery)
+		<-collect.C
+		all := []replay.Settled{first}
+	more:
+		for len(all) < maxGroup {
+			select {
+			case s, open := <-c.settled:
+				if !open {
+					break more
+				}
+				all = append(all, s)
+			default:
+				break more
+			}
+		}
+		c.cache.Settle(ctx, all)
+	}
+}

@@ -1,0 +1,254 @@
+package commit
+
+import (
+	"math"
+
+	"github.com/google/uuid"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/sale"
+)
+
+// Item is one record on its way in, read and well-formed.
+type Item struct {
+	TerminalID string
+	StoreID    string
+	Key        uuid.UUID
+	Record     record.Record
+}
+
+func (it *Item) under() store.KeyOf { return store.KeyOf{TerminalID: it.TerminalID, Key: it.Key} }
+
+// Minted is what is random in a committed record.
+type Minted struct {
+	SaleID       uuid.UUID // v7
+	Salt         [32]byte
+	ReceiptToken string
+}
+
+// state is the shop as a group sees it under its locks: what was read, and what the group's earlier records made of it.
+// Deciding is pure: the same state, clock and chance give the same records.
+type state struct {
+	rules *loyalty.Rules
+	mint  func() Minted
+	nowUS int64 // read under the locks
+
+	originals map[uuid.UUID]*store.Original
+	byKey     map[store.KeyOf]*store.Original
+	refunds   map[uuid.UUID]*store.RefundState
+	accounts  map[string]*store.Account
+	kept      map[store.KeyOf]record.Kept
+	seqs      map[store.SeqOf]bool // used; false: by this group
+
+	own     map[store.KeyOf]bool // the keys of sales
+	sales   []store.Sale
+	entries []store.Entry
+}
+
+// verdict is what one record came to. Exactly one of kept and refused is set, but for a used key: then both may be.
+type verdict struct {
+	kept     *record.Kept // what stands under the key now
+	replayed bool
+	refused  *refusal.Error
+	sale     *store.Sale // new
+	hangs    bool        // on an earlier record of the group, which may yet come to nothing
+
+	account *store.Account     // looked at, whatever came of it
+	refund  *store.RefundState // looked at, whatever came of it
+}
+
+// decide applies one record to the state, or refuses it and leaves the state alone. Called in order of arrival it does
+// what one-by-one would have done.
+func (s *state) decide(it *Item) verdict {
+	original := s.original(it)
+	v := verdict{account: s.accounts[it.Record.CustomerID]}
+	if original != nil {
+		v.account, v.refund = s.accounts[original.CustomerID], s.refunds[original.SaleID]
+	}
+	seq := it.Record.TerminalSeq
+	if kept, used := s.kept[it.under()]; used {
+		v.kept, v.replayed, v.hangs = &kept, true, s.own[it.under()]
+		if _, err := kept.Replay(it.Record.Fingerprint); err != nil {
+			v.refused = refusal.Of(err)
+		}
+		return v
+	}
+	stands, used := false, false
+	if seq != nil {
+		stands, used = s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *seq}]
+	}
+	switch {
+	case used:
+		v.hangs = !stands
+		v.refused = refusal.New(refusal.SeqReused, "this terminal has used the number for another record",
+			refusal.Field{Pointer: "/terminal_seq", Detail: "has been used"})
+	case it.Record.Kind == sale.KindRefund:
+		s.decideRefund(it, original, &v)
+	default:
+		s.decideSale(it, &v)
+	}
+	return v
+}
+
+// original is the record that a refund names, nil when there is none or it is a sale.
+func (s *state) original(it *Item) *store.Original {
+	switch r := &it.Record; {
+	case r.RefundOf != uuid.Nil:
+		return s.originals[r.RefundOf]
+	case r.RefundOfKey != uuid.Nil:
+		return s.byKey[store.KeyOf{TerminalID: it.TerminalID, Key: r.RefundOfKey}]
+	}
+	return nil
+}
+
+func (s *state) decideSale(it *Item, v *verdict) {
+	r := &it.Record
+	worth, redeemable := s.rules.Worth(r.Currency, r.RedeemPoints)
+	switch {
+	case !redeemable || worth > r.Total:
+		v.refused = invalid("/redeem_points", "are worth more than the total, or can't be redeemed in this currency")
+	case r.Tendered != nil && *r.Tendered != r.Total-worth:
+		v.refused = refusal.New(refusal.TotalsMismatch, "the amounts don't add up",
+			refusal.Field{Pointer: "/tenders", Detail: "don't add up to the total less what the redeemed points are worth"})
+	case v.account != nil && r.RedeemPoints > max(v.account.Balance, 0):
+		v.refused = refusal.New(refusal.FewPoints, "the customer has too few points",
+			refusal.Field{Pointer: "/redeem_points", Detail: "are more than the balance"})
+	}
+	if v.refused != nil {
+		return
+	}
+	m := movement{redeemed: r.RedeemPoints}
+	if v.account != nil {
+		m.purchase = v.account.Purchases + 1
+		earned, ok := s.rules.Earn(r.Currency, r.Total-worth, uint64(m.purchase))
+		if m.earned = earned; !ok || earned > math.MaxInt64-max(v.account.Balance, 0) {
+			v.refused = invalid("/total", "earns more points than an account can hold")
+			return
+		}
+	}
+	s.commit(it, v, m)
+}
+
+func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
+	r, past, pointer := &it.Record, v.refund, "/refund_of"
+	if r.RefundOf == uuid.Nil {
+		pointer = "/refund_of_key"
+	}
+	switch {
+	case original == nil || original.StoreID != it.StoreID:
+		v.refused = refusal.New(refusal.NotFound, "the store has no such sale", refusal.Field{Pointer: pointer, Detail: "names no sale of this store"})
+	case original.Refund:
+		v.refused = invalid(pointer, "names a refund, which can't be refunded")
+	case original.Currency != r.Currency.Code():
+		v.refused = invalid("/currency", "is not the sale's")
+	case int64(r.Total) > past.TotalMinor-past.RefundedMinor:
+		v.refused = refusal.New(refusal.RefundExceeds, "the sale's refunds would pass its total",
+			refusal.Field{Pointer: "/total", Detail: "is more than what is left of the sale"})
+	}
+	if v.refused != nil {
+		return
+	}
+	refunded := past.RefundedMinor + int64(r.Total)
+	clawed := loyalty.Share(original.Earned, money.Minor(refunded), money.Minor(past.TotalMinor))
+	returned := loyalty.Share(original.Redeemed, money.Minor(refunded), money.Minor(past.TotalMinor))
+	m := movement{earned: -(clawed - past.Clawed), redeemed: -(returned - past.Returned), original: original}
+	// The tenders of a refund are what the shopper gets back beside the points.
+	if worth, ok := s.rules.Worth(r.Currency, -m.redeemed); r.Tendered != nil && (!ok || *r.Tendered != max(r.Total-worth, 0)) {
+		v.refused = refusal.New(refusal.TotalsMismatch, "the amounts don't add up",
+			refusal.Field{Pointer: "/tenders", Detail: "don't add up to the total less what the returned points are worth"})
+		return
+	}
+	past.RefundedMinor, past.Clawed, past.Returned = refunded, clawed, returned
+	s.commit(it, v, m)
+}
+
+// movement is what a record does to its customer's points.
+type movement struct {
+	earned, redeemed int64
+	purchase         int64           // 0 for guests and refunds
+	original         *store.Original // of a refund
+}
+
+// commit turns an accepted record into rows and moves the account.
+func (s *state) commit(it *Item, v *verdict, m movement) {
+	r := &it.Record
+	minted := s.mint()
+	at, customerID := s.nowUS, r.CustomerID
+	if m.original != nil {
+		customerID = m.original.CustomerID
+		at = max(at, m.original.RecordedAtUS+1)
+	}
+	facts := sale.Sale{
+		SaleID: minted.SaleID.String(), Kind: r.Kind, StoreID: it.StoreID, TerminalID: it.TerminalID, CustomerID: customerID,
+		Currency: r.Currency.Code(), Total: r.Currency.Format(r.Total), PurchaseNumber: uint64(m.purchase),
+		RequestHash: sale.Keccak(r.Raw), Salt: minted.Salt,
+	}
+	row := store.Sale{
+		ID: minted.SaleID, Under: it.under(), TerminalSeq: r.TerminalSeq, TotalMinor: int64(r.Total), OccurredAt: r.OccurredAt,
+		Request: r.Raw, Fingerprint: r.Fingerprint, ReceiptToken: minted.ReceiptToken,
+	}
+	if m.original != nil {
+		facts.RefundOf, row.RefundOf = m.original.SaleID.String(), m.original.SaleID
+	}
+	if a := v.account; a != nil {
+		delta := m.earned - m.redeemed
+		at = max(at, a.LastRecordedUS+1)
+		a.Balance, a.Entries, a.LastRecordedUS = a.Balance+delta, a.Entries+1, at
+		if m.purchase > 0 {
+			a.Purchases = m.purchase
+		}
+		facts.PointsDelta, facts.PointsBalance = delta, a.Balance
+		row.Earned, row.Redeemed, row.RulesVersion = m.earned, m.redeemed, s.rules.Version
+		s.entries = append(s.entries, store.Entry{
+			CustomerID: customerID, Number: a.Entries, SaleID: minted.SaleID, Delta: delta, Balance: a.Balance, RulesVersion: s.rules.Version,
+		})
+	}
+	facts.RecordedAt = uint64(at)
+	row.Facts, row.Hash = facts, facts.Hash()
+	row.Answer = answer(&row).Bytes()
+	s.remember(it, v, row)
+}
+
+// remember lets the group's later records see this one.
+func (s *state) remember(it *Item, v *verdict, row store.Sale) {
+	kept := record.Kept{Fingerprint: row.Fingerprint, Answer: row.Answer}
+	v.kept, v.sale = &kept, &row
+	s.kept[row.Under], s.own[row.Under] = kept, true
+	if row.TerminalSeq != nil {
+		s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *row.TerminalSeq}] = false
+	}
+	original := &store.Original{
+		SaleID: row.ID, Refund: row.Facts.Kind == sale.KindRefund, StoreID: it.StoreID, Under: row.Under, CustomerID: row.Facts.CustomerID,
+		Currency: row.Facts.Currency, TotalMinor: row.TotalMinor, Earned: row.Earned, Redeemed: row.Redeemed, RecordedAtUS: int64(row.Facts.RecordedAt),
+	}
+	s.originals[row.ID], s.byKey[row.Under] = original, original
+	if !original.Refund {
+		s.refunds[row.ID] = &store.RefundState{SaleID: row.ID, TotalMinor: row.TotalMinor}
+	}
+	s.sales = append(s.sales, row)
+}
+
+func answer(row *store.Sale) record.Answer {
+	f := &row.Facts
+	a := record.Answer{
+		SaleID: f.SaleID, Kind: f.Kind, StoreID: f.StoreID, TerminalID: f.TerminalID, RecordedAt: sale.FormatTime(int64(f.RecordedAt)),
+		Currency: f.Currency, Total: f.Total,
+		Anchor:     record.Anchor{Status: "pending", SaleHash: row.Hash.Hex(), ProofURL: "/sales/" + f.SaleID + "/proof"},
+		ReceiptURL: "/receipts/" + f.SaleID + "?t=" + row.ReceiptToken,
+	}
+	if f.CustomerID != "" {
+		a.Loyalty = &record.Loyalty{
+			CustomerID: f.CustomerID, PurchaseNumber: int64(f.PurchaseNumber), FirstPurchase: f.PurchaseNumber == 1,
+			PointsEarned: row.Earned, PointsRedeemed: row.Redeemed, PointsBalance: f.PointsBalance,
+		}
+	}
+	return a
+}
+
+func invalid(pointer, detail string) *refusal.Error {
+	return refusal.New(refusal.InvalidRecord, "the record breaks a rule", refusal.Field{Pointer: pointer, Detail: detail})
+}

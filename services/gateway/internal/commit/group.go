@@ -1,0 +1,213 @@
+package commit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Limits of one group.
+const (
+	// groupBudget is how long a group may try. Its tries outlast the store's idle timeout, so that a gateway that froze
+	// with our locks does not fail us.
+	groupBudget = time.Second
+	// commitBudget is how long COMMIT may take, within which the server may have to flush a slow disk.
+	commitBudget = time.Second
+	// fateBudget is how long an unanswered COMMIT is asked after.
+	fateBudget = time.Second
+	fatePause  = 20 * time.Millisecond
+	// maxTries is how often a group starts over because another gateway was there first, or a connection broke.
+	maxTries = 5
+	// retryAfter is what a till is told to wait. Short: a lost dependency is back at once or it is long anyway.
+	retryAfter = time.Second
+)
+
+// Outcome is what became of one item.
+type Outcome struct {
+	Kept     *record.Kept // what stands under the key now; nil: the key is free, or nobody knows (COMMIT_UNKNOWN)
+	Replayed bool
+	Refused  *refusal.Error
+	Sale     *store.Sale // newly committed
+}
+
+// Grouper commits groups, one transaction each.
+type Grouper struct {
+	Store *store.Store
+	Rules *loyalty.Rules
+	Log   *slog.Logger
+	Now   func() time.Time
+	Mint  func() Minted
+}
+
+// Commit decides and commits items in their order, all in one transaction, and returns an outcome for each. It never fails
+// as a whole: what can't be committed is refused.
+func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
+	ctx, cancel := context.WithTimeout(ctx, groupBudget)
+	defer cancel()
+	out := make([]Outcome, len(items))
+	todo := make([]int, len(items))
+	for i := range todo {
+		todo[i] = i
+	}
+	var err error
+	for range maxTries {
+		if todo, err = g.try(ctx, items, todo, out); err == nil {
+			return out
+		}
+		if k := fault.KindOf(err); k != fault.Conflict && k != fault.Transient || errors.Is(err, errUnknown) || ctx.Err() != nil {
+			break
+		}
+		g.Log.Info("the group starts over", "items", len(todo), "error", err)
+	}
+	switch {
+	case errors.Is(err, errUnknown):
+		g.refuse(out, todo, refusal.Later(refusal.CommitUnknown, retryAfter, "nobody knows yet whether the record was committed: send it again with the same Idempotency-Key"))
+	case fault.Is(err, fault.Invalid) && len(todo) > 1:
+		g.Log.Warn("a group is committed item by item", "items", len(todo), "error", err)
+		g.oneByOne(context.WithoutCancel(ctx), items, todo, out)
+		return out
+	case fault.Is(err, fault.Invalid):
+		g.refuse(out, todo, refusal.New(refusal.InvalidRecord, "the record can't be stored"))
+	default:
+		g.refuse(out, todo, refusal.Later(refusal.StoreUnavailable, retryAfter, "the record could not be stored: send it again"))
+	}
+	g.Log.Error("records were not committed", "items", len(todo), "kind", fault.KindOf(err).String(), "error", err)
+	return out
+}
+
+func (g *Grouper) refuse(out []Outcome, which []int, why *refusal.Error) {
+	for _, i := range which {
+		out[i] = Outcome{Refused: why}
+	}
+}
+
+// oneByOne finds the item whose data Postgres refuses: it alone is refused.
+func (g *Grouper) oneByOne(ctx context.Context, items []*Item, todo []int, out []Outcome) {
+	for _, i := range todo {
+		out[i] = g.Commit(ctx, items[i:i+1])[0]
+	}
+}
+
+// errUnknown is in the error of a COMMIT of which nobody can say whether it happened.
+var errUnknown = errors.New("the outcome is unknown")
+
+// try runs todo through one transaction and returns what is still to do when it fails. Items that are refused and whose locks
+// made rows that nobody uses are taken out first, so that a refused record leaves nothing behind.
+func (g *Grouper) try(ctx context.Context, items []*Item, todo []int, out []Outcome) ([]int, error) {
+	var later []int // taken out, but not settled: fewer each time, since the first item hangs on none before it
+	for len(todo) > 0 {
+		rest, hanging, err := g.transaction(ctx, items, todo, out)
+		if err != nil {
+			return distinct(append(later, todo...), cmp.Compare), err
+		}
+		if later = append(later, hanging...); len(rest) == 0 {
+			rest, later = distinct(later, cmp.Compare), nil
+		}
+		todo = rest
+	}
+	return nil, nil
+}
+
+// transaction settles todo and returns nothing, or returns what must run without the others: rest now, and hanging once it is
+// known what became of rest.
+func (g *Grouper) transaction(ctx context.Context, items []*Item, todo []int, out []Outcome) (rest, hanging []int, err error) {
+	tx, err := g.Store.Begin(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	s, err := g.read(ctx, tx, items, todo)
+	if err != nil {
+		return nil, nil, err
+	}
+	before := accountsNow(s.accounts)
+	refundsBefore := refundsNow(s.refunds)
+	verdicts := make([]verdict, len(todo))
+	for n, i := range todo {
+		verdicts[n] = s.decide(items[i])
+	}
+	if rest, hanging = withoutUnused(todo, verdicts, out); len(rest) < len(todo) {
+		return rest, hanging, nil
+	}
+	if len(s.sales) > 0 {
+		if err := g.write(ctx, tx, changesOf(s, before, refundsBefore)); err != nil {
+			return nil, nil, err
+		}
+	}
+	for n, i := range todo {
+		out[i] = verdicts[n].outcome()
+	}
+	return nil, nil, nil
+}
+
+func (v verdict) outcome() Outcome {
+	return Outcome{Kept: v.kept, Replayed: v.replayed, Refused: v.refused, Sale: v.sale}
+}
+
+// withoutUnused settles items that changed nothing though their locks made rows, and returns the others. No accepted record
+// touched those rows, so that what these items were told does not hang on the rest; those that hang on it by a key or a number
+// are not settled.
+func withoutUnused(todo []int, verdicts []verdict, out []Outcome) (rest, hanging []int) {
+	rest = make([]int, 0, len(todo))
+	for n, i := range todo {
+		v := verdicts[n]
+		unused := v.sale == nil && (v.account != nil && v.account.Fresh && v.account.Entries == 0 ||
+			v.refund != nil && v.refund.Fresh && v.refund.RefundedMinor == 0)
+		switch {
+		case !unused:
+			rest = append(rest, i)
+		case v.hangs:
+			hanging = append(hanging, i)
+		default:
+			out[i] = v.outcome()
+		}
+	}
+	return rest, hanging
+}
+
+// write stores and commits; a COMMIT without an answer is looked into. A group that got this far is not cut off by its budget.
+func (g *Grouper) write(ctx context.Context, tx *store.Tx, c store.Changes) error {
+	ctx = context.WithoutCancel(ctx)
+	limited, cancel := context.WithTimeout(ctx, commitBudget)
+	defer cancel()
+	unknown, err := tx.Commit(limited, c)
+	if !unknown {
+		return err
+	}
+	ids := make([][16]byte, len(c.Sales))
+	for i := range c.Sales {
+		ids[i] = c.Sales[i].ID
+	}
+	g.Log.Warn("looking into a COMMIT that was not answered", "items", len(ids), "error", err)
+	return g.fate(ctx, tx.XID(), ids)
+}
+
+func (g *Grouper) fate(ctx context.Context, xid string, ids [][16]byte) error {
+	ctx, cancel := context.WithTimeout(ctx, fateBudget)
+	defer cancel()
+	for {
+		fate, err := g.Store.Fate(ctx, xid, ids)
+		switch fate {
+		case store.Committed:
+			return nil
+		case store.Aborted:
+			return fault.New(fault.Transient, "the connection was lost before COMMIT took effect")
+		case store.Unclear:
+		}
+		pause := time.NewTimer(fatePause)
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return fault.New(fault.Transient, "COMMIT: %w", errors.Join(errUnknown, err))
+		case <-pause.C:
+		}
+	}
+}

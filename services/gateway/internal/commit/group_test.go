@@ -1,0 +1,221 @@
+package commit_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/commit"
+	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+const modelRules = `{"version":"m","points_per_unit":{"INR":"0.1"},"first_purchase_bonus":50,
+	"tiers":[{"name":"base","from_purchase":1,"multiplier":"1"},{"name":"gold","from_purchase":3,"multiplier":"1.5"}],"point_worth":{"INR":"0.25"}}`
+
+type bench struct {
+	grouper *commit.Grouper
+	db      testkit.DB
+}
+
+func setup(t *testing.T) *bench {
+	t.Helper()
+	db := testkit.Database(t)
+	s, err := store.Open(t.Context(), config.Secret(db.Gateway))
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	rules, err := loyalty.Parse([]byte(modelRules))
+	require.NoError(t, err)
+	return &bench{db: db, grouper: &commit.Grouper{
+		Store: s, Rules: rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now,
+		Mint: func() commit.Minted {
+			id := uuid.Must(uuid.NewV7())
+			return commit.Minted{SaleID: id, Salt: sale.Keccak(id[:]), ReceiptToken: id.String()}
+		},
+	}}
+}
+
+// TestGroupsAnswerAsOneByOneWould runs random sales, refunds, redemptions and retries in random groups and compares each answer
+// with the clerk's.
+func TestGroupsAnswerAsOneByOneWould(t *testing.T) {
+	b := setup(t)
+	run := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		run++
+		terminal := fmt.Sprintf("t%d", run)
+		m := &shopModel{t: rt, customers: map[string]*customerModel{}, records: map[string]*recordModel{}, ids: map[string]*recordModel{}, seqs: map[int64]bool{}}
+		d := &drawer{rt: rt, prefix: fmt.Sprintf("c%d-", run)}
+		for range rapid.IntRange(1, 6).Draw(rt, "groups") {
+			var items []*commit.Item
+			var bodies [][]byte
+			for range rapid.IntRange(1, 8).Draw(rt, "size") {
+				key, body := d.record()
+				rec, err := record.Decode(body)
+				require.NoError(rt, err)
+				items = append(items, &commit.Item{TerminalID: terminal, StoreID: "s1", Key: key, Record: rec})
+				bodies = append(bodies, body)
+			}
+			outcomes := b.grouper.Commit(rt.Context(), items)
+			for i, out := range outcomes {
+				compare(rt, m, d, out, m.apply(items[i].Key, bodies[i]))
+			}
+		}
+	})
+	b.checkBooks(t)
+}
+
+// drawer draws records about few customers, keys and sales, so that they meet.
+type drawer struct {
+	rt      *rapid.T
+	prefix  string
+	keys    []uuid.UUID
+	bodies  [][]byte
+	saleIDs []string
+}
+
+func (d *drawer) record() (uuid.UUID, []byte) {
+	rt := d.rt
+	if len(d.keys) > 0 && rapid.IntRange(0, 4).Draw(rt, "retry") == 0 {
+		i := rapid.IntRange(0, len(d.keys)-1).Draw(rt, "which")
+		return d.keys[i], d.bodies[i]
+	}
+	r := request{Currency: "INR", Total: rapid.SampledFrom([]string{"10", "33.33", "100.00", "999.9", "0.01"}).Draw(rt, "total")}
+	if rapid.IntRange(0, 3).Draw(rt, "seq?") == 0 {
+		seq := rapid.Int64Range(0, 5).Draw(rt, "seq")
+		r.Seq = &seq
+	}
+	switch what := rapid.IntRange(0, 5).Draw(rt, "what"); {
+	case what == 0 && len(d.saleIDs) > 0:
+		r.Kind, r.RefundOf = "refund", rapid.SampledFrom(d.saleIDs).Draw(rt, "sale")
+	case what == 1 && len(d.keys) > 0:
+		r.Kind, r.RefundOfKey = "refund", rapid.SampledFrom(d.keys).Draw(rt, "its key").String()
+	case what == 2:
+		r.RefundOf, r.Kind = uuid.NewString(), "refund"
+	default:
+		if c := rapid.IntRange(0, 3).Draw(rt, "customer"); c > 0 {
+			r.CustomerID = d.prefix + fmt.Sprint(c)
+			r.Redeem = rapid.SampledFrom([]int64{0, 0, 1, 7, 40, 400}).Draw(rt, "redeem")
+		}
+	}
+	if r.Kind == "refund" && rapid.IntRange(0, 9).Draw(rt, "other currency") == 0 {
+		r.Currency = "USD"
+	}
+	body, err := json.Marshal(r)
+	require.NoError(rt, err)
+	key := uuid.New()
+	if len(d.keys) > 0 && rapid.IntRange(0, 9).Draw(rt, "reuse") == 0 {
+		key = rapid.SampledFrom(d.keys).Draw(rt, "reused")
+	}
+	d.keys, d.bodies = append(d.keys, key), append(d.bodies, body)
+	return key, body
+}
+
+func compare(rt *rapid.T, m *shopModel, d *drawer, out commit.Outcome, want verdictModel) {
+	if want.code != "" {
+		require.NotNil(rt, out.Refused)
+		require.Equal(rt, want.code, out.Refused.Code)
+		require.Nil(rt, out.Sale)
+		return
+	}
+	require.Nil(rt, out.Refused)
+	var got record.Answer
+	require.NoError(rt, json.Unmarshal(out.Kept.Answer, &got))
+	if want.replay != nil {
+		require.True(rt, out.Replayed)
+		require.Equal(rt, want.replay.id, got.SaleID)
+		return
+	}
+	require.False(rt, out.Replayed)
+	rec := want.new
+	rec.id, rec.recordedAt = got.SaleID, got.RecordedAt
+	m.ids[rec.id] = rec
+	d.saleIDs = append(d.saleIDs, rec.id)
+	if rec.customer == "" {
+		require.Nil(rt, got.Loyalty)
+		return
+	}
+	require.Equal(rt, record.Loyalty{
+		CustomerID: rec.answer.Customer, PurchaseNumber: rec.answer.Purchase, FirstPurchase: rec.answer.First,
+		PointsEarned: rec.answer.Earned, PointsRedeemed: rec.answer.Redeemed, PointsBalance: rec.answer.Balance,
+	}, *got.Loyalty)
+}
+
+// checkBooks asks the database itself: what must hold of all that was committed.
+func (b *bench) checkBooks(t *testing.T) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), b.db.Admin)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	for what, sql := range map[string]string{
+		"an account is not the sum of its entries": `SELECT count(*) FROM sales.loyalty_account a WHERE points_balance <> (SELECT sum(points_delta) FROM sales.loyalty_entry e WHERE e.customer_id = a.customer_id)
+			OR entries <> (SELECT count(*) FROM sales.loyalty_entry e WHERE e.customer_id = a.customer_id) OR entries = 0`,
+		"purchase numbers have a gap": `SELECT count(*) FROM sales.loyalty_account a WHERE purchases <> (SELECT count(*) FROM sales.sale s WHERE s.customer_id = a.customer_id AND kind = 'sale')
+			OR purchases <> (SELECT coalesce(max(purchase_number), 0) FROM sales.sale s WHERE s.customer_id = a.customer_id)`,
+		"recorded_at does not grow": `SELECT count(*) FROM (SELECT s.recorded_at_us - lag(s.recorded_at_us) OVER (PARTITION BY e.customer_id ORDER BY entry_number) AS step
+			FROM sales.loyalty_entry e JOIN sales.sale s USING (sale_id)) x WHERE step <= 0`,
+		"a refund state is off": `SELECT count(*) FROM sales.refund_state r WHERE refunded_minor = 0 OR refunded_minor <> (SELECT sum(total_minor) FROM sales.sale s WHERE s.refund_of = r.sale_id)
+			OR points_clawed <> (SELECT -sum(points_earned) FROM sales.sale s WHERE s.refund_of = r.sale_id)`,
+	} {
+		var wrong int
+		require.NoError(t, conn.QueryRow(t.Context(), sql).Scan(&wrong))
+		require.Zero(t, wrong, what)
+	}
+}
+
+func item(t *testing.T, key uuid.UUID, body string) *commit.Item {
+	t.Helper()
+	rec, err := record.Decode([]byte(body))
+	require.NoError(t, err)
+	return &commit.Item{TerminalID: "t1", StoreID: "s1", Key: key, Record: rec}
+}
+
+func TestTheHashIsThatOfTheRowsFacts(t *testing.T) {
+	b := setup(t)
+	out := b.grouper.Commit(t.Context(), []*commit.Item{item(t, uuid.New(), `{"currency":"INR","total":"7.5","customer_id":"C-1"}`)})[0]
+	require.Nil(t, out.Refused)
+	conn, err := pgx.Connect(t.Context(), b.db.Auditor)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	var (
+		f         sale.Sale
+		req, salt []byte
+		at        int64
+	)
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT sale_id::text, kind, store_id, terminal_id, customer_id, currency, total, points_delta, points_balance,
+		purchase_number, recorded_at_us, request, salt FROM audit.sale`).Scan(&f.SaleID, &f.Kind, &f.StoreID, &f.TerminalID, &f.CustomerID, &f.Currency, &f.Total,
+		&f.PointsDelta, &f.PointsBalance, &f.PurchaseNumber, &at, &req, &salt))
+	f.RecordedAt, f.RequestHash, f.Salt = uint64(at), sale.Keccak(req), [32]byte(salt)
+	require.Equal(t, "7.50", f.Total)
+	require.Contains(t, string(out.Kept.Answer), f.Hash().Hex())
+	require.Contains(t, string(out.Kept.Answer), sale.FormatTime(at))
+}
+
+func TestOneRecordThatPostgresRefusesHarmsNoOther(t *testing.T) {
+	b := setup(t)
+	bad := item(t, uuid.New(), `{"currency":"INR","total":"1","customer_id":"C-1"}`)
+	bad.Record.OccurredAt = "a\x00b" // what no decoder lets through
+	out := b.grouper.Commit(t.Context(), []*commit.Item{
+		item(t, uuid.New(), `{"currency":"INR","total":"1","customer_id":"C-1"}`), bad,
+		item(t, uuid.New(), `{"currency":"INR","total":"1","customer_id":"C-1"}`),
+	})
+	require.Nil(t, out[0].Refused)
+	require.Equal(t, "INVALID_RECORD", string(out[1].Refused.Code))
+	require.Nil(t, out[2].Refused)
+	require.True(t, strings.Contains(string(out[2].Kept.Answer), `"purchase_number":2`))
+	b.checkBooks(t)
+}

@@ -1,0 +1,62 @@
+package commit_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/commit"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// TestNobodyIsRefusedForARecordThatCameToNothing has somebody else take a customer's points while a group starts over, so that
+// the record is refused whose number another one was refused for.
+func TestNobodyIsRefusedForARecordThatCameToNothing(t *testing.T) {
+	b := setup(t)
+	rich := `{"currency":"INR","total":"100","customer_id":"C-1"}` // 60 points
+	require.Nil(t, b.grouper.Commit(t.Context(), []*commit.Item{item(t, uuid.New(), rich)})[0].Refused)
+	conn, err := pgx.Connect(t.Context(), b.db.Admin)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+
+	taken, calls := make(chan error, 1), 0
+	b.grouper.Now = func() time.Time { // called under the group's locks
+		if calls++; calls == 1 {
+			go func() {
+				_, err := conn.Exec(context.Background(), `BEGIN; LOCK TABLE sales.loyalty_account;
+					UPDATE sales.loyalty_account SET points_balance = 20 WHERE customer_id = 'C-1'; COMMIT`)
+				taken <- err
+			}()
+			b.awaitWaiter(t) // a table's lock is given in the order of asking: it is next once the group lets go
+		}
+		return time.Now()
+	}
+	out := b.grouper.Commit(t.Context(), []*commit.Item{
+		item(t, uuid.New(), `{"currency":"INR","total":"100","customer_id":"C-1","redeem_points":40,"terminal_seq":5}`),
+		item(t, uuid.New(), `{"currency":"INR","total":"1","customer_id":"C-2","terminal_seq":5}`),
+	})
+	require.NoError(t, <-taken)
+	require.Equal(t, "INSUFFICIENT_POINTS", string(out[0].Refused.Code))
+	require.Nil(t, out[1].Refused, "the number is free")
+}
+
+// awaitWaiter returns once somebody waits for a lock.
+func (b *bench) awaitWaiter(t *testing.T) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), b.db.Admin)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	testkit.Eventually(t, time.Second, "somebody waits for a lock", func() error {
+		var waiting bool
+		err := conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
+		if err == nil && !waiting {
+			err = errors.New("nobody")
+		}
+		return err
+	})
+}

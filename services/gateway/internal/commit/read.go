@@ -1,0 +1,110 @@
+package commit
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/sale"
+)
+
+// read locks and reads all that the items are decided on.
+func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []int) (*state, error) {
+	s := &state{
+		rules: g.Rules, mint: g.Mint,
+		originals: make(map[uuid.UUID]*store.Original), byKey: make(map[store.KeyOf]*store.Original),
+		own: make(map[store.KeyOf]bool),
+	}
+	var want store.Wanted
+	refundIDs, refundKeys := wanted(items, todo, &want)
+	if len(refundIDs)+len(refundKeys) > 0 {
+		found, err := tx.Originals(ctx, refundIDs, refundKeys)
+		if err != nil {
+			return nil, err
+		}
+		s.know(found, &want)
+	}
+	want.Customers = distinct(want.Customers, strings.Compare)
+	locked, err := tx.Lock(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	s.refunds, s.accounts, s.kept, s.seqs = locked.Refunds, locked.Accounts, locked.Kept, locked.Seqs
+	s.nowUS = g.Now().UnixMicro()
+	return s, nil
+}
+
+// wanted lists what the items themselves name.
+func wanted(items []*Item, todo []int, want *store.Wanted) (refundIDs [][16]byte, refundKeys []store.KeyOf) {
+	for _, i := range todo {
+		it := items[i]
+		want.Keys = append(want.Keys, it.under())
+		if seq := it.Record.TerminalSeq; seq != nil {
+			want.Seqs = append(want.Seqs, store.SeqOf{TerminalID: it.TerminalID, Seq: *seq})
+		}
+		switch r := &it.Record; {
+		case r.Kind == sale.KindRefund && r.RefundOf != uuid.Nil:
+			refundIDs = append(refundIDs, r.RefundOf)
+		case r.Kind == sale.KindRefund:
+			refundKeys = append(refundKeys, store.KeyOf{TerminalID: it.TerminalID, Key: r.RefundOfKey})
+		case r.CustomerID != "":
+			want.Customers = append(want.Customers, r.CustomerID)
+		}
+	}
+	return refundIDs, refundKeys
+}
+
+// know takes in the sales that refunds name, and wants their refund states and their customers' accounts locked.
+func (s *state) know(found []store.Original, want *store.Wanted) {
+	for i := range found {
+		o := &found[i]
+		if s.originals[o.SaleID] == nil && !o.Refund {
+			want.Refunded = append(want.Refunded, *o)
+			if o.CustomerID != "" {
+				want.Customers = append(want.Customers, o.CustomerID)
+			}
+		}
+		s.originals[o.SaleID], s.byKey[o.Under] = o, o
+	}
+}
+
+func distinct[T comparable](all []T, compare func(a, b T) int) []T {
+	slices.SortFunc(all, compare)
+	return slices.Compact(all)
+}
+
+func accountsNow(accounts map[string]*store.Account) map[string]int64 {
+	entries := make(map[string]int64, len(accounts))
+	for id, a := range accounts {
+		entries[id] = a.Entries
+	}
+	return entries
+}
+
+func refundsNow(refunds map[uuid.UUID]*store.RefundState) map[uuid.UUID]int64 {
+	refunded := make(map[uuid.UUID]int64, len(refunds))
+	for id, r := range refunds {
+		refunded[id] = r.RefundedMinor
+	}
+	return refunded
+}
+
+// changesOf collects what moved.
+func changesOf(s *state, accounts map[string]int64, refunds map[uuid.UUID]int64) store.Changes {
+	c := store.Changes{Sales: s.sales, Entries: s.entries}
+	for id, a := range s.accounts {
+		if before := accounts[id]; a.Entries > before {
+			c.Accounts = append(c.Accounts, *a)
+			c.Before = append(c.Before, before)
+		}
+	}
+	for id, r := range s.refunds {
+		if r.RefundedMinor > refunds[id] {
+			c.Refunds = append(c.Refunds, *r)
+		}
+	}
+	return c
+}

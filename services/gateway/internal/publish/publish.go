@@ -1,0 +1,113 @@
+// Package publish tells the stream of committed sales, off the tills' way. A sale that could not be told of stays a sale:
+// the ledger's reconciler publishes again what has no leaf.
+package publish
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// Limits.
+const (
+	maxQueued    = 8192 // sales that NATS has not acknowledged; some seconds at the highest rate
+	maxBatch     = 512
+	collectFor   = 5 * time.Millisecond // before a batch is sent: fewer and larger flushes, and nobody waits for them
+	flushTimeout = 3 * time.Second      // for what is queued when the gateway stops
+	logEvery     = 10 * time.Second
+)
+
+// Sold is a committed record.
+type Sold struct {
+	Sale    sale.Sale
+	Hash    [32]byte
+	Lines   []event.Line
+	Tenders []event.Tender
+	Trace   event.Trace
+}
+
+// Publisher publishes SaleRecorded. Tell must not be called after Close.
+type Publisher struct {
+	bus     *stream.Bus
+	log     *slog.Logger
+	dropped func()
+
+	queue      chan Sold
+	abandon    context.CancelFunc
+	done       chan struct{}
+	lastLogged time.Time // Tell's
+}
+
+// New starts a publisher; dropped is called for each sale that did not fit. Close ends it, ctx only cuts it off.
+func New(ctx context.Context, bus *stream.Bus, log *slog.Logger, dropped func()) *Publisher {
+	ctx, cancel := context.WithCancel(ctx)
+	p := &Publisher{bus: bus, log: log, dropped: dropped, queue: make(chan Sold, maxQueued), abandon: cancel, done: make(chan struct{})}
+	go p.run(ctx)
+	return p
+}
+
+// Waiting is how many sales wait to be told of.
+func (p *Publisher) Waiting() int { return len(p.queue) }
+
+// Tell queues a sale and never blocks. One goroutine calls it.
+func (p *Publisher) Tell(s Sold) {
+	select {
+	case p.queue <- s:
+		return
+	default:
+	}
+	p.dropped()
+	if now := time.Now(); now.Sub(p.lastLogged) > logEvery {
+		p.lastLogged = now
+		p.log.Warn("sales are committed faster than NATS takes them: the reconciler will publish those that were left out", "queued", maxQueued)
+	}
+}
+
+// Close publishes what is queued, for flushTimeout at most.
+func (p *Publisher) Close() {
+	close(p.queue)
+	timer := time.AfterFunc(flushTimeout, p.abandon)
+	<-p.done
+	timer.Stop()
+	p.abandon()
+}
+
+func (p *Publisher) run(ctx context.Context) {
+	defer close(p.done)
+	for first := range p.queue {
+		collect := time.NewTimer(collectFor)
+		<-collect.C
+		msgs := []*nats.Msg{message(first)}
+	more:
+		for len(msgs) < maxBatch {
+			select {
+			case s, open := <-p.queue:
+				if !open {
+					break more
+				}
+				msgs = append(msgs, message(s))
+			default:
+				break more
+			}
+		}
+		if err := p.bus.PublishAll(ctx, msgs); err != nil {
+			p.log.Warn("the gateway stopped before NATS took its last sales: the reconciler will publish them", "sales", len(msgs)+len(p.queue), "error", err)
+			return
+		}
+	}
+}
+
+func message(s Sold) *nats.Msg {
+	f := &s.Sale
+	return event.Recorded(event.SaleRecorded{
+		SaleID: f.SaleID, Kind: string(f.Kind), RefundOf: f.RefundOf, StoreID: f.StoreID, TerminalID: f.TerminalID, CustomerID: f.CustomerID,
+		Currency: f.Currency, Total: f.Total, PointsDelta: f.PointsDelta, PointsBalance: f.PointsBalance, PurchaseNumber: f.PurchaseNumber,
+		RecordedAt: sale.FormatTime(int64(f.RecordedAt)), SaleHash: s.Hash, Lines: s.Lines, Tenders: s.Tenders,
+	}, "gateway", 0, s.Trace)
+}

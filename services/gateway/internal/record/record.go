@@ -1,0 +1,157 @@
+// Package record reads what a till sent and holds it against every rule that needs nothing but the record itself. Rules
+// that depend on points, on what they are worth or on other records belong to commit.
+package record
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/sale"
+)
+
+// MaxBytes is the largest body of a record (DESIGN section 2).
+const MaxBytes = 64 << 10
+
+// Record is a till's record whose form is right.
+type Record struct {
+	Kind         sale.Kind
+	Currency     money.Currency
+	Total        money.Minor // > 0
+	CustomerID   string      // "" for a guest, and on refunds: the customer is the sale's
+	RedeemPoints int64
+	RefundOf     uuid.UUID // a refund has either this
+	RefundOfKey  uuid.UUID // or this
+	Lines        []event.Line
+	Tenders      []event.Tender
+	Tendered     *money.Minor // what the tenders add up to; nil without tenders
+	OccurredAt   string       // the till's clock, as sent
+	TerminalSeq  *int64
+
+	Raw         []byte // as received
+	Fingerprint Fingerprint
+}
+
+// Decode reads a record and keeps body, which must not change afterwards. The error is a refusal: MALFORMED_JSON,
+// INVALID_RECORD with every wrong field (at most maxFields of them), or TOTALS_MISMATCH.
+func Decode(body []byte) (Record, error) {
+	v, err := parse(body)
+	if err != nil {
+		return Record{}, refusal.New(refusal.MalformedJSON, err.Error())
+	}
+	r := &reader{}
+	rec := r.record(v)
+	if len(r.unknown) > 0 {
+		return Record{}, refusal.New(refusal.MalformedJSON, "the record has members that are not known", r.unknown...)
+	}
+	if len(r.wrong) > 0 {
+		return Record{}, refusal.New(refusal.InvalidRecord, "the record breaks a rule", r.wrong...)
+	}
+	if r.mismatch != nil {
+		return Record{}, refusal.New(refusal.TotalsMismatch, "the amounts don't add up", *r.mismatch)
+	}
+	rec.Raw = body
+	rec.Fingerprint = fingerprint(v)
+	return rec, nil
+}
+
+func (r *reader) record(v *value) Record {
+	var rec Record
+	if v.kind != isObject {
+		r.refuse("", "must be an object, not "+v.kind.String())
+		return rec
+	}
+	r.known(v, "", "kind", "currency", "total", "customer_id", "redeem_points", "lines", "tenders", "occurred_at", "terminal_seq",
+		"refund_of", "refund_of_key")
+	rec.Kind = r.kind(v)
+	money := r.amounts(v, &rec)
+	rec.OccurredAt = r.occurredAt(v)
+	if n, ok := r.integer(v, "terminal_seq"); ok {
+		rec.TerminalSeq = &n
+	}
+	if points, ok := r.integer(v, "redeem_points"); ok {
+		rec.RedeemPoints = points
+	}
+	rec.CustomerID = r.customer(v)
+	switch rec.Kind {
+	case sale.KindRefund:
+		r.refund(v, &rec)
+	case sale.KindSale:
+		r.sale(v)
+	}
+	rec.Lines = r.lines(v, money)
+	rec.Tenders, rec.Tendered = r.tenders(v, money)
+	return rec
+}
+
+func (r *reader) kind(v *value) sale.Kind {
+	text, present := r.text(v, "", "kind", maxShortText)
+	if !present {
+		if v.member("kind") == nil {
+			return sale.KindSale
+		}
+		return ""
+	}
+	if k := sale.Kind(text); k == sale.KindSale || k == sale.KindRefund {
+		return k
+	}
+	r.refuse("/kind", "must be sale or refund")
+	return ""
+}
+
+// known notes members that a till should not have sent.
+func (r *reader) known(v *value, at string, names ...string) {
+next:
+	for _, m := range v.members {
+		for _, name := range names {
+			if m.name == name {
+				continue next
+			}
+		}
+		if len(r.unknown) < maxFields {
+			r.unknown = append(r.unknown, refusal.Field{Pointer: at + "/" + pointerToken(m.name), Detail: "is not a member of a record"})
+		}
+	}
+}
+
+// sale holds what only a sale must obey.
+func (r *reader) sale(v *value) {
+	for _, name := range []string{"refund_of", "refund_of_key"} {
+		if v.member(name) != nil {
+			r.refuse("/"+name, "belongs to a refund")
+		}
+	}
+	if v.member("redeem_points") != nil && v.member("customer_id") == nil {
+		r.refuse("/redeem_points", "needs a customer_id")
+	}
+}
+
+// refund holds what only a refund must obey.
+func (r *reader) refund(v *value, rec *Record) {
+	for _, name := range []string{"customer_id", "redeem_points"} {
+		if v.member(name) != nil {
+			r.refuse("/"+name, "does not belong to a refund: the customer and the points are the sale's")
+		}
+	}
+	id, hasID := r.text(v, "", "refund_of", maxShortText)
+	key, hasKey := r.text(v, "", "refund_of_key", maxShortText)
+	switch {
+	case v.member("refund_of") == nil && v.member("refund_of_key") == nil:
+		r.refuse("/refund_of", "is missing: a refund names its sale by refund_of or refund_of_key")
+	case v.member("refund_of") != nil && v.member("refund_of_key") != nil:
+		r.refuse("/refund_of_key", "stands beside refund_of: a refund names its sale once")
+	}
+	if hasID {
+		var ok bool
+		if rec.RefundOf, ok = ParseID(id); !ok {
+			r.refuse("/refund_of", "must be a sale_id")
+		}
+	}
+	if hasKey {
+		var err error
+		if rec.RefundOfKey, err = ParseKey(key); err != nil {
+			r.refuse("/refund_of_key", "must be the sale's Idempotency-Key, a UUID v4")
+		}
+	}
+}

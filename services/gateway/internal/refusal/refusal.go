@@ -1,0 +1,72 @@
+// Package refusal has the one error that a till is told: a stable code, and which fields were wrong (DESIGN section 2).
+package refusal
+
+import (
+	"errors"
+	"time"
+)
+
+// Code is what a program decides by.
+type Code string
+
+// The codes.
+const (
+	KeyMissing       Code = "IDEMPOTENCY_KEY_MISSING"
+	KeyInvalid       Code = "IDEMPOTENCY_KEY_INVALID"
+	KeyReused        Code = "IDEMPOTENCY_KEY_REUSED"
+	MalformedJSON    Code = "MALFORMED_JSON"
+	Unauthenticated  Code = "UNAUTHENTICATED"
+	Forbidden        Code = "FORBIDDEN"
+	NotFound         Code = "NOT_FOUND"
+	MethodNotAllowed Code = "METHOD_NOT_ALLOWED"
+	InFlight         Code = "REQUEST_IN_FLIGHT"
+	SeqReused        Code = "TERMINAL_SEQ_REUSED"
+	NotAnchoredYet   Code = "NOT_ANCHORED_YET"
+	BodyTooLarge     Code = "BODY_TOO_LARGE"
+	MediaType        Code = "UNSUPPORTED_MEDIA_TYPE"
+	RateLimited      Code = "RATE_LIMITED"
+	InvalidRecord    Code = "INVALID_RECORD"
+	TotalsMismatch   Code = "TOTALS_MISMATCH"
+	FewPoints        Code = "INSUFFICIENT_POINTS"
+	RefundExceeds    Code = "REFUND_EXCEEDS_SALE"
+	Overloaded       Code = "OVERLOADED"
+	StoreUnavailable Code = "STORE_UNAVAILABLE"
+	CommitUnknown    Code = "COMMIT_UNKNOWN"
+	LedgerAway       Code = "LEDGER_UNAVAILABLE"
+
+	// Beyond the contract's table: requests that are not HTTP as we take it or have a wrong parameter, and our own bugs.
+	BadRequest Code = "BAD_REQUEST"
+	Internal   Code = "INTERNAL"
+)
+
+// Field is one wrong member of a record: where it stands (RFC 6901) and what is wrong. It never repeats the value.
+type Field struct {
+	Pointer string `json:"pointer"`
+	Detail  string `json:"detail"`
+}
+
+// Error is a refusal. Its text holds neither keys nor a customer's data, so that it can be logged.
+type Error struct {
+	Code       Code
+	Detail     string
+	Fields     []Field
+	RetryAfter time.Duration // 0: trying again won't help
+}
+
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Detail }
+
+// New refuses for good.
+func New(code Code, detail string, fields ...Field) *Error {
+	return &Error{Code: code, Detail: detail, Fields: fields}
+}
+
+// Later refuses for now.
+func Later(code Code, after time.Duration, detail string) *Error {
+	return &Error{Code: code, Detail: detail, RetryAfter: after}
+}
+
+// Of returns the refusal in err, nil when there is none.
+func Of(err error) *Error {
+	e, _ := errors.AsType[*Error](err)
+	return e
+}

@@ -1,0 +1,202 @@
+// Package replay is Redis: claims that damp concurrent duplicates across gateways, and cached answers for retries. It speeds
+// things up and decides nothing: whatever it says, forgets or can't say, Postgres is asked.
+package replay
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed" // the script
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Limits.
+const (
+	budget      = 50 * time.Millisecond // what a slow Redis may cost a group, until the breaker opens
+	claimLife   = 3 * time.Second       // longer than a group may take; a dead gateway's claim blocks its key no longer
+	answerLife  = 24 * time.Hour
+	maxFailures = 3 // in a row, then Redis is left alone
+	openFor     = 2 * time.Second
+	poolSize    = 4 // claims, answers and the waiting room, each a pipeline at a time
+)
+
+// silent takes the library's log, which is global and no JSON; the breaker says when Redis is away.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+var setLogger = sync.OnceFunc(func() { redis.SetLogger(silent{}) })
+
+// Cache is the gateway's Redis. It is safe for concurrent use.
+type Cache struct {
+	client  *redis.Client
+	breaker *gobreaker.CircuitBreaker[[]redis.Cmder]
+	owner   string        // of this process's claims
+	of      func() string // the database whose answers these are; "" while it is not known
+	claims  atomic.Uint64
+}
+
+// Open prepares the client and connects to nothing yet. A URL that is none is Invalid. Keys stand under the database that
+// identity names: an answer that was cached for one it replaced would tell a till that a lost sale stands. While identity is
+// "", Redis is left alone.
+func Open(url config.Secret, identity func() string, log *slog.Logger) (*Cache, error) {
+	options, err := redis.ParseURL(url.Reveal())
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "REDIS_URL is not a Redis URL") // the cause may quote the password
+	}
+	setLogger()
+	options.MaxRetries = -1 // a retried SET NX would be refused by its own first try
+	options.DialerRetries = 1
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = budget, budget, budget, budget
+	options.ContextTimeoutEnabled = true
+	options.PoolSize = poolSize
+	options.DisableIdentity = true
+	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return &Cache{
+		client: redis.NewClient(options),
+		owner:  rand.Text(),
+		of:     identity,
+		breaker: gobreaker.NewCircuitBreaker[[]redis.Cmder](gobreaker.Settings{
+			Name: "redis", Timeout: openFor, MaxRequests: 1,
+			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= maxFailures },
+			OnStateChange: func(_ string, _, to gobreaker.State) {
+				log.Warn("Redis's breaker moved; sales are recorded without it while it is open", "state", to.String())
+			},
+		}),
+	}, nil
+}
+
+// Close leaves Redis.
+func (c *Cache) Close() { _ = c.client.Close() } // nothing is owed to it
+
+// Open reports whether Redis is being left alone, for a metric.
+func (c *Cache) Open() bool { return c.breaker.State() == gobreaker.StateOpen }
+
+// Claim is what Redis says about a key.
+type Claim struct {
+	Kept  *record.Kept // a cached answer
+	Token string       // this claim's, when the key is ours to work on
+	Held  bool         // another gateway works on the key
+}
+
+// A key has one value in Redis, a claim or an answer, told apart by its first byte: so that one command asks and claims.
+const (
+	isClaim  = 'c' // and its token
+	isAnswer = 'a' // and the fingerprint, and the 201's bytes
+)
+
+func nameOf(database string, k store.KeyOf) string {
+	return "tillseal:record:" + database + ":" + k.TerminalID + ":" + k.Key.String()
+}
+
+// Claims asks for each key's cached answer and claims it where nothing stands, in one pipeline. Without Redis no key is held and
+// none has an answer.
+func (c *Cache) Claims(ctx context.Context, keys []store.KeyOf) []Claim {
+	out := make([]Claim, len(keys))
+	database := c.of()
+	if database == "" {
+		return out
+	}
+	replies, tokens := make([]*redis.StatusCmd, len(keys)), make([]string, len(keys))
+	err := c.pipeline(ctx, func(p redis.Pipeliner) {
+		for i, k := range keys {
+			tokens[i] = string(isClaim) + c.owner + "/" + strconv.FormatUint(c.claims.Add(1), 10)
+			// NX with GET sets what is not there and answers with what was: Redis 7.0 and Valkey know it, older ones
+			// refuse it, which leaves the key unclaimed.
+			replies[i] = p.SetArgs(ctx, nameOf(database, k), tokens[i], redis.SetArgs{Mode: "NX", Get: true, TTL: claimLife})
+		}
+	})
+	if err != nil {
+		return out
+	}
+	for i, reply := range replies {
+		stands, err := reply.Result()
+		kept, answered := unpack(stands)
+		switch {
+		case errors.Is(err, redis.Nil):
+			out[i].Token = tokens[i]
+		case err != nil:
+		case answered:
+			out[i].Kept = &kept
+		default:
+			out[i].Held = true
+		}
+	}
+	return out
+}
+
+// Settled is a key whose work is done.
+type Settled struct {
+	Key   store.KeyOf
+	Kept  *record.Kept // nil: the record was refused and the key is free
+	Token string       // of the claim
+}
+
+//go:embed release.lua
+var releaseScript string
+
+// Settle caches answers, in the place of their claims, and gives back the claims of keys that are free, in one pipeline. A
+// failure is nobody's loss: claims end by themselves, and Postgres has the answers.
+func (c *Cache) Settle(ctx context.Context, all []Settled) {
+	database := c.of()
+	if database == "" {
+		return
+	}
+	_ = c.pipeline(ctx, func(p redis.Pipeliner) {
+		for _, s := range all {
+			switch {
+			case s.Kept != nil:
+				p.Set(ctx, nameOf(database, s.Key), pack(*s.Kept), answerLife)
+			case s.Token != "":
+				p.Eval(ctx, releaseScript, []string{nameOf(database, s.Key)}, s.Token)
+			}
+		}
+	})
+}
+
+// pipeline runs the queued commands within the budget. An error means that Redis did not answer; what single commands came to is
+// theirs to say.
+func (c *Cache) pipeline(ctx context.Context, queue func(redis.Pipeliner)) error {
+	_, err := c.breaker.Execute(func() ([]redis.Cmder, error) {
+		ctx, cancel := context.WithTimeout(ctx, budget)
+		defer cancel()
+		p := c.client.Pipeline()
+		queue(p)
+		done, err := p.Exec(ctx)
+		if errors.Is(err, redis.Nil) { // a key that isn't there is an answer
+			err = nil
+		}
+		return done, err
+	})
+	return err
+}
+
+// pack puts the fingerprint before the answer.
+func pack(k record.Kept) []byte {
+	packed := make([]byte, 0, 1+len(k.Fingerprint)+len(k.Answer))
+	packed = append(append(packed, isAnswer), k.Fingerprint[:]...)
+	return append(packed, k.Answer...)
+}
+
+func unpack(s string) (record.Kept, bool) {
+	var k record.Kept
+	if len(s) <= 1+len(k.Fingerprint) || s[0] != isAnswer {
+		return k, false
+	}
+	copy(k.Fingerprint[:], s[1:])
+	k.Answer = []byte(s[1+len(k.Fingerprint):])
+	return k, true
+}

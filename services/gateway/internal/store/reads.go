@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	_ "embed" // the statements
+	"errors"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+var (
+	//go:embed sql/account.sql
+	accountSQL string
+	//go:embed sql/entries.sql
+	entriesSQL string
+	//go:embed sql/receipt.sql
+	receiptSQL string
+)
+
+// Standing is where a customer stands in the programme.
+type Standing struct {
+	Balance   int64
+	Purchases int64
+}
+
+// Standing reads a customer's account; ok is false when there is no such customer.
+func (s *Store) Standing(ctx context.Context, customerID string) (st Standing, ok bool, err error) {
+	err = s.read(ctx, func(ctx context.Context) error {
+		err := s.pool.QueryRow(ctx, accountSQL, customerID).Scan(&st.Balance, &st.Purchases)
+		if ok = err == nil; errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return st, ok, err
+}
+
+// ReadEntry is a loyalty entry with what its record did.
+type ReadEntry struct {
+	Number         int64
+	SaleID         uuid.UUID // Nil when it is another store's
+	Kind           string
+	Earned         int64
+	Redeemed       int64
+	Delta          int64
+	Balance        int64
+	PurchaseNumber int64
+	RecordedAtUS   int64
+	RulesVersion   string
+}
+
+// Entries reads up to limit of a customer's entries whose number is below before, newest first. A sale's id is told to its own
+// store only.
+func (s *Store) Entries(ctx context.Context, customerID, storeID string, before int64, limit int) ([]ReadEntry, error) {
+	var all []ReadEntry
+	err := s.read(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, entriesSQL, customerID, storeID, before, limit)
+		if err != nil {
+			return err
+		}
+		all = nil
+		var (
+			e  ReadEntry
+			id *[16]byte
+		)
+		_, err = pgx.ForEachRow(rows, []any{
+			&e.Number, &id, &e.Kind, &e.Earned, &e.Redeemed, &e.Delta, &e.Balance, &e.PurchaseNumber, &e.RecordedAtUS, &e.RulesVersion,
+		}, func() error {
+			if e.SaleID = uuid.Nil; id != nil {
+				e.SaleID = *id
+			}
+			all = append(all, e)
+			return nil
+		})
+		return err
+	})
+	return all, err
+}
+
+// Receipt is what a shopper may see of a record.
+type Receipt struct {
+	Kind         string
+	StoreID      string
+	TerminalID   string
+	Currency     string
+	Total        string
+	Customer     bool // whether the record moved anybody's points
+	Earned       int64
+	Redeemed     int64
+	Balance      int64
+	RecordedAtUS int64
+	Hash         common.Hash
+	Request      []byte
+	Token        string
+}
+
+// Receipt reads a record of any store; ok is false when there is none. Whoever shows it has to ask for Token.
+func (s *Store) Receipt(ctx context.Context, saleID uuid.UUID) (r Receipt, ok bool, err error) {
+	err = s.read(ctx, func(ctx context.Context) error {
+		var hash []byte
+		err := s.pool.QueryRow(ctx, receiptSQL, [16]byte(saleID)).Scan(&r.Kind, &r.StoreID, &r.TerminalID, &r.Currency, &r.Total, &r.Customer,
+			&r.Earned, &r.Redeemed, &r.Balance, &r.RecordedAtUS, &hash, &r.Request, &r.Token)
+		r.Hash = common.BytesToHash(hash)
+		if ok = err == nil; errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return r, ok, err
+}

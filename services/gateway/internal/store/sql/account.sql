@@ -1,0 +1,1 @@
+SELECT points_balance, purchases FROM sales.loyalty_account WHERE customer_id = $1;

@@ -1,0 +1,248 @@
+// Package store is the gateway's Postgres: it reads, locks and writes what commit decides, and decides nothing. SQL stands in
+// the files under sql.
+package store
+
+import (
+	"context"
+	_ "embed" // the statements
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Limits. A till is answered within 500 ms, so that each of the server's own timeouts stays below 400 ms.
+const (
+	connectTimeout   = 300 * time.Millisecond
+	lockTimeout      = 150 * time.Millisecond // shorter than idleTimeout: the next try finds the frozen one's locks gone
+	statementTimeout = 350 * time.Millisecond
+	idleTimeout      = 300 * time.Millisecond
+	maxConns         = 8 // one commits, the others read
+	readTimeout      = 400 * time.Millisecond
+)
+
+// HeldUp is the longest that a gateway which froze inside a transaction keeps the others from its locks: Postgres ends it
+// after idleTimeout, and a waiter's next try finds the locks gone.
+const HeldUp = idleTimeout + lockTimeout
+
+//go:embed sql/identity.sql
+var identitySQL string
+
+// Store is a pool of connections to Postgres. It is safe for concurrent use.
+type Store struct {
+	pool     *pgxpool.Pool
+	identity atomic.Pointer[string]
+}
+
+// Identity tells this database from one that took its place: a restored backup, a standby that was promoted, a cluster made
+// anew. What was remembered of another says nothing about this one. It is "" until a connection was made, and read with each.
+func (s *Store) Identity() string {
+	if id := s.identity.Load(); id != nil {
+		return *id
+	}
+	return ""
+}
+
+// Open prepares the pool and connects to nothing yet: a Postgres that is away is no reason not to start. A URL that is
+// none is Invalid.
+func Open(ctx context.Context, url config.Secret) (*Store, error) {
+	cfg, err := pgxpool.ParseConfig(url.Reveal())
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "DB_URL is not a Postgres URL") // the cause may quote the password
+	}
+	cfg.MaxConns = maxConns
+	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	for name, limit := range map[string]time.Duration{
+		"lock_timeout": lockTimeout, "statement_timeout": statementTimeout, "idle_in_transaction_session_timeout": idleTimeout,
+	} {
+		cfg.ConnConfig.RuntimeParams[name] = strconv.FormatInt(limit.Milliseconds(), 10) // of every session: a group need not set them
+	}
+	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
+		cfg.ConnConfig.RuntimeParams["application_name"] = "tillseal gateway"
+	}
+	s := new(Store)
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		var id string
+		if err := conn.QueryRow(ctx, identitySQL).Scan(&id); err != nil {
+			return err
+		}
+		s.identity.Store(&id)
+		return nil
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+		return nil, fault.New(fault.Invalid, "DB_URL can't be used")
+	}
+	return s, nil
+}
+
+// Close waits for the connections in use and closes all.
+func (s *Store) Close() { s.pool.Close() }
+
+// Ping reports whether Postgres answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.read(ctx, func(ctx context.Context) error { return s.pool.Ping(ctx) })
+}
+
+// read gives a read its time and its kind of error. A connection that broke while it lay in the pool is not the read's
+// fault: it gets one more.
+func (s *Store) read(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	err := do(ctx)
+	if broken(err) && ctx.Err() == nil {
+		s.pool.Reset()
+		err = do(ctx)
+	}
+	return classify(err)
+}
+
+// KeyOf is where a record stands: a terminal and its idempotency key.
+type KeyOf struct {
+	TerminalID string
+	Key        uuid.UUID
+}
+
+//go:embed sql/kept.sql
+var keptSQL string
+
+// Kept reads what stands under keys; a key that is free is not in the answer.
+func (s *Store) Kept(ctx context.Context, keys []KeyOf) (map[KeyOf]record.Kept, error) {
+	var kept map[KeyOf]record.Kept
+	err := s.read(ctx, func(ctx context.Context) error {
+		terminals, ids := columnsOf(keys)
+		rows, err := s.pool.Query(ctx, keptSQL, terminals, ids)
+		if err != nil {
+			return err
+		}
+		kept, err = scanKept(rows)
+		return err
+	})
+	return kept, err
+}
+
+func columnsOf(keys []KeyOf) (terminals []string, ids [][16]byte) {
+	terminals, ids = make([]string, len(keys)), make([][16]byte, len(keys))
+	for i, k := range keys {
+		terminals[i], ids[i] = k.TerminalID, k.Key
+	}
+	return terminals, ids
+}
+
+func scanKept(rows pgx.Rows) (map[KeyOf]record.Kept, error) {
+	kept := make(map[KeyOf]record.Kept)
+	var (
+		key         KeyOf
+		id          [16]byte
+		fingerprint []byte
+		answer      []byte
+	)
+	_, err := pgx.ForEachRow(rows, []any{&key.TerminalID, &id, &fingerprint, &answer}, func() error {
+		key.Key = id
+		kept[key] = record.Kept{Fingerprint: record.Fingerprint(fingerprint), Answer: append([]byte(nil), answer...)}
+		return nil
+	})
+	return kept, err
+}
+
+//go:embed sql/sale.sql
+var saleSQL string
+
+// Answer reads the kept 201 of a store's sale, nil when the store has no such sale.
+func (s *Store) Answer(ctx context.Context, saleID uuid.UUID, storeID string) ([]byte, error) {
+	var answer []byte
+	err := s.read(ctx, func(ctx context.Context) error {
+		err := s.pool.QueryRow(ctx, saleSQL, [16]byte(saleID), storeID).Scan(&answer)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return answer, err
+}
+
+// Fate is what became of a transaction.
+type Fate int
+
+// The fates. Unclear means that nobody can say yet.
+const (
+	Unclear Fate = iota
+	Committed
+	Aborted
+)
+
+//go:embed sql/fate.sql
+var fateSQL string
+
+// Fate finds out, on another connection, whether the transaction xid with these new sales was committed. Rows prove it; their
+// absence together with the server's word that it ended otherwise proves the contrary.
+func (s *Store) Fate(ctx context.Context, xid string, saleIDs [][16]byte) (Fate, error) {
+	fate := Unclear
+	err := s.read(ctx, func(ctx context.Context) error {
+		var (
+			status *string
+			found  int
+		)
+		if err := s.pool.QueryRow(ctx, fateSQL, xid, saleIDs).Scan(&status, &found); err != nil {
+			return err
+		}
+		switch {
+		case found == len(saleIDs):
+			fate = Committed
+		case status != nil && *status == "aborted":
+			fate = Aborted
+		}
+		return nil
+	})
+	return fate, err
+}
+
+const (
+	uniqueViolation = "23505"
+	guardFailed     = "22012" // division by zero: only our guards divide
+	classData       = "22"
+	classConstraint = "23"
+	classRollback   = "40"
+)
+
+// classify gives an error of Postgres its kind and a text without values: the server's may quote a row.
+//
+//	Conflict   another transaction was there first, or holds what we need: start over from the reads
+//	Invalid    the data can't be stored: whoever sent it is told
+//	Transient  Postgres is away
+func classify(err error) error {
+	var pg *pgconn.PgError
+	if err == nil || fault.KindOf(err) != fault.Unknown && !errors.As(err, &pg) {
+		return err
+	}
+	if !errors.As(err, &pg) {
+		return fault.New(fault.Transient, "Postgres is away: %w", err)
+	}
+	said := fmt.Errorf("postgres answered %s %s", pg.Code, pg.ConstraintName)
+	switch class := pg.Code[:2]; {
+	case pg.Code == uniqueViolation, pg.Code == guardFailed, class == classRollback, pg.Code == "55P03", pg.Code == "57014": // taken, lock and statement timeouts
+		return fault.As(fault.Conflict, said)
+	case class == classData, class == classConstraint:
+		return fault.As(fault.Invalid, said)
+	case class == "25" && pg.Code != "25P03", class == "42": // our own statements are wrong
+		return fault.As(fault.Fatal, said)
+	}
+	return fault.As(fault.Transient, said)
+}
+
+// broken reports whether err says that the connection is gone.
+func broken(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Severity == "FATAL" || pg.Severity == "PANIC"
+	}
+	return err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
+}

@@ -1,0 +1,248 @@
+package store
+
+import (
+	"context"
+	_ "embed" // the statements
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
+)
+
+// Tx is one group's transaction, in two round trips: BEGIN goes out with the locks, COMMIT with the changes. Every path ends in
+// Rollback, which does nothing after a COMMIT.
+type Tx struct {
+	store *Store
+	conn  *pgxpool.Conn
+	begun bool
+	xid   string // set by Lock: what Fate asks about
+}
+
+// Begin takes a connection for a transaction (READ COMMITTED, the server's default), which its first statements open.
+func (s *Store) Begin(ctx context.Context) (*Tx, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
+	return &Tx{store: s, conn: conn}, nil
+}
+
+// Rollback gives everything back.
+func (t *Tx) Rollback(ctx context.Context) {
+	const idle = 'I' // the protocol's word for a connection outside a transaction
+	if conn := t.conn.Conn(); !conn.IsClosed() && conn.PgConn().TxStatus() != idle {
+		ctx, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+		_, _ = conn.Exec(ctx, "ROLLBACK") // a connection that can't say so is closed, and the server rolls back
+	}
+	t.conn.Release()
+}
+
+// batch begins a round trip.
+func (t *Tx) batch() *pgx.Batch {
+	batch := &pgx.Batch{}
+	if !t.begun {
+		batch.Queue("BEGIN")
+		t.begun = true
+	}
+	return batch
+}
+
+// send ends it. A connection that broke, perhaps while it lay idle, says that the others may have: the next try gets a new one.
+func (t *Tx) send(ctx context.Context, batch *pgx.Batch) error {
+	err := t.conn.SendBatch(ctx, batch).Close()
+	if broken(err) {
+		t.store.pool.Reset()
+	}
+	return err
+}
+
+// Original is a committed record that a refund may name.
+type Original struct {
+	SaleID        uuid.UUID
+	Refund        bool // a refund itself
+	StoreID       string
+	Under         KeyOf
+	CustomerID    string // "" for a guest
+	Currency      string
+	TotalMinor    int64
+	Earned        int64
+	Redeemed      int64
+	RecordedAtUS  int64
+	customer      *string
+	kind          string
+	id, underUUID [16]byte
+}
+
+//go:embed sql/originals.sql
+var originalsSQL string
+
+// Originals reads the records with these ids or under these keys.
+func (t *Tx) Originals(ctx context.Context, ids [][16]byte, keys []KeyOf) ([]Original, error) {
+	terminals, uuids := columnsOf(keys)
+	var all []Original
+	batch := t.batch()
+	batch.Queue(originalsSQL, ids, terminals, uuids).Query(func(rows pgx.Rows) (err error) {
+		all, err = scanOriginals(rows)
+		return err
+	})
+	return all, classify(t.send(ctx, batch))
+}
+
+func scanOriginals(rows pgx.Rows) ([]Original, error) {
+	var (
+		all []Original
+		o   Original
+	)
+	_, err := pgx.ForEachRow(rows, []any{
+		&o.id, &o.kind, &o.StoreID, &o.Under.TerminalID, &o.underUUID, &o.customer, &o.Currency, &o.TotalMinor, &o.Earned, &o.Redeemed, &o.RecordedAtUS,
+	}, func() error {
+		read := o
+		read.SaleID, read.Under.Key, read.Refund = o.id, o.underUUID, o.kind == "refund"
+		if o.customer != nil {
+			read.CustomerID = *o.customer
+		}
+		all = append(all, read)
+		return nil
+	})
+	return all, err
+}
+
+// SeqOf is a terminal's own number for a record.
+type SeqOf struct {
+	TerminalID string
+	Seq        int64
+}
+
+// Wanted is what a group decides on.
+type Wanted struct {
+	Refunded  []Original // the sales whose refund states are locked
+	Customers []string   // whose accounts are locked
+	Keys      []KeyOf
+	Seqs      []SeqOf
+}
+
+// Account is a customer's loyalty account.
+type Account struct {
+	CustomerID     string
+	Balance        int64
+	Purchases      int64
+	Entries        int64
+	LastRecordedUS int64
+	Fresh          bool // made by this transaction's lock: it must not be committed unused
+}
+
+// RefundState is how much of a sale has been refunded.
+type RefundState struct {
+	SaleID        uuid.UUID
+	TotalMinor    int64
+	RefundedMinor int64
+	Clawed        int64
+	Returned      int64
+	Fresh         bool // made by this transaction's lock: it must not be committed unused
+}
+
+// Locked is what stands in the database once everything wanted is locked.
+type Locked struct {
+	Refunds  map[uuid.UUID]*RefundState
+	Accounts map[string]*Account
+	Kept     map[KeyOf]record.Kept
+	Seqs     map[SeqOf]bool
+}
+
+var (
+	//go:embed sql/refund_states_add.sql
+	refundStatesAddSQL string
+	//go:embed sql/refund_states_lock.sql
+	refundStatesLockSQL string
+	//go:embed sql/accounts_add.sql
+	accountsAddSQL string
+	//go:embed sql/accounts_lock.sql
+	accountsLockSQL string
+	//go:embed sql/seqs.sql
+	seqsSQL string
+)
+
+// Lock takes every lock in the one global order, refund states before accounts and each sorted, and then reads keys and
+// sequence numbers: statement by statement, so that each sees what was committed while it waited. One round trip.
+func (t *Tx) Lock(ctx context.Context, w Wanted) (Locked, error) {
+	l := Locked{
+		Refunds: make(map[uuid.UUID]*RefundState), Accounts: make(map[string]*Account),
+		Seqs: make(map[SeqOf]bool),
+	}
+	batch := t.batch()
+	if len(w.Refunded) > 0 {
+		l.queueRefunds(batch, w.Refunded)
+	}
+	if len(w.Customers) > 0 {
+		l.queueAccounts(batch, w.Customers)
+	}
+	terminals, ids := columnsOf(w.Keys)
+	batch.Queue(keptSQL, terminals, ids).Query(func(rows pgx.Rows) (err error) {
+		l.Kept, err = scanKept(rows)
+		return err
+	})
+	if len(w.Seqs) > 0 {
+		l.queueSeqs(batch, w.Seqs)
+	}
+	batch.Queue("SELECT pg_current_xact_id()::text").QueryRow(func(row pgx.Row) error { return row.Scan(&t.xid) })
+	return l, classify(t.send(ctx, batch))
+}
+
+func (l *Locked) queueRefunds(batch *pgx.Batch, sales []Original) {
+	ids, totals := make([][16]byte, len(sales)), make([]int64, len(sales))
+	for i, s := range sales {
+		ids[i], totals[i] = s.SaleID, s.TotalMinor
+		l.Refunds[s.SaleID] = &RefundState{SaleID: s.SaleID, TotalMinor: s.TotalMinor}
+	}
+	var id [16]byte
+	batch.Queue(refundStatesAddSQL, ids, totals).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&id}, func() error { l.Refunds[id].Fresh = true; return nil })
+		return err
+	})
+	var r RefundState
+	batch.Queue(refundStatesLockSQL, ids).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&id, &r.RefundedMinor, &r.Clawed, &r.Returned}, func() error {
+			into := l.Refunds[id]
+			into.RefundedMinor, into.Clawed, into.Returned = r.RefundedMinor, r.Clawed, r.Returned
+			return nil
+		})
+		return err
+	})
+}
+
+func (l *Locked) queueAccounts(batch *pgx.Batch, customers []string) {
+	fresh := make(map[string]bool)
+	var id string
+	batch.Queue(accountsAddSQL, customers).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&id}, func() error { fresh[id] = true; return nil })
+		return err
+	})
+	var a Account
+	batch.Queue(accountsLockSQL, customers).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&a.CustomerID, &a.Balance, &a.Purchases, &a.Entries, &a.LastRecordedUS}, func() error {
+			read := a
+			read.Fresh = fresh[a.CustomerID]
+			l.Accounts[a.CustomerID] = &read
+			return nil
+		})
+		return err
+	})
+}
+
+func (l *Locked) queueSeqs(batch *pgx.Batch, seqs []SeqOf) {
+	terminals, numbers := make([]string, len(seqs)), make([]int64, len(seqs))
+	for i, s := range seqs {
+		terminals[i], numbers[i] = s.TerminalID, s.Seq
+	}
+	var s SeqOf
+	batch.Queue(seqsSQL, terminals, numbers).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&s.TerminalID, &s.Seq}, func() error { l.Seqs[s] = true; return nil })
+		return err
+	})
+}
+
+// XID is the transaction's id once Lock has run.
+func (t *Tx) XID() string { return t.xid }

@@ -1,0 +1,226 @@
+package terminal
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"time"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// maxListed is how many terminals one answer lists: some hundred bytes each, far below NATS's megabyte.
+const maxListed = 500
+
+// AddRequest asks for a new terminal.
+type AddRequest struct {
+	StoreID    string `json:"store_id"`
+	TerminalID string `json:"terminal_id"`
+}
+
+// Added is a new terminal with its key, which is shown this once: only its hash is kept.
+type Added struct {
+	TerminalID string `json:"terminal_id"`
+	StoreID    string `json:"store_id"`
+	Key        string `json:"key"`
+}
+
+// ListRequest asks for terminals; every member may be left out.
+type ListRequest struct {
+	StoreID string `json:"store_id"` // of this store only
+	After   string `json:"after"`    // the page before's last terminal_id
+}
+
+// Page is a list of terminals by id. Next, when it is there, is the After of the page that follows.
+type Page struct {
+	Terminals []Terminal `json:"terminals"`
+	Next      string     `json:"next,omitempty"`
+}
+
+// Terminal is a terminal with its live keys, oldest first; of a key nothing but its number can be shown.
+type Terminal struct {
+	TerminalID string    `json:"terminal_id"`
+	StoreID    string    `json:"store_id"`
+	Status     string    `json:"status"` // active or suspended
+	CreatedAt  time.Time `json:"created_at"`
+	Keys       []Key     `json:"keys"`
+}
+
+// Key is a live key.
+type Key struct {
+	Number    int32     `json:"key_number"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Request names a terminal.
+type Request struct {
+	TerminalID string `json:"terminal_id"`
+}
+
+// RevokeRequest names one key, or all keys.
+type RevokeRequest struct {
+	TerminalID string `json:"terminal_id"`
+	KeyNumber  int32  `json:"key_number"`
+	AllKeys    bool   `json:"all_keys"`
+}
+
+// Rotated is a terminal's new key, shown this once, and what is live now.
+type Rotated struct {
+	TerminalID string `json:"terminal_id"`
+	StoreID    string `json:"store_id"`
+	Key        string `json:"key"`
+	KeyNumber  int32  `json:"key_number"`
+	Keys       []Key  `json:"keys"`
+}
+
+// Keys is what is live after a revocation.
+type Keys struct {
+	TerminalID string `json:"terminal_id"`
+	StoreID    string `json:"store_id"`
+	Keys       []Key  `json:"keys"`
+}
+
+// Status is a terminal's, after it was changed.
+type Status struct {
+	TerminalID string `json:"terminal_id"`
+	StoreID    string `json:"store_id"`
+	Status     string `json:"status"`
+}
+
+const withinASecond = " Every gateway follows within a second."
+
+// Endpoints are the operators' requests about terminals.
+func (r *Registry) Endpoints() []stream.Endpoint {
+	return []stream.Endpoint{
+		stream.Answers(stream.Endpoint{
+			Subject:     "ops.gateway.terminals.add",
+			Description: "Adds a terminal to a store and answers with its key, which is shown this once. Ids are 1 to 32 of a-z 0-9 -; a terminal's id is one for all stores.",
+			Request:     `{"store_id":"s1","terminal_id":"t1"}`,
+			Response:    `{"terminal_id":"t1","store_id":"s1","key":"till_…"}`,
+		}, r.add),
+		stream.Answers(stream.Endpoint{
+			Subject: "ops.gateway.terminals.list",
+			Description: "Lists terminals by id with their status and live keys, up to 500 at once; next is there when more follow, and the next request's after. " +
+				"store_id picks one store; both members may be left out. A key is shown by its number alone.",
+			Request: `{"store_id":"s1","after":"t1"}`,
+			Response: `{"terminals":[{"terminal_id":"t2","store_id":"s1","status":"active","created_at":"2026-11-22T04:45:31.123456Z",` +
+				`"keys":[{"key_number":1,"created_at":"2026-11-22T04:45:31.123456Z"}]}],"next":"t2"}`,
+		}, r.list),
+		stream.Answers(stream.Endpoint{
+			Subject: "ops.gateway.terminals.rotate",
+			Description: "Gives a terminal another key, shown this once. The old key goes on working until it is revoked, so that the till sells all the while: " +
+				"rotate, put the new key into the till, see it sell, then terminals.revoke the old key_number. A terminal has at most two live keys: with two, " +
+				"revoke one first. If the answer was lost, list shows the key that nobody knows: revoke it and rotate again.",
+			Request:  `{"terminal_id":"t1"}`,
+			Response: `{"terminal_id":"t1","store_id":"s1","key":"till_…","key_number":2,"keys":[{"key_number":1,"created_at":"…"},{"key_number":2,"created_at":"…"}]}`,
+		}, r.rotate),
+		stream.Answers(stream.Endpoint{
+			Subject: "ops.gateway.terminals.revoke",
+			Description: `Ends a key for good: {"terminal_id":"t1","key_number":1}; a lost till's with {"terminal_id":"t1","all_keys":true}, after which rotate gives ` +
+				"a new one. The answer lists what is live still. What has ended stays so; asking twice does no harm." + withinASecond,
+			Request:  `{"terminal_id":"t1","key_number":1}`,
+			Response: `{"terminal_id":"t1","store_id":"s1","keys":[{"key_number":2,"created_at":"…"}]}`,
+		}, r.revoke),
+		stream.Answers(stream.Endpoint{
+			Subject:     "ops.gateway.terminals.suspend",
+			Description: "Lets a terminal record and read nothing (403 FORBIDDEN) until terminals.resume; its keys stay." + withinASecond,
+			Request:     `{"terminal_id":"t1"}`,
+			Response:    `{"terminal_id":"t1","store_id":"s1","status":"suspended"}`,
+		}, func(ctx context.Context, req Request) (Status, error) { return r.suspend(ctx, req, true) }),
+		stream.Answers(stream.Endpoint{
+			Subject:     "ops.gateway.terminals.resume",
+			Description: "Undoes terminals.suspend." + withinASecond,
+			Request:     `{"terminal_id":"t1"}`,
+			Response:    `{"terminal_id":"t1","store_id":"s1","status":"active"}`,
+		}, func(ctx context.Context, req Request) (Status, error) { return r.suspend(ctx, req, false) }),
+	}
+}
+
+var errBadID = fault.New(fault.Invalid, "terminal_id must be 1 to 32 of the characters a-z 0-9 -")
+
+// newKey makes a key and what is kept of it.
+func newKey() (key string, hash [32]byte) {
+	var random [keyBytes]byte
+	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
+	key = keyPrefix + base64.RawURLEncoding.EncodeToString(random[:])
+	return key, sha256.Sum256([]byte(key))
+}
+
+func (r *Registry) add(ctx context.Context, req AddRequest) (Added, error) {
+	if !sale.ValidPlaceID(req.StoreID) || !sale.ValidPlaceID(req.TerminalID) {
+		return Added{}, fault.New(fault.Invalid, "store_id and terminal_id must be 1 to 32 of the characters a-z 0-9 -")
+	}
+	key, hash := newKey()
+	if err := r.store.AddTerminal(ctx, req.TerminalID, req.StoreID, hash); err != nil {
+		return Added{}, err
+	}
+	return Added{req.TerminalID, req.StoreID, key}, nil
+}
+
+func (r *Registry) list(ctx context.Context, req ListRequest) (Page, error) {
+	if req.StoreID != "" && !sale.ValidPlaceID(req.StoreID) || req.After != "" && !sale.ValidPlaceID(req.After) {
+		return Page{}, fault.New(fault.Invalid, "store_id and after must be ids, 1 to 32 of the characters a-z 0-9 -")
+	}
+	found, err := r.store.Terminals(ctx, req.StoreID, req.After, maxListed+1) // one more tells whether a page follows
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{Terminals: make([]Terminal, 0, len(found))}
+	if len(found) > maxListed {
+		found = found[:maxListed]
+		page.Next = found[maxListed-1].ID
+	}
+	for _, t := range found {
+		page.Terminals = append(page.Terminals, Terminal{t.ID, t.StoreID, t.Status(), t.CreatedAt.UTC(), shown(t.Keys)})
+	}
+	return page, nil
+}
+
+func shown(keys []store.Key) []Key {
+	out := make([]Key, len(keys))
+	for i, k := range keys {
+		out[i] = Key{k.Number, k.CreatedAt.UTC()}
+	}
+	return out
+}
+
+func (r *Registry) rotate(ctx context.Context, req Request) (Rotated, error) {
+	if !sale.ValidPlaceID(req.TerminalID) {
+		return Rotated{}, errBadID
+	}
+	key, hash := newKey()
+	storeID, live, err := r.store.AddKey(ctx, req.TerminalID, hash)
+	if err != nil {
+		return Rotated{}, err
+	}
+	return Rotated{req.TerminalID, storeID, key, live[len(live)-1].Number, shown(live)}, nil
+}
+
+func (r *Registry) revoke(ctx context.Context, req RevokeRequest) (Keys, error) {
+	if !sale.ValidPlaceID(req.TerminalID) {
+		return Keys{}, errBadID
+	}
+	if req.KeyNumber < 0 || (req.KeyNumber == 0) != req.AllKeys {
+		return Keys{}, fault.New(fault.Invalid, `say which key: "key_number":1, or "all_keys":true`)
+	}
+	storeID, live, err := r.store.RevokeKeys(ctx, req.TerminalID, req.KeyNumber)
+	if err != nil {
+		return Keys{}, err
+	}
+	return Keys{req.TerminalID, storeID, shown(live)}, nil
+}
+
+func (r *Registry) suspend(ctx context.Context, req Request, suspended bool) (Status, error) {
+	if !sale.ValidPlaceID(req.TerminalID) {
+		return Status{}, errBadID
+	}
+	storeID, err := r.store.SetSuspended(ctx, req.TerminalID, suspended)
+	if err != nil {
+		return Status{}, err
+	}
+	return Status{req.TerminalID, storeID, store.Terminal{Suspended: suspended}.Status()}, nil
+}

@@ -1,0 +1,152 @@
+// Package terminal knows the tills: whose key a request carries, whether it may record, and how fast.
+package terminal
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+)
+
+// Limits.
+const (
+	// cacheLife is how long a key's terminal is believed: a suspension or a revoked key takes effect within it.
+	cacheLife = 900 * time.Millisecond
+	maxKnown  = 20_000 // keys and terminals kept in memory; beyond, all is forgotten and read anew
+	// Look-ups of keys that were never seen to be good are rationed, so that guessing does not take Postgres from the tills.
+	unknownPerSecond = 100
+	unknownBurst     = 500
+	burstSeconds     = 2 // of a terminal's rate that it may use at once
+	retryAfter       = time.Second
+
+	keyPrefix = "till_"
+	keyBytes  = 32
+)
+
+var keyLength = len(keyPrefix) + base64.RawURLEncoding.EncodedLen(keyBytes)
+
+type entry struct {
+	terminal store.Terminal
+	read     time.Time
+}
+
+// Registry is who the tills are. It is safe for concurrent use.
+type Registry struct {
+	store   *store.Store
+	rate    rate.Limit
+	unknown *rate.Limiter
+	once    singleflight.Group
+
+	mu     sync.Mutex
+	known  map[[32]byte]entry
+	limits map[string]*rate.Limiter // by terminal id
+}
+
+// New makes a registry in which each terminal may send perSecond requests.
+func New(s *store.Store, perSecond int) *Registry {
+	return &Registry{
+		store: s, rate: rate.Limit(perSecond), unknown: rate.NewLimiter(unknownPerSecond, unknownBurst),
+		known: make(map[[32]byte]entry), limits: make(map[string]*rate.Limiter),
+	}
+}
+
+// Authenticate returns the terminal whose key an Authorization header carries. The error is a refusal: UNAUTHENTICATED,
+// FORBIDDEN, RATE_LIMITED or STORE_UNAVAILABLE.
+func (r *Registry) Authenticate(ctx context.Context, header string) (store.Terminal, error) {
+	scheme, key, _ := strings.Cut(header, " ")
+	key = strings.TrimSpace(key)
+	if !strings.EqualFold(scheme, "Bearer") || len(key) != keyLength || !strings.HasPrefix(key, keyPrefix) {
+		return store.Terminal{}, errUnauthenticated
+	}
+	hash := sha256.Sum256([]byte(key))
+	r.mu.Lock()
+	e, seen := r.known[hash]
+	r.mu.Unlock()
+	if !seen || time.Since(e.read) > cacheLife {
+		var err error
+		if e, err = r.lookUp(ctx, hash, seen); err != nil {
+			return store.Terminal{}, err
+		}
+	}
+	if e.terminal.Suspended {
+		return store.Terminal{}, refusal.New(refusal.Forbidden, "this terminal is suspended")
+	}
+	return e.terminal, nil
+}
+
+var errUnauthenticated = refusal.New(refusal.Unauthenticated, "send the terminal's key as Authorization: Bearer <key>")
+
+// lookUp reads a key's terminal once for all who ask at the same time.
+func (r *Registry) lookUp(ctx context.Context, hash [32]byte, seen bool) (entry, error) {
+	if !seen && !r.unknown.Allow() {
+		return entry{}, refusal.Later(refusal.RateLimited, retryAfter, "too many unknown keys are being tried")
+	}
+	found, err, _ := r.once.Do(string(hash[:]), func() (any, error) {
+		at := time.Now()
+		t, ok, err := r.store.TerminalByKey(context.WithoutCancel(ctx), hash)
+		if err != nil {
+			return entry{}, refusal.Later(refusal.StoreUnavailable, retryAfter, "the terminal's key could not be checked: send it again")
+		}
+		return r.remember(hash, entry{terminal: t, read: at}, ok)
+	})
+	return found.(entry), err
+}
+
+func (r *Registry) remember(hash [32]byte, e entry, ok bool) (entry, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !ok {
+		delete(r.known, hash)
+		return entry{}, errUnauthenticated
+	}
+	if len(r.known) >= maxKnown {
+		clear(r.known)
+	}
+	r.known[hash] = e
+	return e, nil
+}
+
+// Allow counts a request against its terminal's rate; the error is RATE_LIMITED.
+func (r *Registry) Allow(terminalID string) error {
+	if !r.limitOf(terminalID).Allow() {
+		return ErrTooFast
+	}
+	return nil
+}
+
+// AllowSome counts n records of one request and returns how many of them the terminal's rate lets through: the first ones, since
+// what is refused is sent again in order.
+func (r *Registry) AllowSome(terminalID string, n int) int {
+	limit := r.limitOf(terminalID)
+	for i := range n {
+		if !limit.Allow() {
+			return i
+		}
+	}
+	return n
+}
+
+// ErrTooFast refuses what is beyond a terminal's rate.
+var ErrTooFast = refusal.Later(refusal.RateLimited, retryAfter, "this terminal sends more than it may")
+
+func (r *Registry) limitOf(terminalID string) *rate.Limiter {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	limit := r.limits[terminalID]
+	if limit == nil {
+		if len(r.limits) >= maxKnown {
+			clear(r.limits)
+		}
+		limit = rate.NewLimiter(r.rate, burstSeconds*int(r.rate))
+		r.limits[terminalID] = limit
+	}
+	return limit
+}

@@ -1,0 +1,419 @@
+package gateway_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
+	openapi "github.com/pb33f/libopenapi-validator/config"
+	validation "github.com/pb33f/libopenapi-validator/errors"
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/tillseal/tillseal/services/gateway"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/shared/config"
+)
+
+// clerk drives a gateway over HTTP and holds each request and each answer against the document that this gateway serves.
+type clerk struct {
+	t         *testing.T
+	validator validator.Validator
+	declared  map[string]bool // "POST /record 404 NOT_FOUND", "GET /healthz 200"
+	seen      map[string]bool
+}
+
+// items is the place of a batch's records beside the calls.
+const items = "POST /record/batch items"
+
+// beyondReach are codes that only a bug of ours, or any path, answers.
+var beyondReach = []string{"INTERNAL"}
+
+func newClerk(t *testing.T, g *gate) *clerk {
+	t.Helper()
+	text := (&till{t: t, url: g.url}).do("GET", "/openapi.json", "", "Authorization", "")
+	require.Equal(t, 200, text.Status)
+	document, err := libopenapi.NewDocument(text.Body)
+	require.NoError(t, err)
+	v, errs := validator.NewValidator(document, openapi.WithStrictMode(), openapi.WithFormatAssertions(), openapi.WithStrictIgnoredHeadersExtra(
+		"cache-control", "x-content-type-options", "vary", "content-security-policy", "referrer-policy", "x-robots-tag"),
+		openapi.WithStrictIgnorePaths( // the document itself
+			"$.body.openapi", "$.body.info", "$.body.servers", "$.body.tags", "$.body.security", "$.body.paths", "$.body.components"))
+	require.Empty(t, errs)
+	ok, problems := v.ValidateDocument()
+	require.True(t, ok, "%v", problems)
+	return &clerk{t, v, declaredBy(t, text.Body), map[string]bool{}}
+}
+
+type enumOf struct {
+	AllOf []struct {
+		Properties struct {
+			Code struct {
+				Enum []string `json:"enum"`
+			} `json:"code"`
+		} `json:"properties"`
+	} `json:"allOf"`
+}
+
+func (e enumOf) codes() (all []string) {
+	for _, part := range e.AllOf {
+		all = append(all, part.Properties.Code.Enum...)
+	}
+	return all
+}
+
+// declaredBy lists every answer that the document promises.
+func declaredBy(t *testing.T, text []byte) map[string]bool {
+	t.Helper()
+	type response struct {
+		Ref     string `json:"$ref"`
+		Content map[string]struct {
+			Schema enumOf `json:"schema"`
+		} `json:"content"`
+	}
+	var d struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]response `json:"responses"`
+		} `json:"paths"`
+		Components struct {
+			Responses map[string]response `json:"responses"`
+			Schemas   struct {
+				BatchProblem enumOf `json:"BatchProblem"`
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	require.NoError(t, json.Unmarshal(text, &d))
+	all := make(map[string]bool)
+	for _, code := range d.Components.Schemas.BatchProblem.codes() {
+		all[items+" "+code] = true
+	}
+	for path, methods := range d.Paths {
+		for method, call := range methods {
+			for status, r := range call.Responses {
+				if name, ok := strings.CutPrefix(r.Ref, "#/components/responses/"); ok {
+					r = d.Components.Responses[name]
+				}
+				at := strings.ToUpper(method) + " " + path + " " + status
+				codes := r.Content["application/problem+json"].Schema.codes()
+				for _, code := range codes {
+					all[at+" "+code] = true
+				}
+				if len(codes) == 0 {
+					all[at] = true
+				}
+			}
+		}
+	}
+	return all
+}
+
+// call sends a request that belongs to a call of the document, such as GET /sales/{id}. What is answered must be what the document
+// says; what is accepted must have been asked as it says.
+func (c *clerk) call(by *till, call, path, body string, headers ...string) reply {
+	c.t.Helper()
+	method, _, _ := strings.Cut(call, " ")
+	request := func() *http.Request {
+		req, err := http.NewRequestWithContext(c.t.Context(), method, by.url+path, bytes.NewReader([]byte(body)))
+		require.NoError(c.t, err)
+		if by.key != "" {
+			req.Header.Set("Authorization", "Bearer "+by.key)
+		}
+		if body != "" {
+			req.Header.Set("Content-Type", "application/json")
+		}
+		for i := 0; i < len(headers); i += 2 {
+			req.Header.Del(headers[i])
+			if headers[i+1] != "" {
+				req.Header.Set(headers[i], headers[i+1])
+			}
+		}
+		return req
+	}
+	res, err := http.DefaultClient.Do(request())
+	require.NoError(c.t, err)
+	defer res.Body.Close()
+	read, err := io.ReadAll(res.Body)
+	require.NoError(c.t, err)
+	res.Body = io.NopCloser(bytes.NewReader(read))
+	r := reply{res.StatusCode, res.Header, read}
+	c.note(call, r)
+	ok, problems := c.validator.ValidateHttpResponse(request(), res)
+	require.True(c.t, ok, "%s %s: %s\n%s", call, path, explain(problems), short(read))
+	if accepted(c.t, call, r) {
+		ok, problems := c.validator.ValidateHttpRequest(request())
+		require.True(c.t, ok, "%s %s: %s\n%s", call, path, explain(problems), short([]byte(body)))
+	}
+	return r
+}
+
+// accepted reports whether nothing of the request was refused.
+func accepted(t *testing.T, call string, r reply) bool {
+	t.Helper()
+	if call != callBatch || r.Status != http.StatusOK {
+		return r.Status < http.StatusBadRequest
+	}
+	return !slices.ContainsFunc(read[[]landed](t, r), func(one landed) bool { return one.Status != http.StatusCreated })
+}
+
+func (c *clerk) note(call string, r reply) {
+	c.t.Helper()
+	at := fmt.Sprintf("%s %d", call, r.Status)
+	if r.Status >= http.StatusBadRequest {
+		at += " " + string(read[struct{ Code refusal.Code }](c.t, r).Code)
+	}
+	require.True(c.t, c.declared[at], "the document does not have %s: %s", at, r.Body)
+	c.seen[at] = true
+	if call == "POST /record/batch" && r.Status == http.StatusOK {
+		for _, one := range read[[]landed](c.t, r) {
+			if one.Status != http.StatusCreated {
+				c.seen[items+" "+string(one.code(c.t))] = true
+			}
+		}
+	}
+}
+
+func short(text []byte) []byte { return text[:min(len(text), 2000)] }
+
+func explain(problems []*validation.ValidationError) string {
+	var all strings.Builder
+	for _, p := range problems {
+		fmt.Fprintf(&all, "%s: %s", p.Message, p.Reason)
+		for _, s := range p.SchemaValidationErrors {
+			fmt.Fprintf(&all, "\n  %s at %s", s.Reason, s.KeywordLocation)
+		}
+	}
+	return string(short([]byte(all.String())))
+}
+
+const (
+	callRecord  = "POST /record"
+	callBatch   = "POST /record/batch"
+	callLanded  = "GET /idempotency/{key}"
+	callSale    = "GET /sales/{id}"
+	callProof   = "GET /sales/{id}/proof"
+	callLoyalty = "GET /customers/{id}/loyalty"
+	callEntries = "GET /customers/{id}/loyalty/entries"
+	callReceipt = "GET /receipts/{id}"
+)
+
+// record posts one, alone and in a batch.
+func (c *clerk) record(by *till, key, body string) {
+	c.t.Helper()
+	c.call(by, callRecord, "/record", body, "Idempotency-Key", key)
+	c.call(by, callBatch, "/record/batch", "["+entry(key, body)+"]")
+}
+
+func TestTheDocumentIsWhatIsAnswered(t *testing.T) {
+	shop := setup(t)
+	c := newClerk(t, shop.gates[0])
+	sold := c.recordsAndRefusals(shop)
+	c.reads(shop, sold)
+	c.strangers(shop, sold)
+	c.troubles(shop)
+	var missed []string
+	for _, at := range slices.Sorted(maps.Keys(c.declared)) {
+		if !c.seen[at] && !slices.ContainsFunc(beyondReach, func(code string) bool { return strings.HasSuffix(at, " "+code) }) {
+			missed = append(missed, at)
+		}
+	}
+	require.Empty(t, missed, "the document has what nobody could be made to answer")
+	_, problems := c.validator.ValidateHttpRequest(must(http.NewRequest("GET", shop.gates[0].url+"/nowhere", nil)))
+	require.NotEmpty(t, problems)
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func (c *clerk) recordsAndRefusals(shop *shop) answer {
+	by := shop.till
+	const full = `{"kind":"sale","currency":"INR","total":"1249.50","customer_id":"C-1001","redeem_points":20,
+		"lines":[{"sku":"TEA-250","name":"Assam tea","quantity":"2","unit_price":"499.75","discount":"0.00","tax":"250.00"}],
+		"tenders":[{"type":"cash","amount":"1244.50"}],"occurred_at":"2026-11-22T10:15:30+05:30","terminal_seq":1042}`
+	key := newKey()
+	c.record(by, newKey(), `{"currency":"INR","total":"1249.50","customer_id":"C-1001"}`)
+	r := c.call(by, callRecord, "/record", full, "Idempotency-Key", key, "X-Request-Id", "till-1-request-7")
+	require.Equal(c.t, 201, r.Status, "%s", r.Body)
+	sold := read[answer](c.t, r)
+	c.call(by, callBatch, "/record/batch", "["+entry(key, full)+"]")
+	c.call(by, callRecord, "/record", full, "Idempotency-Key", `"`+key+`"`)
+	c.call(by, callLanded, "/idempotency/"+key, "")
+	c.record(by, newKey(), `{"currency":"JPY","total":"7"}`)
+	c.record(by, newKey(), `{"kind":"refund","refund_of":"`+sold.SaleID+`","currency":"INR","total":"400.00"}`)
+	c.record(by, newKey(), `{"kind":"refund","refund_of_key":"`+key+`","currency":"INR","total":"1"}`)
+	for _, bad := range []string{
+		`{"currency":"INR","total":"1","total":"1"}`, `{"currency":"INR","total":"0"}`, `{"currency":"INR","total":"1","lines":[{"quantity":"1","unit_price":"2"}]}`,
+		`{"currency":"INR","total":"10000","customer_id":"C-1001","redeem_points":9999}`, `{"kind":"refund","refund_of":"` + sold.SaleID + `","currency":"INR","total":"900"}`,
+		`{"kind":"refund","refund_of_key":"` + newKey() + `","currency":"INR","total":"1"}`, `{"currency":"INR","total":"1","terminal_seq":1042}`,
+		`{"currency":"INR","total":"1","customer_id":"` + strings.Repeat("x", 64<<10) + `"}`,
+	} {
+		c.record(by, newKey(), bad)
+	}
+	c.record(by, key, `{"currency":"INR","total":"2"}`)
+	c.record(by, "x", tea)
+	c.call(by, callRecord, "/record", tea)
+	c.call(by, callBatch, "/record/batch", `[{"record":`+tea+`}]`)
+	c.call(by, callBatch, "/record/batch", `[`)
+	c.call(by, callBatch, "/record/batch", `{}`)
+	c.call(by, callBatch, "/record/batch", `[]`+strings.Repeat(" ", 4<<20))
+	for _, call := range []string{callRecord, callBatch} {
+		c.call(by, call, strings.TrimPrefix(call, "POST "), tea, "Content-Type", "text/plain")
+	}
+	eventually(c.t, "another gateway's claim is seen by both calls", func() error { // a Redis that is slow is left alone
+		claimed := newKey()
+		shop.claim("t1", claimed, time.Minute)
+		c.record(by, claimed, tea)
+		for at := range c.declared {
+			if strings.HasSuffix(at, " REQUEST_IN_FLIGHT") && !c.seen[at] {
+				return errors.New(at)
+			}
+		}
+		return nil
+	})
+	shop.flushRedis()
+	return sold
+}
+
+// reads asks for all that can be read, without a ledger and with one.
+func (c *clerk) reads(shop *shop, sold answer) {
+	by, sale := shop.till, "/sales/"+sold.SaleID
+	receipt := sold.ReceiptURL
+	c.call(by, callSale, sale, "")
+	c.call(by, callProof, sale+"/proof", "")
+	c.call(&till{t: c.t, url: by.url}, callReceipt, receipt, "")
+	mined := false
+	stop, err := provingLedger(shop, func() bool { return mined })
+	require.NoError(c.t, err)
+	defer stop()
+	c.call(by, callSale, sale, "")
+	c.call(by, callProof, sale+"/proof", "")
+	mined = true
+	require.Equal(c.t, 200, c.call(by, callProof, sale+"/proof", "").Status)
+	c.call(by, callReceipt, receipt, "")
+	c.call(by, callLoyalty, "/customers/C-1001/loyalty", "")
+	c.call(by, callEntries, "/customers/C-1001/loyalty/entries?limit=2", "")
+	page := read[entriesPage](c.t, c.call(shop.newTill("s2", "t2"), callEntries, "/customers/C-1001/loyalty/entries?limit=2", ""))
+	require.Empty(c.t, page.Entries[0].SaleID)
+	c.call(by, callEntries, "/customers/C-1001/loyalty/entries?limit=2&cursor="+*page.NextCursor, "")
+	c.call(by, callEntries, "/customers/C-1001/loyalty/entries?cursor=x", "")
+	c.call(by, callLanded, "/idempotency/x", "")
+	for _, path := range []string{"/healthz", "/readyz", "/openapi.json"} {
+		c.call(&till{t: c.t, url: by.url}, "GET "+path, path, "")
+	}
+}
+
+// forTerminals are the calls that need a key, with something to ask for that is not there.
+func forTerminals() map[string]string {
+	id := "01a204b4-353d-73e7-85c4-7892690c578a"
+	return map[string]string{
+		callRecord: "/record", callBatch: "/record/batch", callLanded: "/idempotency/" + newKey(), callSale: "/sales/" + id, callProof: "/sales/" + id + "/proof",
+		callLoyalty: "/customers/nobody/loyalty", callEntries: "/customers/nobody/loyalty/entries",
+	}
+}
+
+// strangers are those who may not, ask for what is not there, ask too much, or don't speak HTTP.
+func (c *clerk) strangers(shop *shop, sold answer) {
+	ask := func(by *till, call, path string, headers ...string) reply {
+		body := ""
+		switch call {
+		case callRecord:
+			body, headers = tea, append(headers, "Idempotency-Key", newKey())
+		case callBatch:
+			body = "[" + entry(newKey(), tea) + "]"
+		}
+		return c.call(by, call, path, body, headers...)
+	}
+	suspended := shop.newTill("s1", "t3")
+	shop.must("suspend", `{"terminal_id":"t3"}`)
+	away := shop.till.at(shop.addGateway(func(g *gateway.Config) { g.DB, g.Redis = "postgres://gateway@127.0.0.1:1/x", "redis://127.0.0.1:1" }))
+	slow := shop.newTill("s1", "t4").at(shop.addGateway(func(g *gateway.Config) { g.TerminalRate = 1 }))
+	var many []string
+	for range 5 {
+		many = append(many, entry(newKey(), tea))
+	}
+	c.call(slow, callBatch, "/record/batch", "["+strings.Join(many, ",")+"]") // two at once are let through
+	for call, path := range forTerminals() {
+		require.Equal(c.t, 401, ask(&till{t: c.t, url: shop.till.url}, call, path).Status)
+		require.Equal(c.t, 403, ask(suspended, call, path).Status)
+		require.Equal(c.t, 503, ask(away, call, path).Status)
+		require.Equal(c.t, 400, ask(shop.till, call, path, "X-Big", strings.Repeat("x", 20<<10)).Status)
+		eventually(c.t, "the rate is used up", func() error {
+			if r := ask(slow, call, path); r.Status != 429 {
+				return fmt.Errorf("%d", r.Status)
+			}
+			return nil
+		})
+		if strings.HasPrefix(call, "GET") {
+			require.Equal(c.t, 404, ask(shop.till, call, path).Status)
+		}
+	}
+	nobody := &till{t: c.t, url: shop.till.url}
+	for _, call := range []string{"GET /healthz", "GET /readyz", "GET /openapi.json"} {
+		c.call(nobody, call, strings.TrimPrefix(call, "GET "), "", "X-Big", strings.Repeat("x", 20<<10))
+	}
+	c.call(&till{t: c.t, url: away.url}, "GET /readyz", "/readyz", "")
+	c.call(&till{t: c.t, url: away.url}, callReceipt, sold.ReceiptURL, "")
+	c.call(nobody, callReceipt, sold.ReceiptURL+"x", "")
+	c.call(nobody, callReceipt, sold.ReceiptURL, "", "X-Big", strings.Repeat("x", 20<<10))
+	eventually(c.t, "more receipts are asked for than are shown", func() error {
+		for _, r := range together(64, func(int) reply { return must(nobody.try("GET", sold.ReceiptURL, "", "Authorization", "")) }) {
+			if r.Status == 429 {
+				c.call(nobody, callReceipt, sold.ReceiptURL, "")
+			}
+		}
+		if !c.seen[callReceipt+" 429 RATE_LIMITED"] {
+			return fmt.Errorf("not yet")
+		}
+		return nil
+	})
+}
+
+// troubles are a Postgres that can't keep up and one that is lost at a COMMIT.
+func (c *clerk) troubles(shop *shop) {
+	release := shop.lockAccounts()
+	send := func(call string) []reply {
+		return together(40, func(int) reply {
+			if call == callRecord {
+				return must(shop.till.try("POST", "/record", tea, "Idempotency-Key", newKey()))
+			}
+			return must(shop.till.try("POST", "/record/batch", "["+entry(newKey(), tea)+"]"))
+		})
+	}
+	eventually(c.t, "records are shed, alone, in a batch and with their batch", func() error {
+		for _, call := range []string{callBatch, callRecord} { // batches first: as long as nobody is shed they fill their places
+			for _, r := range send(call) {
+				c.note(call, r)
+			}
+		}
+		for _, at := range []string{callRecord + " 503 OVERLOADED", callBatch + " 503 OVERLOADED", items + " OVERLOADED", items + " STORE_UNAVAILABLE"} {
+			if !c.seen[at] {
+				return fmt.Errorf("not yet %s", at)
+			}
+		}
+		return nil
+	})
+	release()
+	for _, call := range []string{callRecord, callBatch} {
+		cut, through := newCutter(c.t, shop.db.Gateway)
+		g := shop.addGateway(func(g *gateway.Config) { g.DB = config.Secret(through) })
+		cut.shut.Store(true)
+		cut.cut.Store(1)
+		if call == callRecord {
+			c.call(shop.till.at(g), call, "/record", tea, "Idempotency-Key", newKey())
+		} else {
+			c.call(shop.till.at(g), call, "/record/batch", "["+entry(newKey(), tea)+"]")
+		}
+	}
+}

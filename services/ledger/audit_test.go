@@ -1,0 +1,108 @@
+package ledger_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// auditViews is DESIGN section 7's list, which outside checks rely on.
+var auditViews = map[string]string{
+	"audit.sale": "sale_id, kind, refund_of, store_id, terminal_id, idempotency_key, customer_id, currency, total, points_delta, points_balance, " +
+		"purchase_number, recorded_at_us, request, salt",
+	"audit.loyalty_account": "customer_id, points_balance, purchases",
+	"audit.loyalty_entry":   "customer_id, sale_id, points_delta, points_balance",
+	"audit.batch":           "deployment, chain_id, contract, batch_id, root, size, state",
+	"audit.batch_leaf":      "deployment, batch_id, leaf_index, sale_id, sale_hash, amount_wei",
+	"audit.anchored":        "sale_id, deployment, batch_id, tx_hash, block_number, finality",
+}
+
+// mutable are the only tables that a service may update, by its role.
+var mutable = map[string][]string{
+	"gateway": {"sales.loyalty_account", "sales.refund_state", "sales.terminal_status"},
+	"anchor":  {"anchor.lease"},
+	"ledger":  {"ledger.anchored", "ledger.batch"},
+}
+
+func (s *shop) baseTables() []string {
+	rows, err := s.admin.Query(s.t.Context(),
+		`SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('sales', 'anchor', 'ledger') ORDER BY 1`)
+	require.NoError(s.t, err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(s.t, err)
+	require.Greater(s.t, len(tables), 15)
+	return tables
+}
+
+const insufficientPrivilege = "42501"
+
+func (s *shop) refused(conn *pgx.Conn, statement string) {
+	s.t.Helper()
+	_, err := conn.Exec(s.t.Context(), statement)
+	var pg *pgconn.PgError
+	require.ErrorAs(s.t, err, &pg, statement)
+	require.Equal(s.t, insufficientPrivilege, pg.Code, statement)
+}
+
+// privileges counts which of these a role has on a table or view, if only on one column.
+func (s *shop) privileges(role, table string, kinds ...string) (n int) {
+	s.t.Helper()
+	for _, kind := range kinds {
+		check := "has_any_column_privilege"
+		if kind == "DELETE" || kind == "TRUNCATE" {
+			check = "has_table_privilege"
+		}
+		var has bool
+		require.NoError(s.t, s.admin.QueryRow(s.t.Context(), "SELECT "+check+"($1, $2, $3)", role, table, kind).Scan(&has))
+		if has {
+			n++
+		}
+	}
+	return n
+}
+
+func TestTheAuditorReadsEveryViewAndNothingElse(t *testing.T) {
+	s := setup(t)
+	b := s.sold(3)
+	s.say(event.Anchored(b.anchored(0, 99), noon, 0))
+	s.settled(stream.SalesAnchored, stream.DurableLedger)
+	for view, columns := range auditViews {
+		s.exec(s.auditor, fmt.Sprintf("SELECT %s FROM %s", columns, view))
+		require.Equal(t, 0, s.privileges("auditor", view, "INSERT", "UPDATE", "DELETE", "TRUNCATE"), view)
+	}
+	for _, table := range s.baseTables() {
+		s.refused(s.auditor, "SELECT FROM "+table)
+	}
+	var root, state, hash string
+	require.NoError(t, s.auditor.QueryRow(t.Context(), `SELECT root, state FROM audit.batch`).Scan(&root, &state))
+	require.Equal(t, b.tree.Root().Hex(), root)
+	require.Equal(t, "sealed", state)
+	require.NoError(t, s.auditor.QueryRow(t.Context(), `SELECT sale_hash FROM audit.batch_leaf WHERE sale_id = $1`, b.sales[1].SaleID).Scan(&hash))
+	require.Equal(t, b.sales[1].Hash().Hex(), hash)
+	require.NoError(t, s.auditor.QueryRow(t.Context(), `SELECT tx_hash FROM audit.anchored`).Scan(&hash))
+	require.Equal(t, txHash.Hex(), hash)
+}
+
+func TestNoServiceChangesOrRemovesWhatIsKeptForEver(t *testing.T) {
+	s := setup(t)
+	for role, conn := range map[string]*pgx.Conn{"gateway": s.gateway, "anchor": s.anchor, "ledger": s.ledger} {
+		for _, table := range s.baseTables() {
+			s.refused(conn, "DELETE FROM "+table)
+			s.refused(conn, "TRUNCATE "+table)
+			own := strings.HasPrefix(table, map[string]string{"gateway": "sales.", "anchor": "anchor.", "ledger": "ledger."}[role])
+			require.Equal(t, slices.Contains(mutable[role], table), s.privileges(role, table, "UPDATE") == 1, "%s updates %s", role, table)
+			require.Equal(t, own && table != "anchor.lease", s.privileges(role, table, "INSERT") == 1, "%s inserts into %s", role, table)
+		}
+	}
+	s.refused(s.anchor, "SELECT salt FROM sales.sale")
+	s.refused(s.ledger, "SELECT FROM sales.terminal_key")
+	s.refused(s.ledger, "SELECT FROM anchor.tx_attempt")
+}

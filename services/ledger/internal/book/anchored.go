@@ -1,0 +1,87 @@
+package book
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// anchored is a SaleAnchored with the time at which the anchor said it.
+//
+// Which of two sayings about a sale is the later one? A newer deployment's, always. Within a deployment a batch that was
+// reorged is mined anew and announced again, at a block whose number may be higher, the same or lower, so that block numbers
+// don't order them; nor does the finality, which is a setting; nor the stream's sequence, which starts over with a stream that
+// was lost. The event's own ce-time does: there is one active anchor, and a redelivery keeps it.
+type anchored struct {
+	event.SaleAnchored
+	saidAt time.Time
+}
+
+func readAnchored(msg stream.Message) (anchored, error) {
+	e, err := event.Decode[event.SaleAnchored](msg.Data)
+	if err != nil {
+		return anchored{}, err
+	}
+	at, err := event.TimeOf(msg.Header)
+	if err != nil {
+		return anchored{}, err
+	}
+	if e.BatchID == 0 || e.BatchID > math.MaxInt64 || e.Deployment <= 0 || e.LeafIndex < 0 || e.LeafIndex > math.MaxInt32 {
+		return anchored{}, fault.New(fault.Invalid, "batch_id and deployment start at 1, leaf_index at 0")
+	}
+	if !common.IsHexAddress(e.Contract) {
+		return anchored{}, fault.New(fault.Invalid, "contract is not an address")
+	}
+	wei, ok := new(big.Int).SetString(e.AmountWei, 10)
+	if !ok {
+		return anchored{}, fault.New(fault.Invalid, "amount_wei is not an integer")
+	}
+	leaf, err := merkle.Leaf(e.SaleHash, wei)
+	if err != nil {
+		return anchored{}, err
+	}
+	if leaf != e.Leaf || !merkle.Verify(e.Root, leaf, e.Proof) {
+		return anchored{}, fault.New(fault.Invalid, "the proof does not lead from the sale to the root")
+	}
+	return anchored{SaleAnchored: e, saidAt: at}, nil
+}
+
+func anchoredColumns(rows []anchored) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"sale_id":      column(rows, func(r anchored) string { return r.SaleID }),
+		"deployment":   column(rows, func(r anchored) int64 { return r.Deployment }),
+		"batch_id":     column(rows, func(r anchored) int64 { return int64(r.BatchID) }),
+		"leaf_index":   column(rows, func(r anchored) int32 { return int32(r.LeafIndex) }),
+		"store_id":     column(rows, func(r anchored) string { return r.StoreID }),
+		"sale_hash":    column(rows, func(r anchored) []byte { return r.SaleHash.Bytes() }),
+		"amount_wei":   column(rows, func(r anchored) string { return r.AmountWei }),
+		"leaf":         column(rows, func(r anchored) []byte { return r.Leaf.Bytes() }),
+		"proof":        column(rows, func(r anchored) []byte { return join(r.Proof) }),
+		"root":         column(rows, func(r anchored) []byte { return r.Root.Bytes() }),
+		"chain_id":     column(rows, func(r anchored) string { return strconv.FormatUint(r.ChainID, 10) }),
+		"contract":     column(rows, func(r anchored) []byte { return common.HexToAddress(r.Contract).Bytes() }),
+		"tx_hash":      column(rows, func(r anchored) []byte { return r.TxHash.Bytes() }),
+		"block_number": column(rows, func(r anchored) string { return strconv.FormatUint(r.BlockNumber, 10) }),
+		"block_hash":   column(rows, func(r anchored) []byte { return r.BlockHash.Bytes() }),
+		"finality":     column(rows, func(r anchored) string { return r.Finality }),
+		"said_at":      column(rows, func(r anchored) time.Time { return r.saidAt }),
+	}
+}
+
+// join writes a proof as the table keeps it, 32 bytes a sibling; a tree of one leaf has none.
+func join(proof []common.Hash) []byte {
+	joined := make([]byte, 0, len(proof)*common.HashLength)
+	for _, sibling := range proof {
+		joined = append(joined, sibling[:]...)
+	}
+	return joined
+}

@@ -1,0 +1,87 @@
+package book
+
+import (
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// parked is a message that its service gave up, as the table keeps it.
+type parked struct {
+	stream, service, reason, subject string
+	sequence                         int64
+	saleID                           *string // null when the message named no sale
+	data                             []byte
+	at                               time.Time
+}
+
+const maxText = 2000 // bytes of a reason or subject that are kept
+
+// readParked takes every message: one that is no event.Parked is itself kept, as what could not be read.
+func readParked(msg stream.Message) (parked, error) {
+	said, _ := event.TimeOf(msg.Header) // the zero time, the same at each delivery, when there is none
+	e, unlike := event.Decode[event.Parked](msg.Data)
+	if ours := unlike == nil && e.Service != "" && e.Stream != ""; !ours {
+		return parked{
+			stream: stream.SalesDLQ, service: "unknown", reason: "a message in SALES_DLQ that is not like one of ours", subject: clean(msg.Subject),
+			sequence: int64(msg.Sequence), saleID: saleID(event.SubjectOf(msg.Header)), data: nonNil(msg.Data), at: said,
+		}, nil
+	}
+	at, err := parseTime(e.At, "at")
+	if err != nil {
+		at = said
+	}
+	data := []byte(e.Data)
+	if data == nil {
+		data = e.Raw
+	}
+	return parked{
+		stream: clean(e.Stream), service: clean(e.Service), reason: clean(e.Reason), subject: clean(e.Subject), sequence: int64(e.Sequence),
+		saleID: saleID(e.SaleID), data: nonNil(data), at: at,
+	}, nil
+}
+
+func parkedColumns(rows []parked) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"stream":   column(rows, func(r parked) string { return r.stream }),
+		"sequence": column(rows, func(r parked) int64 { return r.sequence }),
+		"service":  column(rows, func(r parked) string { return r.service }),
+		"reason":   column(rows, func(r parked) string { return r.reason }),
+		"subject":  column(rows, func(r parked) string { return r.subject }),
+		"sale_id":  column(rows, func(r parked) *string { return r.saleID }),
+		"data":     column(rows, func(r parked) []byte { return r.data }),
+		"at":       column(rows, func(r parked) time.Time { return r.at }),
+	}
+}
+
+// clean makes text that Postgres takes: valid UTF-8, no NUL, not too long.
+func clean(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "?")
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "")
+	}
+	return text
+}
+
+// saleID is null for what is no sale's id: a parked batch names its batch there.
+func saleID(text string) *string {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return nil
+	}
+	text = id.String()
+	return &text
+}
+
+// nonNil keeps an empty body apart from none, which the table refuses.
+func nonNil(data []byte) []byte {
+	if data == nil {
+		return []byte{}
+	}
+	return data
+}

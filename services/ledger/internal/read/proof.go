@@ -1,0 +1,205 @@
+package read
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"math/big"
+	"strconv"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/services/ledger/internal/db"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/sale"
+)
+
+type proofRow struct {
+	SaleID, Kind, RefundOf, StoreID, TerminalID, CustomerID, Currency, Total string
+	PointsDelta, PointsBalance, PurchaseNumber                               int64
+	RecordedAtUs                                                             int64
+	Request, Salt, SaleHash                                                  []byte
+
+	LeafSaleHash []byte // null: not priced yet, and so on
+	AmountWei    *string
+
+	RateValue, RateCurrency, RateTier, RateObservedAt *string
+	RateSources                                       []byte
+
+	Deployment, BatchID *int64
+	LeafIndex, Size     *int32
+	Root                []byte
+	ChainID             *string
+	Contract            []byte
+
+	State             *string
+	SaidRoot          []byte
+	TxHash, BlockHash []byte
+	BlockNumber       *string
+}
+
+// Proof returns a sale's proof. Every hash is computed anew from the facts: one that disagrees with what was anchored is
+// Fatal, and nothing is handed out. Before the batch is mined it is a Conflict; an id that is no sale's is Invalid.
+func (r *Reader) Proof(ctx context.Context, q event.SaleQuery) (event.Proof, error) {
+	row, err := one[proofRow](ctx, r, proofSQL, q.SaleID)
+	if err != nil {
+		return event.Proof{}, err
+	}
+	finality, mined := finalityOf(row.State)
+	if row.BatchID == nil || !mined {
+		return event.Proof{}, fault.New(fault.Conflict, "the sale is not mined yet")
+	}
+	tree, err := r.tree(ctx, batchKey{*row.Deployment, *row.BatchID}, common.BytesToHash(row.Root), int(*row.Size))
+	if err != nil {
+		return event.Proof{}, err
+	}
+	return assemble(row, tree, finality)
+}
+
+// finalityOf says what a batch's state means for a proof.
+func finalityOf(state *string) (finality string, mined bool) {
+	if state == nil {
+		return "", false
+	}
+	switch event.BatchState(*state) {
+	case event.BatchMined:
+		return statusMined, true
+	case event.BatchFinal:
+		return statusFinal, true
+	case event.BatchSealed, event.BatchBroadcast, event.BatchReorged:
+	}
+	return "", false
+}
+
+// assemble makes the proof of a mined sale and checks it as whoever gets it will. Pure. Errors are Fatal and hold no facts.
+func assemble(row proofRow, tree *merkle.Tree, finality string) (event.Proof, error) {
+	alarm := func(what string) (event.Proof, error) {
+		return event.Proof{}, fault.New(fault.Fatal, "sale %s, batch %d of deployment %d: %s", row.SaleID, *row.BatchID, *row.Deployment, what)
+	}
+	facts := factsOf(row)
+	hash := facts.Hash()
+	if !bytes.Equal(hash[:], row.SaleHash) || !bytes.Equal(hash[:], row.LeafSaleHash) {
+		return alarm("the facts no longer give the hash that was anchored")
+	}
+	if root := tree.Root(); !bytes.Equal(root[:], row.Root) {
+		return alarm("the journal's root is no longer that of its leaves")
+	}
+	if row.SaidRoot != nil && !bytes.Equal(row.SaidRoot, row.Root) {
+		return alarm("the anchor announced another root than it journaled")
+	}
+	leaf, err := leafOf(hash, *row.AmountWei)
+	if err != nil {
+		return alarm("the amount makes no leaf")
+	}
+	index, found := tree.Index(leaf)
+	if !found || index != int(*row.LeafIndex) {
+		return alarm("the leaf is not where the journal has it")
+	}
+	var sources []event.RateSource
+	if err := json.Unmarshal(row.RateSources, &sources); err != nil {
+		return alarm("the rate's sources can't be read")
+	}
+	proof := tree.Proof(index)
+	if !merkle.Verify(tree.Root(), leaf, proof) {
+		return alarm("the proof does not lead to the root")
+	}
+	return event.Proof{
+		Sale: facts, Request: row.Request, SaleHash: hash, AmountWei: *row.AmountWei,
+		Rate: event.ProofRate{
+			Value: *row.RateValue, Currency: *row.RateCurrency, Tier: *row.RateTier, Sources: names(sources), ObservedAt: *row.RateObservedAt,
+		},
+		Leaf: leaf, Proof: proof,
+		Batch: event.ProofBatch{
+			ID: strconv.FormatInt(*row.BatchID, 10), Root: tree.Root(), Size: strconv.Itoa(tree.Size()), LeafIndex: strconv.Itoa(index),
+		},
+		Chain: event.ProofChain{
+			ChainID: *row.ChainID, Contract: common.BytesToAddress(row.Contract).Hex(), TxHash: common.BytesToHash(row.TxHash),
+			BlockNumber: *row.BlockNumber, BlockHash: common.BytesToHash(row.BlockHash), Finality: finality,
+		},
+	}, nil
+}
+
+func factsOf(row proofRow) sale.Sale {
+	return sale.Sale{
+		SaleID: row.SaleID, Kind: sale.Kind(row.Kind), RefundOf: row.RefundOf, StoreID: row.StoreID, TerminalID: row.TerminalID,
+		CustomerID: row.CustomerID, Currency: row.Currency, Total: row.Total, PointsDelta: row.PointsDelta, PointsBalance: row.PointsBalance,
+		PurchaseNumber: uint64(row.PurchaseNumber), RecordedAt: uint64(row.RecordedAtUs), RequestHash: sale.Keccak(row.Request),
+		Salt: common.BytesToHash(row.Salt),
+	}
+}
+
+func names(sources []event.RateSource) []string {
+	list := make([]string, len(sources))
+	for i, s := range sources {
+		list[i] = s.Name
+	}
+	return list
+}
+
+func leafOf(saleHash common.Hash, amountWei string) (common.Hash, error) {
+	wei, ok := new(big.Int).SetString(amountWei, 10)
+	if !ok {
+		return common.Hash{}, fault.New(fault.Invalid, "the amount in wei is not an integer")
+	}
+	return merkle.Leaf(saleHash, wei)
+}
+
+const treeTimeout = 30 * time.Second // for reading the leaves of the largest batch
+
+// tree returns a batch's tree, built from the journal's leaves once however many ask, and kept. One that does not have the
+// batch's root is Fatal and not kept.
+func (r *Reader) tree(ctx context.Context, key batchKey, root common.Hash, size int) (*merkle.Tree, error) {
+	if tree, ok := r.trees.get(key); ok {
+		return tree, nil
+	}
+	name := strconv.FormatInt(key.deployment, 10) + "/" + strconv.FormatInt(key.batch, 10)
+	built := r.trees.builds.DoChan(name, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), treeTimeout) // who asked first may leave before the others
+		defer cancel()
+		tree, err := r.build(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if tree.Root() != root || tree.Size() != size {
+			return nil, fault.New(fault.Fatal, "batch %s: the journal's leaves no longer give its root", name)
+		}
+		r.trees.put(key, tree)
+		return tree, nil
+	})
+	select {
+	case result := <-built:
+		if result.Err != nil {
+			return nil, result.Err
+		}
+		return result.Val.(*merkle.Tree), nil
+	case <-ctx.Done():
+		return nil, fault.New(fault.Transient, "build the tree of batch %s: %w", name, ctx.Err())
+	}
+}
+
+func (r *Reader) build(ctx context.Context, key batchKey) (*merkle.Tree, error) {
+	rows, err := r.pool.Query(ctx, leavesSQL, pgx.NamedArgs{"deployment": key.deployment, "batch_id": key.batch})
+	if err != nil {
+		return nil, db.Fault("read a batch's leaves", err)
+	}
+	leaves, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (common.Hash, error) {
+		var hash []byte
+		var wei string
+		if err := row.Scan(&hash, &wei); err != nil {
+			return common.Hash{}, err
+		}
+		return leafOf(common.BytesToHash(hash), wei)
+	})
+	if err != nil {
+		return nil, db.Fault("read a batch's leaves", err)
+	}
+	tree, err := merkle.Build(leaves)
+	if err != nil {
+		return nil, fault.As(fault.Fatal, err) // a batch without leaves was never sealed
+	}
+	return tree, nil
+}

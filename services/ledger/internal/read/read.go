@@ -1,0 +1,130 @@
+// Package read answers for one sale: how far it has come, and its proof. It writes nothing.
+package read
+
+import (
+	"context"
+	_ "embed" // the statements
+	"errors"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tillseal/tillseal/services/ledger/internal/db"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+//go:embed status.sql
+var statusSQL string
+
+//go:embed proof.sql
+var proofSQL string
+
+//go:embed leaves.sql
+var leavesSQL string
+
+// Reader answers from Postgres: the sales as the gateway committed them, the anchor's journal and the ledger's own book.
+type Reader struct {
+	pool  *pgxpool.Pool
+	trees *forest
+}
+
+// New makes a reader over a pool of role ledger.
+func New(pool *pgxpool.Pool) *Reader {
+	return &Reader{pool: pool, trees: newForest(maxCachedLeaves)}
+}
+
+// Endpoints are the reads as they are offered over NATS.
+func (r *Reader) Endpoints() []stream.Endpoint {
+	const request = `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001"}`
+	return []stream.Endpoint{
+		stream.Answers(stream.Endpoint{
+			Subject: event.SubjectSalesGet, Description: "how far a sale has come: pending, batched, broadcast, mined or final", Request: request,
+			Response: `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001","status":"mined","batch_id":"12","tx_hash":"0x…","block_number":"99"}`,
+		}, r.Status),
+		stream.Answers(stream.Endpoint{
+			Subject: event.SubjectProofsGet, Description: "a sale's proof, from mined on; it holds the sale's salt: for the gateway and operators only",
+			Request:  request,
+			Response: `{"sale":{…},"request":"…","sale_hash":"0x…","amount_wei":"…","rate":{…},"leaf":"0x…","proof":["0x…"],"batch":{…},"chain":{…}}`,
+		}, r.Proof),
+	}
+}
+
+// States of a sale (DESIGN section 2).
+const (
+	statusPending   = "pending"
+	statusBatched   = "batched"
+	statusBroadcast = "broadcast"
+	statusMined     = "mined"
+	statusFinal     = "final"
+)
+
+type statusRow struct {
+	SaleID      string
+	BatchID     *string // null: in no batch yet
+	State       *string // null: nothing heard about the batch yet
+	TxHash      []byte
+	BlockNumber *string
+}
+
+// Status tells how far a sale has come. An id that is no sale's is Invalid.
+func (r *Reader) Status(ctx context.Context, q event.SaleQuery) (event.SaleStatus, error) {
+	row, err := one[statusRow](ctx, r, statusSQL, q.SaleID)
+	if err != nil {
+		return event.SaleStatus{}, err
+	}
+	return statusOf(row), nil
+}
+
+func statusOf(row statusRow) event.SaleStatus {
+	s := event.SaleStatus{SaleID: row.SaleID, Status: statusPending}
+	if row.BatchID == nil {
+		return s
+	}
+	s.Status, s.BatchID = statusBatched, *row.BatchID
+	if row.State == nil {
+		return s
+	}
+	switch state := event.BatchState(*row.State); state {
+	case event.BatchSealed:
+	case event.BatchBroadcast, event.BatchReorged: // after a reorg the batch waits for a block again
+		s.Status, s.TxHash = statusBroadcast, hashOf(row.TxHash)
+	case event.BatchMined, event.BatchFinal:
+		s.Status, s.TxHash = statusMined, hashOf(row.TxHash)
+		if state == event.BatchFinal {
+			s.Status = statusFinal
+		}
+		if row.BlockNumber != nil {
+			s.BlockNumber = *row.BlockNumber
+		}
+	}
+	return s
+}
+
+// one reads the row of a sale.
+func one[T any](ctx context.Context, r *Reader, statement, saleID string) (T, error) {
+	var row T
+	id, err := uuid.Parse(saleID)
+	if err != nil {
+		return row, fault.New(fault.Invalid, "no sale has this id")
+	}
+	rows, err := r.pool.Query(ctx, statement, pgx.NamedArgs{"sale_id": id.String()})
+	if err == nil {
+		row, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[T])
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return row, fault.New(fault.Invalid, "no sale has this id")
+	}
+	return row, db.Fault("read a sale", err)
+}
+
+func hashOf(b []byte) *common.Hash {
+	if len(b) == 0 {
+		return nil
+	}
+	h := common.BytesToHash(b)
+	return &h
+}

@@ -1,0 +1,196 @@
+package ledger_test
+
+import (
+	"context"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/ledger"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+func TestASalesWayIsFollowed(t *testing.T) {
+	s := setup(t)
+	facts := s.sell(1, noon)
+	id := facts.SaleID
+	require.Equal(t, event.SaleStatus{SaleID: id, Status: "pending"}, s.status(id))
+	b := s.seal(s.deploy(), 1, facts)
+	require.Equal(t, event.SaleStatus{SaleID: id, Status: "batched", BatchID: "1"}, s.status(id), "the journal knows before the event is heard")
+	broadcast := event.SaleStatus{SaleID: id, Status: "broadcast", BatchID: "1", TxHash: &txHash}
+	mined := event.SaleStatus{SaleID: id, Status: "mined", BatchID: "1", TxHash: &txHash, BlockNumber: "99"}
+	final := mined
+	final.Status = "final"
+	for i, step := range []struct {
+		state event.BatchState
+		shown event.SaleStatus
+	}{
+		{event.BatchSealed, event.SaleStatus{SaleID: id, Status: "batched", BatchID: "1"}},
+		{event.BatchBroadcast, broadcast},
+		{event.BatchMined, mined},
+		{event.BatchReorged, broadcast},
+		{event.BatchMined, mined},
+		{event.BatchFinal, final},
+	} {
+		s.say(b.moved(step.state, int64(i+1)))
+		s.settled(stream.Batches, stream.DurableLedgerBatches)
+		require.Equal(t, step.shown, s.status(id), step.state)
+	}
+	s.seal(s.deploy(), 1, facts)
+	require.Equal(t, "batched", s.status(id).Status, "the newest deployment counts")
+}
+
+func TestAnIDThatIsNoSalesIsSaid(t *testing.T) {
+	s := setup(t)
+	for _, id := range []string{"01935f0e-8a7b-7c3d-9e4f-000000000001", "", "tea", "'; DROP TABLE sales.sale"} {
+		_, err := stream.Ask[event.SaleStatus](t.Context(), s.bus, event.SubjectSalesGet, event.SaleQuery{SaleID: id})
+		require.True(t, fault.Is(err, fault.Invalid))
+		require.EqualError(t, err, "no sale has this id")
+		_, err = s.proof(id)
+		require.True(t, fault.Is(err, fault.Invalid))
+	}
+}
+
+func TestEveryProofOfABatchLeadsToItsRoot(t *testing.T) {
+	s := setup(t)
+	b := s.sold(11)
+	for i, facts := range b.sales {
+		p, err := s.proof(facts.SaleID)
+		require.NoError(t, err)
+		require.Equal(t, facts, p.Sale)
+		require.Equal(t, request, string(p.Request))
+		require.Equal(t, sale.Keccak(p.Request), p.Sale.RequestHash)
+		require.Equal(t, p.Sale.Hash(), p.SaleHash)
+		wei, _ := new(big.Int).SetString(p.AmountWei, 10)
+		require.Equal(t, b.wei[i], wei)
+		leaf, err := merkle.Leaf(p.SaleHash, wei)
+		require.NoError(t, err)
+		require.Equal(t, leaf, p.Leaf)
+		require.True(t, merkle.Verify(p.Batch.Root, p.Leaf, p.Proof))
+		require.Equal(t, b.tree.Root(), p.Batch.Root)
+		require.Equal(t, "11", p.Batch.Size)
+		require.Equal(t, event.ProofRate{Value: "254321.17", Currency: "INR", Tier: "static", Sources: []string{"static"}, ObservedAt: "2026-11-22T04:45:31Z"}, p.Rate)
+		require.Equal(t, event.ProofChain{
+			ChainID: "1337", Contract: contract.Hex(), TxHash: txHash, BlockNumber: "99", BlockHash: blockHash, Finality: "mined",
+		}, p.Chain)
+	}
+	s.say(b.moved(event.BatchFinal, 4))
+	s.waitFor("the proof is final", func() bool {
+		p, err := s.proof(b.sales[0].SaleID)
+		return err == nil && p.Chain.Finality == "final"
+	})
+}
+
+func TestBeforeItIsMinedThereIsNoProof(t *testing.T) {
+	s := setup(t)
+	facts := s.sell(1, noon)
+	refused := func() {
+		t.Helper()
+		_, err := s.proof(facts.SaleID)
+		require.True(t, fault.Is(err, fault.Conflict), "%v", err)
+	}
+	refused()
+	b := s.seal(s.deploy(), 1, facts)
+	for i, state := range []event.BatchState{event.BatchSealed, event.BatchBroadcast, event.BatchReorged} {
+		refused()
+		s.say(b.moved(state, int64(i+1)))
+		s.settled(stream.Batches, stream.DurableLedgerBatches)
+	}
+	refused()
+}
+
+// Whoever can write to the tables behind the services' backs gets no proof for it.
+func TestAProofOfChangedFactsIsRefused(t *testing.T) {
+	for what, change := range map[string]string{
+		"a total":         `UPDATE sales.sale SET total = '1.00' WHERE purchase_number = 1`,
+		"a balance":       `UPDATE sales.sale SET points_balance = 9999 WHERE purchase_number = 1`,
+		"a request":       `UPDATE sales.sale SET request = '{}' WHERE purchase_number = 1`,
+		"a leaf's amount": `UPDATE anchor.leaf SET amount_wei = 1 WHERE sale_id = (SELECT sale_id FROM sales.sale WHERE purchase_number = 1)`,
+		"another leaf":    `UPDATE anchor.leaf SET amount_wei = 1 WHERE sale_id = (SELECT sale_id FROM sales.sale WHERE purchase_number = 2)`,
+		"a root":          `UPDATE anchor.batch SET root = sha256('tea')`,
+		"a leaf's place":  `UPDATE anchor.batch_leaf SET leaf_index = leaf_index + 100`,
+		"a leaf removed":  `DELETE FROM anchor.batch_leaf WHERE sale_id = (SELECT sale_id FROM sales.sale WHERE purchase_number = 2)`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := setup(t)
+			b := s.sold(3)
+			s.exec(s.admin, change)
+			_, err := s.proof(b.sales[0].SaleID)
+			require.ErrorContains(t, err, "500")
+		})
+	}
+}
+
+func TestAChangedFactIsSeenThoughTheTreeIsKeptInMind(t *testing.T) {
+	s := setup(t)
+	b := s.sold(3)
+	_, err := s.proof(b.sales[1].SaleID)
+	require.NoError(t, err)
+	s.exec(s.admin, `UPDATE anchor.leaf SET amount_wei = amount_wei + 1`)
+	_, err = s.proof(b.sales[0].SaleID)
+	require.ErrorContains(t, err, "500")
+}
+
+func TestPostgresAwayIsWaitedForAndSaid(t *testing.T) {
+	postgres := testkit.OwnPostgres(t)
+	db := testkit.Migrated(t, postgres)
+	s := &shop{t: t, db: db, nats: testkit.NATS(t).URL()}
+	require.NoError(t, postgres.Kill())
+	ready, done := make(chan struct{}), make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	cfg := s.config()
+	cfg.Ready = func() { close(ready) }
+	go func() { done <- ledger.Run(ctx, cfg) }()
+	defer func() {
+		cancel()
+		require.NoError(t, <-done)
+	}()
+	bus, err := stream.Connect("test", cfg.Stream, testLog(t))
+	require.NoError(t, err)
+	defer bus.Close()
+	testkit.Eventually(t, soon, "a request is answered as Transient", func() error {
+		_, err := stream.Ask[event.SaleStatus](t.Context(), bus, event.SubjectSalesGet, event.SaleQuery{SaleID: "01935f0e-8a7b-7c3d-9e4f-000000000001"})
+		require.True(t, fault.Is(err, fault.Transient), "%v", err)
+		if !strings.Contains(err.Error(), "503") {
+			return err // nobody answers yet
+		}
+		return nil
+	})
+	select {
+	case <-ready:
+		require.FailNow(t, "ready without Postgres")
+	default:
+	}
+	require.NoError(t, postgres.Restart(t.Context()))
+	select {
+	case <-ready:
+	case <-time.After(soon):
+		require.FailNow(t, "not ready though Postgres is back")
+	}
+}
+
+func TestAWrongSettingStopsTheLedgerWithItsName(t *testing.T) {
+	good := map[string]string{"NATS_URL": "nats://127.0.0.1:1", "DB_URL": "postgres://ledger:secret@127.0.0.1:1/x"}
+	for name, bad := range map[string]string{"NATS_URL": "", "DB_URL": "postgres://ledger:secret@127.0.0.1:port/x", "REPAIR_AFTER": "1ms", "LOG_LEVEL": "loud"} {
+		environ := []string{name + "=" + bad}
+		for k, v := range good {
+			if k != name {
+				environ = append(environ, k+"="+v)
+			}
+		}
+		_, err := config.Load[ledger.Config](environ)
+		require.True(t, fault.Is(err, fault.Invalid), name)
+		require.ErrorContains(t, err, name)
+		require.NotContains(t, err.Error(), "secret")
+	}
+	require.ErrorContains(t, ledger.Run(t.Context(), ledger.Config{}), "NATS_URL")
+}

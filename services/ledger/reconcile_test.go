@@ -1,0 +1,151 @@
+package ledger_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/ledger"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// pipeline stands for pricing and anchor: it notes what reaches pricing, and does with it what the test says.
+type pipeline struct {
+	mu   sync.Mutex
+	seen map[string][]stream.Message // by sale
+}
+
+func (p *pipeline) of(id string) []stream.Message {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen[id]
+}
+
+func (s *shop) run(do func(event.SaleRecorded)) *pipeline {
+	p := &pipeline{seen: map[string][]stream.Message{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		_ = s.bus.Consume(ctx, stream.DurablePricing, 100, func(_ context.Context, batch []stream.Message) []error {
+			for _, msg := range batch {
+				e, err := event.Decode[event.SaleRecorded](msg.Data)
+				if err != nil {
+					continue
+				}
+				do(e)
+				p.mu.Lock()
+				p.seen[e.SaleID] = append(p.seen[e.SaleID], msg)
+				p.mu.Unlock()
+			}
+			return make([]error, len(batch))
+		})
+	})
+	running.Go(func() {
+		_ = s.bus.Consume(ctx, stream.DurableAnchor, 100, func(_ context.Context, batch []stream.Message) []error { return make([]error, len(batch)) })
+	})
+	s.t.Cleanup(func() { cancel(); running.Wait() })
+	return p
+}
+
+func quickly(cfg *ledger.Config) { cfg.RepairAfter = time.Second }
+
+func lose(event.SaleRecorded) {}
+
+func TestACommittedSaleThatNobodyHeardOfIsPublished(t *testing.T) {
+	s := setup(t, quickly)
+	priced, parked, lost := s.sell(1, noon), s.sell(2, noon), s.sell(3, noon.Add(time.Second))
+	s.leaf(priced, "4913078726800501")
+	s.say(event.ParkedBy(event.Parked{Service: "pricing", Reason: "no rate", Stream: stream.SalesRecorded, Sequence: 2, SaleID: parked.SaleID, At: noon.Format(time.RFC3339)}))
+	s.waitFor("it is parked", func() bool { return s.count(`SELECT count(*) FROM ledger.parked`) == 1 })
+	p := s.run(lose)
+	s.waitFor("the lost sale reaches pricing", func() bool { return len(p.of(lost.SaleID)) > 0 })
+	msg := p.of(lost.SaleID)[0]
+	e, err := event.Decode[event.SaleRecorded](msg.Data)
+	require.NoError(t, err)
+	require.Equal(t, event.SaleRecorded{
+		SaleID: lost.SaleID, Kind: "sale", StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001", Currency: "INR", Total: "1249.50",
+		PointsDelta: 119, PointsBalance: 143, PurchaseNumber: 3, RecordedAt: sale.FormatTime(int64(lost.RecordedAt)), SaleHash: lost.Hash(),
+		Lines:   []event.Line{{SKU: "TEA-250", Quantity: "2", UnitPrice: "624.75"}},
+		Tenders: []event.Tender{{Type: "cash", Amount: "1249.50"}},
+	}, e)
+	require.Equal(t, "sales.v1.recorded.s1", msg.Subject)
+	require.Equal(t, []string{lost.SaleID + "/recorded"}, msg.Header["ce-id"])
+	require.Equal(t, []string{"tillseal/ledger"}, msg.Header["ce-source"])
+	require.Positive(t, event.GenerationOf(msg.Header), "or the dedupe window would swallow it")
+	s.waitFor("it is published once more, being lost again", func() bool { return len(p.of(lost.SaleID)) > 1 })
+	require.Empty(t, p.of(priced.SaleID))
+	require.Empty(t, p.of(parked.SaleID))
+}
+
+func TestASaleThatHasItsLeafNowOrIsParkedIsLeftAlone(t *testing.T) {
+	s := setup(t, quickly)
+	leafed, parked := s.sell(1, noon), s.sell(2, noon.Add(time.Second))
+	p := s.run(func(e event.SaleRecorded) {
+		switch e.SaleID {
+		case leafed.SaleID:
+			s.leaf(leafed, "4913078726800501")
+		case parked.SaleID:
+			s.exec(s.ledger, `INSERT INTO ledger.parked (stream, sequence, service, reason, subject, sale_id, data, at)
+				VALUES ('SALES_PRICED', 1, 'anchor', 'another hash', '', $1, '', now())`, parked.SaleID)
+		}
+	})
+	s.waitFor("both are repaired", func() bool { return len(p.of(leafed.SaleID)) == 1 && len(p.of(parked.SaleID)) == 1 })
+	later := s.sell(3, noon.Add(time.Hour))
+	s.waitFor("a later one is repaired three times", func() bool { return len(p.of(later.SaleID)) == 3 })
+	require.Len(t, p.of(leafed.SaleID), 1)
+	require.Len(t, p.of(parked.SaleID), 1)
+}
+
+func TestAYoungSaleIsNotTakenForLost(t *testing.T) {
+	s := setup(t) // REPAIR_AFTER is 10 minutes
+	s.stop()
+	young := s.sell(1, time.Now())
+	old := s.sell(2, time.Now().Add(-time.Minute))
+	p := s.run(lose)
+	s.start(func(cfg *ledger.Config) { cfg.RepairAfter = 20 * time.Second })
+	s.waitFor("the old one is repaired", func() bool { return len(p.of(old.SaleID)) == 1 })
+	require.Empty(t, p.of(young.SaleID))
+}
+
+func TestABusyPipelineIsNotToldTwice(t *testing.T) {
+	s := setup(t, quickly)
+	release := make(chan struct{})
+	p := s.run(func(e event.SaleRecorded) {
+		if e.StoreID == "slow" {
+			<-release
+		}
+	})
+	let := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(let)
+	s.say(event.Recorded(event.SaleRecorded{SaleID: "01935f0e-8a7b-7c3d-9e4f-000000000009", StoreID: "slow"}, "gateway", 0, ""))
+	s.waitFor("pricing is busy", func() bool {
+		c, err := s.bus.JS.Consumer(t.Context(), stream.SalesRecorded, stream.DurablePricing)
+		return err == nil && c.CachedInfo().NumAckPending == 1
+	})
+	facts := s.sell(1, noon)
+	require.Never(t, func() bool { return s.messages(stream.SalesRecorded) > 1 }, 2*time.Second, 100*time.Millisecond,
+		"it is repaired while pricing is busy")
+	let()
+	s.waitFor("it is repaired once pricing is idle", func() bool { return len(p.of(facts.SaleID)) > 0 })
+}
+
+func TestOfTwoLedgersOneRepairs(t *testing.T) {
+	s := setup(t, quickly)
+	first := s.stop
+	s.start(quickly)
+	t.Cleanup(first)
+	facts := s.sell(1, noon)
+	p := s.run(lose)
+	s.waitFor("the lost sale reaches pricing twice", func() bool { return len(p.of(facts.SaleID)) > 1 })
+	tries := p.of(facts.SaleID)
+	require.GreaterOrEqual(t, event.GenerationOf(tries[1].Header)-event.GenerationOf(tries[0].Header), 1000,
+		"generations are milliseconds: one ledger waits REPAIR_AFTER between two tries, a second would not")
+	first() // whichever of them led, the other goes on
+	other := s.sell(2, noon.Add(time.Second))
+	s.waitFor("the next one is repaired too", func() bool { return len(p.of(other.SaleID)) > 0 })
+}

@@ -1,0 +1,177 @@
+package pricing
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tillseal/tillseal/services/pricing/internal/feed"
+	"github.com/tillseal/tillseal/services/pricing/internal/quote"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// desk answers operators, each replica for itself.
+type desk struct {
+	board  *quote.Board
+	poller *feed.Poller
+	now    func() time.Time
+}
+
+type quoteRequest struct {
+	Currency string `json:"currency"`
+	Total    string `json:"total"`
+}
+
+type quoteAnswer struct {
+	AmountWei string     `json:"amount_wei"`
+	Tier      quote.Tier `json:"tier"`
+	Age       string     `json:"age"` // of the oldest price that counts
+	Rate      event.Rate `json:"rate"`
+}
+
+type sourcesAnswer struct {
+	Currencies []currencyState `json:"currencies"`
+	Sources    []sourceState   `json:"sources"`
+}
+
+// currencyState is what sales in a currency are priced at now.
+type currencyState struct {
+	Currency   string   `json:"currency"`
+	Tier       string   `json:"tier"` // none: sales are parked
+	Value      string   `json:"value,omitempty"`
+	ObservedAt string   `json:"observed_at,omitempty"`
+	Age        string   `json:"age,omitempty"`
+	Fresh      int      `json:"fresh_sources"`
+	Spread     string   `json:"spread_percent,omitempty"`
+	Doubted    []string `json:"doubted,omitempty"`
+	NotLive    string   `json:"not_live_because,omitempty"`
+}
+
+type sourceState struct {
+	Name        string             `json:"name"`
+	State       string             `json:"state"` // ok | failing | paused | unasked
+	Breaker     string             `json:"breaker"`
+	Values      []event.RateSource `json:"values"`
+	SucceededAt string             `json:"succeeded_at,omitempty"`
+	LastError   string             `json:"last_error,omitempty"`
+	FailedAt    string             `json:"failed_at,omitempty"`
+	PausedUntil string             `json:"paused_until,omitempty"`
+}
+
+func (d desk) endpoints() []stream.Endpoint {
+	const sources = `{"currencies":[{"currency":"INR","tier":"live","value":"254321.17","observed_at":"2026-11-22T04:45:31Z","age":"12s","fresh_sources":3,` +
+		`"spread_percent":"0.42"}],"sources":[{"name":"coingecko","state":"ok","breaker":"closed","values":[{"name":"INR","value":"254321.17",` +
+		`"observed_at":"2026-11-22T04:45:31Z","fetched_at":"2026-11-22T04:45:40Z"}],"succeeded_at":"2026-11-22T04:45:40Z"}]}`
+	return []stream.Endpoint{
+		stream.Answers(stream.Endpoint{
+			Subject: "ops.pricing.quote", Description: "price a total in wei as a sale would be priced now",
+			Request: `{"currency":"INR","total":"499.00"}`,
+			Response: `{"amount_wei":"1962085971844185","tier":"live","age":"12s","rate":{"id":"INR-live-…","value":"254321.17","currency":"INR","tier":"live",` +
+				`"sources":[{"name":"coingecko","value":"254321.17","observed_at":"2026-11-22T04:45:31Z","fetched_at":"2026-11-22T04:45:40Z"}],` +
+				`"observed_at":"2026-11-22T04:45:31Z"}}`,
+		}, d.quote),
+		stream.Answers(stream.Endpoint{
+			Subject: "ops.pricing.sources", Description: "the tier of each currency, and each source's state, last values and last error", Response: sources,
+		}, func(context.Context, struct{}) (sourcesAnswer, error) { return d.sources(), nil }),
+		stream.Answers(stream.Endpoint{
+			Subject: "ops.pricing.sources.refresh", Description: "ask every source that may be asked now, and answer like ops.pricing.sources", Response: sources,
+		}, func(ctx context.Context, _ struct{}) (sourcesAnswer, error) {
+			if err := d.poller.Refresh(ctx); err != nil {
+				return sourcesAnswer{}, err
+			}
+			return d.sources(), nil
+		}),
+	}
+}
+
+func (d desk) quote(_ context.Context, req quoteRequest) (quoteAnswer, error) {
+	now := d.now()
+	wei, q, err := convert(d.board.At(now), req.Currency, req.Total)
+	if err != nil {
+		return quoteAnswer{}, err
+	}
+	return quoteAnswer{AmountWei: wei, Tier: q.Tier(), Age: age(q, now), Rate: q.Rate()}, nil
+}
+
+func age(q quote.Quote, now time.Time) string { return q.Age(now).Round(time.Second).String() }
+
+func (d desk) sources() sourcesAnswer {
+	now := d.now()
+	answer := sourcesAnswer{Currencies: []currencyState{}, Sources: []sourceState{}}
+	for _, c := range d.currencies() {
+		answer.Currencies = append(answer.Currencies, d.currency(c, now))
+	}
+	for _, s := range d.poller.Sources() {
+		answer.Sources = append(answer.Sources, stateOf(s, now))
+	}
+	return answer
+}
+
+// currencies are those that are asked for, and those that a person set.
+func (d desk) currencies() []string {
+	codes := map[string]bool{}
+	for code := range d.poller.Verdicts() {
+		codes[code] = true
+	}
+	for code := range d.board.Tier(quote.Static) {
+		codes[code] = true
+	}
+	return slices.Sorted(maps.Keys(codes))
+}
+
+func (d desk) present(code string, now time.Time) (quote.Quote, bool) {
+	currency, err := money.ParseCurrency(code)
+	if err != nil {
+		return quote.Quote{}, false
+	}
+	q, err := d.board.Quote(currency, now)
+	return q, err == nil
+}
+
+func (d desk) currency(code string, now time.Time) currencyState {
+	state := currencyState{Currency: code, Tier: "none"}
+	if q, ok := d.present(code, now); ok {
+		rate := q.Rate()
+		state.Tier, state.Value, state.ObservedAt, state.Age = rate.Tier, rate.Value, rate.ObservedAt, age(q, now)
+	}
+	if v, asked := d.poller.Verdicts()[code]; asked {
+		state.Fresh, state.Doubted, state.NotLive = v.Fresh, v.Doubted, v.Reason
+		if v.Spread != nil {
+			state.Spread = percent(v.Spread)
+		}
+	}
+	return state
+}
+
+func stateOf(s feed.State, now time.Time) sourceState {
+	state := sourceState{
+		Name: s.Name, State: "ok", Breaker: s.Breaker, Values: []event.RateSource{}, LastError: s.LastError,
+		SucceededAt: stamp(s.SucceededAt), FailedAt: stamp(s.FailedAt),
+	}
+	switch {
+	case now.Before(s.PausedUntil):
+		state.State, state.PausedUntil = "paused", stamp(s.PausedUntil)
+	case s.Failing():
+		state.State = "failing"
+	case s.SucceededAt.IsZero():
+		state.State = "unasked"
+	}
+	for _, code := range slices.Sorted(maps.Keys(s.Values)) {
+		o := s.Values[code]
+		state.Values = append(state.Values, event.RateSource{
+			Name: code, Value: o.Value.String(), ObservedAt: stamp(o.ObservedAt), FetchedAt: stamp(o.FetchedAt),
+		})
+	}
+	return state
+}
+
+// stamp writes a time; "" for never.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,162 @@
+// Package feed asks public sources what an ETH costs, off the sale's path, and puts on the board what is believed.
+package feed
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/time/rate"
+
+	"github.com/tillseal/tillseal/services/pricing/internal/quote"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
+)
+
+// Source names one source: where it is asked, and the key that is shown there.
+type Source struct {
+	Name string        // one of Names
+	Base config.Secret // http or https; a mirror's may hold a password
+	Key  config.Secret // "" for none
+}
+
+// Names are the sources that are known.
+func Names() []string { return slices.Sorted(maps.Keys(formats)) }
+
+// Check returns what is wrong with a source, without its URL or key.
+func (s Source) Check() error {
+	if formats[s.Name] == nil {
+		return fault.New(fault.Invalid, "%q is none of %s", s.Name, strings.Join(Names(), ", "))
+	}
+	u, err := url.Parse(s.Base.Reveal())
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+		return fault.New(fault.Invalid, "the base URL of %s is not like https://api.example.com", s.Name)
+	}
+	if s.Key != "" && !takesKey[s.Name] {
+		return fault.New(fault.Invalid, "%s takes no key", s.Name)
+	}
+	return nil
+}
+
+// State is what is known of a source. It never changes.
+type State struct {
+	Name        string
+	Breaker     string
+	Values      map[string]quote.Observation // the last of each currency
+	SucceededAt time.Time                    // zero: never
+	LastError   string                       // stays when it is over, with its time
+	FailedAt    time.Time                    // zero: never
+	PausedUntil time.Time                    // zero: not asked to wait
+}
+
+// Failing reports whether the last answer was none.
+func (s State) Failing() bool { return s.FailedAt.After(s.SucceededAt) }
+
+// feed is one source with what protects it from us, and us from it. poll has one caller at a time; State has any.
+type feed struct {
+	name    string
+	base    *url.URL
+	key     config.Secret
+	format  format
+	client  *http.Client
+	breaker *gobreaker.CircuitBreaker[[]quote.Observation]
+	limiter *rate.Limiter
+	now     func() time.Time
+	state   atomic.Pointer[State]
+}
+
+// tripAfter is how many failures in a row open the breaker.
+const tripAfter = 3
+
+// newFeed makes the feed of a checked source. It is asked at most twice in pollEvery, whoever asks for a refresh; its breaker
+// stays open for less than that, so that a source that is back is seen at the next poll.
+func newFeed(s Source, client *http.Client, pollEvery time.Duration, now func() time.Time) (*feed, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	base, err := url.Parse(s.Base.Reveal())
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "the base URL of %s can't be read", s.Name)
+	}
+	f := &feed{
+		name: s.Name, base: base, key: s.Key, format: formats[s.Name], client: client, now: now,
+		limiter: rate.NewLimiter(rate.Every(pollEvery/2), 1),
+		breaker: gobreaker.NewCircuitBreaker[[]quote.Observation](gobreaker.Settings{
+			Name: s.Name, Timeout: pollEvery / 2,
+			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
+			IsExcluded: func(err error) bool { // a source that asks to wait is well, and a stop says nothing of it
+				_, paused := errors.AsType[*pausedError](err)
+				return paused || errors.Is(err, context.Canceled)
+			},
+		}),
+	}
+	f.state.Store(&State{Name: s.Name, Values: map[string]quote.Observation{}})
+	return f, nil
+}
+
+// State is what is known now.
+func (f *feed) State() State {
+	s := *f.state.Load()
+	s.Breaker = f.breaker.State().String()
+	return s
+}
+
+// poll asks the source once, if it may be asked.
+func (f *feed) poll(ctx context.Context, currencies []money.Currency) {
+	now := f.now()
+	if now.Before(f.state.Load().PausedUntil) || !f.limiter.AllowN(now, 1) {
+		return
+	}
+	var partly error // prices that were refused among others that were not
+	got, err := f.breaker.Execute(func() ([]quote.Observation, error) {
+		got, err := f.fetch(ctx, currencies)
+		if len(got) == 0 {
+			return nil, err
+		}
+		partly = err
+		return got, nil
+	})
+	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) || ctx.Err() != nil {
+		return // it was not asked, or we stop
+	}
+	f.note(got, errors.Join(err, partly))
+}
+
+func (f *feed) fetch(ctx context.Context, currencies []money.Currency) ([]quote.Observation, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	u, header := f.format.request(f.base, currencies, f.key.Reveal())
+	body, err := get(ctx, f.client, u, header, f.now)
+	if err != nil {
+		return nil, err
+	}
+	return f.format.read(f.name, body, currencies, f.now())
+}
+
+// note keeps what came of a poll.
+func (f *feed) note(got []quote.Observation, err error) {
+	next := *f.state.Load()
+	next.Values = maps.Clone(next.Values)
+	for _, o := range got {
+		next.Values[o.Currency] = o
+	}
+	now := f.now()
+	if len(got) > 0 {
+		next.SucceededAt, next.PausedUntil = now, time.Time{}
+	}
+	if err != nil {
+		next.LastError, next.FailedAt = err.Error(), now
+		if paused, ok := errors.AsType[*pausedError](err); ok {
+			next.PausedUntil = paused.until
+		}
+	}
+	f.state.Store(&next)
+}

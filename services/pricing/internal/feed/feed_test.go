@@ -1,0 +1,447 @@
+package feed_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/pricing/internal/feed"
+	"github.com/tillseal/tillseal/services/pricing/internal/lastgood"
+	"github.com/tillseal/tillseal/services/pricing/internal/market"
+	"github.com/tillseal/tillseal/services/pricing/internal/quote"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+const (
+	soon      = 20 * time.Second
+	pollEvery = time.Second
+	secret    = "CG-k3y"
+)
+
+// clock goes only when it is told to.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Forward(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// exchange is a market, the bucket, and one poller's board.
+type exchange struct {
+	t      *testing.T
+	market *market.Market
+	clock  *clock
+	store  lastgood.Store
+	board  *quote.Board
+	poller *feed.Poller
+	log    *logbook
+}
+
+// logbook keeps what was logged.
+type logbook struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func setup(t *testing.T, sources ...string) *exchange {
+	e := &exchange{t: t, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, log: &logbook{}}
+	e.market = market.Open("254321.17", e.clock.Now)
+	t.Cleanup(e.market.Close)
+	bus, err := stream.Connect("test", stream.Config{URL: config.Secret(testkit.NATS(t).URL()), PeakSalesPerSecond: 1}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	require.NoError(t, err)
+	t.Cleanup(bus.Close)
+	bucket, err := bus.Bucket(t.Context(), stream.BucketRates)
+	require.NoError(t, err)
+	e.store = lastgood.Store{Bucket: bucket, MaxAge: time.Hour}
+	if len(sources) == 0 {
+		sources = market.Sources
+	}
+	e.board, e.poller = e.replica(sources...)
+	return e
+}
+
+// replica is a further poller, with a board of its own, on the same bucket and market.
+func (e *exchange) replica(sources ...string) (*quote.Board, *feed.Poller) {
+	inr, err := money.ParseCurrency("INR")
+	require.NoError(e.t, err)
+	cfg := feed.Settings{Currencies: []money.Currency{inr}, PollEvery: pollEvery, Rule: quote.Rule{FreshFor: 5 * time.Minute, MaxAge: time.Hour}, Now: e.clock.Now}
+	for _, name := range sources {
+		s := feed.Source{Name: name, Base: config.Secret(e.market.URL())}
+		if name == "coingecko" {
+			s.Key = secret
+		}
+		cfg.Sources = append(cfg.Sources, s)
+	}
+	board := quote.NewBoard()
+	poller, err := feed.NewPoller(context.Background(), cfg, board, e.store, slog.New(slog.NewTextHandler(e.log, nil)))
+	require.NoError(e.t, err)
+	e.t.Cleanup(poller.Close)
+	return board, poller
+}
+
+// poll lets a poll's time pass and asks.
+func (e *exchange) poll() {
+	e.t.Helper()
+	e.clock.Forward(pollEvery)
+	require.NoError(e.t, e.poller.Refresh(e.t.Context()))
+}
+
+func (e *exchange) price() (tier quote.Tier, value string) { return e.priceOn(e.board) }
+
+func (e *exchange) priceOn(board *quote.Board) (tier quote.Tier, value string) {
+	inr, err := money.ParseCurrency("INR")
+	require.NoError(e.t, err)
+	q, err := board.Quote(inr, e.clock.Now())
+	if err != nil {
+		return "", ""
+	}
+	return q.Tier(), q.Rate().Value
+}
+
+func (e *exchange) state(source string) feed.State {
+	for _, s := range e.poller.Sources() {
+		if s.Name == source {
+			return s
+		}
+	}
+	require.FailNow(e.t, "no such source", source)
+	return feed.State{}
+}
+
+func TestThePriceIsTheMedianOfThreeSources(t *testing.T) {
+	e := setup(t)
+	e.market.Price("250000", "wazirx")
+	e.market.Price("255000.5", "coindcx")
+	e.poll()
+	tier, value := e.price()
+	require.Equal(t, quote.Live, tier)
+	require.Equal(t, "254321.17", value)
+	inr, _ := money.ParseCurrency("INR")
+	q, err := e.board.Quote(inr, e.clock.Now())
+	require.NoError(t, err)
+	var names, values []string
+	for _, s := range q.Rate().Sources {
+		names, values = append(names, s.Name), append(values, s.Value)
+		require.Equal(t, "2026-11-22T12:00:01Z", s.ObservedAt)
+		require.Equal(t, "2026-11-22T12:00:01Z", s.FetchedAt)
+	}
+	require.Equal(t, []string{"coindcx", "coingecko", "wazirx"}, names)
+	require.Equal(t, []string{"255000.5", "254321.17", "250000"}, values, "as the sources wrote them")
+}
+
+func TestASourceThatMisbehavesIsDoneWithout(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault market.Fault
+		says  string
+	}{
+		"slow":           {market.Slow, "deadline exceeded"},
+		"500":            {market.Status(http.StatusInternalServerError, ""), "it answered 500"},
+		"HTML":           {market.Says("<!DOCTYPE html><title>Just a moment...</title>"), "not in the source's format"},
+		"truncated":      {market.Truncated, "unexpected EOF"},
+		"cut off JSON":   {market.Says(`{"ethereum":{"inr":2543`), "not in the source's format"},
+		"NaN":            {market.Says(`{"ethereum":{"inr":NaN,"last_updated_at":1795348800}}`), "not in the source's format"},
+		"NaN as text":    {market.Says(`{"ethereum":{"inr":"NaN","last_updated_at":1795348800}}`), "not in the source's format"},
+		"an exponent":    {market.Says(`{"ethereum":{"inr":2.5e400,"last_updated_at":1795348800}}`), "INR: the price must be a plain"},
+		"zero":           {market.Says(`{"ethereum":{"inr":0,"last_updated_at":1795348800}}`), "greater than zero"},
+		"negative":       {market.Says(`{"ethereum":{"inr":-254321.17,"last_updated_at":1795348800}}`), "plain positive"},
+		"no time":        {market.Says(`{"ethereum":{"inr":254321.17}}`), "has no time"},
+		"of the future":  {market.Says(market.Body("coingecko", "254321.17", time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC))), "a time to come"},
+		"another answer": {market.Says(`{"status":{"error_code":1020}}`), "no price in a currency"},
+		"null":           {market.Says(`{"ethereum":{"inr":null,"last_updated_at":1795348800}}`), "no price in a currency"},
+		"huge":           {market.Huge, "longer than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := setup(t, "coingecko", "wazirx")
+			e.market.Fail(c.fault, "coingecko")
+			e.poll()
+			tier, value := e.price()
+			require.Equal(t, quote.Live, tier)
+			require.Equal(t, "254321.17", value)
+			s := e.state("coingecko")
+			require.True(t, s.Failing())
+			require.Contains(t, s.LastError, c.says)
+			require.Empty(t, s.Values)
+			require.False(t, e.state("wazirx").Failing())
+		})
+	}
+}
+
+func TestAnExchangeThatWritesNoPriceIsDoneWithout(t *testing.T) {
+	e := setup(t)
+	e.market.Fail(market.Says(`[{"market":"ETHINR","last_price":"NaN","timestamp":1795348800}]`), "coindcx")
+	e.market.Fail(market.Says(`{"symbol":"btcinr","lastPrice":"8950000","at":1795348800000}`), "wazirx")
+	e.poll()
+	require.Contains(t, e.state("coindcx").LastError, "INR: the price must be a plain")
+	require.Contains(t, e.state("wazirx").LastError, "another market")
+	tier, _ := e.price()
+	require.Equal(t, quote.Live, tier, "one is left")
+}
+
+func TestAStaleTimestampIsNoLivePrice(t *testing.T) {
+	e := setup(t, "wazirx")
+	e.market.Fail(market.Says(market.Body("wazirx", "254321.17", e.clock.Now().Add(-10*time.Minute))))
+	e.poll()
+	tier, _ := e.price()
+	require.Empty(t, tier)
+	require.Equal(t, "no source has a fresh price", e.poller.Verdicts()["INR"].Reason)
+}
+
+func TestASpikeOfOneSourceIsNotBelievedAndOneOfTwoIs(t *testing.T) {
+	e := setup(t)
+	e.poll()
+	e.market.Price("381481.76", "coingecko") // half as much again
+	e.poll()
+	tier, value := e.price()
+	require.Equal(t, quote.Live, tier)
+	require.Equal(t, "254321.17", value)
+	require.Equal(t, []string{"coingecko"}, e.poller.Verdicts()["INR"].Doubted)
+	require.Contains(t, e.log.String(), "a source is not believed")
+	e.market.Price("381481.75", "wazirx")
+	e.poll()
+	_, value = e.price()
+	require.Equal(t, "381481.755", value)
+}
+
+func TestASpikeOfTheOnlySourceLeavesTheLastGoodPrice(t *testing.T) {
+	e := setup(t, "coingecko")
+	e.poll()
+	e.market.Price("381481.76")
+	e.poll()
+	tier, value := e.price()
+	require.Equal(t, quote.Cached, tier)
+	require.Equal(t, "254321.17", value)
+	e.clock.Forward(time.Hour)
+	e.poll()
+	tier, value = e.price()
+	require.Equal(t, quote.Live, tier, "nothing is left to hold it against")
+	require.Equal(t, "381481.76", value)
+}
+
+func TestASourceThatAsksToWaitIsLeftAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault  market.Fault
+		paused time.Duration
+	}{
+		"seconds":      {market.Status(http.StatusTooManyRequests, "120"), 2 * time.Minute},
+		"a date":       {market.Status(http.StatusTooManyRequests, "Sun, 22 Nov 2026 12:03:01 GMT"), 3 * time.Minute},
+		"nothing said": {market.Status(http.StatusTooManyRequests, ""), time.Minute},
+		"for ever":     {market.Status(http.StatusTooManyRequests, "86400"), 15 * time.Minute},
+		"busy":         {market.Status(http.StatusServiceUnavailable, "30"), 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := setup(t, "coingecko", "wazirx")
+			e.market.Fail(c.fault, "coingecko")
+			e.poll()
+			asked, _ := e.market.Asked("coingecko")
+			require.Equal(t, 1, asked)
+			require.Equal(t, e.clock.Now().Add(c.paused), e.state("coingecko").PausedUntil)
+			e.market.Price("254321.17")
+			for range 5 {
+				e.poll()
+			}
+			asked, _ = e.market.Asked("coingecko")
+			require.Equal(t, 1, asked)
+			require.Equal(t, "closed", e.state("coingecko").Breaker, "it is well, only busy")
+			e.clock.Forward(c.paused)
+			e.poll()
+			require.False(t, e.state("coingecko").Failing())
+		})
+	}
+}
+
+func TestABrokenSourceIsAskedLessAndIsBackAtTheNextPoll(t *testing.T) {
+	e := setup(t, "coingecko", "wazirx")
+	e.market.Fail(market.Status(http.StatusInternalServerError, ""), "coingecko")
+	for range 3 {
+		e.poll()
+	}
+	require.Equal(t, "open", e.state("coingecko").Breaker)
+	asked, _ := e.market.Asked("coingecko")
+	e.poll()
+	again, _ := e.market.Asked("coingecko")
+	require.Equal(t, asked, again, "the breaker is open")
+	e.market.Price("254321.17")
+	testkit.Eventually(t, pollEvery, "the breaker lets one through", func() error {
+		if s := e.state("coingecko").Breaker; s != "half-open" {
+			return http.ErrServerClosed
+		}
+		return nil
+	})
+	e.poll()
+	require.Equal(t, "closed", e.state("coingecko").Breaker)
+	require.False(t, e.state("coingecko").Failing())
+}
+
+func TestAKeyGoesToItsSourceAndNowhereElse(t *testing.T) {
+	e := setup(t, "coingecko")
+	stranger := market.Open("1", e.clock.Now)
+	t.Cleanup(stranger.Close)
+	e.poll()
+	_, header := e.market.Asked("coingecko")
+	require.Equal(t, secret, header.Get("x-cg-demo-api-key"))
+	e.market.Fail(market.Elsewhere(strings.Replace(stranger.URL(), "127.0.0.1", "localhost", 1) + "/api/v3/simple/price?ids=ethereum&precision=full&include_last_updated_at=true"))
+	e.poll()
+	asked, _ := stranger.Asked("coingecko")
+	require.Zero(t, asked)
+	require.Equal(t, "ask it: it redirects to another host", e.state("coingecko").LastError)
+	require.NotContains(t, e.log.String(), secret)
+}
+
+func TestARedirectOnTheSameHostIsFollowed(t *testing.T) {
+	e := setup(t, "coingecko", "wazirx")
+	e.market.Fail(market.Elsewhere("/sapi/v1/ticker/24hr?symbol=ethinr"), "coingecko") // another shape, but it arrives
+	e.poll()
+	require.Contains(t, e.state("coingecko").LastError, "no price in a currency")
+	e.market.Fail(func(w http.ResponseWriter, r *http.Request, _ string) {
+		http.Redirect(w, r, r.URL.String(), http.StatusFound)
+	}, "coingecko")
+	e.poll()
+	require.Contains(t, e.state("coingecko").LastError, "redirects more than")
+}
+
+func TestTheTiersFallAndRecoverInOrder(t *testing.T) {
+	e := setup(t)
+	inr, _ := money.ParseCurrency("INR")
+	static, err := money.ParseDecimal("200000")
+	require.NoError(t, err)
+	e.board.Set(quote.Static, quote.Table{"INR": quote.StaticQuote(inr, static, e.clock.Now())})
+	e.poll()
+	requirePrice := func(tier quote.Tier, value string) {
+		t.Helper()
+		gotTier, gotValue := e.price()
+		require.Equal(t, tier, gotTier)
+		require.Equal(t, value, gotValue)
+	}
+	requirePrice(quote.Live, "254321.17")
+	e.market.Fail(market.Status(http.StatusBadGateway, ""))
+	e.clock.Forward(5*time.Minute - 2*pollEvery)
+	e.poll()
+	requirePrice(quote.Live, "254321.17")
+	e.poll()
+	requirePrice(quote.Cached, "254321.17")
+	require.Contains(t, e.log.String(), "sales are priced at the last good rate")
+	e.clock.Forward(54 * time.Minute)
+	e.poll()
+	requirePrice(quote.Cached, "254321.17")
+	e.clock.Forward(time.Minute)
+	e.poll()
+	requirePrice(quote.Static, "200000")
+	require.Equal(t, 1, strings.Count(e.log.String(), "NO MARKET PRICE"))
+	e.clock.Forward(time.Minute)
+	e.poll()
+	require.Equal(t, 2, strings.Count(e.log.String(), "NO MARKET PRICE"), "nobody overlooks it")
+	e.market.Price("260000")
+	testkit.Eventually(t, soon, "live again", func() error {
+		e.poll()
+		if tier, _ := e.price(); tier != quote.Live {
+			return http.ErrServerClosed
+		}
+		return nil
+	})
+	requirePrice(quote.Live, "260000")
+}
+
+func TestARestartAndEveryReplicaHaveTheLastGoodPrice(t *testing.T) {
+	e := setup(t)
+	e.poll()
+	e.market.Fail(market.Status(http.StatusBadGateway, ""))
+	board, other := e.replica("coingecko")
+	require.NoError(t, other.Refresh(t.Context()))
+	tier, value := e.priceOn(board)
+	require.Equal(t, quote.Cached, tier)
+	require.Equal(t, "254321.17", value)
+	history, err := e.store.Bucket.History(t.Context(), "INR")
+	require.NoError(t, err)
+	require.Len(t, history, 1)
+	require.Contains(t, string(history[0].Value()), `"value":"254321.17"`)
+}
+
+func TestWhatIsInTheBucketAndNoRateHarmsNobody(t *testing.T) {
+	e := setup(t)
+	for _, value := range []string{"tea", `{}`, `{"value":"1","currency":"USD","tier":"live"}`, `{"value":"NaN","currency":"INR","tier":"live"}`} {
+		_, err := e.store.Bucket.Put(t.Context(), "INR", []byte(value))
+		require.NoError(t, err)
+		board, other := e.replica()
+		require.NoError(t, other.Refresh(t.Context()))
+		tier, _ := e.priceOn(board)
+		require.Empty(t, tier, value)
+	}
+	require.Contains(t, e.log.String(), "the last good rates are not all there")
+}
+
+func TestOneRefreshIsInFlightWhoeverAsks(t *testing.T) {
+	e := setup(t, "wazirx")
+	arrived, release := make(chan struct{}), make(chan struct{})
+	e.market.Fail(func(w http.ResponseWriter, _ *http.Request, well string) {
+		close(arrived) // a second request would panic
+		<-release
+		_, _ = w.Write([]byte(well))
+	})
+	impatient, leave := context.WithCancel(t.Context())
+	left := make(chan error)
+	go func() { left <- e.poller.Refresh(impatient) }()
+	<-arrived
+	var waiting sync.WaitGroup
+	for range 20 {
+		waiting.Go(func() { _ = e.poller.Refresh(t.Context()) })
+	}
+	leave()
+	require.ErrorIs(t, <-left, context.Canceled)
+	close(release)
+	waiting.Wait()
+	tier, _ := e.price()
+	require.Equal(t, quote.Live, tier, "who started it left, and it went on")
+	asked, _ := e.market.Asked("wazirx")
+	require.Equal(t, 1, asked)
+}
+
+func TestAPollerThatIsClosedAsksNobody(t *testing.T) {
+	e := setup(t, "wazirx")
+	arrived := make(chan struct{}, 1)
+	e.market.Fail(func(w http.ResponseWriter, r *http.Request, well string) {
+		arrived <- struct{}{}
+		market.Slow(w, r, well)
+	})
+	done := make(chan error, 1)
+	go func() { done <- e.poller.Refresh(context.Background()) }()
+	<-arrived
+	e.poller.Close()
+	require.NoError(t, <-done)
+	require.False(t, e.state("wazirx").Failing(), "a stop says nothing of the source")
+}

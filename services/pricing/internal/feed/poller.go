@@ -1,0 +1,188 @@
+package feed
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/tillseal/tillseal/services/pricing/internal/lastgood"
+	"github.com/tillseal/tillseal/services/pricing/internal/quote"
+	"github.com/tillseal/tillseal/shared/money"
+)
+
+// Settings are what a Poller works by.
+type Settings struct {
+	Sources    []Source
+	Currencies []money.Currency
+	PollEvery  time.Duration // spread by a quarter either way
+	Rule       quote.Rule
+	Now        func() time.Time
+}
+
+// Poller asks all sources now and then and puts what is believed on the board: the tiers live and cached are its alone.
+type Poller struct {
+	cfg    Settings
+	board  *quote.Board
+	store  lastgood.Store
+	log    *slog.Logger
+	client *http.Client
+	feeds  []*feed
+
+	life   context.Context // of refreshes: who asks for one may leave before it ends
+	end    context.CancelFunc
+	flight singleflight.Group
+	active sync.Mutex // held by the refresh that is under way, and by Close
+
+	verdicts atomic.Pointer[map[string]quote.Verdict] // the last, by currency
+	told     map[string]telling                       // with active held
+}
+
+// refreshLimit bounds a refresh: one request to each source at once, and a look into the bucket and a write for each currency.
+const refreshLimit = 2 * requestTimeout
+
+// NewPoller makes a poller; a wrong source is Invalid. Close must be called.
+func NewPoller(ctx context.Context, cfg Settings, board *quote.Board, store lastgood.Store, log *slog.Logger) (*Poller, error) {
+	p := &Poller{cfg: cfg, board: board, store: store, log: log, client: newClient(), told: map[string]telling{}}
+	for _, s := range cfg.Sources {
+		f, err := newFeed(s, p.client, cfg.PollEvery, cfg.Now)
+		if err != nil {
+			return nil, err
+		}
+		p.feeds = append(p.feeds, f)
+	}
+	p.verdicts.Store(&map[string]quote.Verdict{})
+	p.life, p.end = context.WithCancel(ctx)
+	return p, nil
+}
+
+// Run refreshes until ctx ends.
+func (p *Poller) Run(ctx context.Context) {
+	for {
+		timer := time.NewTimer(p.cfg.PollEvery*3/4 + rand.N(p.cfg.PollEvery/2+1)) //nolint:gosec // it spreads polls; nobody gains by guessing it
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+			_ = p.Refresh(ctx) // only that ctx ended
+		}
+	}
+}
+
+// Refresh asks every source that may be asked and returns when the board shows what came of it, or when ctx ends. A refresh
+// that is under way is joined.
+func (p *Poller) Refresh(ctx context.Context) error {
+	done := p.flight.DoChan("", func() (any, error) { //nolint:contextcheck // it lives as long as the poller: who started it may leave
+		p.refresh()
+		return nil, nil //nolint:nilnil // what came of it is on the board
+	})
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close ends the refresh that is under way and waits for it.
+func (p *Poller) Close() {
+	p.end()
+	p.active.Lock()
+	defer p.active.Unlock()
+	p.client.CloseIdleConnections()
+}
+
+func (p *Poller) refresh() {
+	p.active.Lock()
+	defer p.active.Unlock()
+	ctx, cancel := context.WithTimeout(p.life, refreshLimit)
+	defer cancel()
+	var asked sync.WaitGroup
+	for _, f := range p.feeds {
+		asked.Go(func() { f.poll(ctx, p.cfg.Currencies) })
+	}
+	p.Recall(ctx)
+	asked.Wait()
+	if p.life.Err() == nil {
+		p.decide(ctx)
+	}
+}
+
+// Recall takes what replicas, or this service before its restart, found last. What is known here stays when it is newer.
+func (p *Poller) Recall(ctx context.Context) {
+	now := p.cfg.Now()
+	kept, err := p.store.Load(ctx, p.cfg.Currencies, now)
+	if err != nil && ctx.Err() == nil {
+		p.log.Warn("the last good rates are not all there", "error", err)
+	}
+	known := p.board.Tier(quote.Cached)
+	next := quote.Table{}
+	for _, c := range p.cfg.Currencies {
+		q, k := known[c.Code()], kept[c.Code()]
+		if k.Holds(now) && k.Newer(q) {
+			q = k
+		}
+		if q.Holds(now) {
+			next[c.Code()] = q
+		}
+	}
+	p.board.Set(quote.Cached, next)
+}
+
+// decide makes the live and the cached tier of what the sources said last.
+func (p *Poller) decide(ctx context.Context) {
+	now := p.cfg.Now()
+	states := p.Sources()
+	last := p.board.Tier(quote.Cached)
+	live, cached, verdicts := quote.Table{}, quote.Table{}, map[string]quote.Verdict{}
+	var found []quote.Quote
+	for _, c := range p.cfg.Currencies {
+		code := c.Code()
+		var said []quote.Observation
+		for _, s := range states {
+			if o, ok := s.Values[code]; ok {
+				said = append(said, o)
+			}
+		}
+		v := p.cfg.Rule.Decide(said, last[code], now)
+		verdicts[code] = v
+		if last[code].Holds(now) {
+			cached[code] = last[code]
+		}
+		if v.Reason != "" {
+			continue
+		}
+		live[code] = v.Quote
+		if v.Cached.Newer(last[code]) {
+			cached[code] = v.Cached
+			found = append(found, v.Quote)
+		}
+	}
+	p.board.Set(quote.Cached, cached) // first: no reader finds neither
+	p.board.Set(quote.Live, live)
+	p.verdicts.Store(&verdicts)
+	p.tell(verdicts, now)
+	for _, q := range found {
+		if err := p.store.Keep(ctx, q); err != nil && ctx.Err() == nil {
+			p.log.Warn("a good rate is known to this replica alone", "error", err)
+		}
+	}
+}
+
+// Sources are the states of all sources, in the order of the settings.
+func (p *Poller) Sources() []State {
+	all := make([]State, len(p.feeds))
+	for i, f := range p.feeds {
+		all[i] = f.State()
+	}
+	return all
+}
+
+// Verdicts are what the last refresh made of each currency. The caller must not change them.
+func (p *Poller) Verdicts() map[string]quote.Verdict { return *p.verdicts.Load() }

@@ -1,0 +1,95 @@
+package pricing
+
+import (
+	"math/big"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tillseal/tillseal/services/pricing/internal/quote"
+)
+
+type metrics struct {
+	priced *prometheus.CounterVec
+	parked prometheus.Counter
+}
+
+func newMetrics(registry *prometheus.Registry) metrics {
+	m := metrics{
+		priced: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tillseal_pricing_priced_total", Help: "Sales priced, by the tier of their rate.",
+		}, []string{"tier"}),
+		parked: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tillseal_pricing_parked_total", Help: "Sales that could not be priced and were parked in SALES_DLQ.",
+		}),
+	}
+	for _, tier := range quote.Tiers { // an alarm on an increase needs the zero before
+		m.priced.WithLabelValues(string(tier))
+	}
+	registry.MustRegister(m.priced, m.parked)
+	return m
+}
+
+// prices reads the board when it is scraped: what a tier's time has ended needs nobody to notice.
+type prices struct{ desk }
+
+var (
+	tierInUse = prometheus.NewDesc("tillseal_pricing_tier_in_use", "1 for the tier that sales in a currency are priced at now; none: they are parked.",
+		[]string{"currency", "tier"}, nil)
+	rateAge = prometheus.NewDesc("tillseal_pricing_rate_age_seconds", "Age of the rate in use; of a static one since the start.",
+		[]string{"currency", "tier"}, nil)
+	spread = prometheus.NewDesc("tillseal_pricing_spread_ratio", "(highest − lowest) / lowest of the sources' fresh prices at the last poll.",
+		[]string{"currency"}, nil)
+	freshSources = prometheus.NewDesc("tillseal_pricing_fresh_sources", "Sources with a fresh price at the last poll.", []string{"currency"}, nil)
+	sourceUp     = prometheus.NewDesc("tillseal_pricing_source_up", "1 when the source's last answer had a price.", []string{"source"}, nil)
+	breakerState = prometheus.NewDesc("tillseal_pricing_source_breaker", "1 for the state that the source's breaker is in.", []string{"source", "state"}, nil)
+)
+
+// Describe tells which metrics there are.
+func (prices) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{tierInUse, rateAge, spread, freshSources, sourceUp, breakerState} {
+		out <- d
+	}
+}
+
+// Collect tells what they are now.
+func (p prices) Collect(out chan<- prometheus.Metric) {
+	now := p.now()
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) { //nolint:forbidigo // Prometheus counts in floats; no money here
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	for _, code := range p.currencies() {
+		q, ok := p.present(code, now)
+		for _, tier := range quote.Tiers {
+			gauge(tierInUse, oneIf(ok && q.Tier() == tier), code, string(tier))
+		}
+		gauge(tierInUse, oneIf(!ok), code, "none")
+		if ok {
+			gauge(rateAge, q.Age(now).Seconds(), code, string(q.Tier()))
+		}
+	}
+	for code, v := range p.poller.Verdicts() {
+		gauge(freshSources, float64(v.Fresh), code) //nolint:forbidigo // as above
+		if v.Spread != nil {
+			ratio, _ := v.Spread.Float64()
+			gauge(spread, ratio, code)
+		}
+	}
+	for _, s := range p.poller.Sources() {
+		gauge(sourceUp, oneIf(!s.SucceededAt.IsZero() && !s.Failing()), s.Name)
+		for _, state := range []string{"closed", "half-open", "open"} {
+			gauge(breakerState, oneIf(s.Breaker == state), s.Name, state)
+		}
+	}
+}
+
+func oneIf(yes bool) float64 { //nolint:forbidigo // as above
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// percent writes a ratio for people.
+func percent(ratio *big.Rat) string {
+	return new(big.Rat).Mul(ratio, big.NewRat(100, 1)).FloatString(2)
+}

@@ -1,0 +1,111 @@
+package pricing
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/tillseal/tillseal/services/pricing/internal/quote"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// pricer works on the durable's deliveries.
+type pricer struct {
+	board   *quote.Board
+	publish func(context.Context, []*nats.Msg) error
+	now     func() time.Time
+	metrics metrics
+}
+
+// Limits of what one batch does at once: lanes let the server store one part while the next is being priced.
+const (
+	lanes       = 4
+	minLaneSize = 32 // sales below which a lane is not worth its wait
+)
+
+// handle prices a batch and returns once every SalePriced is acknowledged, so that a SaleRecorded is done only when its
+// successor is stored. Refunds are priced like sales.
+func (p *pricer) handle(ctx context.Context, batch []stream.Message) []error {
+	errs := make([]error, len(batch))
+	now := p.now()
+	view := p.board.At(now)
+	size := max(minLaneSize, (len(batch)+lanes-1)/lanes)
+	var working sync.WaitGroup
+	for from := 0; from < len(batch); from += size {
+		to := min(from+size, len(batch))
+		working.Go(func() { p.lane(ctx, view, now, batch[from:to], errs[from:to]) })
+	}
+	working.Wait()
+	return errs
+}
+
+// lane prices and publishes a part of a batch and notes what came of each.
+func (p *pricer) lane(ctx context.Context, view quote.View, now time.Time, batch []stream.Message, errs []error) {
+	priced := make([]*nats.Msg, 0, len(batch))
+	tiers := map[quote.Tier]int{}
+	for i, msg := range batch {
+		e, err := price(view, msg.Data)
+		if err != nil {
+			errs[i] = err
+			p.metrics.parked.Inc()
+			continue
+		}
+		priced = append(priced, event.Priced(e, now, event.GenerationOf(msg.Header), event.TraceOf(msg.Header)))
+		tiers[quote.Tier(e.Rate.Tier)]++
+	}
+	if err := p.publish(ctx, priced); err != nil {
+		for i := range errs {
+			if errs[i] == nil {
+				errs[i] = err
+			}
+		}
+		return
+	}
+	for tier, sales := range tiers {
+		p.metrics.priced.WithLabelValues(string(tier)).Add(float64(sales)) //nolint:forbidigo // Prometheus counts in floats; no money here
+	}
+}
+
+// price reads a SaleRecorded and adds its price. Every error is Invalid, since nothing here can pass by waiting.
+func price(view quote.View, data []byte) (event.SalePriced, error) {
+	recorded, err := event.Decode[event.SaleRecorded](data)
+	if err != nil {
+		return event.SalePriced{}, err
+	}
+	if recorded.SaleID == "" {
+		return event.SalePriced{}, fault.New(fault.Invalid, "the sale has no sale_id")
+	}
+	if !sale.ValidPlaceID(recorded.StoreID) { // it becomes a token of the subject
+		return event.SalePriced{}, fault.New(fault.Invalid, "the store_id is not one")
+	}
+	wei, q, err := convert(view, recorded.Currency, recorded.Total)
+	if err != nil {
+		return event.SalePriced{}, err
+	}
+	return event.SalePriced{SaleRecorded: recorded, AmountWei: wei, Rate: q.Rate()}, nil
+}
+
+// convert prices a total as the board stands; every error is Invalid and names the member.
+func convert(view quote.View, code, text string) (wei string, q quote.Quote, err error) {
+	currency, err := money.ParseCurrency(code)
+	if err != nil {
+		return "", q, fault.New(fault.Invalid, "currency: %w", err)
+	}
+	if _, err := currency.Parse(text); err != nil {
+		return "", q, fault.New(fault.Invalid, "total %w", err)
+	}
+	total, err := money.ParseDecimal(text)
+	if err != nil {
+		return "", q, fault.New(fault.Invalid, "total %w", err)
+	}
+	if q, err = view.Quote(currency); err != nil {
+		return "", q, err
+	}
+	return q.Wei(total).String(), q, nil
+}

@@ -1,0 +1,180 @@
+// Package pricing turns each SaleRecorded into a SalePriced: the exact amount in wei, and the rate with where it came from.
+// What it knows it has from the sources or from the bucket RATES, so that any number of replicas may work on one durable.
+package pricing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tillseal/tillseal/services/pricing/internal/feed"
+	"github.com/tillseal/tillseal/services/pricing/internal/lastgood"
+	"github.com/tillseal/tillseal/services/pricing/internal/quote"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/telemetry"
+)
+
+// Config is everything that Run reads.
+type Config struct {
+	Telemetry telemetry.Config
+	Stream    stream.Config
+
+	// RateFeeds is the first tier; empty asks nobody, and there is no cached tier either.
+	RateFeeds        Feeds    `env:"RATE_FEEDS" doc:"public sources of prices with their base URLs, such as coingecko=https://api.coingecko.com,coindcx=https://api.coindcx.com,wazirx=https://api.wazirx.com; empty for none"`
+	RateFeedKeyFiles KeyFiles `env:"RATE_FEED_KEY_FILES" doc:"files with the API keys of sources, such as coingecko=/run/secrets/coingecko"`
+	// RateCurrencies are asked for in one request; a source answers for those that it quotes.
+	RateCurrencies Currencies    `env:"RATE_CURRENCIES" envDefault:"INR" doc:"currencies that sources are asked for, comma-separated"`
+	RatePoll       time.Duration `env:"RATE_POLL" envDefault:"30s" doc:"how often the sources are asked"`
+	RateFreshFor   time.Duration `env:"RATE_FRESH_FOR" envDefault:"5m" doc:"age up to which a source's price is live"`
+	RateMaxAge     time.Duration `env:"RATE_MAX_AGE" envDefault:"6h" doc:"age up to which the last good price is used when none is live; after that RATE_STATIC is"`
+	// RateStatic is the last tier. While it is the only one it must not be empty: every sale would be parked.
+	RateStatic Rates `env:"RATE_STATIC" doc:"fiat per ETH by currency, such as INR=254321.17,USD=3050.12: the price when no better one is known"`
+
+	// Ready, when set, is called once: sales are about to be priced and requests are answered.
+	Ready func() `env:"-"`
+	// Clock says the time by which prices age; time.Now when nil.
+	Clock func() time.Time `env:"-"`
+}
+
+// Limits of the durations: sources forbid to be asked more often, and prices older than a week are nobody's.
+const (
+	minRatePoll = time.Second
+	maxRatePoll = 15 * time.Minute
+	maxRateAge  = 7 * 24 * time.Hour
+)
+
+// Check names the variable that is wrong.
+func (c Config) Check() error {
+	if err := errors.Join(c.Telemetry.Check(), c.Stream.Check()); err != nil {
+		return err
+	}
+	if len(c.RateStatic) == 0 && len(c.RateFeeds) == 0 {
+		return errors.New("RATE_STATIC is not set and RATE_FEEDS names no source: every sale would be parked")
+	}
+	for name := range c.RateFeedKeyFiles {
+		if _, fed := c.RateFeeds[name]; !fed {
+			return fmt.Errorf("RATE_FEED_KEY_FILES names %q, which RATE_FEEDS does not", name)
+		}
+	}
+	if err := c.checkFeeds(); err != nil {
+		return err
+	}
+	_, err := c.RateStatic.table(time.Time{})
+	return err
+}
+
+func (c Config) checkFeeds() error {
+	if len(c.RateFeeds) == 0 {
+		return nil
+	}
+	switch {
+	case len(c.RateCurrencies) == 0:
+		return errors.New("RATE_CURRENCIES is empty")
+	case c.RatePoll < minRatePoll || c.RatePoll > maxRatePoll:
+		return fmt.Errorf("RATE_POLL must be between %s and %s", minRatePoll, maxRatePoll)
+	case c.RateFreshFor <= c.RatePoll:
+		return errors.New("RATE_FRESH_FOR must be longer than RATE_POLL: no price would be live until the next one")
+	case c.RateMaxAge < c.RateFreshFor || c.RateMaxAge > maxRateAge:
+		return fmt.Errorf("RATE_MAX_AGE must be between RATE_FRESH_FOR and %s", maxRateAge)
+	}
+	return nil
+}
+
+// maxBatch bounds the sales that are priced and published together: enough to share the wait for acknowledgements, and few
+// enough to be done long before they are delivered again.
+const maxBatch = 1024
+
+// Run prices sales until ctx ends; what was under way then is delivered again, which is harmless. A wrong Config is an
+// Invalid fault that names the variable; a NATS that is away is waited for, a source that is away is done without.
+func Run(ctx context.Context, cfg Config) error {
+	if err := cfg.Check(); err != nil {
+		return fault.As(fault.Invalid, err)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	sources, err := cfg.RateFeeds.sources(cfg.RateFeedKeyFiles)
+	if err != nil {
+		return err
+	}
+	tel, err := telemetry.Start(ctx, "pricing", cfg.Telemetry)
+	if err != nil {
+		return err
+	}
+	defer tel.Close()
+	board := quote.NewBoard()
+	static, err := cfg.RateStatic.table(cfg.Clock())
+	if err != nil {
+		return err
+	}
+	board.Set(quote.Static, static)
+
+	bus, err := stream.Connect("pricing", cfg.Stream, tel.Log)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	if err := bus.Ensure(ctx); err != nil {
+		return stopped(ctx, err)
+	}
+	poller, err := startPoller(ctx, cfg, sources, board, bus, tel)
+	if err != nil || poller == nil {
+		return stopped(ctx, err)
+	}
+	defer poller.Close()
+	d := desk{board: board, poller: poller, now: cfg.Clock}
+	tel.Metrics.MustRegister(prices{d})
+	stop, err := bus.Serve(ctx, "prices sales in wei", d.endpoints()...)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	defer stop()
+	if cfg.Ready != nil {
+		cfg.Ready()
+	}
+	p := &pricer{board: board, publish: bus.PublishAll, now: cfg.Clock, metrics: newMetrics(tel.Metrics)}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return bus.Consume(ctx, stream.DurablePricing, maxBatch, p.handle) })
+	if len(sources) > 0 {
+		group.Go(func() error { poller.Run(ctx); return nil })
+	}
+	return group.Wait()
+}
+
+// startPoller makes the poller and has it ask once, so that a restart does not begin at a worse tier than it must. Nil without
+// an error means that ctx ended.
+func startPoller(ctx context.Context, cfg Config, sources []feed.Source, board *quote.Board, bus *stream.Bus, tel *telemetry.Telemetry) (*feed.Poller, error) {
+	settings := feed.Settings{
+		Sources: sources, PollEvery: cfg.RatePoll, Rule: quote.Rule{FreshFor: cfg.RateFreshFor, MaxAge: cfg.RateMaxAge}, Now: cfg.Clock,
+	}
+	if len(sources) == 0 {
+		tel.Log.Warn("RATE_FEEDS is empty: sales are priced at RATE_STATIC", "currencies", len(cfg.RateStatic))
+		return feed.NewPoller(ctx, settings, board, lastgood.Store{}, tel.Log)
+	}
+	if names := cfg.RateFeeds.unprotected(); len(names) > 0 {
+		tel.Log.Warn("sources are asked over plain http: whoever is on the way can change their prices", "sources", names)
+	}
+	settings.Currencies = cfg.RateCurrencies
+	bucket, err := bus.Bucket(ctx, stream.BucketRates)
+	if err != nil || ctx.Err() != nil {
+		return nil, err
+	}
+	poller, err := feed.NewPoller(ctx, settings, board, lastgood.Store{Bucket: bucket, MaxAge: cfg.RateMaxAge}, tel.Log)
+	if err != nil {
+		return nil, err
+	}
+	_ = poller.Refresh(ctx) // only that ctx ended, which is seen where it matters
+	return poller, nil
+}
+
+// stopped makes an error that only says that ctx ended into the orderly end that it is.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // a stop is no failure
+	}
+	return err
+}

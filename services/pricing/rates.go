@@ -1,0 +1,163 @@
+package pricing
+
+import (
+	"maps"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/tillseal/tillseal/services/pricing/internal/feed"
+	"github.com/tillseal/tillseal/services/pricing/internal/quote"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
+)
+
+// Rates is RATE_STATIC: fiat per ETH for each currency code, written INR=254321.17,USD=3050.12.
+type Rates map[string]money.Decimal
+
+// UnmarshalText reads the written form. Errors are Invalid and name the currency, or the entry's number when it has none.
+func (r *Rates) UnmarshalText(text []byte) error {
+	rates := make(Rates)
+	err := entries(text, "INR=254321.17", func(place int, code, value string) error {
+		currency, err := money.ParseCurrency(code)
+		if err != nil {
+			return fault.New(fault.Invalid, "entry %d, %q: %w", place, code, err)
+		}
+		if _, twice := rates[currency.Code()]; twice {
+			return fault.New(fault.Invalid, "%s stands there twice", currency.Code())
+		}
+		rate, err := money.ParseDecimal(value)
+		if err != nil {
+			return fault.New(fault.Invalid, "the rate of %s %w", currency.Code(), err)
+		}
+		rates[currency.Code()] = rate
+		return nil
+	})
+	*r = rates
+	return err
+}
+
+// table makes the static tier, as of since: nobody observed these rates, they hold from when the service was told.
+func (r Rates) table(since time.Time) (quote.Table, error) {
+	quotes := make(quote.Table, len(r))
+	for code, rate := range r {
+		currency, err := money.ParseCurrency(code)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "RATE_STATIC, %q: %w", code, err)
+		}
+		quotes[code] = quote.StaticQuote(currency, rate, since)
+	}
+	return quotes, nil
+}
+
+// Feeds is RATE_FEEDS: the base URL of each source, which may hold a password.
+type Feeds map[string]config.Secret
+
+// UnmarshalText reads the written form. Errors are Invalid, name the source and don't repeat the URL.
+func (f *Feeds) UnmarshalText(text []byte) error {
+	feeds := make(Feeds)
+	err := entries(text, "coingecko=https://api.coingecko.com", func(_ int, name, value string) error {
+		if _, twice := feeds[name]; twice {
+			return fault.New(fault.Invalid, "%q stands there twice", name)
+		}
+		feeds[name] = config.Secret(value)
+		return feed.Source{Name: name, Base: feeds[name]}.Check()
+	})
+	*f = feeds
+	return err
+}
+
+// unprotected are the sources whose prices anybody on the way can change: asked over http, beyond this machine.
+func (f Feeds) unprotected() []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		u, err := url.Parse(f[name].Reveal())
+		if err == nil && u.Scheme == "http" && u.Hostname() != "localhost" && !strings.HasPrefix(u.Hostname(), "127.") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// KeyFiles is RATE_FEED_KEY_FILES: the file with each source's API key.
+type KeyFiles map[string]string
+
+// UnmarshalText reads the written form. Errors are Invalid.
+func (k *KeyFiles) UnmarshalText(text []byte) error {
+	files := make(KeyFiles)
+	err := entries(text, "coingecko=/run/secrets/coingecko", func(_ int, name, path string) error {
+		if _, twice := files[name]; twice || path == "" {
+			return fault.New(fault.Invalid, "%q stands there twice, or has no path", name)
+		}
+		files[name] = path
+		return nil
+	})
+	*k = files
+	return err
+}
+
+const maxKeyBytes = 512 // longer than any API key
+
+// sources reads the keys and puts them to their sources, in the order of names. Errors name the variable.
+func (f Feeds) sources(keys KeyFiles) ([]feed.Source, error) {
+	var all []feed.Source
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		s := feed.Source{Name: name, Base: f[name]}
+		if path := keys[name]; path != "" {
+			content, err := os.ReadFile(path)
+			key := strings.TrimSpace(string(content))
+			if err != nil || key == "" || len(key) > maxKeyBytes || strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
+				return nil, fault.New(fault.Invalid, "RATE_FEED_KEY_FILES: the file of %s can't be read or holds no key", name)
+			}
+			s.Key = config.Secret(key)
+		}
+		if err := s.Check(); err != nil {
+			return nil, fault.New(fault.Invalid, "RATE_FEEDS or RATE_FEED_KEY_FILES: %w", err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// Currencies is RATE_CURRENCIES.
+type Currencies []money.Currency
+
+// UnmarshalText reads codes with commas between. Errors are Invalid and name the code.
+func (c *Currencies) UnmarshalText(text []byte) error {
+	var all Currencies
+	for code := range strings.SplitSeq(string(text), ",") {
+		currency, err := money.ParseCurrency(strings.TrimSpace(code))
+		if err != nil {
+			return fault.New(fault.Invalid, "%q: %w", code, err)
+		}
+		if slices.Contains(all, currency) {
+			return fault.New(fault.Invalid, "%s stands there twice", currency.Code())
+		}
+		all = append(all, currency)
+	}
+	*c = all
+	return nil
+}
+
+// entries reads name=value pairs with commas between.
+func entries(text []byte, example string, each func(place int, name, value string) error) error {
+	if len(text) == 0 {
+		return nil
+	}
+	place := 0
+	for entry := range strings.SplitSeq(string(text), ",") {
+		place++
+		name, value, found := strings.Cut(strings.TrimSpace(entry), "=")
+		if !found {
+			return fault.New(fault.Invalid, "entry %d is not like %s", place, example)
+		}
+		if err := each(place, name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,279 @@
+package pricing_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/pricing"
+	"github.com/tillseal/tillseal/services/pricing/internal/market"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// clock is the time, and what a test adds to it.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) Now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *clock) Forward(d time.Duration) { c.ahead.Add(int64(d)) }
+
+// fed is a shop whose prices come from a market.
+type fed struct {
+	*shop
+	market  *market.Market
+	clock   *clock
+	metrics string
+}
+
+func feeds(m *market.Market) string {
+	var all []string
+	for _, source := range market.Sources {
+		all = append(all, source+"="+m.URL())
+	}
+	return strings.Join(all, ",")
+}
+
+func setupFed(t *testing.T, static string) *fed {
+	f := &fed{clock: &clock{}, metrics: fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))}
+	f.market = market.Open("254321.17", f.clock.Now)
+	t.Cleanup(f.market.Close)
+	f.shop = setup(t, static, f.feed)
+	return f
+}
+
+// feed sets what lets the service ask the market, every second.
+func (f *fed) feed(cfg *pricing.Config) {
+	if err := cfg.RateFeeds.UnmarshalText([]byte(feeds(f.market))); err != nil {
+		panic(err)
+	}
+	cfg.RatePoll, cfg.Telemetry.MetricsAddr, cfg.Clock = time.Second, f.metrics, f.clock.Now
+}
+
+type sources struct {
+	Currencies []struct {
+		Currency, Tier, Value, Age string
+		Spread                     string `json:"spread_percent"`
+		Doubted                    []string
+		NotLive                    string `json:"not_live_because"`
+	}
+	Sources []source
+}
+
+type source struct {
+	Name, State, Breaker string
+	Values               []event.RateSource
+	LastError            string `json:"last_error"`
+}
+
+func (f *fed) sources() sources {
+	f.t.Helper()
+	answer, err := stream.Ask[sources](f.t.Context(), f.bus, "ops.pricing.sources", struct{}{})
+	require.NoError(f.t, err)
+	return answer
+}
+
+// waitFor waits until the sources' answer is as a test wants it.
+func (f *fed) waitFor(what string, holds func(sources) bool) sources {
+	f.t.Helper()
+	var last sources
+	testkit.Eventually(f.t, soon, what, func() error {
+		if last = f.sources(); !holds(last) {
+			return fmt.Errorf("it is %+v", last)
+		}
+		return nil
+	})
+	return last
+}
+
+func (f *fed) waitForTier(tier string) {
+	f.t.Helper()
+	f.waitFor("tier "+tier, func(s sources) bool { return s.Currencies[0].Tier == tier })
+	require.Contains(f.t, f.scrape(), fmt.Sprintf(`tillseal_pricing_tier_in_use{currency="INR",tier=%q} 1`, tier))
+}
+
+func (f *fed) scrape() string {
+	res, err := http.Get("http://" + f.metrics + "/metrics")
+	require.NoError(f.t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(f.t, err)
+	return string(body)
+}
+
+// sell sells tea without a pause until the returned function is called, which says how much was sold.
+func (f *fed) sell() (stop func() int) {
+	ctx, cancel := context.WithCancel(f.t.Context())
+	sold := 0
+	var selling sync.WaitGroup
+	selling.Go(func() {
+		for ctx.Err() == nil {
+			var msgs []*nats.Msg
+			for range 20 {
+				sold++
+				msgs = append(msgs, recorded(tea(sold)))
+			}
+			if err := f.bus.PublishAll(context.WithoutCancel(ctx), msgs); err != nil {
+				f.t.Errorf("record: %v", err)
+				return
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(10 * time.Millisecond): // 2,000 a second leave the machine to others
+			}
+		}
+	})
+	return func() int { cancel(); selling.Wait(); return sold }
+}
+
+func tea(n int) event.SaleRecorded { return sold(n, "INR", "254321.17") }
+
+// tiers are those that sales were priced at, in the order of the stream, without repeats; each sale once.
+func (f *fed) tiers(n int) []string {
+	f.settled()
+	var tiers []string
+	seen := map[string]bool{}
+	for _, msg := range f.read(stream.SalesPriced, uint64(n)) {
+		e := decode[event.SalePriced](f.t, msg.Data)
+		require.False(f.t, seen[e.SaleID])
+		seen[e.SaleID] = true
+		tiers = append(tiers, e.Rate.Tier)
+	}
+	require.Len(f.t, seen, n)
+	return slices.Compact(tiers)
+}
+
+func TestAllFeedsDieUnderLoadAndComeBackAndEverySaleIsPriced(t *testing.T) {
+	f := setupFed(t, "INR=200000")
+	f.waitForTier("live")
+	stop := f.sell()
+	f.pricedAt("live")
+	f.market.Fail(market.Status(http.StatusServiceUnavailable, ""))
+	s := f.waitFor("every source is failing", func(s sources) bool {
+		return !slices.ContainsFunc(s.Sources, func(o source) bool { return o.State != "failing" })
+	})
+	require.Equal(t, "live", s.Currencies[0].Tier, "what they said last is young")
+	require.Equal(t, "it answered 503", s.Sources[0].LastError)
+
+	f.clock.Forward(5 * time.Minute)
+	f.waitForTier("cached")
+	f.pricedAt("cached")
+	require.Contains(t, f.scrape(), `tillseal_pricing_source_up{source="wazirx"} 0`)
+	f.clock.Forward(6 * time.Hour)
+	f.waitForTier("static")
+	f.pricedAt("static")
+	f.waitFor("it says why", func(s sources) bool { return s.Currencies[0].NotLive == "no source has a fresh price" })
+
+	f.market.Price("260000")
+	f.waitForTier("live")
+	before := stop()
+	f.record(recorded(tea(before + 1)))
+	require.Equal(t, []string{"live", "cached", "static", "live"}, f.tiers(before+1))
+	all := f.read(stream.SalesPriced, uint64(before+1))
+	require.Equal(t, "260000", decode[event.SalePriced](t, all[before].Data).Rate.Value)
+}
+
+// pricedAt waits until a sale was priced at a tier.
+func (f *fed) pricedAt(tier string) {
+	f.t.Helper()
+	testkit.Eventually(f.t, soon, "a sale at tier "+tier, func() error {
+		if strings.Contains(f.scrape(), fmt.Sprintf("tillseal_pricing_priced_total{tier=%q} 0\n", tier)) {
+			return io.ErrNoProgress
+		}
+		return nil
+	})
+}
+
+func TestASpikeOfOneSourceIsShownAndNotBelieved(t *testing.T) {
+	f := setupFed(t, "INR=200000")
+	f.waitForTier("live")
+	f.market.Price("381481.76", "coingecko")
+	s := f.waitFor("the spike is seen", func(s sources) bool { return slices.Equal(s.Currencies[0].Doubted, []string{"coingecko"}) })
+	require.Equal(t, "254321.17", s.Currencies[0].Value)
+	require.Equal(t, "50.00", s.Currencies[0].Spread)
+	require.Contains(t, f.scrape(), `tillseal_pricing_spread_ratio{currency="INR"} 0.5`)
+	require.Contains(t, f.scrape(), `tillseal_pricing_source_breaker{source="coingecko",state="closed"} 1`)
+	f.record(recorded(tea(1)))
+	rate := decode[event.SalePriced](t, f.read(stream.SalesPriced, 1)[0].Data).Rate
+	require.Equal(t, "254321.17", rate.Value)
+	require.Len(t, rate.Sources, 2)
+}
+
+func TestARestartWithoutFeedsStartsAtTheLastGoodRate(t *testing.T) {
+	f := setupFed(t, "INR=200000")
+	f.waitForTier("live")
+	f.stop()
+	f.market.Fail(market.Status(http.StatusBadGateway, ""))
+	cfg := configOf(t, f.url, "INR=200000")
+	f.feed(&cfg)
+	f.startAs(cfg)
+	f.record(recorded(tea(1)))
+	priced := decode[event.SalePriced](t, f.read(stream.SalesPriced, 1)[0].Data)
+	require.Equal(t, "cached", priced.Rate.Tier)
+	require.Equal(t, "1000000000000000000", priced.AmountWei)
+	require.Len(t, priced.Rate.Sources, 3)
+	require.NotEmpty(t, priced.Rate.Sources[0].FetchedAt)
+}
+
+func TestAnOperatorSeesWhereAPriceComesFromAndHasTheSourcesAskedAgain(t *testing.T) {
+	f := setupFed(t, "USD=3050.12")
+	type answer struct {
+		AmountWei string `json:"amount_wei"`
+		Tier, Age string
+		Rate      event.Rate
+	}
+	got, err := stream.Ask[answer](t.Context(), f.bus, "ops.pricing.quote", map[string]string{"currency": "INR", "total": "499.00"})
+	require.NoError(t, err)
+	require.Equal(t, "live", got.Tier)
+	require.Equal(t, "1962085971844185", got.AmountWei)
+	require.Len(t, got.Rate.Sources, 3)
+	age, err := time.ParseDuration(got.Age)
+	require.NoError(t, err)
+	require.Less(t, age, time.Minute)
+	got, err = stream.Ask[answer](t.Context(), f.bus, "ops.pricing.quote", map[string]string{"currency": "USD", "total": "3050.12"})
+	require.NoError(t, err)
+	require.Equal(t, "static", got.Tier)
+
+	f.market.Price("255000")
+	testkit.Eventually(t, soon, "a refresh brings it", func() error {
+		s, err := stream.Ask[sources](t.Context(), f.bus, "ops.pricing.sources.refresh", struct{}{})
+		require.NoError(t, err)
+		if s.Currencies[0].Value != "255000" {
+			return fmt.Errorf("it is %s", s.Currencies[0].Value)
+		}
+		return nil
+	})
+}
+
+func TestAKeyIsReadFromItsFileAndShownNowhere(t *testing.T) {
+	f := &fed{clock: &clock{}, metrics: ""}
+	f.market = market.Open("254321.17", f.clock.Now)
+	t.Cleanup(f.market.Close)
+	file := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(file, []byte("CG-k3y\n"), 0o600))
+	f.shop = setup(t, "INR=1", f.feed, func(cfg *pricing.Config) { cfg.RateFeedKeyFiles = pricing.KeyFiles{"coingecko": file} })
+	_, header := f.market.Asked("coingecko")
+	require.Equal(t, "CG-k3y", header.Get("x-cg-demo-api-key"))
+
+	for name, path := range map[string]string{"missing": file + "x", "empty": os.DevNull, "a directory": t.TempDir()} {
+		cfg := configOf(t, f.url, "INR=1")
+		f.feed(&cfg)
+		cfg.RateFeedKeyFiles = pricing.KeyFiles{"coingecko": path}
+		err := pricing.Run(t.Context(), cfg)
+		require.True(t, fault.Is(err, fault.Invalid), name)
+		require.ErrorContains(t, err, "RATE_FEED_KEY_FILES", name)
+	}
+}

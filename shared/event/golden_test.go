@@ -1,0 +1,106 @@
+package event_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/shared/event"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew: a change of theirs is a change of the wire")
+
+const trace = event.Trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+
+func fixtures() map[string]*nats.Msg {
+	at := time.Date(2026, 11, 22, 4, 45, 32, 0, time.UTC)
+	recorded := event.SaleRecorded{
+		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", Kind: "sale", StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001", Currency: "INR",
+		Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAt: "2026-11-22T04:45:31.123456Z", SaleHash: common.Hash{1},
+		Lines:   []event.Line{{SKU: "TEA-250", Name: "Assam tea", Quantity: "2", UnitPrice: "499.75", Discount: "0.00", Tax: "250.00"}},
+		Tenders: []event.Tender{{Type: "cash", Amount: "1199.50"}},
+	}
+	guest := event.SaleRecorded{
+		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e6", Kind: "refund", RefundOf: recorded.SaleID, StoreID: "s1", TerminalID: "t1", Currency: "INR",
+		Total: "400.00", RecordedAt: "2026-11-22T04:45:31.123456Z", SaleHash: common.Hash{2},
+	}
+	nonce, number, hash := uint64(7), uint64(99), common.Hash{9}
+	return map[string]*nats.Msg{
+		"sale_recorded":        event.Recorded(recorded, "gateway", 0, trace),
+		"sale_recorded_repair": event.Recorded(guest, "ledger", 3, trace),
+		"sale_priced": event.Priced(event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079022560571", Rate: event.Rate{
+			ID: "r1", Value: "254321.17", Currency: "INR", Tier: "live", ObservedAt: "2026-11-22T04:45:00Z",
+			Sources: []event.RateSource{{Name: "coingecko", Value: "254321.17", ObservedAt: "2026-11-22T04:45:00Z"}},
+		}}, at, 0, trace),
+		"sale_anchored": withTrace(event.Anchored(event.SaleAnchored{
+			SaleID: recorded.SaleID, StoreID: "s1", SaleHash: common.Hash{1}, AmountWei: "4913079022560571", Leaf: common.Hash{3},
+			Proof: []common.Hash{{4}, {5}}, Deployment: 1, BatchID: 12, LeafIndex: 4, Root: common.Hash{6}, ChainID: 1337,
+			Contract: "0x5FbDB2315678afecb367f032d93F642f64180aa3", TxHash: common.Hash{8}, BlockNumber: 99, BlockHash: hash, Finality: "finalized",
+		}, at, 41)),
+		"batch_sealed": withTrace(event.BatchMoved(event.Batch{BatchID: 12, Deployment: 1, Root: common.Hash{6}, Size: 873, State: event.BatchSealed, Sequence: 40, At: "2026-11-22T04:45:32.000000Z"})),
+		"batch_mined": withTrace(event.BatchMoved(event.Batch{
+			BatchID: 12, Deployment: 1, Root: common.Hash{6}, Size: 873, State: event.BatchMined, TxHash: &hash, Nonce: &nonce, BlockNumber: &number,
+			BlockHash: &hash, Sequence: 41, At: "2026-11-22T04:45:32.000000Z",
+		})),
+		"parked": withTrace(event.ParkedBy(event.Parked{
+			Service: "pricing", Reason: "no rate for XAF", Stream: "SALES_RECORDED", Sequence: 5, Subject: "sales.v1.recorded.s1", SaleID: recorded.SaleID,
+			Data: json.RawMessage(`{"sale_id":"x"}`), At: "2026-11-22T04:45:32Z",
+		})),
+	}
+}
+
+// withTrace fixes what is random.
+func withTrace(msg *nats.Msg) *nats.Msg {
+	msg.Header["traceparent"] = []string{string(trace)}
+	return msg
+}
+
+// show writes a message as the golden files have it: subject, headers in order, body.
+func show(msg *nats.Msg) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", msg.Subject)
+	for _, key := range slices.Sorted(maps.Keys(msg.Header)) {
+		fmt.Fprintf(&b, "%s: %s\n", key, strings.Join(msg.Header[key], ", "))
+	}
+	fmt.Fprintf(&b, "\n%s\n", msg.Data)
+	return b.String()
+}
+
+func TestTheWireIsWhatItWas(t *testing.T) {
+	for name, msg := range fixtures() {
+		path := filepath.Join("testdata", name+".golden")
+		if *update {
+			require.NoError(t, os.WriteFile(path, []byte(show(msg)), 0o644))
+		}
+		golden, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, string(golden), show(msg), name)
+	}
+}
+
+func TestARepairKeepsItsIdentityAndIsNotSwallowed(t *testing.T) {
+	e := event.SaleRecorded{SaleID: "a", StoreID: "s1"}
+	first, repair := event.Recorded(e, "gateway", 0, ""), event.Recorded(e, "ledger", 1, "")
+	require.Equal(t, first.Header["ce-id"], repair.Header["ce-id"])
+	require.NotEqual(t, first.Header.Get(nats.MsgIdHdr), repair.Header.Get(nats.MsgIdHdr))
+	require.NotEmpty(t, event.TraceOf(first.Header))
+}
+
+func TestABodyThatIsNotTheTypeIsRefusedAndMoreMembersPass(t *testing.T) {
+	_, err := event.Decode[event.SaleRecorded]([]byte(`{"sale_id":7}`))
+	require.Error(t, err)
+	e, err := event.Decode[event.SaleRecorded]([]byte(`{"sale_id":"a","of_tomorrow":true}`))
+	require.NoError(t, err)
+	require.Equal(t, "a", e.SaleID)
+}

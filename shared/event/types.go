@@ -1,0 +1,129 @@
+// Package event has the only wire types: what the services tell each other and the world over NATS (DESIGN section 6).
+// Within v1 changes only add. Wei are decimal strings, other integers numbers, hashes 0x-hex.
+package event
+
+import (
+	"encoding/json"
+
+	"github.com/ethereum/go-ethereum/common"
+)
+
+// Line is one line of a receipt, amounts as the till wrote them.
+type Line struct {
+	SKU       string `json:"sku,omitempty"`
+	Name      string `json:"name,omitempty"`
+	Quantity  string `json:"quantity"`
+	UnitPrice string `json:"unit_price"`
+	Discount  string `json:"discount,omitempty"`
+	Tax       string `json:"tax,omitempty"`
+}
+
+// Tender is one means of payment.
+type Tender struct {
+	Type   string `json:"type"`
+	Amount string `json:"amount"`
+}
+
+// SaleRecorded says that a record is committed. Absent members are left out: a guest has no loyalty, a sale no refund_of.
+type SaleRecorded struct {
+	SaleID         string      `json:"sale_id"` // UUID v7
+	Kind           string      `json:"kind"`    // sale | refund
+	RefundOf       string      `json:"refund_of,omitempty"`
+	StoreID        string      `json:"store_id"`
+	TerminalID     string      `json:"terminal_id"`
+	CustomerID     string      `json:"customer_id,omitempty"`
+	Currency       string      `json:"currency"` // ISO 4217
+	Total          string      `json:"total"`    // canonical form
+	PointsDelta    int64       `json:"points_delta"`
+	PointsBalance  int64       `json:"points_balance"`
+	PurchaseNumber uint64      `json:"purchase_number"`
+	RecordedAt     string      `json:"recorded_at"` // RFC 3339 UTC, microseconds
+	SaleHash       common.Hash `json:"sale_hash"`
+	Lines          []Line      `json:"lines,omitempty"`
+	Tenders        []Tender    `json:"tenders,omitempty"`
+}
+
+// RateSource is what one source said.
+type RateSource struct {
+	Name       string `json:"name"`
+	Value      string `json:"value"`                // fiat per ETH, as the source wrote it
+	ObservedAt string `json:"observed_at"`          // RFC 3339 UTC
+	FetchedAt  string `json:"fetched_at,omitempty"` // RFC 3339 UTC: when it was asked; absent for a rate that a person set
+}
+
+// Rate is the price that a sale was converted at, with where it came from.
+type Rate struct {
+	ID         string       `json:"id"`    // the same id is the same rate, in every field
+	Value      string       `json:"value"` // fiat per ETH
+	Currency   string       `json:"currency"`
+	Tier       string       `json:"tier"` // live | cached | static
+	Sources    []RateSource `json:"sources"`
+	ObservedAt string       `json:"observed_at"` // RFC 3339 UTC
+}
+
+// SalePriced is a SaleRecorded with its amount in wei.
+type SalePriced struct {
+	SaleRecorded
+	AmountWei string `json:"amount_wei"`
+	Rate      Rate   `json:"rate"`
+}
+
+// SaleAnchored says that a sale's batch has reached ANCHOR_FINALITY; proof leads from leaf to root.
+type SaleAnchored struct {
+	SaleID      string        `json:"sale_id"`
+	StoreID     string        `json:"store_id"`
+	SaleHash    common.Hash   `json:"sale_hash"`
+	AmountWei   string        `json:"amount_wei"`
+	Leaf        common.Hash   `json:"leaf"`
+	Proof       []common.Hash `json:"proof"`
+	Deployment  int64         `json:"deployment"`
+	BatchID     uint64        `json:"batch_id"`
+	LeafIndex   int           `json:"leaf_index"`
+	Root        common.Hash   `json:"root"`
+	ChainID     uint64        `json:"chain_id"`
+	Contract    string        `json:"contract"` // EIP-55
+	TxHash      common.Hash   `json:"tx_hash"`
+	BlockNumber uint64        `json:"block_number"`
+	BlockHash   common.Hash   `json:"block_hash"`
+	Finality    string        `json:"finality"` // latest | safe | finalized
+}
+
+// BatchState is a step in a batch's life, and the last token of its event's subject.
+type BatchState string
+
+// The states, in order; a reorged batch goes back to broadcast or mined.
+const (
+	BatchSealed    BatchState = "sealed"
+	BatchBroadcast BatchState = "broadcast"
+	BatchMined     BatchState = "mined"
+	BatchReorged   BatchState = "reorged"
+	BatchFinal     BatchState = "final"
+)
+
+// Batch tells of one step of a batch. What is not known yet is left out.
+type Batch struct {
+	BatchID     uint64       `json:"batch_id"`
+	Deployment  int64        `json:"deployment"`
+	Root        common.Hash  `json:"root"`
+	Size        int          `json:"size"`
+	State       BatchState   `json:"state"`
+	TxHash      *common.Hash `json:"tx_hash,omitempty"`
+	Nonce       *uint64      `json:"nonce,omitempty"`
+	BlockNumber *uint64      `json:"block_number,omitempty"`
+	BlockHash   *common.Hash `json:"block_hash,omitempty"`
+	Sequence    int64        `json:"sequence"` // place in the anchor's journal: the higher one is the later one
+	At          string       `json:"at"`       // RFC 3339 UTC
+}
+
+// Parked is a message that its service can't work on and never will unless something changes, with the reason.
+type Parked struct {
+	Service  string          `json:"service"`
+	Reason   string          `json:"reason"`
+	Stream   string          `json:"stream"`
+	Sequence uint64          `json:"sequence"`
+	Subject  string          `json:"subject"`
+	SaleID   string          `json:"sale_id,omitempty"` // the ce-subject, when there was one
+	Data     json.RawMessage `json:"data,omitempty"`    // the message's body when it is JSON
+	Raw      []byte          `json:"raw,omitempty"`     // and in base64 when it is not
+	At       string          `json:"at"`
+}

@@ -1,0 +1,174 @@
+// Package local runs real servers that are private to one directory: Postgres and Redis as children of this process,
+// NATS JetStream and a go-ethereum development chain inside it, all on loopback. The developer's launcher keeps their
+// data between starts; tests throw it away. A server never outlives its process, even one that is killed outright.
+// Linux only: the children hang on its parent-death signal.
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	loopback = "127.0.0.1"
+
+	// startLimit bounds how long a server may take until its first answer: crash recovery of a developer's database
+	// takes seconds, a minute means that something else is wrong.
+	startLimit = time.Minute
+	// stopLimit bounds an orderly stop when the caller's context sets no deadline; what remains is killed.
+	stopLimit = 30 * time.Second
+	// killLimit bounds the wait for killed processes to be gone; the kernel needs milliseconds.
+	killLimit = 10 * time.Second
+	// pollEvery is the step of every wait in this package.
+	pollEvery = 20 * time.Millisecond
+	// secretBytes is the entropy of generated passwords.
+	secretBytes = 24
+)
+
+// say writes one progress line; progress is a courtesy, so a failing writer is ignored.
+func say(w io.Writer, format string, args ...any) {
+	if w != nil {
+		_, _ = fmt.Fprintf(w, format+"\n", args...)
+	}
+}
+
+// FreePort finds a TCP port on loopback that nobody listens on. It may be taken again before it is used: servers that
+// are started with port 0 try anew.
+func FreePort() (int, error) {
+	return claimPort("a test or a server", 0, "")
+}
+
+// listen opens port on loopback; port 0 is a free one. A taken port is said with the variable that sets it.
+func listen(server string, port int, portVar string) (net.Listener, error) {
+	return listenOn(loopback, server, port, portVar)
+}
+
+func listenOn(host, server string, port int, portVar string) (net.Listener, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port))) //nolint:noctx // an address of this machine, immediate
+	if err == nil {
+		return l, nil
+	}
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listen for %s: %w", server, err)
+	}
+	if portVar == "" {
+		return nil, fmt.Errorf("port %d for %s on %s is taken by another program: %w", port, server, host, err)
+	}
+	return nil, fmt.Errorf("port %d for %s on %s is taken by another program; set %s to a free port: %w", port, server, host, portVar, err)
+}
+
+// claimPort returns port if it is free, or a free one for 0, and leaves it unused for a server that listens itself.
+func claimPort(server string, port int, portVar string) (int, error) {
+	l, err := listen(server, port, portVar)
+	if err != nil {
+		return 0, err
+	}
+	port = l.Addr().(*net.TCPAddr).Port
+	return port, l.Close()
+}
+
+func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
+
+// dirLock makes a directory this process's alone; the kernel drops it when the process ends, however it ends.
+type dirLock struct {
+	server, dir string
+	file        *os.File // nil: not held
+}
+
+// lockDir creates dir (private) when it is missing and locks it, or says which process holds it.
+func lockDir(server, dir string) (*dirLock, error) {
+	if dir == "" {
+		return nil, fmt.Errorf("%s needs a directory for its data", server)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create the directory of %s: %w", server, err)
+	}
+	l := &dirLock{server: server, dir: dir}
+	return l, l.hold()
+}
+
+// hold locks the directory if it is not held yet.
+func (l *dirLock) hold() error {
+	if l.file != nil {
+		return nil
+	}
+	f, err := os.OpenFile(filepath.Join(l.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the lock of %s: %w", l.server, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		holder, _ := io.ReadAll(io.LimitReader(f, 20))
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return fmt.Errorf("%s in %s is already run by process %s", l.server, l.dir, holder)
+		}
+		return fmt.Errorf("lock the directory of %s: %w", l.server, err)
+	}
+	if err := f.Truncate(0); err == nil {
+		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+	}
+	l.file = f
+	return nil
+}
+
+// release is a no-op on a lock that is not held.
+func (l *dirLock) release() {
+	if l != nil && l.file != nil {
+		_ = l.file.Close()
+		l.file = nil
+	}
+}
+
+// secret reads the password kept at path, or makes and keeps one, readable by this user only.
+func secret(path string) (string, error) {
+	kept, err := os.ReadFile(path)
+	if err == nil && len(kept) > 0 {
+		return string(kept), nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("read the password kept in %s: %w", path, err)
+	}
+	raw := make([]byte, secretBytes)
+	if _, err := rand.Read(raw); err != nil {
+		return "", fmt.Errorf("make a password: %w", err)
+	}
+	made := fmt.Sprintf("%x", raw)
+	if err := writeFile(path, []byte(made)); err != nil {
+		return "", err
+	}
+	return made, nil
+}
+
+// writeFile replaces path as a whole and on disk, so that a crash leaves the old content or the new.
+func writeFile(path string, content []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// bounded gives ctx a deadline of limit when it has none.
+func bounded(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, limit)
+}

@@ -1,0 +1,188 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const (
+	// natsMaxStore bounds what JetStream keeps on a developer's disk; streams that ask for more are refused.
+	natsMaxStore = 32 << 30
+	// natsMaxMemory bounds streams kept in memory, of which Tillseal has none.
+	natsMaxMemory = 64 << 20
+)
+
+// NATSConfig says what NATS server to run.
+type NATSConfig struct {
+	Dir          string          // its own directory, created when missing
+	Port         int             // 0: a free one, the same over Restart
+	PortVar      string          // the variable that sets Port, for the error about a taken one
+	SyncInterval time.Duration   // how often JetStream flushes to disk; 0: the server's default, two minutes; below 0: every write
+	Base         *server.Options // users and permissions, for instance from server.ProcessConfigFile; address, store and limits are ours
+	Log          *slog.Logger    // gets warnings and errors; nil: none
+	Progress     io.Writer       // one line a step; nil: silent
+}
+
+// NATS is a NATS server with JetStream inside this process, on loopback. It handles no signals.
+type NATS struct {
+	cfg  NATSConfig
+	port int
+	lock *dirLock
+
+	mu     sync.Mutex
+	server *server.Server
+}
+
+// StartNATS starts the server and returns once clients and JetStream are served. ctx bounds the start only.
+func StartNATS(ctx context.Context, cfg NATSConfig) (_ *NATS, err error) {
+	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("find the directory of NATS: %w", err)
+	}
+	lock, err := lockDir("NATS", cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	n := &NATS{cfg: cfg, lock: lock}
+	if err := n.startOnPort(ctx); err != nil {
+		lock.release()
+		return nil, err
+	}
+	say(cfg.Progress, "NATS on %s", address(n.port))
+	return n, nil
+}
+
+func (n *NATS) startOnPort(ctx context.Context) error {
+	for attempt := 1; ; attempt++ {
+		port, err := claimPort("NATS", n.cfg.Port, n.cfg.PortVar)
+		if err != nil {
+			return err
+		}
+		n.port = port
+		err = n.start(ctx)
+		if err == nil || n.cfg.Port != 0 || attempt == portAttempts || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (n *NATS) options() *server.Options {
+	o := &server.Options{}
+	if n.cfg.Base != nil {
+		o = n.cfg.Base.Clone()
+	}
+	o.Host, o.Port = loopback, n.port
+	o.NoSigs, o.NoLog = true, false
+	o.HTTPPort, o.HTTPSPort = 0, 0
+	o.JetStream, o.StoreDir = true, filepath.Join(n.cfg.Dir, "jetstream")
+	o.JetStreamMaxMemory, o.JetStreamMaxStore = natsMaxMemory, natsMaxStore
+	switch {
+	case n.cfg.SyncInterval > 0:
+		o.SyncInterval = n.cfg.SyncInterval
+	case n.cfg.SyncInterval < 0:
+		o.SyncAlways = true
+	}
+	return o
+}
+
+// start runs one server on n.port; n.mu is held or n is not shared yet.
+func (n *NATS) start(ctx context.Context) error {
+	s, err := server.NewServer(n.options())
+	if err != nil {
+		return fmt.Errorf("configure NATS: %w", err)
+	}
+	log := &natsLog{to: n.cfg.Log, fatal: make(chan string, 1)}
+	s.SetLoggerV2(log, false, false, false)
+	started := make(chan struct{})
+	go func() {
+		defer close(started)
+		s.Start()
+	}()
+	abandon := func(cause error) error {
+		s.Shutdown()
+		<-started
+		s.WaitForShutdown()
+		return cause
+	}
+	limited, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for !s.ReadyForConnections(time.Millisecond) || !s.JetStreamEnabled() {
+		select {
+		case reason := <-log.fatal:
+			return abandon(fmt.Errorf("start NATS in %s: %s", n.cfg.Dir, reason))
+		case <-limited.Done():
+			return abandon(fmt.Errorf("start of NATS given up: %w", limited.Err()))
+		case <-tick.C:
+		}
+	}
+	n.server = s
+	return nil
+}
+
+// URL is where clients connect.
+func (n *NATS) URL() string { return "nats://" + address(n.port) }
+
+// Port is the port on loopback; it stays over Restart.
+func (n *NATS) Port() int { return n.port }
+
+// Stop closes every connection, keeps the streams on disk and gives the directory free. A second Stop is a no-op.
+func (n *NATS) Stop() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.stop()
+	n.lock.release()
+}
+
+func (n *NATS) stop() {
+	if n.server != nil {
+		n.server.Shutdown()
+		n.server.WaitForShutdown()
+		n.server = nil
+	}
+}
+
+// Restart stops the server if it runs and starts it again on the same port and streams, after Stop as well.
+func (n *NATS) Restart(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.stop()
+	if err := n.lock.hold(); err != nil {
+		return err
+	}
+	return n.start(ctx)
+}
+
+// natsLog passes on what needs attention. The server calls Fatalf and carries on; a start must not.
+type natsLog struct {
+	to    *slog.Logger
+	fatal chan string
+}
+
+func (l *natsLog) Noticef(string, ...any) {}
+func (l *natsLog) Debugf(string, ...any)  {}
+func (l *natsLog) Tracef(string, ...any)  {}
+
+func (l *natsLog) Warnf(format string, args ...any)  { l.log(slog.LevelWarn, format, args) }
+func (l *natsLog) Errorf(format string, args ...any) { l.log(slog.LevelError, format, args) }
+
+func (l *natsLog) Fatalf(format string, args ...any) {
+	l.log(slog.LevelError, format, args)
+	select {
+	case l.fatal <- fmt.Sprintf(format, args...):
+	default:
+	}
+}
+
+func (l *natsLog) log(level slog.Level, format string, args []any) {
+	if l.to != nil {
+		l.to.Log(context.Background(), level, "nats-server", "says", fmt.Sprintf(format, args...))
+	}
+}

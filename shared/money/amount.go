@@ -1,0 +1,134 @@
+package money
+
+import (
+	"math/big"
+	"strings"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Minor is an amount in a currency's smallest unit: paise, cents, fils, or whole yen. The largest amount that Parse
+// accepts, 15 digits and 3 decimals, is below 10^18, so that sums of a few stay within an int64.
+type Minor int64
+
+const (
+	maxIntegerDigits  = 15 // DESIGN section 2: ^(0|[1-9][0-9]{0,14})(\.[0-9]{1,3})?$
+	maxFractionDigits = 3
+)
+
+// Parse reads an amount as a till writes it: digits, no sign, no exponent, no leading zero, at most as many decimals as
+// the currency has. Zero is allowed here; a rule that wants more asks for more. Errors are Invalid and don't repeat s.
+func (c Currency) Parse(s string) (Minor, error) {
+	whole, fraction, dotted := strings.Cut(s, ".")
+	switch {
+	case !isDigits(whole) || len(whole) > maxIntegerDigits || (len(whole) > 1 && whole[0] == '0'),
+		dotted && (!isDigits(fraction) || len(fraction) > maxFractionDigits):
+		return 0, fault.New(fault.Invalid, "must be a plain decimal number in a string, such as 1249.50, with at most 15 digits before the point")
+	case len(fraction) > c.digits:
+		return 0, fault.New(fault.Invalid, "has more decimals than %s allows (%d)", c.code, c.digits)
+	}
+	var m Minor
+	for _, d := range whole + fraction {
+		m = m*10 + Minor(d-'0')
+	}
+	for range c.digits - len(fraction) {
+		m *= 10
+	}
+	return m, nil
+}
+
+// Format writes m in canonical form, with exactly the currency's decimals: 1249.50, 300, 0.005.
+func (c Currency) Format(m Minor) string {
+	sign := ""
+	u := uint64(m)
+	if m < 0 {
+		sign, u = "-", -u
+	}
+	text := new(big.Int).SetUint64(u).String()
+	if c.digits == 0 {
+		return sign + text
+	}
+	if pad := c.digits + 1 - len(text); pad > 0 {
+		text = strings.Repeat("0", pad) + text
+	}
+	return sign + text[:len(text)-c.digits] + "." + text[len(text)-c.digits:]
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Decimal is a positive exact decimal number, such as a rate in fiat per ETH or a total. The zero value is none.
+type Decimal struct {
+	text string
+	num  apd.Decimal
+}
+
+const (
+	maxDecimalIntegerDigits  = 30 // far beyond any price, so that what passes is a number a person could have meant
+	maxDecimalFractionDigits = 30
+)
+
+// ParseDecimal reads a positive decimal in plain notation. Zero, a sign, an exponent, NaN, infinity and numbers of absurd
+// length are Invalid: they are refused where they enter, so that the arithmetic behind never meets them.
+func ParseDecimal(s string) (Decimal, error) {
+	whole, fraction, dotted := strings.Cut(s, ".")
+	if !isDigits(whole) || len(whole) > maxDecimalIntegerDigits ||
+		dotted && (!isDigits(fraction) || len(fraction) > maxDecimalFractionDigits) {
+		return Decimal{}, fault.New(fault.Invalid, "must be a plain positive decimal number, at most %d digits on either side of the point",
+			maxDecimalIntegerDigits)
+	}
+	d := Decimal{text: s}
+	if _, _, err := d.num.SetString(s); err != nil {
+		return Decimal{}, fault.New(fault.Invalid, "must be a decimal number: %w", err)
+	}
+	if d.num.Sign() <= 0 {
+		return Decimal{}, fault.New(fault.Invalid, "must be greater than zero")
+	}
+	return d, nil
+}
+
+// String is the text that was parsed, unchanged.
+func (d Decimal) String() string { return d.text }
+
+// IsZero reports whether d is the zero value, no number at all.
+func (d Decimal) IsZero() bool { return d.text == "" }
+
+// Rat is d's exact value, for decisions about rates; amounts are Wei's matter.
+func (d Decimal) Rat() *big.Rat {
+	r := new(big.Rat).SetInt(d.num.Coeff.MathBigInt())
+	if scale := new(big.Rat).SetInt(pow10(max(int64(d.num.Exponent), -int64(d.num.Exponent)))); d.num.Exponent < 0 {
+		r.Quo(r, scale)
+	} else {
+		r.Mul(r, scale)
+	}
+	return r
+}
+
+var tenTo18 = pow10(18)
+
+func pow10(n int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil) }
+
+// Wei converts a fiat total at a rate in fiat per ETH: ceil(total·10^18 / rate), exact (DESIGN section 4). All is done in
+// integers: with total = a·10^x and rate = b·10^y it is ceil(a·10^18·10^(x−y) / b), one division, rounded once. The result is at least 1.
+func Wei(total, rate Decimal) *big.Int {
+	numerator := new(big.Int).Mul(total.num.Coeff.MathBigInt(), tenTo18)
+	denominator := new(big.Int).Set(rate.num.Coeff.MathBigInt())
+	if shift := int64(total.num.Exponent) - int64(rate.num.Exponent); shift > 0 {
+		numerator.Mul(numerator, pow10(shift))
+	} else if shift < 0 {
+		denominator.Mul(denominator, pow10(-shift))
+	}
+	quotient, remainder := new(big.Int).QuoRem(numerator, denominator, new(big.Int))
+	if remainder.Sign() > 0 {
+		quotient.Add(quotient, big.NewInt(1))
+	}
+	return quotient
+}

@@ -1,0 +1,51 @@
+// Package money holds exact amounts: fiat in minor units by ISO 4217, and wei. No floats, no rounding but where a rule names it.
+package money
+
+import (
+	"strings"
+
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Currency is an ISO 4217 alphabetic code with its number of minor digits. The zero value is no currency.
+type Currency struct {
+	code   string
+	digits int
+}
+
+// codesByDigits lists ISO 4217's active currencies of tender by minor digits. Fund codes, precious metals and testing
+// codes are left out: nobody pays with them at a till.
+var codesByDigits = map[int]string{
+	0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+	2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP CVE CZK " +
+		"DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT " +
+		"LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN " +
+		"QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS " +
+		"VED VES WST XCD XCG YER ZAR ZMW ZWG",
+	3: "BHD IQD JOD KWD LYD OMR TND",
+}
+
+var currencies = func() map[string]Currency {
+	all := make(map[string]Currency)
+	for digits, codes := range codesByDigits {
+		for code := range strings.FieldsSeq(codes) {
+			all[code] = Currency{code: code, digits: digits}
+		}
+	}
+	return all
+}()
+
+// ParseCurrency returns the currency with an upper-case ISO 4217 code; any other text is an Invalid fault.
+func ParseCurrency(code string) (Currency, error) {
+	c, ok := currencies[code]
+	if !ok {
+		return Currency{}, fault.New(fault.Invalid, "not an ISO 4217 currency of tender, in capitals")
+	}
+	return c, nil
+}
+
+// Code is the ISO 4217 alphabetic code.
+func (c Currency) Code() string { return c.code }
+
+// Digits is the number of digits after the decimal point, 0 to 3.
+func (c Currency) Digits() int { return c.digits }

@@ -1,0 +1,128 @@
+package money_test
+
+import (
+	"encoding/json"
+	"math/big"
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
+)
+
+func TestWeiAgreesWithTheVectors(t *testing.T) {
+	raw, err := os.ReadFile("testdata/pricing.json")
+	require.NoError(t, err)
+	var file struct {
+		Vectors []struct{ Total, Rate, Wei string }
+	}
+	require.NoError(t, json.Unmarshal(raw, &file))
+	require.NotEmpty(t, file.Vectors)
+	for _, v := range file.Vectors {
+		require.Equal(t, v.Wei, money.Wei(decimal(t, v.Total), decimal(t, v.Rate)).String(), "%s at %s", v.Total, v.Rate)
+	}
+}
+
+func TestWeiIsTheCeilingOfTheExactQuotient(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		number := rapid.StringMatching(`[0-9]{1,30}(\.[0-9]{1,30})?`) // all that ParseDecimal takes
+		total, errTotal := money.ParseDecimal(number.Draw(t, "total"))
+		rate, errRate := money.ParseDecimal(number.Draw(t, "rate"))
+		if errTotal != nil || errRate != nil {
+			return // zero
+		}
+		wei := money.Wei(total, rate)
+		exact, _ := new(big.Rat).SetString(total.String())
+		r, _ := new(big.Rat).SetString(rate.String())
+		exact.Mul(exact, new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(18), nil))).Quo(exact, r)
+		above := new(big.Rat).Sub(new(big.Rat).SetInt(wei), exact)
+		require.True(t, above.Sign() >= 0 && above.Cmp(big.NewRat(1, 1)) < 0, "%s is not the ceiling of %s", wei, exact)
+	})
+}
+
+func TestTheExactValueOfADecimalIsThatOfItsText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[0-9]{1,30}(\.[0-9]{1,30})?`).Draw(t, "text")
+		d, err := money.ParseDecimal(text)
+		if err != nil {
+			return // zero
+		}
+		want, ok := new(big.Rat).SetString(text)
+		require.True(t, ok)
+		require.Zero(t, want.Cmp(d.Rat()), text)
+	})
+}
+
+func TestWhatIsNoPositivePlainNumberIsRefused(t *testing.T) {
+	for _, s := range []string{"", "0", "0.00", "-1", "+1", "1e5", "NaN", "Infinity", "1.", ".5", " 1", "1_000", "0x10", "9999999999999999999999999999999", "1.0000000000000000000000000000001"} {
+		_, err := money.ParseDecimal(s)
+		require.True(t, fault.Is(err, fault.Invalid), "%q", s)
+	}
+}
+
+func TestAnAmountComesBackInCanonicalForm(t *testing.T) {
+	for _, c := range []struct {
+		code, in, out string
+		minor         money.Minor
+	}{
+		{"INR", "1249.5", "1249.50", 124950},
+		{"INR", "0", "0.00", 0},
+		{"INR", "0.05", "0.05", 5},
+		{"JPY", "300", "300", 300},
+		{"KWD", "1.5", "1.500", 1500},
+		{"KWD", "999999999999999.999", "999999999999999.999", 999999999999999999},
+	} {
+		currency, err := money.ParseCurrency(c.code)
+		require.NoError(t, err)
+		minor, err := currency.Parse(c.in)
+		require.NoError(t, err)
+		require.Equal(t, c.minor, minor)
+		require.Equal(t, c.out, currency.Format(minor))
+	}
+	inr, _ := money.ParseCurrency("INR")
+	require.Equal(t, "-0.07", inr.Format(-7))
+}
+
+var contractForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,14})(\.[0-9]{1,3})?$`)
+
+func TestExactlyTheContractsFormIsAccepted(t *testing.T) {
+	kwd, err := money.ParseCurrency("KWD")
+	require.NoError(t, err)
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.OneOf(rapid.StringMatching(`[0-9]{0,17}\.?[0-9]{0,5}`), rapid.String(), rapid.StringMatching(`[-+ 0-9.eE]{0,6}`)).Draw(t, "s")
+		_, err := kwd.Parse(s)
+		require.Equal(t, contractForm.MatchString(s), err == nil, "%q", s)
+	})
+}
+
+func TestACurrencyAllowsOnlyItsOwnDecimals(t *testing.T) {
+	for code, bad := range map[string]string{"INR": "1.005", "JPY": "1.0", "EUR": "0.001"} {
+		c, err := money.ParseCurrency(code)
+		require.NoError(t, err)
+		_, err = c.Parse(bad)
+		require.True(t, fault.Is(err, fault.Invalid), code)
+	}
+	for _, code := range []string{"", "inr", "XXX", "XAU", "CLF", "INRR", "₹"} {
+		_, err := money.ParseCurrency(code)
+		require.True(t, fault.Is(err, fault.Invalid), code)
+	}
+}
+
+func BenchmarkWei(b *testing.B) {
+	total, _ := money.ParseDecimal("1249.50")
+	rate, _ := money.ParseDecimal("254321.17")
+	for b.Loop() {
+		money.Wei(total, rate)
+	}
+}
+
+func decimal(t *testing.T, s string) money.Decimal {
+	t.Helper()
+	d, err := money.ParseDecimal(s)
+	require.NoError(t, err)
+	return d
+}

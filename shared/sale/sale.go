@@ -1,0 +1,152 @@
+// Package sale holds the facts of a sale that are hashed and proved, and the forms that its identifiers must have.
+package sale
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"golang.org/x/crypto/sha3"
+)
+
+// Kind tells a sale from its refund.
+type Kind string
+
+// The kinds of record.
+const (
+	KindSale   Kind = "sale"
+	KindRefund Kind = "refund"
+)
+
+// Type is the EIP-712 type that is hashed (DESIGN section 4). The order of the members of Sale follows it.
+const Type = "Sale(string saleId,string kind,string refundOf,string storeId,string terminalId,string customerId,string currency," +
+	"string total,int64 pointsDelta,int64 pointsBalance,uint64 purchaseNumber,uint64 recordedAt,bytes32 requestHash,bytes32 salt)"
+
+// TypeHash is keccak256(Type), the first word of the struct's encoding (EIP-712, "Definition of hashStruct").
+var TypeHash = Keccak([]byte(Type))
+
+// Sale is a committed record's facts, each in the form that is hashed. The JSON names and forms are those of a proof.
+type Sale struct {
+	SaleID         string      // UUID v7 in lower case
+	Kind           Kind        //
+	RefundOf       string      // the sale's id; "" for a sale
+	StoreID        string      //
+	TerminalID     string      //
+	CustomerID     string      // "" for a guest
+	Currency       string      // ISO 4217
+	Total          string      // canonical: exactly the currency's decimals
+	PointsDelta    int64       // earned − redeemed
+	PointsBalance  int64       // after this record; 0 for a guest
+	PurchaseNumber uint64      // from 1; 0 for guests and refunds
+	RecordedAt     uint64      // Unix microseconds
+	RequestHash    common.Hash // keccak256 of the record's bytes as received
+	Salt           common.Hash // 32 random bytes, so that nobody can guess a sale from its hash
+}
+
+// Hash is the sale_hash: EIP-712 hashStruct of Type, without a domain.
+func (s *Sale) Hash() common.Hash {
+	var encoded [15 * 32]byte
+	word := func(i int) []byte { return encoded[i*32 : (i+1)*32] }
+	copy(word(0), TypeHash[:])
+	for i, text := range []string{
+		s.SaleID, string(s.Kind), s.RefundOf, s.StoreID, s.TerminalID, s.CustomerID, s.Currency, s.Total,
+	} {
+		h := Keccak([]byte(text))
+		copy(word(1+i), h[:])
+	}
+	putInt64(word(9), s.PointsDelta)
+	putInt64(word(10), s.PointsBalance)
+	binary.BigEndian.PutUint64(word(11)[24:], s.PurchaseNumber)
+	binary.BigEndian.PutUint64(word(12)[24:], s.RecordedAt)
+	copy(word(13), s.RequestHash[:])
+	copy(word(14), s.Salt[:])
+	return Keccak(encoded[:])
+}
+
+// putInt64 sign-extends to 256 bits, as EIP-712 asks for atomic integers.
+func putInt64(word []byte, v int64) {
+	if v < 0 {
+		for i := range 24 {
+			word[i] = 0xff
+		}
+	}
+	binary.BigEndian.PutUint64(word[24:], uint64(v))
+}
+
+// Keccak is Ethereum's keccak256.
+func Keccak(b []byte) (out common.Hash) {
+	h := sha3.NewLegacyKeccak256()
+	h.Write(b)
+	h.Sum(out[:0])
+	return out
+}
+
+// proofForm is the JSON of a sale in a proof: the EIP-712 names, integers as strings.
+type proofForm struct {
+	SaleID         string      `json:"saleId"`
+	Kind           Kind        `json:"kind"`
+	RefundOf       string      `json:"refundOf"`
+	StoreID        string      `json:"storeId"`
+	TerminalID     string      `json:"terminalId"`
+	CustomerID     string      `json:"customerId"`
+	Currency       string      `json:"currency"`
+	Total          string      `json:"total"`
+	PointsDelta    string      `json:"pointsDelta"`
+	PointsBalance  string      `json:"pointsBalance"`
+	PurchaseNumber string      `json:"purchaseNumber"`
+	RecordedAt     string      `json:"recordedAt"`
+	RequestHash    common.Hash `json:"requestHash"`
+	Salt           common.Hash `json:"salt"`
+}
+
+// MarshalJSON writes the form of a proof.
+func (s Sale) MarshalJSON() ([]byte, error) {
+	return json.Marshal(proofForm{
+		s.SaleID, s.Kind, s.RefundOf, s.StoreID, s.TerminalID, s.CustomerID, s.Currency, s.Total,
+		strconv.FormatInt(s.PointsDelta, 10), strconv.FormatInt(s.PointsBalance, 10),
+		strconv.FormatUint(s.PurchaseNumber, 10), strconv.FormatUint(s.RecordedAt, 10), s.RequestHash, s.Salt,
+	})
+}
+
+// UnmarshalJSON reads the form of a proof; an integer out of its range is an error that names the member.
+func (s *Sale) UnmarshalJSON(b []byte) error {
+	var p proofForm
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	var errs [4]error
+	*s = Sale{
+		SaleID: p.SaleID, Kind: p.Kind, RefundOf: p.RefundOf, StoreID: p.StoreID, TerminalID: p.TerminalID, CustomerID: p.CustomerID,
+		Currency: p.Currency, Total: p.Total, RequestHash: p.RequestHash, Salt: p.Salt,
+	}
+	s.PointsDelta, errs[0] = strconv.ParseInt(p.PointsDelta, 10, 64)
+	s.PointsBalance, errs[1] = strconv.ParseInt(p.PointsBalance, 10, 64)
+	s.PurchaseNumber, errs[2] = strconv.ParseUint(p.PurchaseNumber, 10, 64)
+	s.RecordedAt, errs[3] = strconv.ParseUint(p.RecordedAt, 10, 64)
+	for i, err := range errs {
+		if err != nil {
+			return fmt.Errorf("sale.%s: %w", [...]string{"pointsDelta", "pointsBalance", "purchaseNumber", "recordedAt"}[i], err)
+		}
+	}
+	return nil
+}
+
+var (
+	placeID    = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+	customerID = regexp.MustCompile(`^[A-Za-z0-9._:@+-]{1,64}$`)
+)
+
+// ValidPlaceID reports whether id can name a store or a terminal (DESIGN section 6): it is a token of a subject.
+func ValidPlaceID(id string) bool { return placeID.MatchString(id) }
+
+// ValidCustomerID reports whether id can name a customer (DESIGN section 2).
+func ValidCustomerID(id string) bool { return customerID.MatchString(id) }
+
+// FormatTime writes Unix microseconds as every boundary shows them: RFC 3339 in UTC with six decimals.
+func FormatTime(unixMicros int64) string {
+	return time.UnixMicro(unixMicros).UTC().Format("2006-01-02T15:04:05.000000Z")
+}

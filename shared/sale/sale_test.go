@@ -1,0 +1,83 @@
+package sale_test
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/shared/sale"
+)
+
+type vectors struct {
+	Type     string
+	TypeHash common.Hash `json:"type_hash"`
+	Vectors  []struct {
+		Request  string
+		Sale     sale.Sale
+		SaleHash common.Hash `json:"sale_hash"`
+	}
+}
+
+func load(t *testing.T) vectors {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/sales.json")
+	require.NoError(t, err)
+	var v vectors
+	require.NoError(t, json.Unmarshal(raw, &v))
+	require.NotEmpty(t, v.Vectors)
+	return v
+}
+
+func TestHashesAgreeWithEthers(t *testing.T) {
+	file := load(t)
+	require.Equal(t, file.Type, sale.Type)
+	require.Equal(t, file.TypeHash, sale.TypeHash)
+	for _, v := range file.Vectors {
+		require.Equal(t, v.Sale.RequestHash, sale.Keccak([]byte(v.Request)))
+		require.Equal(t, v.SaleHash, v.Sale.Hash(), v.Sale.SaleID)
+	}
+}
+
+func TestEachFactIsPartOfTheHash(t *testing.T) {
+	for name, change := range map[string]func(*sale.Sale){
+		"saleId": func(s *sale.Sale) { s.SaleID += "0" }, "kind": func(s *sale.Sale) { s.Kind += "s" },
+		"refundOf": func(s *sale.Sale) { s.RefundOf += "0" }, "storeId": func(s *sale.Sale) { s.StoreID += "0" },
+		"terminalId": func(s *sale.Sale) { s.TerminalID += "0" }, "customerId": func(s *sale.Sale) { s.CustomerID += "0" },
+		"currency": func(s *sale.Sale) { s.Currency = "XXX" }, "total": func(s *sale.Sale) { s.Total += "0" },
+		"pointsDelta": func(s *sale.Sale) { s.PointsDelta = -s.PointsDelta - 1 }, "pointsBalance": func(s *sale.Sale) { s.PointsBalance++ },
+		"purchaseNumber": func(s *sale.Sale) { s.PurchaseNumber++ }, "recordedAt": func(s *sale.Sale) { s.RecordedAt++ },
+		"requestHash": func(s *sale.Sale) { s.RequestHash[31] ^= 1 }, "salt": func(s *sale.Sale) { s.Salt[0] ^= 1 },
+	} {
+		for _, v := range load(t).Vectors {
+			change(&v.Sale)
+			require.NotEqual(t, v.SaleHash, v.Sale.Hash(), name)
+		}
+	}
+}
+
+func TestASaleSurvivesItsProofForm(t *testing.T) {
+	for _, v := range load(t).Vectors {
+		raw, err := json.Marshal(v.Sale)
+		require.NoError(t, err)
+		var again sale.Sale
+		require.NoError(t, json.Unmarshal(raw, &again))
+		require.Equal(t, v.Sale, again)
+	}
+	var s sale.Sale
+	require.ErrorContains(t, json.Unmarshal([]byte(`{"pointsDelta":"0","pointsBalance":"0","purchaseNumber":"-1","recordedAt":"0"}`), &s), "purchaseNumber")
+}
+
+func TestIdentifiersHaveTheirForms(t *testing.T) {
+	require.True(t, sale.ValidPlaceID("till-5"))
+	require.True(t, sale.ValidCustomerID("C-1001.a:b@c+d_"))
+	for _, id := range []string{"", "S1", "a.b", "a b", "a>", "a*", "é", "0123456789012345678901234567890123"} {
+		require.False(t, sale.ValidPlaceID(id), id)
+	}
+	for _, id := range []string{"", "a b", "a/b", "é", "a\x00"} {
+		require.False(t, sale.ValidCustomerID(id), id)
+	}
+	require.Equal(t, "2026-11-22T04:45:31.123456Z", sale.FormatTime(1795322731123456))
+}

@@ -1,0 +1,169 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Config is the part of each service's settings that this package reads.
+type Config struct {
+	URL                config.Secret `env:"NATS_URL,required,notEmpty" doc:"NATS servers, comma-separated, such as nats://127.0.0.1:4222"`
+	NKeyFile           string        `env:"NATS_NKEY_FILE" doc:"file with the nkey seed this service logs in with; empty for none"`
+	PeakSalesPerSecond int           `env:"PEAK_SALES_PER_SECOND" envDefault:"100" doc:"the most sales a second to plan for: sizes the streams, checks ANCHOR_BATCH_MAX"`
+}
+
+const maxPeak = 100_000 // far beyond one Postgres
+
+// Check names the variable that is wrong.
+func (c Config) Check() error {
+	if c.URL == "" {
+		return errors.New("NATS_URL is not set")
+	}
+	if c.PeakSalesPerSecond < 1 || c.PeakSalesPerSecond > maxPeak {
+		return fmt.Errorf("PEAK_SALES_PER_SECOND must be between 1 and %d", maxPeak)
+	}
+	return nil
+}
+
+// Bus is a service's connection to NATS. It is safe for concurrent use.
+type Bus struct {
+	Conn *nats.Conn
+	JS   jetstream.JetStream
+
+	service string
+	log     *slog.Logger
+	peak    int
+}
+
+const (
+	reconnectWait = 500 * time.Millisecond
+	maxPublishing = 4096 // messages without acknowledgement at once; PublishAll waits below it, so nothing stalls
+	ensureRetry   = time.Second
+	attemptLimit  = 5 * time.Second // for one try at making streams or a consumer: an answer lost with a connection never comes
+	drainTimeout  = 5 * time.Second
+)
+
+// Connect opens the connection and returns at once: a NATS that is away is waited for in the background and calls fail
+// as Transient until then. A wrong setting is Invalid.
+func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, fault.As(fault.Invalid, err)
+	}
+	options := []nats.Option{
+		nats.Name("tillseal " + service), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
+		nats.DrainTimeout(drainTimeout),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn("NATS is away", "error", err)
+			}
+		}),
+		nats.ConnectHandler(func(*nats.Conn) { log.Info("connected to NATS") }),
+		nats.ReconnectHandler(func(*nats.Conn) { log.Info("NATS is back") }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS reports", "error", err) }),
+	}
+	if cfg.NKeyFile != "" {
+		option, err := nats.NkeyOptionFromSeed(cfg.NKeyFile)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "NATS_NKEY_FILE holds no nkey seed") // the cause may quote it
+		}
+		options = append(options, option)
+	}
+	conn, err := nats.Connect(cfg.URL.Reveal(), options...)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "NATS_URL can't be used") // reachable or not is no matter here; the cause may hold a password
+	}
+	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(maxPublishing))
+	if err != nil {
+		conn.Close()
+		return nil, fault.New(fault.Fatal, "open JetStream: %w", err)
+	}
+	return &Bus{Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond}, nil
+}
+
+// storageExceeded is the server's code for a stream that its store has no room for (JSStorageResourcesExceededErr).
+const storageExceeded jetstream.ErrorCode = 10047
+
+// Ensure creates or updates every stream, trying until it succeeds or ctx ends, which is no error. Streams that the server's
+// store has no room for are Invalid.
+func (b *Bus) Ensure(ctx context.Context) error {
+	return b.retry(ctx, "create the streams", func(ctx context.Context) error {
+		for _, s := range specs {
+			_, err := b.JS.CreateOrUpdateStream(ctx, streamConfig(s, b.peak))
+			var refused *jetstream.APIError
+			if errors.As(err, &refused) && refused.ErrorCode == storageExceeded {
+				return fault.New(fault.Invalid, "PEAK_SALES_PER_SECOND is %d, for which NATS has no room to store stream %s (%d MB)",
+					b.peak, s.name, streamConfig(s, b.peak).MaxBytes>>20)
+			}
+			if err != nil {
+				return fmt.Errorf("stream %s: %w", s.name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Bucket creates or updates a key-value bucket, trying until it succeeds or ctx ends, which is no error but leaves it nil.
+func (b *Bus) Bucket(ctx context.Context, name string) (bucket jetstream.KeyValue, err error) {
+	err = b.retry(ctx, "create bucket "+name, func(ctx context.Context) (err error) {
+		bucket, err = b.JS.CreateOrUpdateKeyValue(ctx, bucketConfig(name))
+		return err
+	})
+	return bucket, err
+}
+
+// retry runs do until it succeeds, ctx ends (nil) or its error is Invalid, with a pause of about ensureRetry and one log line
+// each time.
+func (b *Bus) retry(ctx context.Context, what string, do func(context.Context) error) error {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, attemptLimit)
+		err := do(attempt)
+		cancel()
+		switch {
+		case err == nil, fault.Is(err, fault.Invalid):
+			return err
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // a stop is no failure
+		}
+		b.log.Warn("waiting for JetStream", "to", what, "error", err)
+		if !pause(ctx, jitter(ensureRetry)) {
+			return nil
+		}
+	}
+}
+
+// Close hands over what is buffered and leaves. Consumers must have ended before.
+func (b *Bus) Close() {
+	if b.Conn.IsConnected() {
+		if err := b.Conn.FlushTimeout(drainTimeout); err != nil {
+			b.log.Warn("some acknowledgements may not have reached NATS; their messages come again", "error", err)
+		}
+	}
+	b.Conn.Close()
+}
+
+// pause waits for d; it reports false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// jitter spreads d by ±25 %, so that replicas don't retry in step.
+func jitter(d time.Duration) time.Duration {
+	return d*3/4 + rand.N(d/2+1) //nolint:gosec // it spreads retries; nobody gains by guessing it
+}

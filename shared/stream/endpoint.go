@@ -1,0 +1,162 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Endpoint is one request that a service answers over NATS, JSON in and out.
+type Endpoint struct {
+	Subject     string // ops.<service>.<noun>.<verb>, or a read such as ledger.sales.get
+	Description string
+	Request     string // an example of the request's JSON, "" for none
+	Response    string // an example of the answer's JSON
+
+	answer func(ctx context.Context, data []byte) (any, error)
+}
+
+const (
+	endpointTimeout    = 10 * time.Second
+	endpointConcurrent = 64      // requests of one endpoint being answered; more are refused as busy
+	endpointMaxRequest = 1 << 20 // NATS's default message size
+)
+
+// Answers makes an endpoint from a typed function. A request that is not a Req, or has members a Req lacks, is refused as Invalid.
+func Answers[Req, Res any](e Endpoint, answer func(ctx context.Context, req Req) (Res, error)) Endpoint {
+	e.answer = func(ctx context.Context, data []byte) (any, error) {
+		var req Req
+		if len(bytes.TrimSpace(data)) == 0 {
+			data = []byte("{}")
+		}
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&req); err != nil {
+			return nil, fault.New(fault.Invalid, "the request is not like %s: %w", e.Request, err)
+		}
+		return answer(ctx, req)
+	}
+	return e
+}
+
+// Serve offers endpoints as the NATS micro service with this bus's name until the returned function is called. Every
+// replica answers from one queue.
+func (b *Bus) Serve(ctx context.Context, description string, endpoints ...Endpoint) (stop func(), err error) {
+	service, err := micro.AddService(b.Conn, micro.Config{
+		Name: b.service, Version: "1.0.0", Description: description, QueueGroup: b.service,
+	})
+	if err != nil {
+		return nil, fault.New(fault.Fatal, "offer the micro service %s: %w", b.service, err)
+	}
+	for _, e := range endpoints {
+		err := service.AddEndpoint(endpointName(e.Subject), b.handler(ctx, e), micro.WithEndpointSubject(e.Subject),
+			micro.WithEndpointMetadata(map[string]string{"description": e.Description, "request": e.Request, "response": e.Response}))
+		if err != nil {
+			return nil, fault.New(fault.Fatal, "offer %s: %w", e.Subject, errors.Join(err, service.Stop()))
+		}
+	}
+	if err := b.Conn.FlushTimeout(drainTimeout); err != nil { // or a request that follows at once finds nobody
+		b.log.Warn("the endpoints may not be known to NATS yet", "error", err)
+	}
+	return func() {
+		if err := service.Stop(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+			b.log.Warn("the micro service did not stop cleanly", "error", err)
+		}
+	}, nil
+}
+
+func (b *Bus) handler(ctx context.Context, e Endpoint) micro.Handler {
+	slots := make(chan struct{}, endpointConcurrent)
+	return micro.HandlerFunc(func(req micro.Request) {
+		select {
+		case slots <- struct{}{}:
+		default:
+			b.settle(req.Error("503", "too many requests at once", nil))
+			return
+		}
+		go func() { // micro calls handlers one after another; a slow one must not hold up the next
+			defer func() { <-slots }()
+			ctx, cancel := context.WithTimeout(ctx, endpointTimeout)
+			defer cancel()
+			b.settle(b.Conn.PublishMsg(b.respond(ctx, e, req)))
+		}()
+	})
+}
+
+// respond makes the reply. It is published past micro, whose own Error writes what micro reads as soon as the handler has returned,
+// and the handler has returned by then.
+func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.Msg {
+	reply := nats.NewMsg(req.Reply())
+	refuse := func(code, text string) *nats.Msg {
+		reply.Header.Set(micro.ErrorCodeHeader, code)
+		reply.Header.Set(micro.ErrorHeader, text)
+		return reply
+	}
+	if len(req.Data()) > endpointMaxRequest {
+		return refuse("400", "the request is too large")
+	}
+	answer, err := e.answer(ctx, req.Data())
+	if err == nil {
+		reply.Data, err = json.Marshal(answer)
+	}
+	if err == nil {
+		return reply
+	}
+	switch fault.KindOf(err) {
+	case fault.Invalid:
+		return refuse("400", err.Error())
+	case fault.Conflict:
+		return refuse("409", err.Error())
+	case fault.Transient:
+		b.log.Warn("request failed", "subject", e.Subject, "error", err)
+		return refuse("503", "a dependency is away, try again")
+	case fault.Fatal, fault.Unknown:
+	}
+	b.log.Error("request failed", "subject", e.Subject, "error", err)
+	return refuse("500", "internal error")
+}
+
+func endpointName(subject string) string {
+	name := []byte(subject)
+	for i, c := range name {
+		if c == '.' {
+			name[i] = '-'
+		}
+	}
+	return string(name)
+}
+
+// Ask sends a request to an endpoint and reads its answer. What the endpoint refuses is Invalid or Conflict; no answer,
+// a busy one or a failure is Transient.
+func Ask[Res any](ctx context.Context, b *Bus, subject string, request any) (Res, error) {
+	var res Res
+	data, err := json.Marshal(request)
+	if err != nil {
+		return res, fault.New(fault.Invalid, "write the request to %s: %w", subject, err)
+	}
+	msg, err := b.Conn.RequestWithContext(ctx, subject, data)
+	if err != nil {
+		return res, fault.New(fault.Transient, "ask %s: %w", subject, err)
+	}
+	if code := msg.Header.Get(micro.ErrorCodeHeader); code != "" {
+		text := msg.Header.Get(micro.ErrorHeader)
+		switch code {
+		case "400":
+			return res, fault.New(fault.Invalid, "%s", text)
+		case "409":
+			return res, fault.New(fault.Conflict, "%s", text)
+		}
+		return res, fault.New(fault.Transient, "%s answered %s: %s", subject, code, text)
+	}
+	if err := json.Unmarshal(msg.Data, &res); err != nil {
+		return res, fault.New(fault.Transient, "read the answer of %s: %w", subject, err)
+	}
+	return res, nil
+}
