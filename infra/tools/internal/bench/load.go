@@ -63,26 +63,43 @@ func micros(d time.Duration) number { return number(d) / number(time.Microsecond
 // customer draws from 1 to last.
 func customer(last int) int { return 1 + rand.IntN(last) } //nolint:gosec // which customer buys is no secret
 
-// closedLoop has each connection send its next sale once it has its answer.
-func (r *rig) closedLoop(ctx context.Context, connections, last int, warmUp time.Duration) result {
-	r.closedFor(ctx, connections, last, warmUp)
+// tills are connections that stay open from the warm-up on, as a till's does over its day: none of them connects while it is measured.
+func (r *rig) tills(n int) (all []*till, hangUp func()) {
+	for i := range n {
+		all = append(all, newTill(r.gateway.addr, r.keys[r.database][i%terminals]))
+	}
+	return all, func() {
+		for _, t := range all {
+			t.close()
+		}
+	}
+}
+
+// measured runs a load for its warm-up and then for its length, and tells of the latter.
+func (r *rig) measured(warmUp time.Duration, load func(length time.Duration) *sample) result {
+	load(warmUp)
 	var res result
 	r.profiled(func() {
 		before, start := r.usage(), time.Now()
-		seen := r.closedFor(ctx, connections, last, r.cfg.length())
+		seen := load(r.cfg.length())
 		took := time.Since(start)
 		res = seen.result(took, r.usage().since(before))
 	})
 	return res
 }
 
-func (r *rig) closedFor(ctx context.Context, connections, last int, length time.Duration) *sample {
+// closedLoop has each connection send its next sale once it has its answer.
+func (r *rig) closedLoop(ctx context.Context, connections, last int, warmUp time.Duration) result {
+	tills, hangUp := r.tills(connections)
+	defer hangUp()
+	return r.measured(warmUp, func(length time.Duration) *sample { return closedFor(ctx, tills, last, length) })
+}
+
+func closedFor(ctx context.Context, tills []*till, last int, length time.Duration) *sample {
 	seen, end := &sample{}, time.Now().Add(length)
 	var running sync.WaitGroup
-	for i := range connections {
+	for _, t := range tills {
 		running.Go(func() {
-			t := newTill(r.gateway.addr, r.keys[r.database][i%terminals])
-			defer t.close()
 			var took []time.Duration
 			var failed int64
 			for start := time.Now(); start.Before(end) && ctx.Err() == nil; {
@@ -106,27 +123,19 @@ func (r *rig) closedFor(ctx context.Context, connections, last int, length time.
 // openLoop sends sales at their time, whatever became of those before. Each is measured from the time at which it should
 // have been sent, so that a stall is counted against all whom it kept waiting.
 func (r *rig) openLoop(ctx context.Context, last int) result {
-	r.openFor(ctx, last, r.cfg.warmUp())
-	var res result
-	r.profiled(func() {
-		before, start := r.usage(), time.Now()
-		seen := r.openFor(ctx, last, r.cfg.length())
-		took := time.Since(start)
-		res = seen.result(took, r.usage().since(before))
-	})
-	return res
+	tills, hangUp := r.tills(openConnections)
+	defer hangUp()
+	return r.measured(r.cfg.warmUp(), func(length time.Duration) *sample { return openFor(ctx, tills, last, r.cfg.OpenRate, length) })
 }
 
-func (r *rig) openFor(ctx context.Context, last int, length time.Duration) *sample {
-	total := int(length.Seconds()) * r.cfg.OpenRate
+func openFor(ctx context.Context, tills []*till, last, perSecond int, length time.Duration) *sample {
+	total := int(length.Seconds()) * perSecond
 	due := make(chan time.Time, total) // all of a run at most: the clock never waits for the tills
 	seen := &sample{}
 	var failed atomic.Int64
 	var running sync.WaitGroup
-	for i := range openConnections {
+	for _, t := range tills {
 		running.Go(func() {
-			t := newTill(r.gateway.addr, r.keys[r.database][i%terminals])
-			defer t.close()
 			var took []time.Duration
 			for at := range due {
 				if ok, err := t.sell(ctx, customer(last)); ok && err == nil {
@@ -140,7 +149,7 @@ func (r *rig) openFor(ctx context.Context, last int, length time.Duration) *samp
 	}
 	running.Go(func() {
 		defer close(due)
-		tick(ctx, total, time.Second/time.Duration(r.cfg.OpenRate), due)
+		tick(ctx, total, time.Second/time.Duration(perSecond), due)
 	})
 	running.Wait()
 	seen.failed = failed.Load()
