@@ -61,8 +61,9 @@ fmt: $(GOLANGCI) ## format all Go and Solidity
 	$(GOLANGCI) fmt $(MODULES)
 	cd contracts && ./tools/forge fmt
 
-generate: need-go tools ## compile the contract anew and regenerate its Go binding
+generate: need-go tools ## compile the contract anew and regenerate its Go binding; write infra/nats's streams and durables
 	cd contracts && npm run --silent generate
+	go run ./infra/tools/cmd/topology
 
 clean: ## forget .run (all data of make run) and the built tools
 	rm -rf .run .tools

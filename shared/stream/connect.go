@@ -20,6 +20,8 @@ type Config struct {
 	URL                config.Secret `env:"NATS_URL,required,notEmpty" doc:"NATS servers, comma-separated, such as nats://127.0.0.1:4222"`
 	NKeyFile           string        `env:"NATS_NKEY_FILE" doc:"file with the nkey seed this service logs in with; empty for none"`
 	PeakSalesPerSecond int           `env:"PEAK_SALES_PER_SECOND" envDefault:"100" doc:"the most sales a second to plan for: sizes the streams, checks ANCHOR_BATCH_MAX"`
+	// Replicas 0, of a Config made in code, is 1.
+	Replicas int `env:"NATS_REPLICAS" envDefault:"1" doc:"servers that keep a copy of each stream: 1, or 3 in a cluster of at least three"`
 }
 
 const maxPeak = 100_000 // far beyond one Postgres
@@ -32,6 +34,9 @@ func (c Config) Check() error {
 	if c.PeakSalesPerSecond < 1 || c.PeakSalesPerSecond > maxPeak {
 		return fmt.Errorf("PEAK_SALES_PER_SECOND must be between 1 and %d", maxPeak)
 	}
+	if c.Replicas != 0 && c.Replicas != 1 && c.Replicas != 3 {
+		return errors.New("NATS_REPLICAS must be 1 or 3")
+	}
 	return nil
 }
 
@@ -42,7 +47,9 @@ type Bus struct {
 
 	service string
 	log     *slog.Logger
-	peak    int
+	peak    int // sales a second
+
+	replicas int
 }
 
 const (
@@ -87,35 +94,13 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 		conn.Close()
 		return nil, fault.New(fault.Fatal, "open JetStream: %w", err)
 	}
-	return &Bus{Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond}, nil
-}
-
-// storageExceeded is the server's code for a stream that its store has no room for (JSStorageResourcesExceededErr).
-const storageExceeded jetstream.ErrorCode = 10047
-
-// Ensure creates or updates every stream, trying until it succeeds or ctx ends, which is no error. Streams that the server's
-// store has no room for are Invalid.
-func (b *Bus) Ensure(ctx context.Context) error {
-	return b.retry(ctx, "create the streams", func(ctx context.Context) error {
-		for _, s := range specs {
-			_, err := b.JS.CreateOrUpdateStream(ctx, streamConfig(s, b.peak))
-			var refused *jetstream.APIError
-			if errors.As(err, &refused) && refused.ErrorCode == storageExceeded {
-				return fault.New(fault.Invalid, "PEAK_SALES_PER_SECOND is %d, for which NATS has no room to store stream %s (%d MB)",
-					b.peak, s.name, streamConfig(s, b.peak).MaxBytes>>20)
-			}
-			if err != nil {
-				return fmt.Errorf("stream %s: %w", s.name, err)
-			}
-		}
-		return nil
-	})
+	return &Bus{Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond, replicas: max(cfg.Replicas, 1)}, nil
 }
 
 // Bucket creates or updates a key-value bucket, trying until it succeeds or ctx ends, which is no error but leaves it nil.
 func (b *Bus) Bucket(ctx context.Context, name string) (bucket jetstream.KeyValue, err error) {
 	err = b.retry(ctx, "create bucket "+name, func(ctx context.Context) (err error) {
-		bucket, err = b.JS.CreateOrUpdateKeyValue(ctx, bucketConfig(name))
+		bucket, err = b.JS.CreateOrUpdateKeyValue(ctx, bucketConfig(name, b.replicas))
 		return err
 	})
 	return bucket, err

@@ -57,7 +57,7 @@ func (b *Bus) Consume(ctx context.Context, durable string, maxBatch int, handle 
 func (b *Bus) consumeOnce(ctx context.Context, durable string, maxBatch int, handle Handler) error {
 	var consumer jetstream.Consumer
 	err := b.retry(ctx, "create consumer "+durable, func(ctx context.Context) (err error) {
-		consumer, err = b.JS.CreateOrUpdateConsumer(ctx, streamOf(durable), consumerConfig(durable))
+		consumer, err = b.ensureDurable(ctx, durable)
 		return err
 	})
 	if err != nil || ctx.Err() != nil {

@@ -3,11 +3,7 @@
 package stream
 
 import (
-	"fmt"
-	"slices"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tillseal/tillseal/shared/event"
 )
@@ -36,62 +32,82 @@ const BucketRates = "RATES"
 // Limits. Streams are transport, not truth: they hold what a service may miss while it is away, and Postgres the rest.
 const (
 	maxAge        = 7 * 24 * time.Hour
-	holdAtPeak    = 6 * time.Hour   // how long a reader may be away at the peak rate before DiscardOld bites
-	dedupeWindow  = 2 * time.Minute // longer than a publisher's retries
-	ackWait       = 5 * time.Second // how soon what a killed service held comes again, within an anchor's takeover of ten seconds; a slow one says that it is still at work
-	maxAckPending = 8192            // what one durable may have under way; several of the largest handler batches
-	rateHistory   = 64              // rates kept of each currency, the most a bucket can: half an hour of polls to look at
-	maxRateBytes  = 8 << 10         // one rate with its sources
-	floorBytes    = 8 << 20         // for rates so small that a block of the file store would not fit
+	holdAtPeak    = 6 * time.Hour    // how long a reader may be away at the peak rate before DiscardOld bites
+	dedupeWindow  = 2 * time.Minute  // longer than a publisher's retries
+	ackWait       = 5 * time.Second  // how soon what a killed service held comes again, within an anchor's takeover of ten seconds; a slow one says that it is still at work
+	maxAckPending = 8192             // what one durable may have under way; several of the largest handler batches
+	rateHistory   = 64               // rates kept of each currency, the most a bucket can: half an hour of polls to look at
+	maxRateBytes  = 8 << 10          // one rate with its sources
+	floorBytes    = 8 << 20          // for rates so small that a block of the file store would not fit
+	lagAtPeak     = 10 * time.Minute // of unread messages at the peak rate, from which `nats audit analyze` complains
+	manyStores    = 10_000           // subjects of a stream: each costs the server 143 bytes of memory, so far more are a mistake
 )
 
+// spec is a stream as the design has it (section 6).
 type spec struct {
 	name     string
+	holds    string // its description
 	subjects []string
 	msgBytes int64 // what a message takes in the store, headers and index with it, measured on sales of a few lines
 	share    int64 // messages for each 100 sales
-	readers  []string
+	byStore  bool  // one subject a store
+	writers  []string
+	durables []durableSpec
 }
+
+type durableSpec struct{ name, service, does string }
 
 var specs = []spec{
-	{SalesRecorded, []string{event.SubjectRecorded + ".*"}, 1400, 100, []string{DurablePricing}},
-	{SalesPriced, []string{event.SubjectPriced + ".*"}, 1700, 100, []string{DurableAnchor}},
-	{SalesAnchored, []string{event.SubjectAnchored + ".*"}, 2400, 100, []string{DurableLedger}},
-	{Batches, []string{event.SubjectBatches + ".*"}, 900, 5, []string{DurableLedgerBatches}},
-	{SalesDLQ, []string{event.SubjectParked + ".*"}, 2200, 5, []string{DurableLedgerParked}},
+	{
+		SalesRecorded, "SaleRecorded: a committed sale, not priced yet",
+		[]string{event.SubjectRecorded + ".*"},
+		1400, 100, true,
+		[]string{"gateway", "ledger"},
+		[]durableSpec{{DurablePricing, "pricing", "prices sales in wei"}},
+	},
+	{
+		SalesPriced, "SalePriced: a sale with its amount in wei",
+		[]string{event.SubjectPriced + ".*"},
+		1700, 100, true,
+		[]string{"pricing"},
+		[]durableSpec{{DurableAnchor, "anchor", "journals the leaves of sales"}},
+	},
+	{
+		SalesAnchored, "SaleAnchored: a sale with its proof",
+		[]string{event.SubjectAnchored + ".*"},
+		2400, 100, true,
+		[]string{"anchor"},
+		[]durableSpec{{DurableLedger, "ledger", "writes down what is anchored"}},
+	},
+	{
+		Batches, "The states of each batch",
+		[]string{event.SubjectBatches + ".*"},
+		900, 5, false,
+		[]string{"anchor"},
+		[]durableSpec{{DurableLedgerBatches, "ledger", "writes down each batch's state"}},
+	},
+	{
+		SalesDLQ, "Parked: messages that can't be worked on, with the reason",
+		[]string{event.SubjectParked + ".*"},
+		2200, 5, false,
+		[]string{"pricing", "anchor", "ledger"},
+		[]durableSpec{{DurableLedgerParked, "ledger", "keeps parked messages for operators"}},
+	},
 }
 
-// streamConfig is a stream's whole configuration at a peak rate in sales a second.
-func streamConfig(s spec, peak int) jetstream.StreamConfig {
-	bytes := int64(peak) * int64(holdAtPeak/time.Second) * s.msgBytes * s.share / 100
-	return jetstream.StreamConfig{
-		Name: s.name, Subjects: s.subjects, Description: fmt.Sprintf("Tillseal, sized for %d sales a second", peak),
-		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
-		MaxAge: maxAge, MaxBytes: max(bytes, floorBytes), Duplicates: dedupeWindow, Replicas: 1, AllowDirect: true,
-	}
+// messagesIn is how many messages of a stream come in a time at a peak rate in sales a second.
+func (s spec) messagesIn(d time.Duration, peak int) int64 {
+	return int64(peak) * int64(d/time.Second) * s.share / 100
 }
 
-// consumerConfig is a durable's whole configuration.
-func consumerConfig(name string) jetstream.ConsumerConfig {
-	return jetstream.ConsumerConfig{
-		Durable: name, DeliverPolicy: jetstream.DeliverAllPolicy, AckPolicy: jetstream.AckExplicitPolicy,
-		AckWait: ackWait, MaxDeliver: -1, MaxAckPending: maxAckPending,
-	}
-}
-
-// bucketConfig is a bucket's whole configuration. Values are never too old to be there: who reads one looks at its time.
-func bucketConfig(name string) jetstream.KeyValueConfig {
-	return jetstream.KeyValueConfig{
-		Bucket: name, Description: "Tillseal, the last good rate of each currency", History: rateHistory, MaxValueSize: maxRateBytes,
-		MaxBytes: floorBytes, Storage: jetstream.FileStorage, Replicas: 1,
-	}
-}
-
-func streamOf(durable string) string {
+// ofDurable finds a durable with its stream.
+func ofDurable(name string) (spec, durableSpec) {
 	for _, s := range specs {
-		if slices.Contains(s.readers, durable) {
-			return s.name
+		for _, d := range s.durables {
+			if d.name == name {
+				return s, d
+			}
 		}
 	}
-	panic("stream: no durable is named " + durable)
+	panic("stream: no durable is named " + name)
 }

@@ -1,0 +1,172 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Codes of the server's refusals that no waiting cures (nats-server, server/errors.json).
+const (
+	storageExceeded      jetstream.ErrorCode = 10047 // JSStorageResourcesExceededErr
+	subjectsOverlap      jetstream.ErrorCode = 10065 // JSStreamSubjectOverlapErr
+	replicasNotSupported jetstream.ErrorCode = 10074 // JSStreamReplicasNotSupportedErr
+)
+
+// Ensure creates or updates every stream, trying until it succeeds or ctx ends, which is no error. What waiting can't cure is
+// Invalid and names the stream and the field or the variable: a store without the room, a stream that NATS can't change into
+// ours, replicas without a cluster. What operators set beside our fields stays, and a stream that a later version described
+// stays as it is.
+func (b *Bus) Ensure(ctx context.Context) error {
+	return b.retry(ctx, "create the streams", func(ctx context.Context) error {
+		for _, s := range specs {
+			if err := b.ensureStream(ctx, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (b *Bus) ensureStream(ctx context.Context, s spec) error {
+	want := streamConfig(s, b.peak, b.replicas)
+	found, err := b.JS.Stream(ctx, s.name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = b.JS.CreateStream(ctx, want)
+		return b.refused(s, want, err)
+	}
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", s.name, err)
+	}
+	have := found.CachedInfo().Config
+	if newer(have.Metadata) {
+		b.log.Warn("a later version described this stream: it stays as it is", "stream", s.name)
+		return nil
+	}
+	if field, is, must := streamConflict(have, want); field != "" {
+		return fault.New(fault.Invalid, "stream %s has %s %s and must have %s, which NATS can't change: let its readers finish, remove it "+
+			"(nats stream rm %s) and start again; what it held and nobody read is published again from Postgres", s.name, field, is, must, s.name)
+	}
+	next := have
+	next.Description, next.Subjects, next.Retention, next.Storage, next.Discard = want.Description, want.Subjects, want.Retention, want.Storage, want.Discard
+	next.MaxConsumers, next.MaxMsgs, next.MaxMsgsPerSubject, next.MaxMsgSize = want.MaxConsumers, want.MaxMsgs, want.MaxMsgsPerSubject, want.MaxMsgSize
+	next.MaxAge, next.MaxBytes, next.Duplicates, next.Replicas = want.MaxAge, want.MaxBytes, want.Duplicates, want.Replicas
+	next.AllowDirect, next.NoAck, next.DiscardNewPerSubject = want.AllowDirect, false, false
+	next.Sources, next.SubjectTransform = nil, nil
+	next.Metadata = withOurs(have.Metadata, want.Metadata)
+	if reflect.DeepEqual(have, next) {
+		return nil // in a cluster each update is a round of consensus
+	}
+	_, err = b.JS.UpdateStream(ctx, next)
+	return b.refused(s, want, err)
+}
+
+// streamConflict names the first field of a stream that NATS can't change into ours, with both values.
+func streamConflict(have, want jetstream.StreamConfig) (field, is, must string) {
+	switch {
+	case have.Storage != want.Storage:
+		return "storage", word(have.Storage), word(want.Storage)
+	case have.Retention == jetstream.WorkQueuePolicy:
+		return "retention", word(have.Retention), word(want.Retention)
+	case have.Mirror != nil:
+		return "mirror", have.Mirror.Name, "none"
+	case have.Sealed:
+		return "sealed", "true", "false"
+	case have.AllowMsgCounter:
+		return "allow_msg_counter", "true", "false"
+	}
+	return "", "", ""
+}
+
+// word is a policy as it stands in configurations: String() says it otherwise.
+func word(policy json.Marshaler) string {
+	text, err := policy.MarshalJSON()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Trim(string(text), `"`)
+}
+
+// refused gives the server's refusal of a stream its kind.
+func (b *Bus) refused(s spec, want jetstream.StreamConfig, err error) error {
+	if err == nil {
+		return nil
+	}
+	code := jetstream.ErrorCode(0)
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		code = api.ErrorCode
+	}
+	switch code {
+	case storageExceeded:
+		return fault.New(fault.Invalid, "PEAK_SALES_PER_SECOND is %d, for which NATS has no room to store stream %s (%d MB)", b.peak, s.name, want.MaxBytes>>20)
+	case replicasNotSupported:
+		return fault.New(fault.Invalid, "NATS_REPLICAS is %d, which stream %s can't have: NATS_URL leads to a server that is no cluster", b.replicas, s.name)
+	case subjectsOverlap:
+		return fault.New(fault.Invalid, "stream %s can't have its subjects %v: another stream takes some of them (nats stream ls --subject)", s.name, s.subjects)
+	}
+	return fmt.Errorf("stream %s: %w", s.name, err)
+}
+
+// ensureDurable creates or updates one durable, and its stream when that is gone.
+func (b *Bus) ensureDurable(ctx context.Context, name string) (jetstream.Consumer, error) {
+	s, _ := ofDurable(name)
+	want := consumerConfig(name, b.peak)
+	found, err := b.JS.Consumer(ctx, s.name, name)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		b.log.Error("a stream is gone and is made anew; what it held and nobody read comes again from Postgres", "stream", s.name)
+		if err := b.ensureStream(ctx, s); err != nil {
+			return nil, err
+		}
+		return b.JS.CreateOrUpdateConsumer(ctx, s.name, want)
+	case errors.Is(err, jetstream.ErrConsumerNotFound):
+		return b.JS.CreateOrUpdateConsumer(ctx, s.name, want)
+	case errors.Is(err, jetstream.ErrNotPullConsumer):
+		return nil, durableConflict(s, name, "deliver_subject", "set", "unset")
+	case err != nil:
+		return nil, fmt.Errorf("durable %s: %w", name, err)
+	}
+	have := found.CachedInfo().Config
+	if newer(have.Metadata) {
+		b.log.Warn("a later version described this durable: it stays as it is", "stream", s.name, "durable", name)
+		return found, nil
+	}
+	if field, is, must := consumerConflict(have, want); field != "" {
+		return nil, durableConflict(s, name, field, is, must)
+	}
+	next := have
+	next.Description, next.AckWait, next.MaxDeliver, next.MaxAckPending = want.Description, want.AckWait, want.MaxDeliver, want.MaxAckPending
+	next.BackOff, next.FilterSubject, next.FilterSubjects, next.HeadersOnly, next.RateLimit = nil, "", nil, false, 0
+	next.MaxRequestBatch, next.MaxRequestExpires, next.MaxRequestMaxBytes = 0, 0, 0 // limits that our pulls would break
+	next.InactiveThreshold = 0
+	next.Metadata = withOurs(have.Metadata, want.Metadata)
+	if reflect.DeepEqual(have, next) {
+		return found, nil
+	}
+	return b.JS.CreateOrUpdateConsumer(ctx, s.name, next)
+}
+
+// consumerConflict names the first field of a durable that NATS can't change into ours, with both values.
+func consumerConflict(have, want jetstream.ConsumerConfig) (field, is, must string) {
+	switch {
+	case have.DeliverPolicy != want.DeliverPolicy:
+		return "deliver_policy", word(have.DeliverPolicy), word(want.DeliverPolicy)
+	case have.AckPolicy != want.AckPolicy:
+		return "ack_policy", word(have.AckPolicy), word(want.AckPolicy)
+	case have.ReplayPolicy != want.ReplayPolicy:
+		return "replay_policy", word(have.ReplayPolicy), word(want.ReplayPolicy)
+	}
+	return "", "", ""
+}
+
+func durableConflict(s spec, name, field, is, must string) error {
+	return fault.New(fault.Invalid, "durable %s of stream %s has %s %s and must have %s, which NATS can't change: remove it "+
+		"(nats consumer rm %s %s) and start again; it then reads the stream from its beginning, which changes nothing", name, s.name, field, is, must, s.name, name)
+}

@@ -1,0 +1,223 @@
+package stream_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// bare is a bus whose streams are not made yet.
+func bare(t *testing.T, adjust ...func(*stream.Config)) (*local.NATS, *stream.Bus) {
+	t.Helper()
+	server := testkit.NATS(t)
+	cfg := stream.Config{URL: config.Secret(server.URL()), PeakSalesPerSecond: 1}
+	for _, f := range adjust {
+		f(&cfg)
+	}
+	bus, err := stream.Connect("pricing", cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	require.NoError(t, err)
+	t.Cleanup(bus.Close)
+	return server, bus
+}
+
+func TestAStreamThatCanNotBecomeOursIsNamedWithItsField(t *testing.T) {
+	for field, spoil := range map[string]func(*jetstream.StreamConfig){
+		"SALES_PRICED has storage memory and must have file":          func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage },
+		"SALES_PRICED has retention workqueue and must have limits":   func(c *jetstream.StreamConfig) { c.Retention = jetstream.WorkQueuePolicy },
+		"SALES_PRICED has sealed true and must have false":            func(c *jetstream.StreamConfig) { c.Sealed = true },
+		"SALES_PRICED has mirror OTHER and must have none":            func(c *jetstream.StreamConfig) { c.Subjects, c.Mirror = nil, &jetstream.StreamSource{Name: "OTHER"} },
+		"SALES_PRICED can't have its subjects [sales.v1.priced.*]":    func(c *jetstream.StreamConfig) { c.Name = "THEIRS" },
+		"SALES_PRICED has allow_msg_counter true and must have false": func(c *jetstream.StreamConfig) { c.AllowMsgCounter, c.AllowDirect = true, true },
+	} {
+		_, bus := bare(t)
+		cfg := jetstream.StreamConfig{Name: stream.SalesPriced, Subjects: []string{"sales.v1.priced.*"}}
+		spoil(&cfg)
+		sealed := cfg.Sealed
+		cfg.Sealed = false
+		made, err := bus.JS.CreateStream(t.Context(), cfg)
+		require.NoError(t, err, field)
+		if sealed {
+			cfg = made.CachedInfo().Config
+			cfg.Sealed = true
+			_, err = bus.JS.UpdateStream(t.Context(), cfg)
+			require.NoError(t, err)
+		}
+		err = bus.Ensure(t.Context())
+		require.True(t, fault.Is(err, fault.Invalid), "%s: %v", field, err)
+		require.ErrorContains(t, err, field)
+	}
+}
+
+func TestADurableThatCanNotBecomeOursIsNamedWithItsField(t *testing.T) {
+	for field, cfg := range map[string]jetstream.ConsumerConfig{
+		"durable pricing of stream SALES_RECORDED has ack_policy none and must have explicit":   {AckPolicy: jetstream.AckNonePolicy},
+		"durable pricing of stream SALES_RECORDED has deliver_policy new and must have all":     {AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverNewPolicy},
+		"durable pricing of stream SALES_RECORDED has replay_policy original and must have ins": {AckPolicy: jetstream.AckExplicitPolicy, ReplayPolicy: jetstream.ReplayOriginalPolicy},
+	} {
+		_, bus := setup(t)
+		cfg.Durable = stream.DurablePricing
+		_, err := bus.JS.CreateConsumer(t.Context(), stream.SalesRecorded, cfg)
+		require.NoError(t, err)
+		h := till{seen: map[string]int{}}
+		err = bus.Consume(t.Context(), stream.DurablePricing, 10, h.handle)
+		require.True(t, fault.Is(err, fault.Invalid), "%s: %v", field, err)
+		require.ErrorContains(t, err, field)
+	}
+}
+
+func TestAPushConsumerInADurablesPlaceIsNamed(t *testing.T) {
+	_, bus := setup(t)
+	old, err := bus.Conn.JetStream() //nolint:staticcheck // the new interface makes no push consumers that others find
+	require.NoError(t, err)
+	_, err = old.AddConsumer(stream.SalesRecorded, &nats.ConsumerConfig{Durable: stream.DurablePricing, DeliverSubject: "theirs", AckPolicy: nats.AckExplicitPolicy})
+	require.NoError(t, err)
+	h := till{seen: map[string]int{}}
+	err = bus.Consume(t.Context(), stream.DurablePricing, 10, h.handle)
+	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
+	require.ErrorContains(t, err, "deliver_subject")
+}
+
+func TestWhatCanBeUpdatedIsAndWhatOperatorsAddedStays(t *testing.T) {
+	server, bus := setup(t)
+	made, err := bus.JS.Stream(t.Context(), stream.SalesPriced)
+	require.NoError(t, err)
+	cfg := made.CachedInfo().Config
+	size := cfg.MaxBytes
+	cfg.MaxBytes, cfg.MaxMsgs, cfg.Discard, cfg.Description = 1<<20, 7, jetstream.DiscardNew, "theirs"
+	cfg.Compression, cfg.DenyDelete = jetstream.S2Compression, true
+	cfg.Metadata["owner"], cfg.Metadata["io.nats.monitor.msgs-warn"], cfg.Metadata["tillseal.forgotten"] = "shop", "1", "x"
+	_, err = bus.JS.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	bigger, err := stream.Connect("pricing", stream.Config{URL: config.Secret(server.URL()), PeakSalesPerSecond: 3}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer bigger.Close()
+	require.NoError(t, bigger.Ensure(t.Context()))
+	made, err = bus.JS.Stream(t.Context(), stream.SalesPriced)
+	require.NoError(t, err)
+	got := made.CachedInfo().Config
+	require.Equal(t, 3*size, got.MaxBytes)
+	require.Equal(t, int64(-1), got.MaxMsgs)
+	require.Equal(t, jetstream.DiscardOld, got.Discard)
+	require.Contains(t, got.Description, "Sized for 3 sales a second")
+	require.Equal(t, jetstream.S2Compression, got.Compression)
+	require.True(t, got.DenyDelete)
+	require.Equal(t, "shop", got.Metadata["owner"])
+	require.Equal(t, "1", got.Metadata["io.nats.monitor.msgs-warn"])
+	require.Equal(t, "3", got.Metadata["tillseal.peak-sales-per-second"])
+	require.NotContains(t, got.Metadata, "tillseal.forgotten")
+}
+
+func TestAPausedDurableStaysPausedAndALimitedOneIsFreed(t *testing.T) {
+	_, bus := setup(t)
+	until := time.Now().Add(time.Hour)
+	_, err := bus.JS.CreateConsumer(t.Context(), stream.SalesRecorded, jetstream.ConsumerConfig{
+		Durable: stream.DurablePricing, AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: 3, PauseUntil: &until, FilterSubject: "sales.v1.recorded.s9",
+	})
+	require.NoError(t, err)
+	var h till
+	consume(t, bus, &h)
+	testkit.Eventually(t, soon, "the durable is ours", func() error {
+		c, err := bus.JS.Consumer(t.Context(), stream.SalesRecorded, stream.DurablePricing)
+		if err != nil {
+			return err
+		}
+		if cfg := c.CachedInfo().Config; cfg.MaxDeliver != -1 || cfg.FilterSubject != "" {
+			return fmt.Errorf("%+v", cfg)
+		}
+		require.True(t, c.CachedInfo().Paused)
+		return nil
+	})
+}
+
+func TestWhatALaterVersionDescribedIsLeftAlone(t *testing.T) {
+	_, bus := setup(t)
+	made, err := bus.JS.Stream(t.Context(), stream.SalesPriced)
+	require.NoError(t, err)
+	cfg := made.CachedInfo().Config
+	cfg.Metadata["tillseal.schema"], cfg.MaxBytes = "999", 1<<20
+	_, err = bus.JS.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	require.NoError(t, bus.Ensure(t.Context()))
+	made, err = bus.JS.Stream(t.Context(), stream.SalesPriced)
+	require.NoError(t, err)
+	require.Equal(t, int64(1<<20), made.CachedInfo().Config.MaxBytes)
+}
+
+func TestReplicasWithoutAClusterAreRefused(t *testing.T) {
+	_, bus := bare(t, func(c *stream.Config) { c.Replicas = 3 })
+	err := bus.Ensure(t.Context())
+	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
+	require.ErrorContains(t, err, "NATS_REPLICAS")
+}
+
+// The sizes that the limits are made of must be those of real messages: too small, and a stream holds less time than promised.
+func TestAMessageTakesTheRoomThatItsStreamIsSizedFor(t *testing.T) {
+	_, bus := bare(t, func(c *stream.Config) { c.PeakSalesPerSecond = 100 }) // room for all of them
+	require.NoError(t, bus.Ensure(t.Context()))
+	const count, hold = 500, 6 * 3600
+	perHundred := map[string]int64{stream.SalesRecorded: 100, stream.SalesPriced: 100, stream.SalesAnchored: 100, stream.Batches: 5, stream.SalesDLQ: 5}
+	for i := range count {
+		require.NoError(t, bus.PublishAll(t.Context(), everyEvent(fmt.Sprintf("01a2049c-fe3a-7c04-b785-%012d", i), int64(i))))
+	}
+	for name, share := range perHundred {
+		s, err := bus.JS.Stream(t.Context(), name)
+		require.NoError(t, err)
+		state, planned := s.CachedInfo().State, s.CachedInfo().Config.MaxBytes*100/(100*hold*share)
+		require.Equal(t, uint64(count), state.Msgs, name)
+		require.Greater(t, planned, int64(0))
+		require.LessOrEqual(t, int64(state.Bytes/state.Msgs), planned, name)
+		require.Greater(t, int64(state.Bytes/state.Msgs), planned/2, "%s reserves far more than it needs", name)
+	}
+}
+
+// everyEvent is one message for each stream, of a sale with two lines and a batch of some thousand sales.
+func everyEvent(saleID string, serial int64) []*nats.Msg {
+	recorded := event.SaleRecorded{
+		SaleID: saleID, Kind: "sale", StoreID: "bengaluru-mg-road", TerminalID: "till-04", CustomerID: "C-100123", Currency: "INR", Total: "1249.50",
+		PointsDelta: 124, PointsBalance: 223, PurchaseNumber: 2, RecordedAt: "2026-11-22T18:55:27.290772Z",
+		Lines: []event.Line{
+			{SKU: "TEA-250", Name: "Assam tea 250 g", Quantity: "2", UnitPrice: "499.75", Discount: "0.00", Tax: "250.00"},
+			{SKU: "CUP-01", Name: "Cup", Quantity: "1", UnitPrice: "0.00", Discount: "0.00", Tax: "0.00"},
+		},
+		Tenders: []event.Tender{{Type: "card", Amount: "1249.50"}},
+	}
+	priced := event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079001641901", Rate: event.Rate{
+		ID: saleID, Value: "254321.17", Currency: "INR", Tier: "live", ObservedAt: "2026-11-22T18:53:54Z",
+		Sources: []event.RateSource{{Name: "coingecko", Value: "254321.17", ObservedAt: "2026-11-22T18:53:54Z"}, {Name: "coindcx", Value: "254320.00", ObservedAt: "2026-11-22T18:53:50Z"}},
+	}}
+	anchored := event.SaleAnchored{
+		SaleID: saleID, StoreID: recorded.StoreID, AmountWei: priced.AmountWei, Proof: make([]common.Hash, 12), Deployment: 1, BatchID: 1200, LeafIndex: 812,
+		ChainID: 1, Contract: "0x7d3248AcD5ea610c71F72e7372D4E839ade17BF3", BlockNumber: 21_000_000, Finality: "finalized",
+	}
+	nonce, block := uint64(1200), uint64(21_000_000)
+	batch := event.Batch{
+		BatchID: 1200, Deployment: 1, Size: 4096, State: event.BatchMined, TxHash: &common.Hash{}, Nonce: &nonce, BlockNumber: &block, BlockHash: &common.Hash{},
+		Sequence: serial, At: recorded.RecordedAt,
+	}
+	data, err := json.Marshal(recorded)
+	if err != nil {
+		panic(err)
+	}
+	parked := event.Parked{
+		Service: "pricing", Reason: "no tier has a rate for EUR", Stream: stream.SalesRecorded, Sequence: uint64(serial), Subject: "sales.v1.recorded." + recorded.StoreID,
+		SaleID: saleID, Data: data, At: recorded.RecordedAt,
+	}
+	return []*nats.Msg{
+		event.Recorded(recorded, "gateway", 0, ""), event.Priced(priced, time.Now(), 0, ""), event.Anchored(anchored, time.Now(), 0),
+		event.BatchMoved(batch), event.ParkedBy(parked),
+	}
+}
