@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -50,6 +51,9 @@ type Bus struct {
 	peak    int // sales a second
 
 	replicas int
+
+	mu     sync.Mutex
+	health map[string]*health // by durable
 }
 
 const (
@@ -58,6 +62,8 @@ const (
 	ensureRetry   = time.Second
 	attemptLimit  = 5 * time.Second // for one try at making streams or a consumer: an answer lost with a connection never comes
 	drainTimeout  = 5 * time.Second
+	pingInterval  = 2 * time.Second // a server that hangs without closing the connection is left after maxPings+1 of them
+	maxPings      = 2
 )
 
 // Connect opens the connection and returns at once: a NATS that is away is waited for in the background and calls fail
@@ -68,7 +74,8 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 	}
 	options := []nats.Option{
 		nats.Name("tillseal " + service), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
-		nats.DrainTimeout(drainTimeout),
+		nats.DrainTimeout(drainTimeout), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPings),
+		nats.IgnoreAuthErrorAbort(), // or a login that is refused twice, while the server's are being changed, ends the connection for good
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				log.Warn("NATS is away", "error", err)
@@ -94,7 +101,7 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 		conn.Close()
 		return nil, fault.New(fault.Fatal, "open JetStream: %w", err)
 	}
-	return &Bus{Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond, replicas: max(cfg.Replicas, 1)}, nil
+	return &Bus{Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond, replicas: max(cfg.Replicas, 1), health: make(map[string]*health)}, nil
 }
 
 // Bucket creates or updates a key-value bucket, trying until it succeeds or ctx ends, which is no error but leaves it nil.

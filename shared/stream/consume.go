@@ -2,15 +2,14 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
@@ -24,189 +23,178 @@ type Message struct {
 
 // Handler works on deliveries in order and returns one error for each, nil for done. It may be given the same message
 // again at any time. Invalid parks a message; everything else is delivered again after a pause, except Fatal, which ends
-// the consumer.
+// the consumer. When nothing of some batches in a row can be done, the durable is left alone for a while. ctx ends some
+// time after a stop: until then a batch under way may be finished.
 type Handler func(ctx context.Context, batch []Message) []error
 
 const (
-	retryDelay    = 2 * time.Second
-	heartbeat     = 5 * time.Second
+	heartbeat     = 3 * time.Second // a subscription that hears nothing of the server for twice as long is opened anew
 	reopenAfter   = time.Second
-	parkTimeout   = 10 * time.Second
-	inProgress    = ackWait / 3 // how often a slow handler's messages are kept from being delivered to another
-	maxLoggedSame = 1
+	finishWithin  = 5 * time.Second // for a batch under way when its service stops; what isn't done by then comes again
+	releaseWithin = 2 * time.Second // for the server to send what it had on its way
+	inFlight      = 4               // batches that one replica holds at most: pulled, waiting and being worked on
 )
 
+// errTurned ends a subscription whose breaker opened or closed: the next one pulls by other limits.
+var errTurned = errors.New("the breaker turned")
+
+// consumption is one call of Consume.
+type consumption struct {
+	*Bus
+	durable  string
+	maxBatch int
+	handle   Handler
+	health   *health
+	breaker  breaker
+
+	received, settled atomic.Uint64 // messages of the present subscription
+}
+
 // Consume delivers a durable's messages to handle in batches of at most maxBatch, made of what is waiting: no message
-// waits for a batch to fill. It acknowledges what was handled, and returns when ctx ends (nil) or on a Fatal fault.
+// waits for a batch to fill. It acknowledges what was handled. It holds inFlight×maxBatch messages at most. When ctx ends it
+// finishes the batch under way, gives all others back for another replica to have at once, and returns nil. A Fatal fault
+// ends it too, and an Invalid one that says why the durable can't be made.
 func (b *Bus) Consume(ctx context.Context, durable string, maxBatch int, handle Handler) error {
+	c := &consumption{Bus: b, durable: durable, maxBatch: maxBatch, handle: handle, health: b.healthOf(durable)}
+	defer c.health.paused.Store(false)
 	for {
-		err := b.consumeOnce(ctx, durable, maxBatch, handle)
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // a stop is no failure; what was under way comes again
+		if c.breaker.open() && !pause(ctx, jitter(c.breaker.pause)) {
+			return nil
 		}
-		if fault.Is(err, fault.Fatal) || fault.Is(err, fault.Invalid) {
+		err := c.subscribe(ctx)
+		switch {
+		case fault.Is(err, fault.Fatal), fault.Is(err, fault.Invalid):
 			return err
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // a stop is no failure; what was under way comes again
+		case errors.Is(err, errTurned):
+			continue
 		}
-		b.log.Warn("opening the consumer again", "durable", durable, "error", err)
+		c.health.reopened.Add(1)
+		b.log.Warn("opening the subscription again", "durable", durable, "error", err)
 		if !pause(ctx, jitter(reopenAfter)) {
 			return nil
 		}
 	}
 }
 
-func (b *Bus) consumeOnce(ctx context.Context, durable string, maxBatch int, handle Handler) error {
+// subscribe pulls and handles until ctx ends, the breaker turns or something goes wrong.
+func (c *consumption) subscribe(ctx context.Context) error {
 	var consumer jetstream.Consumer
-	err := b.retry(ctx, "create consumer "+durable, func(ctx context.Context) (err error) {
-		consumer, err = b.ensureDurable(ctx, durable)
+	err := c.retry(ctx, "create durable "+c.durable, func(ctx context.Context) (err error) {
+		consumer, err = c.ensureDurable(ctx, c.durable)
 		return err
 	})
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	iterator, err := consumer.Messages(jetstream.PullMaxMessages(2*maxBatch), jetstream.PullHeartbeat(heartbeat))
-	if err != nil {
-		return fault.New(fault.Transient, "pull from %s: %w", durable, err)
+	size := c.maxBatch
+	if c.breaker.open() {
+		size = min(size, probeBatch)
 	}
-	waiting := make(chan jetstream.Msg, maxBatch)
-	group, groupCtx := errgroup.WithContext(ctx)
-	stop := context.AfterFunc(groupCtx, iterator.Stop)
-	defer stop()
-	group.Go(func() error { return pull(groupCtx, iterator, waiting) })
+	iterator, err := consumer.Messages(jetstream.PullMaxMessages((inFlight-2)*size), jetstream.PullHeartbeat(heartbeat))
+	if err != nil {
+		return fault.New(fault.Transient, "pull from %s: %w", c.durable, err)
+	}
+	c.received.Store(0)
+	c.settled.Store(0)
+	waiting := make(chan jetstream.Msg, size)
+	handling, done := c.handlingContext(ctx)
+	defer done()
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.pull(running, iterator, waiting) })
+	group.Go(func() error { return c.watchdog(running, consumer) })
 	group.Go(func() error {
 		for {
-			batch, err := gather(groupCtx, waiting, maxBatch)
-			if err != nil {
-				return err
+			batch := gather(running, waiting, size)
+			if batch == nil {
+				return nil
 			}
-			if err := b.deliver(groupCtx, batch, handle); err != nil {
+			if err := c.deliver(handling, batch); err != nil {
 				return err
 			}
 		}
 	})
-	return group.Wait()
+	err = group.Wait()
+	c.release(ctx, iterator, waiting)
+	return err
+}
+
+// handlingContext outlives ctx for as long as a batch under way may take to finish; not at all without a connection, over
+// which nothing could be acknowledged.
+func (c *consumption) handlingContext(ctx context.Context) (handling context.Context, done func()) {
+	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if c.Conn.IsConnected() {
+			pause(handling, finishWithin)
+		}
+		cancel()
+	})
+	return handling, func() { stop(); cancel() }
 }
 
 // pull moves messages from the iterator to waiting; a missed heartbeat or a deleted consumer ends it.
-func pull(ctx context.Context, iterator jetstream.MessagesContext, waiting chan<- jetstream.Msg) error {
+func (c *consumption) pull(ctx context.Context, iterator jetstream.MessagesContext, waiting chan<- jetstream.Msg) error {
 	for {
-		msg, err := iterator.Next()
-		if err != nil {
-			return fault.New(fault.Transient, "pull: %w", err)
+		msg, err := iterator.Next(jetstream.NextContext(ctx))
+		if ctx.Err() != nil && msg == nil {
+			return nil
 		}
+		if err != nil {
+			return fault.New(fault.Transient, "pull from %s: %w", c.durable, err)
+		}
+		c.received.Add(1)
 		select {
 		case waiting <- msg:
 		case <-ctx.Done():
-			return ctx.Err()
+			c.settle(msg.Nak())
+			return nil
 		}
 	}
 }
 
-// gather waits for one message and takes with it what else is there.
-func gather(ctx context.Context, waiting <-chan jetstream.Msg, maxBatch int) ([]jetstream.Msg, error) {
-	var batch []jetstream.Msg
+// gather waits for one message and takes with it what else is there; nil when ctx ends.
+func gather(ctx context.Context, waiting <-chan jetstream.Msg, maxBatch int) (batch []jetstream.Msg) {
+	select {
+	case <-ctx.Done():
+		return nil // though messages wait
+	default:
+	}
 	select {
 	case msg := <-waiting:
 		batch = append(batch, msg)
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil
 	}
 	for len(batch) < maxBatch {
 		select {
 		case msg := <-waiting:
 			batch = append(batch, msg)
 		default:
-			return batch, nil
+			return batch
 		}
 	}
-	return batch, nil
+	return batch
 }
 
-func (b *Bus) deliver(ctx context.Context, batch []jetstream.Msg, handle Handler) error {
-	messages := make([]Message, len(batch))
-	for i, msg := range batch {
-		messages[i] = Message{Data: msg.Data(), Header: msg.Headers(), Subject: msg.Subject()}
-		if meta, err := msg.Metadata(); err == nil {
-			messages[i].Sequence = meta.Sequence.Stream
-		}
+// release ends a subscription and gives back what was delivered and not begun: another replica has it at once, where it
+// would have to wait for ackWait otherwise.
+func (c *consumption) release(ctx context.Context, iterator jetstream.MessagesContext, waiting <-chan jetstream.Msg) {
+	defer iterator.Stop()
+	if !c.Conn.IsConnected() {
+		return // the server delivers them again by itself
 	}
-	stop := keepAlive(batch)
-	errs := handle(ctx, messages)
-	stop()
-	logged := 0
-	for i, msg := range batch {
-		err := errs[i]
-		switch {
-		case err == nil:
-			b.settle(msg.Ack())
-		case fault.Is(err, fault.Fatal):
-			return err // what is not settled comes again, when a person has looked
-		case fault.Is(err, fault.Invalid):
-			b.park(ctx, msg, messages[i], err)
-		default:
-			if logged++; logged <= maxLoggedSame && ctx.Err() == nil {
-				b.log.Warn("message will be delivered again", "subject", messages[i].Subject, "sequence", messages[i].Sequence,
-					"kind", fault.KindOf(err).String(), "error", err)
-			}
-			b.settle(msg.NakWithDelay(jitter(retryDelay)))
-		}
+	for len(waiting) > 0 {
+		c.settle((<-waiting).Nak())
 	}
-	return nil
-}
-
-// keepAlive tells the server that the batch is being worked on, until stop is called.
-func keepAlive(batch []jetstream.Msg) (stop func()) {
-	done := make(chan struct{})
-	go func() {
-		ticker := time.NewTicker(jitter(inProgress))
-		defer ticker.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-ticker.C:
-				for _, msg := range batch {
-					_ = msg.InProgress() // the message comes again, which is harmless
-				}
-			}
-		}
-	}()
-	return func() { close(done) }
-}
-
-// park hands a message that can't be worked on to SALES_DLQ and takes it off its durable only once that is stored.
-func (b *Bus) park(ctx context.Context, msg jetstream.Msg, m Message, reason error) {
-	parked := event.Parked{
-		Service: b.service, Reason: reason.Error(), Stream: streamOfSubject(m.Subject), Sequence: m.Sequence, Subject: m.Subject,
-		SaleID: event.SubjectOf(m.Header), At: time.Now().UTC().Format(time.RFC3339Nano),
-	}
-	if json.Valid(m.Data) {
-		parked.Data = m.Data
-	} else {
-		parked.Raw = m.Data
-	}
-	publishCtx, cancel := context.WithTimeout(ctx, parkTimeout)
+	iterator.Drain()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseWithin)
 	defer cancel()
-	if err := b.PublishAll(publishCtx, []*nats.Msg{event.ParkedBy(parked)}); err != nil {
-		b.settle(msg.NakWithDelay(jitter(retryDelay)))
-		return
-	}
-	b.log.Error("message parked", "subject", m.Subject, "sequence", m.Sequence, "sale_id", parked.SaleID, "reason", parked.Reason)
-	b.settle(msg.TermWithReason("parked in " + SalesDLQ))
-}
-
-// settle notes an acknowledgement that did not leave: its message comes again, and handlers are idempotent.
-func (b *Bus) settle(err error) {
-	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
-		b.log.Warn("an acknowledgement was lost", "error", err)
-	}
-}
-
-func streamOfSubject(subject string) string {
-	for _, s := range specs {
-		prefix := s.subjects[0][:len(s.subjects[0])-1]
-		if len(subject) > len(prefix) && subject[:len(prefix)] == prefix {
-			return s.name
+	for {
+		msg, err := iterator.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return
 		}
+		c.settle(msg.Nak())
 	}
-	return ""
 }

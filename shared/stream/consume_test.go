@@ -1,0 +1,306 @@
+package stream_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// allHandled waits until a till has seen so many sales.
+func allHandled(t *testing.T, h *till, want int) {
+	t.Helper()
+	testkit.Eventually(t, soon, fmt.Sprintf("%d are handled", want), func() error {
+		if n := h.count(); n != want {
+			return fmt.Errorf("%d handled", n)
+		}
+		return nil
+	})
+}
+
+func TestADependencyThatIsAwayIsAskedWithSmallProbesUntilItIsBack(t *testing.T) {
+	t.Parallel()
+	_, bus := setup(t)
+	require.NoError(t, bus.PublishAll(t.Context(), sales(1500)))
+	var (
+		mu     sync.Mutex
+		sizes  []int // of the batches while it was away
+		after  int   // the largest one since
+		away   = true
+		served = map[string]int{}
+	)
+	handle := func(_ context.Context, batch []stream.Message) []error {
+		mu.Lock()
+		defer mu.Unlock()
+		errs := make([]error, len(batch))
+		if away {
+			sizes = append(sizes, len(batch))
+			for i := range errs {
+				errs[i] = fault.New(fault.Transient, "the database is away")
+			}
+			return errs
+		}
+		after = max(after, len(batch))
+		for _, msg := range batch {
+			served[event.SubjectOf(msg.Header)]++
+		}
+		return errs
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- bus.Consume(ctx, stream.DurablePricing, 200, handle) }()
+	defer func() { cancel(); require.NoError(t, <-done) }()
+	const tripsAfter, probe = 3, 16
+	testkit.Eventually(t, soon, "two probes", func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(sizes) < tripsAfter+2 {
+			return fmt.Errorf("batches of %v", sizes)
+		}
+		for _, size := range sizes[tripsAfter:] {
+			require.LessOrEqual(t, size, probe)
+		}
+		require.Greater(t, sizes[0], probe)
+		return nil
+	})
+	info, err := bus.JS.Consumer(t.Context(), stream.SalesRecorded, stream.DurablePricing)
+	require.NoError(t, err)
+	require.Less(t, info.CachedInfo().NumAckPending, 1500, "the rest waits in the stream")
+	mu.Lock()
+	away = false
+	mu.Unlock()
+	testkit.Settled(t, soon, bus.JS, stream.SalesRecorded, stream.DurablePricing)
+	mu.Lock()
+	defer mu.Unlock()
+	require.Len(t, served, 1500)
+	require.Greater(t, after, probe, "it is back to full batches")
+}
+
+func TestAStopFinishesWhatIsUnderWayAndGivesTheRestToAnotherAtOnce(t *testing.T) {
+	t.Parallel()
+	server, bus := setup(t)
+	// Nothing comes again by itself within this test. The version keeps the services from resetting that.
+	_, err := bus.JS.CreateConsumer(t.Context(), stream.SalesRecorded, jetstream.ConsumerConfig{
+		Durable: stream.DurablePricing, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour, Metadata: map[string]string{"tillseal.schema": "999"},
+	})
+	require.NoError(t, err)
+	require.NoError(t, bus.PublishAll(t.Context(), sales(300)))
+	begun, finish := make(chan []stream.Message, 1), make(chan struct{})
+	var finished atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- bus.Consume(ctx, stream.DurablePricing, 100, func(ctx context.Context, batch []stream.Message) []error {
+			begun <- batch
+			<-finish
+			if ctx.Err() == nil {
+				finished.Add(int64(len(batch)))
+			}
+			return make([]error, len(batch))
+		})
+	}()
+	first := <-begun
+	testkit.Eventually(t, soon, "more is delivered than is worked on", func() error {
+		c, err := bus.JS.Consumer(t.Context(), stream.SalesRecorded, stream.DurablePricing)
+		if err != nil {
+			return err
+		}
+		if n := c.CachedInfo().NumAckPending; n <= len(first) {
+			return fmt.Errorf("%d are under way", n)
+		}
+		return nil
+	})
+	cancel()
+	close(finish)
+	require.NoError(t, <-done)
+	require.Equal(t, int64(len(first)), finished.Load(), "its context outlived the stop")
+
+	other := connect(t, server, "pricing")
+	var h till
+	consume(t, other, &h)
+	allHandled(t, &h, 300-len(first))
+	testkit.Settled(t, soon, bus.JS, stream.SalesRecorded, stream.DurablePricing)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, msg := range first {
+		require.Zero(t, h.seen[event.SubjectOf(msg.Header)], "it was finished")
+	}
+}
+
+func TestAFatalFaultStopsAfterTheOthersOfItsBatchAreSettled(t *testing.T) {
+	_, bus := setup(t)
+	require.NoError(t, bus.PublishAll(t.Context(), sales(3)))
+	h := till{seen: map[string]int{}, answer: func(id string, _ int) error {
+		if id == "1" {
+			return fault.New(fault.Fatal, "the books do not add up")
+		}
+		return nil
+	}}
+	require.True(t, fault.Is(bus.Consume(t.Context(), stream.DurablePricing, 3, h.handle), fault.Fatal))
+	require.NoError(t, bus.Conn.FlushTimeout(soon))
+	testkit.Eventually(t, soon, "only the fatal one is left", func() error {
+		c, err := bus.JS.Consumer(t.Context(), stream.SalesRecorded, stream.DurablePricing)
+		if err != nil {
+			return err
+		}
+		if left := c.CachedInfo().NumPending + uint64(c.CachedInfo().NumAckPending); left != uint64(3-len(h.seen)+1) {
+			return fmt.Errorf("%d are left of 3, %d were seen", left, len(h.seen))
+		}
+		return nil
+	})
+}
+
+func TestADurableOrItsStreamThatIsDeletedIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	_, bus := setup(t)
+	var h till
+	consume(t, bus, &h)
+	require.NoError(t, bus.PublishAll(t.Context(), sales(10)))
+	allHandled(t, &h, 10)
+	require.NoError(t, bus.JS.DeleteConsumer(t.Context(), stream.SalesRecorded, stream.DurablePricing))
+	require.NoError(t, bus.PublishAll(t.Context(), sales(20)[10:]))
+	allHandled(t, &h, 20)
+	require.NoError(t, bus.JS.DeleteStream(t.Context(), stream.SalesRecorded))
+	require.NoError(t, bus.PublishAll(t.Context(), sales(30)[20:]), "publishing waits for the stream")
+	allHandled(t, &h, 30)
+}
+
+// link passes bytes on to a server until it is frozen: then both ends hear nothing, and neither sees the connection close.
+type link struct {
+	listener net.Listener
+	frozen   atomic.Bool
+	to       string
+	conns    sync.WaitGroup
+}
+
+func newLink(t *testing.T, to string) *link {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	l := &link{listener: listener, to: to}
+	ended := make(chan struct{})
+	l.conns.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			l.conns.Go(func() { l.serve(conn, ended) })
+		}
+	})
+	t.Cleanup(func() { close(ended); _ = listener.Close(); l.conns.Wait() })
+	return l
+}
+
+func (l *link) serve(conn net.Conn, ended <-chan struct{}) {
+	defer conn.Close()
+	upstream, err := net.Dial("tcp", l.to)
+	if err != nil {
+		return
+	}
+	defer upstream.Close()
+	frozen := l.frozen.Load // a connection that was opened later than the freeze lives
+	if frozen() {
+		frozen = func() bool { return false }
+	}
+	both := make(chan struct{}, 2)
+	pass := func(to io.Writer, from io.Reader) {
+		defer func() { both <- struct{}{} }()
+		buffer := make([]byte, 32<<10)
+		for {
+			n, err := from.Read(buffer)
+			if err != nil {
+				return
+			}
+			if !frozen() {
+				_, _ = to.Write(buffer[:n])
+			}
+		}
+	}
+	go pass(upstream, conn)
+	go pass(conn, upstream)
+	select {
+	case <-both:
+	case <-ended:
+	}
+	_, _ = conn.Close(), upstream.Close()
+	<-both
+}
+
+func TestAServerThatHangsWithoutClosingIsLeftForANewConnection(t *testing.T) {
+	t.Parallel()
+	direct, publisher := setup(t)
+	way := newLink(t, "127.0.0.1:"+strconv.Itoa(direct.Port()))
+	bus, err := stream.Connect("pricing", stream.Config{URL: config.Secret("nats://" + way.listener.Addr().String()), PeakSalesPerSecond: 1},
+		slog.New(slog.NewTextHandler(t.Output(), nil)))
+	require.NoError(t, err)
+	t.Cleanup(bus.Close)
+	var h till
+	consume(t, bus, &h)
+	require.NoError(t, publisher.PublishAll(t.Context(), sales(5)))
+	allHandled(t, &h, 5)
+	way.frozen.Store(true)
+	require.NoError(t, publisher.PublishAll(t.Context(), sales(10)[5:]))
+	allHandled(t, &h, 10)
+}
+
+func TestALoginThatIsRefusedForAWhileDoesNotEndTheConnection(t *testing.T) {
+	t.Parallel()
+	login := func(password string) func(*local.NATSConfig) {
+		return func(c *local.NATSConfig) { c.Base = &server.Options{Username: "till", Password: password} }
+	}
+	first := testkit.NATS(t, login("right"))
+	refused := make(refusals, 100)
+	bus, err := stream.Connect("pricing", stream.Config{URL: config.Secret("nats://till:right@127.0.0.1:" + strconv.Itoa(first.Port())), PeakSalesPerSecond: 1},
+		slog.New(slog.NewTextHandler(refused, nil)))
+	require.NoError(t, err)
+	t.Cleanup(bus.Close)
+	require.NoError(t, bus.Ensure(t.Context()))
+	first.Stop()
+	same := func(c *local.NATSConfig) { c.Port = first.Port() }
+	second := testkit.NATS(t, login("wrong"), same)
+	for range 3 {
+		select {
+		case <-refused:
+		case <-time.After(soon):
+			require.FailNow(t, "it no longer tries to log in")
+		}
+	}
+	second.Stop()
+	testkit.NATS(t, login("right"), same)
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	require.NoError(t, bus.Ensure(ctx))
+	require.NoError(t, ctx.Err())
+}
+
+// refusals is a log of which only the refused logins count.
+type refusals chan struct{}
+
+func (r refusals) Write(line []byte) (int, error) {
+	if bytes.Contains(bytes.ToLower(line), []byte("authorization violation")) {
+		select {
+		case r <- struct{}{}:
+		default:
+		}
+	}
+	return len(line), nil
+}
