@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
@@ -303,4 +304,59 @@ func (r refusals) Write(line []byte) (int, error) {
 		}
 	}
 	return len(line), nil
+}
+
+func TestWhatCanNotBeParkedHoldsUpNothingAndIsParkedInTheEnd(t *testing.T) {
+	_, bus := setup(t)
+	h := till{answer: func(id string, _ int) error {
+		if n, err := strconv.Atoi(id); err == nil && n < 3 {
+			return fault.New(fault.Invalid, "no rate for XAF")
+		}
+		return nil
+	}}
+	require.NoError(t, bus.JS.DeleteStream(t.Context(), stream.SalesDLQ))
+	consume(t, bus, &h)
+	all := sales(20)
+	require.NoError(t, bus.PublishAll(t.Context(), all[:3]))
+	testkit.Eventually(t, soon, "the three are tried", func() error {
+		if n := h.count(); n < 3 {
+			return fmt.Errorf("%d", n)
+		}
+		return nil
+	})
+	for _, msg := range all[3:] { // one by one: none waits for the time that a failing batch is put aside
+		require.NoError(t, bus.PublishAll(t.Context(), []*nats.Msg{msg}))
+	}
+	consumer, err := bus.JS.Consumer(t.Context(), stream.SalesRecorded, stream.DurablePricing)
+	require.NoError(t, err)
+	testkit.Eventually(t, soon, "only those three are left", func() error {
+		info, err := consumer.Info(t.Context())
+		if err == nil && (info.NumAckPending != 3 || info.NumPending != 0) {
+			return fmt.Errorf("%d under way, %d pending", info.NumAckPending, info.NumPending)
+		}
+		return err
+	})
+	require.NoError(t, bus.Ensure(t.Context()))
+	testkit.Settled(t, soon, bus.JS, stream.SalesRecorded, stream.DurablePricing)
+	dlq, err := bus.JS.Stream(t.Context(), stream.SalesDLQ)
+	require.NoError(t, err)
+	require.Equal(t, uint64(3), dlq.CachedInfo().State.Msgs)
+}
+
+func TestAMessageThatIsTooLargeToParkWholeIsParkedCut(t *testing.T) {
+	_, bus := setup(t)
+	h := till{answer: func(string, int) error { return fault.New(fault.Invalid, "not an event") }}
+	consume(t, bus, &h)
+	large := sales(1)[0]
+	large.Data = bytes.Repeat([]byte("x"), 1_000_000)
+	require.NoError(t, bus.PublishAll(t.Context(), []*nats.Msg{large}))
+	dlq, err := bus.JS.OrderedConsumer(t.Context(), stream.SalesDLQ, jetstream.OrderedConsumerConfig{})
+	require.NoError(t, err)
+	msg, err := dlq.Next(jetstream.FetchMaxWait(soon))
+	require.NoError(t, err)
+	parked, err := event.Decode[event.Parked](msg.Data())
+	require.NoError(t, err)
+	require.Equal(t, "not an event (its first 262144 of 1000000 bytes are kept)", parked.Reason)
+	require.Equal(t, large.Data[:256<<10], parked.Raw)
+	testkit.Settled(t, soon, bus.JS, stream.SalesRecorded, stream.DurablePricing)
 }

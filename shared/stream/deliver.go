@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,9 +17,15 @@ import (
 
 const (
 	retryDelay    = 2 * time.Second // before a message that could not be worked on comes again
-	parkTimeout   = 10 * time.Second
-	inProgress    = ackWait / 3 // how often a slow handler's messages are kept from being delivered to another
-	maxLoggedSame = 1           // of a batch's messages that come again: the reason is mostly the same
+	parkTimeout   = time.Second     // below ackWait: what is being parked must not come again meanwhile
+	parkAgain     = 5 * time.Second // before a message that could not be parked comes again
+	inProgress    = ackWait / 3     // how often a slow handler's messages are kept from being delivered to another
+	maxLoggedSame = 1               // of a batch's messages that come again: the reason is mostly the same
+
+	// What is kept of a message that is parked: more than any event of ours has, and in base64 well within the largest message
+	// that a server takes (1 MB by default).
+	maxParkedBody   = 256 << 10
+	maxParkedReason = 1 << 10
 )
 
 // deliver hands a batch to the handler and acts on each error by its kind: the only place that does. It returns a Fatal fault
@@ -33,7 +41,10 @@ func (c *consumption) deliver(ctx context.Context, batch []jetstream.Msg) error 
 	stop := keepAlive(batch)
 	errs := c.handle(ctx, messages)
 	stop()
-	var fatal, why error
+	var (
+		fatal, why error
+		poisonous  []poison
+	)
 	done, again := 0, 0
 	for i, msg := range batch {
 		switch err := errs[i]; {
@@ -42,7 +53,8 @@ func (c *consumption) deliver(ctx context.Context, batch []jetstream.Msg) error 
 			done++
 		case fault.Is(err, fault.Fatal):
 			fatal = err // its message comes again when a person has looked
-		case fault.Is(err, fault.Invalid) && c.park(ctx, msg, messages[i], err):
+		case fault.Is(err, fault.Invalid):
+			poisonous = append(poisonous, poison{msg, messages[i], err})
 		default:
 			if again++; again <= maxLoggedSame && ctx.Err() == nil {
 				c.log.Warn("message will be delivered again", "durable", c.durable, "subject", messages[i].Subject, "sequence", messages[i].Sequence,
@@ -52,6 +64,7 @@ func (c *consumption) deliver(ctx context.Context, batch []jetstream.Msg) error 
 			c.settle(msg.NakWithDelay(jitter(retryDelay)))
 		}
 	}
+	c.park(ctx, poisonous)
 	c.settled.Add(uint64(len(batch)))
 	c.health.handled.Add(uint64(done))
 	c.health.again.Add(uint64(again))
@@ -99,28 +112,67 @@ func keepAlive(batch []jetstream.Msg) (stop func()) {
 	return func() { close(done) }
 }
 
-// park hands a message that can't be worked on to SALES_DLQ and takes it off its durable only once that is stored; false when
-// it is not, and the message must come again.
-func (c *consumption) park(ctx context.Context, msg jetstream.Msg, m Message, reason error) bool {
-	s, _ := ofDurable(c.durable)
-	parked := event.Parked{
-		Service: c.service, Reason: reason.Error(), Stream: s.name, Sequence: m.Sequence, Subject: m.Subject,
-		SaleID: event.SubjectOf(m.Header), At: time.Now().UTC().Format(time.RFC3339Nano),
+// poison is a message that can't be worked on, and why.
+type poison struct {
+	msg    jetstream.Msg
+	m      Message
+	reason error
+}
+
+// park hands a batch's poisonous messages to SALES_DLQ, together, and takes them off their durable only once that is stored.
+// Otherwise all of them come again, later than others would: a SALES_DLQ that is away costs the durable parkTimeout each
+// parkAgain, and nothing behind them waits for longer.
+func (c *consumption) park(ctx context.Context, poisonous []poison) {
+	if len(poisonous) == 0 {
+		return
 	}
-	if json.Valid(m.Data) {
-		parked.Data = m.Data
-	} else {
-		parked.Raw = m.Data
+	msgs := make([]*nats.Msg, len(poisonous))
+	for i, p := range poisonous {
+		msgs[i] = event.ParkedBy(c.parked(p))
 	}
 	publishCtx, cancel := context.WithTimeout(ctx, parkTimeout)
 	defer cancel()
-	if err := c.PublishAll(publishCtx, []*nats.Msg{event.ParkedBy(parked)}); err != nil {
-		return false
+	if err := c.PublishAll(publishCtx, msgs); err != nil {
+		if ctx.Err() == nil {
+			c.log.Error("messages can't be parked", "durable", c.durable, "messages", len(msgs), "next_try_in", parkAgain, "error", err)
+		}
+		for _, p := range poisonous {
+			c.settle(p.msg.NakWithDelay(jitter(parkAgain)))
+		}
+		return
 	}
-	c.log.Error("message parked", "durable", c.durable, "subject", m.Subject, "sequence", m.Sequence, "sale_id", parked.SaleID, "reason", parked.Reason)
-	c.health.parked.Add(1)
-	c.settle(msg.TermWithReason("parked in " + SalesDLQ))
-	return true
+	for _, p := range poisonous {
+		c.log.Error("message parked", "durable", c.durable, "subject", p.m.Subject, "sequence", p.m.Sequence, "sale_id", event.SubjectOf(p.m.Header), "reason", p.reason.Error())
+		c.health.parked.Add(1)
+		c.settle(p.msg.TermWithReason("parked in " + SalesDLQ))
+	}
+}
+
+// parked is what SALES_DLQ is told. A body beyond any of ours is cut, since one that the server refuses could never be parked.
+func (c *consumption) parked(p poison) event.Parked {
+	s, _ := ofDurable(c.durable)
+	parked := event.Parked{
+		Service: c.service, Reason: cut(p.reason.Error(), maxParkedReason), Stream: s.name, Sequence: p.m.Sequence, Subject: cut(p.m.Subject, maxParkedReason),
+		SaleID: cut(event.SubjectOf(p.m.Header), maxParkedReason), At: time.Now().UTC().Format(time.RFC3339Nano),
+	}
+	switch data := p.m.Data; {
+	case len(data) > maxParkedBody:
+		parked.Raw = data[:maxParkedBody]
+		parked.Reason += fmt.Sprintf(" (its first %d of %d bytes are kept)", maxParkedBody, len(data))
+	case json.Valid(data):
+		parked.Data = data
+	default:
+		parked.Raw = data
+	}
+	return parked
+}
+
+// cut shortens text to at most limit bytes of whole characters.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "")
 }
 
 // settle notes an acknowledgement that did not leave: its message comes again, and handlers are idempotent.
