@@ -129,6 +129,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer bus.Close()
+	tel.Metrics.MustRegister(bus)
 
 	actor := &active.Anchor{
 		Journal: journal, Chain: client, Signer: key, Bus: bus, Log: tel.Log, Metrics: active.NewMetrics(tel.Metrics), Set: cfg.settings(),

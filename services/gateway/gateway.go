@@ -127,6 +127,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer bus.Close()
+	tel.Metrics.MustRegister(bus)
 	return serve(ctx, cfg, rules, tel, db, cache, bus, listener)
 }
 

@@ -118,6 +118,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer bus.Close()
+	tel.Metrics.MustRegister(bus)
 	if err := bus.Ensure(ctx); err != nil {
 		return stopped(ctx, err)
 	}

@@ -41,7 +41,7 @@ func (c Config) Check() error {
 	return nil
 }
 
-// Bus is a service's connection to NATS. It is safe for concurrent use.
+// Bus is a service's connection to NATS, and a prometheus.Collector of its streams and consumers. It is safe for concurrent use.
 type Bus struct {
 	Conn *nats.Conn
 	JS   jetstream.JetStream
@@ -54,6 +54,10 @@ type Bus struct {
 
 	mu     sync.Mutex
 	health map[string]*health // by durable
+
+	lookout     lookout
+	stopLooking context.CancelFunc
+	looking     sync.WaitGroup
 }
 
 const (
@@ -101,7 +105,15 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 		conn.Close()
 		return nil, fault.New(fault.Fatal, "open JetStream: %w", err)
 	}
-	return &Bus{Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond, replicas: max(cfg.Replicas, 1), health: make(map[string]*health)}, nil
+	looking, stopLooking := context.WithCancel(context.Background()) // until Close
+	b := &Bus{
+		Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond, replicas: max(cfg.Replicas, 1),
+		health: make(map[string]*health), lookout: lookout{alarmed: make(map[string]time.Time)}, stopLooking: stopLooking,
+	}
+	if len(watched(service)) > 0 {
+		b.looking.Go(func() { b.keepLooking(looking) })
+	}
+	return b, nil
 }
 
 // Bucket creates or updates a key-value bucket, trying until it succeeds or ctx ends, which is no error but leaves it nil.
@@ -135,6 +147,8 @@ func (b *Bus) retry(ctx context.Context, what string, do func(context.Context) e
 
 // Close hands over what is buffered and leaves. Consumers must have ended before.
 func (b *Bus) Close() {
+	b.stopLooking()
+	b.looking.Wait()
 	if b.Conn.IsConnected() {
 		if err := b.Conn.FlushTimeout(drainTimeout); err != nil {
 			b.log.Warn("some acknowledgements may not have reached NATS; their messages come again", "error", err)

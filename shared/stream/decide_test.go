@@ -1,9 +1,12 @@
 package stream
 
 import (
+	"context"
+	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 )
 
@@ -67,5 +70,72 @@ func TestAPauseIsSpreadAroundItsLength(t *testing.T) {
 		d := jitter(time.Second)
 		require.GreaterOrEqual(t, d, 750*time.Millisecond)
 		require.LessOrEqual(t, d, 1250*time.Millisecond)
+	}
+}
+
+func TestAStreamStandsByWhatNobodyReadOfIt(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	info := &jetstream.StreamInfo{
+		Config: jetstream.StreamConfig{Name: SalesPriced, MaxBytes: 1000, MaxAge: 100 * time.Hour},
+		State:  jetstream.StreamState{Msgs: 100, Bytes: 900},
+	}
+	for name, c := range map[string]struct {
+		consumer      *jetstream.ConsumerInfo
+		unreadFor     time.Duration
+		bytes, age    int64
+		alarms, ofAge bool
+	}{
+		"all read, though the stream is nearly full": {&jetstream.ConsumerInfo{}, 0, 0, 0, false, false},
+		"some under way":                           {&jetstream.ConsumerInfo{NumAckPending: 20}, time.Hour, 18, 1, false, true},
+		"most of it unread":                        {&jetstream.ConsumerInfo{NumPending: 80, NumAckPending: 9}, time.Hour, 80, 1, true, true},
+		"a little, for too long":                   {&jetstream.ConsumerInfo{NumPending: 1}, 80 * time.Hour, 0, 80, true, true},
+		"no reader yet":                            {nil, time.Hour, 90, 1, true, true},
+		"more under way than is left in it":        {&jetstream.ConsumerInfo{NumAckPending: 500}, time.Hour, 90, 1, true, true},
+		"the oldest is gone by the time of a look": {&jetstream.ConsumerInfo{NumPending: 1}, 0, 0, 0, false, false},
+	} {
+		oldest := time.Time{}
+		if c.ofAge {
+			oldest = now.Add(-c.unreadFor)
+		}
+		s := standingOf(info, DurableAnchor, c.consumer, oldest, now)
+		require.Equal(t, []int64{c.bytes, c.age}, []int64{s.BytesPercent, s.AgePercent}, name)
+		require.Equal(t, int64(c.unreadFor/time.Second), s.OldestUnreadSecond, name)
+		require.Equal(t, c.alarms, s.Alarming(), name)
+	}
+}
+
+func TestAnAlarmIsToldNowAndThenWhileItLastsAndWhenItIsOver(t *testing.T) {
+	var told []string
+	b := &Bus{log: slog.New(lines{&told}), lookout: lookout{alarmed: map[string]time.Time{}}}
+	full, empty := []Standing{{Stream: SalesPriced, BytesPercent: alarmPercent}}, []Standing{{Stream: SalesPriced, AgePercent: alarmPercent - 1}}
+	now := time.Now()
+	for _, step := range []struct {
+		found []Standing
+		after time.Duration
+		tells int
+	}{{empty, 0, 0}, {full, time.Second, 1}, {full, 2 * time.Second, 0}, {full, time.Second + alarmEvery, 1}, {empty, 2 * alarmEvery, 1}, {empty, 3 * alarmEvery, 0}, {full, 4 * alarmEvery, 1}} {
+		told = nil
+		b.alarm(step.found, now.Add(step.after))
+		require.Len(t, told, step.tells, "%v", step)
+	}
+}
+
+// lines is a log that keeps its messages.
+type lines struct{ told *[]string }
+
+func (l lines) Enabled(context.Context, slog.Level) bool { return true }
+func (l lines) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l lines) WithGroup(string) slog.Handler            { return l }
+func (l lines) Handle(_ context.Context, r slog.Record) error {
+	*l.told = append(*l.told, r.Message)
+	return nil
+}
+
+func TestEachStreamIsInSightOfItsWriterAndItsReader(t *testing.T) {
+	for service, streams := range map[string]string{
+		"gateway": "SALES_RECORDED", "pricing": "SALES_RECORDED,SALES_PRICED,SALES_DLQ",
+		"anchor": "SALES_PRICED,SALES_ANCHORED,BATCHES,SALES_DLQ", "ledger": "SALES_RECORDED,SALES_ANCHORED,BATCHES,SALES_DLQ", "dev": "",
+	} {
+		require.Equal(t, streams, streamsOf(service))
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,13 +20,31 @@ import (
 type Endpoint struct {
 	Subject     string // ops.<service>.<noun>.<verb>, or a read such as ledger.sales.get
 	Description string
-	Request     string // an example of the request's JSON, "" for none
+	Request     string // an example of the request's JSON, "" for none; the schemas come from the types
 	Response    string // an example of the answer's JSON
 
-	answer func(ctx context.Context, data []byte) (any, error)
+	answer  func(ctx context.Context, data []byte) (any, error)
+	schemas func() (request, response string, err error)
+}
+
+// Stats is what a service adds to the STATS of each of its endpoints: how the streams stand that it reads or writes, and what
+// became of the endpoint's requests, since micro itself counts those that were begun.
+type Stats struct {
+	Streams      []Standing `json:"streams"`
+	Answered     uint64     `json:"answered"`
+	Refused      uint64     `json:"refused"`      // the caller's doing
+	Failed       uint64     `json:"failed"`       // ours, or too many at once
+	Milliseconds int64      `json:"milliseconds"` // spent on all of them
+}
+
+// tally counts an endpoint's requests.
+type tally struct {
+	answered, refused, failed atomic.Uint64
+	spent                     atomic.Int64 // nanoseconds
 }
 
 const (
+	serviceVersion     = "1.0.0"
 	endpointTimeout    = 10 * time.Second
 	endpointConcurrent = 64      // requests of one endpoint being answered; more are refused as busy
 	endpointMaxRequest = 1 << 20 // NATS's default message size
@@ -43,21 +64,38 @@ func Answers[Req, Res any](e Endpoint, answer func(ctx context.Context, req Req)
 		}
 		return answer(ctx, req)
 	}
+	e.schemas = func() (request, response string, err error) {
+		if request, err = schema[Req](); err == nil {
+			response, err = schema[Res]()
+		}
+		return request, response, err
+	}
 	return e
 }
 
 // Serve offers endpoints as the NATS micro service with this bus's name until the returned function is called. Every
 // replica answers from one queue.
 func (b *Bus) Serve(ctx context.Context, description string, endpoints ...Endpoint) (stop func(), err error) {
+	tallies := make(map[string]*tally, len(endpoints))
+	for _, e := range endpoints {
+		tallies[e.Subject] = &tally{}
+	}
 	service, err := micro.AddService(b.Conn, micro.Config{
-		Name: b.service, Version: "1.0.0", Description: description, QueueGroup: b.service,
+		Name: b.service, Version: serviceVersion, Description: description, QueueGroup: b.service,
+		Metadata:     map[string]string{metaSchema: strconv.Itoa(schemaVersion), "tillseal.streams": streamsOf(b.service)},
+		StatsHandler: func(e *micro.Endpoint) any { return b.stats(ctx, tallies[e.Subject]) },
 	})
 	if err != nil {
 		return nil, fault.New(fault.Fatal, "offer the micro service %s: %w", b.service, err)
 	}
 	for _, e := range endpoints {
-		err := service.AddEndpoint(endpointName(e.Subject), b.handler(ctx, e), micro.WithEndpointSubject(e.Subject),
-			micro.WithEndpointMetadata(map[string]string{"description": e.Description, "request": e.Request, "response": e.Response}))
+		request, response, err := e.schemas()
+		if err == nil {
+			err = service.AddEndpoint(endpointName(e.Subject), b.handler(ctx, e, tallies[e.Subject]), micro.WithEndpointSubject(e.Subject),
+				micro.WithEndpointMetadata(map[string]string{
+					"description": e.Description, "request": e.Request, "response": e.Response, "request_schema": request, "response_schema": response,
+				}))
+		}
 		if err != nil {
 			return nil, fault.New(fault.Fatal, "offer %s: %w", e.Subject, errors.Join(err, service.Stop()))
 		}
@@ -72,12 +110,32 @@ func (b *Bus) Serve(ctx context.Context, description string, endpoints ...Endpoi
 	}, nil
 }
 
-func (b *Bus) handler(ctx context.Context, e Endpoint) micro.Handler {
+// streamsOf names the streams that a service reads or writes.
+func streamsOf(service string) string {
+	names := make([]string, 0, len(specs))
+	for _, s := range watched(service) {
+		names = append(names, s.name)
+	}
+	return strings.Join(names, ",")
+}
+
+func (b *Bus) stats(ctx context.Context, t *tally) Stats {
+	if t == nil {
+		t = &tally{}
+	}
+	return Stats{
+		Streams: b.Standings(ctx), Answered: t.answered.Load(), Refused: t.refused.Load(), Failed: t.failed.Load(),
+		Milliseconds: time.Duration(t.spent.Load()).Milliseconds(),
+	}
+}
+
+func (b *Bus) handler(ctx context.Context, e Endpoint, t *tally) micro.Handler {
 	slots := make(chan struct{}, endpointConcurrent)
 	return micro.HandlerFunc(func(req micro.Request) {
 		select {
 		case slots <- struct{}{}:
 		default:
+			t.failed.Add(1)
 			b.settle(req.Error("503", "too many requests at once", nil))
 			return
 		}
@@ -85,7 +143,18 @@ func (b *Bus) handler(ctx context.Context, e Endpoint) micro.Handler {
 			defer func() { <-slots }()
 			ctx, cancel := context.WithTimeout(ctx, endpointTimeout)
 			defer cancel()
-			b.settle(b.Conn.PublishMsg(b.respond(ctx, e, req)))
+			began := time.Now()
+			reply := b.respond(ctx, e, req)
+			t.spent.Add(int64(time.Since(began)))
+			switch code := reply.Header.Get(micro.ErrorCodeHeader); {
+			case code == "":
+				t.answered.Add(1)
+			case code < "500":
+				t.refused.Add(1)
+			default:
+				t.failed.Add(1)
+			}
+			b.settle(b.Conn.PublishMsg(reply))
 		}()
 	})
 }

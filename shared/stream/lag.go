@@ -1,0 +1,174 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Standing is a stream with the durable that reads it, at one time. Percentages are of what the stream may hold: messages that
+// nobody read yet and that reach 100 are discarded.
+type Standing struct {
+	Stream             string `json:"stream"`
+	Durable            string `json:"durable"`
+	Messages           uint64 `json:"messages"` // read ones included: they stay until the limits take them
+	Bytes              uint64 `json:"bytes"`
+	MaxBytes           int64  `json:"max_bytes"`
+	Pending            uint64 `json:"pending"`     // not delivered yet
+	AckPending         int    `json:"ack_pending"` // delivered and not acknowledged
+	Redelivered        int    `json:"redelivered"` // of those, more than once
+	OldestUnreadSecond int64  `json:"oldest_unread_seconds"`
+	BytesPercent       int64  `json:"unread_percent_of_max_bytes"`
+	AgePercent         int64  `json:"unread_percent_of_max_age"`
+}
+
+// Limits of looking at streams.
+const (
+	lookEvery  = 10 * time.Second // for the alarm
+	lookFresh  = time.Second      // a look that is younger answers STATS and a scrape too
+	lookLimit  = 3 * time.Second  // for one look at all streams of a service
+	lookStale  = 3 * lookEvery    // an older one is shown to nobody
+	alarmEvery = 10 * time.Minute // between two log lines of an alarm that lasts
+)
+
+// Alarming reports whether unread messages have come so near to a limit of the stream that a person must look.
+func (s Standing) Alarming() bool { return max(s.BytesPercent, s.AgePercent) >= alarmPercent }
+
+// standingOf compares what nobody read yet with the stream's limits. A durable that does not exist (nil) has read nothing.
+// oldest is when the oldest unread message was stored, zero for none.
+func standingOf(info *jetstream.StreamInfo, durable string, consumer *jetstream.ConsumerInfo, oldest, now time.Time) Standing {
+	s := Standing{
+		Stream: info.Config.Name, Durable: durable, Messages: info.State.Msgs, Bytes: info.State.Bytes, MaxBytes: info.Config.MaxBytes, Pending: info.State.Msgs,
+	}
+	if consumer != nil {
+		s.Pending, s.AckPending, s.Redelivered = consumer.NumPending, consumer.NumAckPending, consumer.NumRedelivered
+	}
+	unread := min(s.Pending+uint64(s.AckPending), s.Messages) // those under way may have been discarded
+	if unread == 0 {
+		return s
+	}
+	if s.MaxBytes > 0 {
+		s.BytesPercent = int64(s.Bytes/s.Messages*unread) * 100 / s.MaxBytes
+	}
+	if !oldest.IsZero() {
+		age := max(now.Sub(oldest), 0)
+		s.OldestUnreadSecond = int64(age / time.Second)
+		if limit := info.Config.MaxAge; limit > 0 {
+			s.AgePercent = int64(age) / (int64(limit) / 100)
+		}
+	}
+	return s
+}
+
+// lookout keeps the last look at the streams that a service reads or writes.
+type lookout struct {
+	mu      sync.Mutex
+	at      time.Time
+	last    []Standing
+	alarmed map[string]time.Time // by stream, when it was logged last
+}
+
+// watched are the streams that a service reads or writes: each is in the sight of both ends, so that a reader that is away is
+// seen by the writer.
+func watched(service string) (mine []spec) {
+	for _, s := range specs {
+		reads := slices.ContainsFunc(s.durables, func(d durableSpec) bool { return d.service == service })
+		if reads || slices.Contains(s.writers, service) {
+			mine = append(mine, s)
+		}
+	}
+	return mine
+}
+
+// Standings looks at the streams that this service reads or writes, or returns a look that is fresh still. Without NATS it
+// returns the last one while that is not stale, and then none.
+func (b *Bus) Standings(ctx context.Context) []Standing {
+	b.lookout.mu.Lock()
+	defer b.lookout.mu.Unlock()
+	now := time.Now()
+	if now.Sub(b.lookout.at) < lookFresh {
+		return b.lookout.last
+	}
+	if b.Conn.IsConnected() {
+		ctx, cancel := context.WithTimeout(ctx, lookLimit)
+		defer cancel()
+		found, err := b.look(ctx, now)
+		if err == nil {
+			b.lookout.at, b.lookout.last = now, found
+			b.alarm(found, now)
+			return found
+		}
+		b.log.Debug("the streams could not be looked at", "error", err)
+	}
+	if now.Sub(b.lookout.at) > lookStale {
+		b.lookout.last = nil
+	}
+	return b.lookout.last
+}
+
+func (b *Bus) look(ctx context.Context, now time.Time) (found []Standing, err error) {
+	for _, s := range watched(b.service) {
+		str, err := b.JS.Stream(ctx, s.name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue // not made yet
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range s.durables {
+			var info *jetstream.ConsumerInfo
+			consumer, err := str.Consumer(ctx, d.name)
+			switch {
+			case err == nil:
+				info = consumer.CachedInfo()
+			case !errors.Is(err, jetstream.ErrConsumerNotFound):
+				return nil, err
+			}
+			found = append(found, standingOf(str.CachedInfo(), d.name, info, oldestUnread(ctx, str, info), now))
+		}
+	}
+	return found, nil
+}
+
+// oldestUnread is when the oldest message was stored that a durable has not acknowledged; zero for none, or one that is gone.
+func oldestUnread(ctx context.Context, str jetstream.Stream, consumer *jetstream.ConsumerInfo) time.Time {
+	state := str.CachedInfo().State
+	if state.Msgs == 0 || consumer != nil && consumer.NumPending == 0 && consumer.NumAckPending == 0 {
+		return time.Time{}
+	}
+	if consumer == nil || consumer.AckFloor.Stream < state.FirstSeq {
+		return state.FirstTime
+	}
+	msg, err := str.GetMsg(ctx, consumer.AckFloor.Stream+1)
+	if err != nil {
+		return time.Time{}
+	}
+	return msg.Time
+}
+
+// alarm tells when unread messages come near to a stream's limits, now and then while it lasts, and when it is over.
+func (b *Bus) alarm(found []Standing, now time.Time) {
+	for _, s := range found {
+		last, alarmed := b.lookout.alarmed[s.Stream]
+		switch {
+		case s.Alarming() && now.Sub(last) >= alarmEvery:
+			b.lookout.alarmed[s.Stream] = now
+			b.log.Error("ALARM: messages that nobody read come near to their stream's limits, where the oldest are discarded",
+				"stream", s.Stream, "durable", s.Durable, "pending", s.Pending, "percent_of_max_bytes", s.BytesPercent, "percent_of_max_age", s.AgePercent)
+		case !s.Alarming() && alarmed:
+			delete(b.lookout.alarmed, s.Stream)
+			b.log.Info("the alarm is over: unread messages are far from their stream's limits", "stream", s.Stream, "durable", s.Durable)
+		}
+	}
+}
+
+// keepLooking looks for the alarm's sake until ctx ends.
+func (b *Bus) keepLooking(ctx context.Context) {
+	for pause(ctx, jitter(lookEvery)) {
+		b.Standings(ctx)
+	}
+}
