@@ -112,3 +112,23 @@ func check(t testing.TB, err error) {
 		t.Errorf("testkit: clean up: %v", err)
 	}
 }
+
+// NATSCluster is a JetStream cluster of three nodes, of this test alone. It takes seconds to start, and an election after the
+// loss of a node up to ten.
+func NATSCluster(t testing.TB) *local.NATSCluster {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
+	defer cancel()
+	place := dir(t, "nats-cluster")
+	c, err := local.StartNATSCluster(ctx, local.NATSClusterConfig{
+		Dir: place, Nodes: 3, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
+	})
+	if err != nil {
+		t.Fatalf("testkit: %v", err)
+	}
+	t.Cleanup(func() {
+		c.Stop()
+		check(t, os.RemoveAll(place))
+	})
+	return c
+}

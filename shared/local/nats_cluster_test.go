@@ -1,0 +1,53 @@
+package local_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+func TestAClusterKeepsItsStreamsWithoutOneOfItsNodes(t *testing.T) {
+	c, err := local.StartNATSCluster(t.Context(), local.NATSClusterConfig{Dir: closedDir(t), Nodes: 3})
+	require.NoError(t, err)
+	defer c.Stop()
+	nc, err := nats.Connect(c.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	made, err := js.CreateStream(limited(t), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Replicas: 3})
+	require.NoError(t, err)
+	_, err = js.Publish(limited(t), "s", []byte("x"))
+	require.NoError(t, err)
+
+	leader, err := c.Node(made.CachedInfo().Cluster.Leader)
+	require.NoError(t, err)
+	leader.Stop()
+	var state jetstream.StreamState
+	testkit.Eventually(t, time.Minute, "another node leads the stream", func() error {
+		s, err := js.Stream(limited(t), "S")
+		if err != nil {
+			return err
+		}
+		if state = s.CachedInfo().State; s.CachedInfo().Cluster.Leader == "" {
+			return errors.New("nobody leads")
+		}
+		return nil
+	})
+	require.Equal(t, uint64(1), state.Msgs)
+	require.NoError(t, leader.Restart(t.Context()))
+	_, err = c.Node("elsewhere")
+	require.Error(t, err)
+}
+
+func TestTwoNodesAreNoCluster(t *testing.T) {
+	_, err := local.StartNATSCluster(t.Context(), local.NATSClusterConfig{Dir: closedDir(t), Nodes: 2})
+	require.ErrorContains(t, err, "three nodes")
+}
