@@ -55,9 +55,7 @@ type Bus struct {
 	mu     sync.Mutex
 	health map[string]*health // by durable
 
-	lookout     lookout
-	stopLooking context.CancelFunc
-	looking     sync.WaitGroup
+	lookout lookout
 }
 
 const (
@@ -105,15 +103,10 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 		conn.Close()
 		return nil, fault.New(fault.Fatal, "open JetStream: %w", err)
 	}
-	looking, stopLooking := context.WithCancel(context.Background()) // until Close
-	b := &Bus{
+	return &Bus{
 		Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond, replicas: max(cfg.Replicas, 1),
-		health: make(map[string]*health), lookout: lookout{alarmed: make(map[string]time.Time)}, stopLooking: stopLooking,
-	}
-	if len(watched(service)) > 0 {
-		b.looking.Go(func() { b.keepLooking(looking) })
-	}
-	return b, nil
+		health: make(map[string]*health), lookout: lookout{alarmed: make(map[string]time.Time)},
+	}, nil
 }
 
 // Bucket creates or updates a key-value bucket, trying until it succeeds or ctx ends, which is no error but leaves it nil.
@@ -147,8 +140,6 @@ func (b *Bus) retry(ctx context.Context, what string, do func(context.Context) e
 
 // Close hands over what is buffered and leaves. Consumers must have ended before.
 func (b *Bus) Close() {
-	b.stopLooking()
-	b.looking.Wait()
 	if b.Conn.IsConnected() {
 		if err := b.Conn.FlushTimeout(drainTimeout); err != nil {
 			b.log.Warn("some acknowledgements may not have reached NATS; their messages come again", "error", err)

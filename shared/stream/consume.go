@@ -66,7 +66,7 @@ func (b *Bus) Consume(ctx context.Context, durable string, maxBatch int, handle 
 		case fault.Is(err, fault.Fatal), fault.Is(err, fault.Invalid):
 			return err
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // a stop is no failure; what was under way comes again
+			return nil // a stop is no failure; what was under way comes again
 		case errors.Is(err, errTurned):
 			continue
 		}

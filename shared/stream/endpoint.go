@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -74,7 +75,8 @@ func Answers[Req, Res any](e Endpoint, answer func(ctx context.Context, req Req)
 }
 
 // Serve offers endpoints as the NATS micro service with this bus's name until the returned function is called. Every
-// replica answers from one queue.
+// replica answers from one queue. All that time it looks after the streams that the service reads or writes and raises an alarm
+// when unread messages come near to their limits.
 func (b *Bus) Serve(ctx context.Context, description string, endpoints ...Endpoint) (stop func(), err error) {
 	tallies := make(map[string]*tally, len(endpoints))
 	for _, e := range endpoints {
@@ -103,7 +105,12 @@ func (b *Bus) Serve(ctx context.Context, description string, endpoints ...Endpoi
 	if err := b.Conn.FlushTimeout(drainTimeout); err != nil { // or a request that follows at once finds nobody
 		b.log.Warn("the endpoints may not be known to NATS yet", "error", err)
 	}
+	looking, stopLooking := context.WithCancel(ctx)
+	var looks sync.WaitGroup
+	looks.Go(func() { b.keepLooking(looking) })
 	return func() {
+		stopLooking()
+		looks.Wait()
 		if err := service.Stop(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 			b.log.Warn("the micro service did not stop cleanly", "error", err)
 		}

@@ -103,7 +103,7 @@ func (b *Bus) refused(s spec, want jetstream.StreamConfig, err error) error {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		code = api.ErrorCode
 	}
-	switch code {
+	switch code { //nolint:exhaustive // all other codes may pass
 	case storageExceeded:
 		return fault.New(fault.Invalid, "PEAK_SALES_PER_SECOND is %d, for which NATS has no room to store stream %s (%d MB)", b.peak, s.name, want.MaxBytes>>20)
 	case replicasNotSupported:

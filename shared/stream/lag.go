@@ -168,6 +168,9 @@ func (b *Bus) alarm(found []Standing, now time.Time) {
 
 // keepLooking looks for the alarm's sake until ctx ends.
 func (b *Bus) keepLooking(ctx context.Context) {
+	if len(watched(b.service)) == 0 {
+		return
+	}
 	for pause(ctx, jitter(lookEvery)) {
 		b.Standings(ctx)
 	}

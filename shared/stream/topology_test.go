@@ -81,7 +81,7 @@ func TestADurableThatCanNotBecomeOursIsNamedWithItsField(t *testing.T) {
 
 func TestAPushConsumerInADurablesPlaceIsNamed(t *testing.T) {
 	_, bus := setup(t)
-	old, err := bus.Conn.JetStream() //nolint:staticcheck // the new interface makes no push consumers that others find
+	old, err := bus.Conn.JetStream()
 	require.NoError(t, err)
 	_, err = old.AddConsumer(stream.SalesRecorded, &nats.ConsumerConfig{Durable: stream.DurablePricing, DeliverSubject: "theirs", AckPolicy: nats.AckExplicitPolicy})
 	require.NoError(t, err)
