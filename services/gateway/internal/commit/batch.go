@@ -2,9 +2,9 @@ package commit
 
 import (
 	"context"
-	"slices"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/event"
 )
 
@@ -17,8 +17,10 @@ const batchStep = 64
 // again, in order.
 func (c *Committer) Batch(items []Item, trace event.Trace) []Outcome {
 	out := make([]Outcome, 0, len(items))
-	for step := range slices.Chunk(items, batchStep) {
-		done := c.step(step, trace)
+	for rest := items; len(rest) > 0; {
+		n := stepOf(rest)
+		done := c.step(rest[:n], trace)
+		rest = rest[n:]
 		keepOrder(done)
 		out = append(out, done...)
 		if why := cannotNow(done); why != nil {
@@ -29,6 +31,20 @@ func (c *Committer) Batch(items []Item, trace event.Trace) []Outcome {
 		}
 	}
 	return out
+}
+
+// stepOf is how many of items make the next step. A key that stands there a second time begins another: were the first refused,
+// the second would be tried after those that follow it.
+func stepOf(items []Item) int {
+	seen := make(map[store.KeyOf]bool, batchStep)
+	for n := range items {
+		under := items[n].under()
+		if n == batchStep || seen[under] {
+			return n
+		}
+		seen[under] = true
+	}
+	return len(items)
 }
 
 // step queues items and waits for what becomes of each.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -102,8 +103,11 @@ func nameOf(database string, k store.KeyOf) string {
 	return "tillseal:record:" + database + ":" + k.TerminalID + ":" + k.Key.String()
 }
 
+// mine begins the token of each of this process's claims.
+func (c *Cache) mine() string { return string(isClaim) + c.owner + "/" }
+
 // Claims asks for each key's cached answer and claims it where nothing stands, in one pipeline. Without Redis no key is held and
-// none has an answer.
+// none has an answer. The caller works on a key once at a time: a claim of its own is none that it waits for.
 func (c *Cache) Claims(ctx context.Context, keys []store.KeyOf) []Claim {
 	out := make([]Claim, len(keys))
 	database := c.of()
@@ -113,7 +117,7 @@ func (c *Cache) Claims(ctx context.Context, keys []store.KeyOf) []Claim {
 	replies, tokens := make([]*redis.StatusCmd, len(keys)), make([]string, len(keys))
 	err := c.pipeline(ctx, func(p redis.Pipeliner) {
 		for i, k := range keys {
-			tokens[i] = string(isClaim) + c.owner + "/" + strconv.FormatUint(c.claims.Add(1), 10)
+			tokens[i] = c.mine() + strconv.FormatUint(c.claims.Add(1), 10)
 			// NX with GET sets what is not there and answers with what was: Redis 7.0 and Valkey know it, older ones
 			// refuse it, which leaves the key unclaimed.
 			replies[i] = p.SetArgs(ctx, nameOf(database, k), tokens[i], redis.SetArgs{Mode: "NX", Get: true, TTL: claimLife})
@@ -131,6 +135,8 @@ func (c *Cache) Claims(ctx context.Context, keys []store.KeyOf) []Claim {
 		case err != nil:
 		case answered:
 			out[i].Kept = &kept
+		case strings.HasPrefix(stands, c.mine()):
+			out[i].Token = stands // of a refused record, and not given back yet: nobody else works on the key
 		default:
 			out[i].Held = true
 		}
