@@ -75,6 +75,9 @@ func TestEveryBadRecordIsRefusedWithItsCodeAndField(t *testing.T) {
 		{`{"currency":"INR","total":"1","lines":{}}`, 422, refusal.InvalidRecord, "/lines"},
 		{`{"currency":"INR","total":"1","lines":[null]}`, 422, refusal.InvalidRecord, "/lines/0"},
 		{`{"currency":"INR","total":"1","lines":[{"quantity":"0","unit_price":"1"}]}`, 422, refusal.InvalidRecord, "/lines/0/quantity"},
+		{`{"currency":"INR","total":"1","lines":[{"sku":"","quantity":"1","unit_price":"1"}]}`, 422, refusal.InvalidRecord, "/lines/0/sku"},
+		{`{"currency":"INR","total":"1","lines":[{"sku":" ","quantity":"1","unit_price":"1"}]}`, 422, refusal.InvalidRecord, "/lines/0/sku"},
+		{`{"currency":"INR","total":"1","lines":[{"sku":"` + strings.Repeat("x", 65) + `","quantity":"1","unit_price":"1"}]}`, 422, refusal.InvalidRecord, "/lines/0/sku"},
 		{`{"currency":"INR","total":"1","lines":[{"quantity":"1"}]}`, 422, refusal.InvalidRecord, "/lines/0/unit_price"},
 		{`{"currency":"INR","total":"1","tenders":[{"type":"cash"}]}`, 422, refusal.InvalidRecord, "/tenders/0/amount"},
 		{`{"currency":"INR","total":"1","tenders":[{"amount":"1"}]}`, 422, refusal.InvalidRecord, "/tenders/0/type"},
@@ -114,8 +117,8 @@ func TestGoodRecordsOfEveryShape(t *testing.T) {
 		`{"currency":"KWD","total":"0.001","customer_id":"` + strings.Repeat("x", 64) + `"}`,
 		`{"currency":"INR","total":"1","customer_id":"C-1","redeem_points":0,"terminal_seq":0}`,
 		`{"currency":"INR","total":"1","occurred_at":"1969-12-31T23:59:60.123456789-12:00"}`,
-		`{"currency":"INR","total":"0.50","lines":[{"sku":"","name":"☕ \"चाय\"","quantity":"0.333","unit_price":"1.499"}]}`, // 0.499167
-		`{"currency":"INR","total":"8.01","lines":[{"quantity":"3","unit_price":"2.335","discount":"0.01","tax":"1.01"}]}`,  // 7.005 → 7.01
+		`{"currency":"INR","total":"0.50","lines":[{"sku":"x","name":"☕ \"चाय\"","quantity":"0.333","unit_price":"1.499"}]}`, // 0.499167
+		`{"currency":"INR","total":"8.01","lines":[{"quantity":"3","unit_price":"2.335","discount":"0.01","tax":"1.01"}]}`,   // 7.005 → 7.01
 		`{"currency":"INR","total":"1","tenders":[{"type":"cash","amount":"0.40"},{"type":"card","amount":"0.6"}]}`,
 		`{"currency":"INR","total":"100","customer_id":"R"}`,
 		`{"currency":"INR","total":"10","customer_id":"R","redeem_points":4.0e1,"tenders":[]}`,
@@ -156,7 +159,14 @@ func TestKeysAndHeadersAreHeldToTheContract(t *testing.T) {
 	refuses(t, shop.till.post(newKey(), padded(64<<10+1)), 413, refusal.BodyTooLarge)
 	refuses(t, shop.till.post(newKey(), padded(900<<10)), 413, refusal.BodyTooLarge)
 
+	twice, err := http.NewRequestWithContext(t.Context(), http.MethodPost, shop.till.url+"/record", strings.NewReader(tea))
+	require.NoError(t, err)
+	twice.Header = http.Header{"Authorization": {"Bearer " + shop.till.key, "Bearer " + shop.till.key}, "Content-Type": {"application/json"}, "Idempotency-Key": {newKey()}}
+	refuses(t, shop.till.send(twice), 401, refusal.Unauthenticated)
+
 	refuses(t, shop.till.do("GET", "/nowhere", ""), 404, refusal.NotFound)
+	refuses(t, shop.till.do(http.MethodPost, "/record/", tea, "Idempotency-Key", newKey()), 404, refusal.NotFound)
+	refuses(t, shop.till.do("GET", "/healthz/", ""), 404, refusal.NotFound)
 	wrong := shop.till.do("GET", "/record", "")
 	refuses(t, wrong, 405, refusal.MethodNotAllowed)
 	require.Equal(t, "POST", wrong.Header.Get("Allow"))

@@ -240,6 +240,18 @@ func (t *till) try(method, path, body string, headers ...string) (reply, error) 
 			req.Header.Set(headers[i], headers[i+1])
 		}
 	}
+	return exchange(req)
+}
+
+// send sends a request as it is.
+func (t *till) send(req *http.Request) reply {
+	t.t.Helper()
+	r, err := exchange(req)
+	require.NoError(t.t, err)
+	return r
+}
+
+func exchange(req *http.Request) (reply, error) {
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return reply{}, err

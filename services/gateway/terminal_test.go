@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -203,4 +206,38 @@ func TestOperatorsRequestsDescribeThemselves(t *testing.T) {
 		require.True(t, json.Valid([]byte(e.Metadata["response"])), e.Subject)
 	}
 	require.ElementsMatch(t, []string{"add", "list", "rotate", "revoke", "suspend", "resume"}, subjects)
+}
+
+func TestSomebodyWhoGuessesKeysShutsNoNewTillOut(t *testing.T) {
+	shop := setup(t)
+	stop := make(chan struct{})
+	var guessed atomic.Int64
+	var guessing sync.WaitGroup
+	for range 8 {
+		guessing.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				guess := "Bearer till_" + strings.ReplaceAll(newKey()+newKey(), "-", "")[:43]
+				r, err := shop.till.try(http.MethodGet, "/idempotency/"+newKey(), "", "Authorization", guess)
+				if err != nil || r.Status != http.StatusUnauthorized {
+					t.Errorf("%v %d %s", err, r.Status, r.Body)
+					return
+				}
+				guessed.Add(1)
+			}
+		})
+	}
+	defer guessing.Wait()
+	defer close(stop)
+	eventually(t, "many keys were guessed", func() error {
+		if n := guessed.Load(); n < 1500 {
+			return fmt.Errorf("%d", n)
+		}
+		return nil
+	})
+	shop.newTill("s1", "t2").sell(newKey(), tea)
 }

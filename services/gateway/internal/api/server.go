@@ -93,7 +93,7 @@ func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
 	s.receipts = rate.NewLimiter(receiptsPerSecond, receiptsBurst)
 	s.app = fiber.New(fiber.Config{
-		AppName: "tillseal gateway", DisableStartupMessage: true, CaseSensitive: true, BodyLimit: bodyLimit, ReadBufferSize: headerLimit,
+		AppName: "tillseal gateway", DisableStartupMessage: true, CaseSensitive: true, StrictRouting: true, BodyLimit: bodyLimit, ReadBufferSize: headerLimit,
 		Concurrency: maxConnections, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorHandler: func(c *fiber.Ctx, err error) error { s.refuse(c, err); return nil },
 	})
@@ -225,6 +225,10 @@ type terminalKey struct{}
 
 // authenticate lets a terminal in that is known, active and not too fast.
 func (s *Server) authenticate(c *fiber.Ctx) error {
+	sent := c.Request().Header.PeekAll(fiber.HeaderAuthorization)
+	if len(sent) > 1 { // whoever stands between may have looked at the other one
+		return terminal.ErrUnauthenticated
+	}
 	t, err := s.Terminals.Authenticate(c.UserContext(), c.Get(fiber.HeaderAuthorization))
 	if err != nil {
 		return err

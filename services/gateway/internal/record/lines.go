@@ -52,7 +52,10 @@ func (r *reader) line(v *value, at string, p *purse, out *event.Line) (*big.Int,
 	}
 	r.known(v, at, "sku", "name", "quantity", "unit_price", "discount", "tax")
 	before := len(r.wrong)
-	out.SKU, _ = r.text(v, at, "sku", maxShortText)
+	sku, hasSKU := r.text(v, at, "sku", maxShortText)
+	if out.SKU = sku; hasSKU && strings.TrimSpace(sku) == "" {
+		r.refuse(at+"/sku", "is empty")
+	}
 	out.Name, _ = r.text(v, at, "name", maxNameText)
 	quantity := r.factor(v, at, "quantity", &out.Quantity)
 	price := r.factor(v, at, "unit_price", &out.UnitPrice)

@@ -35,8 +35,8 @@ type Listed struct {
 const maxLiveKeys = 2
 
 var (
-	//go:embed sql/terminal_by_key.sql
-	terminalByKeySQL string
+	//go:embed sql/terminals_by_key.sql
+	terminalsByKeySQL string
 	//go:embed sql/terminal_add.sql
 	terminalAddSQL string
 	//go:embed sql/terminal_lock.sql
@@ -61,23 +61,46 @@ var (
 	errTwoKeys    = fault.New(fault.Conflict, "the terminal has two live keys already: revoke one of them first")
 )
 
-// TerminalByKey finds a terminal by its live key's SHA-256; ok is false when no terminal has it.
-func (s *Store) TerminalByKey(ctx context.Context, hash [32]byte) (t Terminal, ok bool, err error) {
-	err = s.read(ctx, func(ctx context.Context) error {
-		err := s.pool.QueryRow(ctx, terminalByKeySQL, hash[:]).Scan(&t.ID, &t.StoreID, &t.Suspended)
-		if ok = err == nil; errors.Is(err, pgx.ErrNoRows) {
-			return nil
+// TerminalsByKey finds terminals by their live keys' SHA-256; a key that no terminal has is not in the answer.
+func (s *Store) TerminalsByKey(ctx context.Context, hashes [][32]byte) (map[[32]byte]Terminal, error) {
+	wanted := make([][]byte, len(hashes))
+	for i := range hashes {
+		wanted[i] = hashes[i][:]
+	}
+	var all map[[32]byte]Terminal
+	err := s.read(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, terminalsByKeySQL, wanted)
+		if err != nil {
+			return err
 		}
+		all = make(map[[32]byte]Terminal, len(hashes))
+		var (
+			hash []byte
+			t    Terminal
+		)
+		_, err = pgx.ForEachRow(rows, []any{&hash, &t.ID, &t.StoreID, &t.Suspended}, func() error { all[[32]byte(hash)] = t; return nil })
 		return err
 	})
-	return t, ok, err
+	return all, err
+}
+
+// awake gives an operator's change its time, on a connection that was just alive: a change is not tried twice.
+func (s *Store) awake(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if err := s.Ping(ctx); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	return ctx, cancel, nil
 }
 
 // AddTerminal keeps a new terminal with its first key. A terminal id that is taken, by whichever store, is a Conflict.
 func (s *Store) AddTerminal(ctx context.Context, terminalID, storeID string, hash [32]byte) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ctx, cancel, err := s.awake(ctx)
+	if err != nil {
+		return err
+	}
 	defer cancel()
-	_, err := s.pool.Exec(ctx, terminalAddSQL, terminalID, storeID, hash[:])
+	_, err = s.pool.Exec(ctx, terminalAddSQL, terminalID, storeID, hash[:])
 	if err = classify(err); fault.Is(err, fault.Conflict) {
 		return fault.New(fault.Conflict, "the terminal is known already")
 	}
@@ -116,7 +139,10 @@ func (s *Store) RevokeKeys(ctx context.Context, terminalID string, number int32)
 
 // changeKeys runs change with the terminal's keys to itself.
 func (s *Store) changeKeys(ctx context.Context, terminalID string, change func(pgx.Tx) error) (storeID string, live []Key, err error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ctx, cancel, err := s.awake(ctx)
+	if err != nil {
+		return "", nil, err
+	}
 	defer cancel()
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, terminalLockSQL, terminalID).Scan(&storeID)
@@ -141,7 +167,10 @@ func (s *Store) changeKeys(ctx context.Context, terminalID string, change func(p
 
 // SetSuspended suspends a terminal or lets it record again, and returns its store. One that is not known is Invalid.
 func (s *Store) SetSuspended(ctx context.Context, terminalID string, suspended bool) (storeID string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ctx, cancel, err := s.awake(ctx)
+	if err != nil {
+		return "", err
+	}
 	defer cancel()
 	err = s.pool.QueryRow(ctx, terminalStatusSQL, terminalID, statusOf(suspended)).Scan(&storeID)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
@@ -19,13 +18,10 @@ import (
 // Limits.
 const (
 	// cacheLife is how long a key's terminal is believed: a suspension or a revoked key takes effect within it.
-	cacheLife = 900 * time.Millisecond
-	maxKnown  = 20_000 // keys and terminals kept in memory; beyond, all is forgotten and read anew
-	// Look-ups of keys that were never seen to be good are rationed, so that guessing does not take Postgres from the tills.
-	unknownPerSecond = 100
-	unknownBurst     = 500
-	burstSeconds     = 2 // of a terminal's rate that it may use at once
-	retryAfter       = time.Second
+	cacheLife    = 900 * time.Millisecond
+	maxKnown     = 20_000 // keys and terminals kept in memory; beyond, all is forgotten and read anew
+	burstSeconds = 2      // of a terminal's rate that it may use at once
+	retryAfter   = time.Second
 
 	keyPrefix = "till_"
 	keyBytes  = 32
@@ -40,10 +36,9 @@ type entry struct {
 
 // Registry is who the tills are. It is safe for concurrent use.
 type Registry struct {
-	store   *store.Store
-	rate    rate.Limit
-	unknown *rate.Limiter
-	once    singleflight.Group
+	store *store.Store
+	rate  rate.Limit
+	asked lookups
 
 	mu     sync.Mutex
 	known  map[[32]byte]entry
@@ -53,7 +48,7 @@ type Registry struct {
 // New makes a registry in which each terminal may send perSecond requests.
 func New(s *store.Store, perSecond int) *Registry {
 	return &Registry{
-		store: s, rate: rate.Limit(perSecond), unknown: rate.NewLimiter(unknownPerSecond, unknownBurst),
+		store: s, rate: rate.Limit(perSecond), asked: lookups{read: s.TerminalsByKey},
 		known: make(map[[32]byte]entry), limits: make(map[string]*rate.Limiter),
 	}
 }
@@ -64,7 +59,7 @@ func (r *Registry) Authenticate(ctx context.Context, header string) (store.Termi
 	scheme, key, _ := strings.Cut(header, " ")
 	key = strings.TrimSpace(key)
 	if !strings.EqualFold(scheme, "Bearer") || len(key) != keyLength || !strings.HasPrefix(key, keyPrefix) {
-		return store.Terminal{}, errUnauthenticated
+		return store.Terminal{}, ErrUnauthenticated
 	}
 	hash := sha256.Sum256([]byte(key))
 	r.mu.Lock()
@@ -72,7 +67,7 @@ func (r *Registry) Authenticate(ctx context.Context, header string) (store.Termi
 	r.mu.Unlock()
 	if !seen || time.Since(e.read) > cacheLife {
 		var err error
-		if e, err = r.lookUp(ctx, hash, seen); err != nil {
+		if e, err = r.lookUp(ctx, hash); err != nil {
 			return store.Terminal{}, err
 		}
 	}
@@ -82,22 +77,16 @@ func (r *Registry) Authenticate(ctx context.Context, header string) (store.Termi
 	return e.terminal, nil
 }
 
-var errUnauthenticated = refusal.New(refusal.Unauthenticated, "send the terminal's key as Authorization: Bearer <key>")
+// ErrUnauthenticated refuses a request that carries no terminal's key.
+var ErrUnauthenticated = refusal.New(refusal.Unauthenticated, "send the terminal's key as Authorization: Bearer <key>")
 
-// lookUp reads a key's terminal once for all who ask at the same time.
-func (r *Registry) lookUp(ctx context.Context, hash [32]byte, seen bool) (entry, error) {
-	if !seen && !r.unknown.Allow() {
-		return entry{}, refusal.Later(refusal.RateLimited, retryAfter, "too many unknown keys are being tried")
+// lookUp reads a key's terminal, together with the keys of all who ask at the same time.
+func (r *Registry) lookUp(ctx context.Context, hash [32]byte) (entry, error) {
+	found, err := r.asked.ask(ctx, hash)
+	if err != nil {
+		return entry{}, err
 	}
-	found, err, _ := r.once.Do(string(hash[:]), func() (any, error) {
-		at := time.Now()
-		t, ok, err := r.store.TerminalByKey(context.WithoutCancel(ctx), hash)
-		if err != nil {
-			return entry{}, refusal.Later(refusal.StoreUnavailable, retryAfter, "the terminal's key could not be checked: send it again")
-		}
-		return r.remember(hash, entry{terminal: t, read: at}, ok)
-	})
-	return found.(entry), err
+	return r.remember(hash, entry{terminal: found.terminal, read: found.at}, found.ok)
 }
 
 func (r *Registry) remember(hash [32]byte, e entry, ok bool) (entry, error) {
@@ -105,7 +94,7 @@ func (r *Registry) remember(hash [32]byte, e entry, ok bool) (entry, error) {
 	defer r.mu.Unlock()
 	if !ok {
 		delete(r.known, hash)
-		return entry{}, errUnauthenticated
+		return entry{}, ErrUnauthenticated
 	}
 	if len(r.known) >= maxKnown {
 		clear(r.known)

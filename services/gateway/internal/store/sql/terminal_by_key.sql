@@ -1,3 +1,0 @@
-SELECT t.terminal_id, t.store_id, s.status <> 'active'
-FROM sales.terminal_key k JOIN sales.terminal t USING (terminal_id) JOIN sales.terminal_status s USING (terminal_id)
-WHERE k.key_hash = $1 AND NOT EXISTS (SELECT FROM sales.key_revocation r WHERE r.key_hash = k.key_hash);

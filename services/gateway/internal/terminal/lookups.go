@@ -1,0 +1,132 @@
+package terminal
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+)
+
+// Limits of looking keys up. Whoever guesses keys shares queries with the tills: guessing costs Postgres no more than these
+// queries, one at a time, and shuts nobody out.
+const (
+	maxAsked  = 512                  // keys in one query: a millisecond or two
+	maxWaits  = 16384                // keys that wait for one, twice the connections that the server takes
+	askPause  = 5 * time.Millisecond // between two queries; the first goes out at once
+	askWithin = time.Second          // the longest that a request waits; the store's own limits end a query before
+)
+
+// lookups reads keys in common: what is asked while one query runs goes into the next.
+type lookups struct {
+	read func(context.Context, [][32]byte) (map[[32]byte]store.Terminal, error)
+
+	mu      sync.Mutex
+	waiting []*lookup
+	byHash  map[[32]byte]*lookup // of waiting
+	running bool
+}
+
+// lookup is one key's. What follows done is set before it is closed.
+type lookup struct {
+	hash [32]byte
+	done chan struct{}
+
+	found
+	err error
+}
+
+// found is what a query said of a key, as of at.
+type found struct {
+	terminal store.Terminal
+	ok       bool
+	at       time.Time
+}
+
+// ask waits for what Postgres says of a key. The error is a refusal.
+func (l *lookups) ask(ctx context.Context, hash [32]byte) (found, error) {
+	one := l.join(context.WithoutCancel(ctx), hash)
+	if one == nil {
+		return found{}, refusal.Later(refusal.RateLimited, retryAfter, "too many unknown keys are being tried")
+	}
+	timer := time.NewTimer(askWithin)
+	defer timer.Stop()
+	select {
+	case <-one.done:
+		return one.found, one.err
+	case <-timer.C:
+		return found{}, errUnchecked
+	}
+}
+
+var errUnchecked = refusal.Later(refusal.StoreUnavailable, retryAfter, "the terminal's key could not be checked: send it again")
+
+// join waits with others for the next query, and starts it when none runs. It returns nil when too many wait.
+func (l *lookups) join(ctx context.Context, hash [32]byte) *lookup {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if one := l.byHash[hash]; one != nil {
+		return one
+	}
+	if len(l.waiting) >= maxWaits {
+		return nil
+	}
+	one := &lookup{hash: hash, done: make(chan struct{})}
+	if l.byHash == nil {
+		l.byHash = make(map[[32]byte]*lookup)
+	}
+	l.waiting, l.byHash[hash] = append(l.waiting, one), one
+	if !l.running {
+		l.running = true
+		go l.run(ctx)
+	}
+	return one
+}
+
+// run asks until nobody waits. It ends with the last answer, which its askers wait for; the pause after it is short.
+func (l *lookups) run(ctx context.Context) {
+	for {
+		some := l.take()
+		if some == nil {
+			return
+		}
+		l.settle(ctx, some)
+		pause := time.NewTimer(askPause)
+		<-pause.C
+	}
+}
+
+// take is whose turn it is, oldest first; nil when nobody waits.
+func (l *lookups) take() []*lookup {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := min(len(l.waiting), maxAsked)
+	if n == 0 {
+		l.running, l.waiting = false, nil
+		return nil
+	}
+	some := l.waiting[:n:n]
+	l.waiting = l.waiting[n:]
+	for _, one := range some {
+		delete(l.byHash, one.hash)
+	}
+	return some
+}
+
+func (l *lookups) settle(ctx context.Context, some []*lookup) {
+	hashes := make([][32]byte, len(some))
+	for i, one := range some {
+		hashes[i] = one.hash
+	}
+	at := time.Now()
+	terminals, err := l.read(ctx, hashes)
+	for _, one := range some {
+		if one.at = at; err != nil {
+			one.err = errUnchecked
+		} else {
+			one.terminal, one.ok = terminals[one.hash]
+		}
+		close(one.done)
+	}
+}
