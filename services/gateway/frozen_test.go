@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,8 +20,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	gateway "github.com/tillseal/tillseal/services/gateway"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 // childVar makes this test binary a gateway, with its settings in the environment: only a process can be frozen.
@@ -145,4 +148,54 @@ func TestAGatewayFrozenInsideATransactionStallsNoOther(t *testing.T) {
 		require.Equal(t, string(body.([]byte)), string(shop.till.post(key.(string), tea).Body), "what the frozen one answered stands")
 		return true
 	})
+}
+
+// freeze stops a server with all its processes, as a machine does that hangs: connections stay open and nobody answers.
+func freeze(t *testing.T, pid int) (thaw func()) {
+	t.Helper()
+	stopped := []int{pid}
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP)) // first, so that it makes no more of them
+	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	require.NoError(t, err)
+	for child := range strings.FieldsSeq(string(list)) {
+		id, err := strconv.Atoi(child)
+		require.NoError(t, err)
+		_ = syscall.Kill(id, syscall.SIGSTOP) // it may have ended
+		stopped = append(stopped, id)
+	}
+	return sync.OnceFunc(func() {
+		for _, id := range stopped {
+			_ = syscall.Kill(id, syscall.SIGCONT)
+		}
+	})
+}
+
+func TestAFrozenPostgresIsWaitedForOnceAndThenRefusedAtOnce(t *testing.T) {
+	postgres := testkit.OwnPostgres(t)
+	shop := open(t, testkit.Migrated(t, postgres))
+	shop.till.sell(newKey(), tea)
+	thaw := freeze(t, postgres.Pid())
+	defer thaw()
+	key := newKey()
+	refuses(t, shop.till.post(key, tea), 503, refusal.StoreUnavailable) // the first may wait for an answer
+	eventually(t, "the gateway knows", func() error {
+		if r := shop.till.do("GET", "/readyz", ""); r.Status != 503 {
+			return fmt.Errorf("%d", r.Status)
+		}
+		return nil
+	})
+	const many = 200 // with half a second each a minute and more, one after the other
+	start := time.Now()
+	for range many {
+		refuses(t, shop.till.post(key, tea), 503, refusal.StoreUnavailable)
+	}
+	require.Less(t, time.Since(start), many*100*time.Millisecond+busyMachine)
+	thaw()
+	eventually(t, "sales are recorded again", func() error {
+		if r := shop.till.post(key, tea); r.Status != http.StatusCreated {
+			return fmt.Errorf("%d %s", r.Status, r.Body)
+		}
+		return nil
+	})
+	require.Equal(t, 2, shop.sales())
 }

@@ -110,6 +110,13 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer db.Close()
+	db.Changed = func(away bool) {
+		if away {
+			tel.Log.Error("Postgres is away: records are refused until it answers")
+			return
+		}
+		tel.Log.Info("Postgres answers again")
+	}
 	_ = db.Ping(ctx) // learns which database this is, or does so later
 	cache, err := replay.Open(cfg.Redis, db.Identity, tel.Log)
 	if err != nil {
@@ -151,7 +158,7 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, tel *telemetry
 		publisher.Tell(publish.Sold{Sale: row.Facts, Hash: row.Hash, Lines: it.Record.Lines, Tenders: it.Record.Tenders, Trace: trace})
 	}, commit.Metrics{Group: m.group}, tel.Log)
 	defer committer.Close()
-	m.watch(tel.Metrics, committer, publisher, cache)
+	m.watch(tel.Metrics, committer, publisher, cache, db)
 
 	terminals := terminal.New(db, cfg.TerminalRate)
 	stopAnswering := answerOperators(ctx, bus, tel.Log, terminals.Endpoints())

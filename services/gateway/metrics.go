@@ -9,6 +9,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
 	"github.com/tillseal/tillseal/services/gateway/internal/publish"
 	"github.com/tillseal/tillseal/services/gateway/internal/replay"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
 )
 
 // metrics are the gateway's; no label holds a key or a customer.
@@ -54,7 +55,9 @@ func (m *metrics) group(size int, took time.Duration) {
 }
 
 // watch adds what is read when it is asked for.
-func (m *metrics) watch(registry *prometheus.Registry, committer *commit.Committer, publisher *publish.Publisher, cache *replay.Cache) {
+func (m *metrics) watch(registry *prometheus.Registry, committer *commit.Committer, publisher *publish.Publisher, cache *replay.Cache,
+	db *store.Store,
+) {
 	gauge := func(name, help string, read func() int) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { //nolint:forbidigo // as above
 			return float64(read()) //nolint:forbidigo // as above
@@ -62,10 +65,14 @@ func (m *metrics) watch(registry *prometheus.Registry, committer *commit.Committ
 	}
 	gauge("tillseal_gateway_waiting_records", "Records waiting for their commit", committer.Waiting)
 	gauge("tillseal_gateway_publish_queue", "Committed sales waiting for NATS", publisher.Waiting)
-	gauge("tillseal_gateway_redis_breaker_open", "1 while Redis is left alone", func() int {
-		if cache.Open() {
-			return 1
+	whether := func(is func() bool) func() int {
+		return func() int {
+			if is() {
+				return 1
+			}
+			return 0
 		}
-		return 0
-	})
+	}
+	gauge("tillseal_gateway_redis_breaker_open", "1 while Redis is left alone", whether(cache.Open))
+	gauge("tillseal_gateway_postgres_away", "1 while Postgres does not answer and records are refused at once", whether(db.Away))
 }

@@ -24,8 +24,15 @@ const (
 	// fateBudget is how long an unanswered COMMIT is asked after.
 	fateBudget = time.Second
 	fatePause  = 20 * time.Millisecond
+	// singlesBudget is how long a group that is committed item by item may take in all: with a group's own tries before it, its
+	// tills are answered within answerWithin. Items whose turn does not come are sent again.
+	singlesBudget = time.Second
 	// maxTries is how often a group starts over because another gateway was there first, or a connection broke.
 	maxTries = 5
+	// triesPause gives a Postgres that refuses connections, as it does while it starts, time to take them.
+	triesPause = 20 * time.Millisecond
+	// tellEvery is how often the log is told of groups that fail, which may be hundreds a second.
+	tellEvery = time.Second
 	// retryAfter is what a till is told to wait. Short: a lost dependency is back at once or it is long anyway.
 	retryAfter = time.Second
 )
@@ -45,6 +52,8 @@ type Grouper struct {
 	Log   *slog.Logger
 	Now   func() time.Time
 	Mint  func() Minted
+
+	failed, again seldom
 }
 
 // Commit decides and commits items in their order, all in one transaction, and returns an outcome for each. It never fails
@@ -62,10 +71,10 @@ func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
 		if todo, err = g.try(ctx, items, todo, out); err == nil {
 			return out
 		}
-		if k := fault.KindOf(err); k != fault.Conflict && k != fault.Transient || errors.Is(err, errUnknown) || ctx.Err() != nil {
+		if !again(err) || !pause(ctx, err) {
 			break
 		}
-		g.Log.Info("the group starts over", "items", len(todo), "error", err)
+		g.again.say(func(n int) { g.Log.Info("a group starts over", "items", len(todo), "times", n, "error", err) })
 	}
 	switch {
 	case errors.Is(err, errUnknown):
@@ -79,8 +88,49 @@ func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
 	default:
 		g.refuse(out, todo, refusal.Later(refusal.StoreUnavailable, retryAfter, "the record could not be stored: send it again"))
 	}
-	g.Log.Error("records were not committed", "items", len(todo), "kind", fault.KindOf(err).String(), "error", err)
+	g.failed.say(func(n int) {
+		g.Log.Error("records were not committed", "items", len(todo), "times", n, "kind", fault.KindOf(err).String(), "error", err)
+	})
 	return out
+}
+
+// again says whether a group that failed may start over.
+func again(err error) bool {
+	if errors.Is(err, errUnknown) || errors.Is(err, store.ErrAway) {
+		return false
+	}
+	k := fault.KindOf(err)
+	return k == fault.Conflict || k == fault.Transient
+}
+
+// pause lets a moment pass before the next try, unless another group was merely first; false when the group's time is up.
+func pause(ctx context.Context, err error) bool {
+	if fault.Is(err, fault.Conflict) {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(triesPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// seldom keeps what may be said with every group to once each tellEvery. It is the committer's alone.
+type seldom struct {
+	at     time.Time
+	unsaid int
+}
+
+// say calls with how often there was something to say since it was last said.
+func (s *seldom) say(tell func(times int)) {
+	s.unsaid++
+	if now := time.Now(); now.Sub(s.at) >= tellEvery {
+		tell(s.unsaid)
+		s.at, s.unsaid = now, 0
+	}
 }
 
 func (g *Grouper) refuse(out []Outcome, which []int, why *refusal.Error) {
@@ -89,9 +139,15 @@ func (g *Grouper) refuse(out []Outcome, which []int, why *refusal.Error) {
 	}
 }
 
-// oneByOne finds the item whose data Postgres refuses: it alone is refused.
+// oneByOne finds the item whose data Postgres refuses: it alone is refused for good.
 func (g *Grouper) oneByOne(ctx context.Context, items []*Item, todo []int, out []Outcome) {
-	for _, i := range todo {
+	ctx, cancel := context.WithTimeout(ctx, singlesBudget)
+	defer cancel()
+	for n, i := range todo {
+		if ctx.Err() != nil {
+			g.refuse(out, todo[n:], refusal.Later(refusal.StoreUnavailable, retryAfter, "the record could not be stored in time: send it again"))
+			return
+		}
 		out[i] = g.Commit(ctx, items[i:i+1])[0]
 	}
 }

@@ -40,7 +40,11 @@ var identitySQL string
 
 // Store is a pool of connections to Postgres. It is safe for concurrent use.
 type Store struct {
+	// Changed is called when Postgres is found to be away, and when it is back. Set it before the first use; it must not block.
+	Changed func(away bool)
+
 	pool     *pgxpool.Pool
+	watch    watch
 	identity atomic.Pointer[string]
 }
 
@@ -70,7 +74,9 @@ func Open(ctx context.Context, url config.Secret) (*Store, error) {
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "tillseal gateway"
 	}
+	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false } // what is asked finds out, in its own time
 	s := new(Store)
+	s.watch.running, s.watch.stop = context.WithCancel(ctx)
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		var id string
 		if err := conn.QueryRow(ctx, identitySQL).Scan(&id); err != nil {
@@ -80,22 +86,35 @@ func Open(ctx context.Context, url config.Secret) (*Store, error) {
 		return nil
 	}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+		s.watch.stop()
 		return nil, fault.New(fault.Invalid, "DB_URL can't be used")
 	}
 	return s, nil
 }
 
 // Close waits for the connections in use and closes all.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() {
+	s.watch.stop()
+	s.watch.probes.Wait()
+	s.pool.Close()
+}
 
 // Ping reports whether Postgres answers.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.read(ctx, func(ctx context.Context) error { return s.pool.Ping(ctx) })
 }
 
-// read gives a read its time and its kind of error. A connection that broke while it lay in the pool is not the read's
-// fault: it gets one more.
+// read gives a read its time and its kind of error, or ErrAway at once. A connection that broke while it lay in the pool is not
+// the read's fault: it gets one more.
 func (s *Store) read(ctx context.Context, do func(context.Context) error) error {
+	if s.Away() {
+		return ErrAway
+	}
+	return s.ask(ctx, do)
+}
+
+// ask is read for what must know whatever the watch says.
+func (s *Store) ask(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	err := do(ctx)
@@ -103,6 +122,7 @@ func (s *Store) read(ctx context.Context, do func(context.Context) error) error 
 		s.pool.Reset()
 		err = do(ctx)
 	}
+	s.heard(err)
 	return classify(err)
 }
 
@@ -187,7 +207,7 @@ var fateSQL string
 // absence together with the server's word that it ended otherwise proves the contrary.
 func (s *Store) Fate(ctx context.Context, xid string, saleIDs [][16]byte) (Fate, error) {
 	fate := Unclear
-	err := s.read(ctx, func(ctx context.Context) error {
+	err := s.ask(ctx, func(ctx context.Context) error {
 		var (
 			status *string
 			found  int

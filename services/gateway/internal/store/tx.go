@@ -20,10 +20,15 @@ type Tx struct {
 	xid   string // set by Lock: what Fate asks about
 }
 
-// Begin takes a connection for a transaction (READ COMMITTED, the server's default), which its first statements open.
+// Begin takes a connection for a transaction (READ COMMITTED, the server's default), which its first statements open. The error
+// is ErrAway, at once, while Postgres is being waited for.
 func (s *Store) Begin(ctx context.Context) (*Tx, error) {
+	if s.Away() {
+		return nil, ErrAway
+	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
+		s.heard(err)
 		return nil, classify(err)
 	}
 	return &Tx{store: s, conn: conn}, nil
@@ -53,10 +58,18 @@ func (t *Tx) batch() *pgx.Batch {
 // send ends it. A connection that broke, perhaps while it lay idle, says that the others may have: the next try gets a new one.
 func (t *Tx) send(ctx context.Context, batch *pgx.Batch) error {
 	err := t.conn.SendBatch(ctx, batch).Close()
+	t.store.heard(err)
 	if broken(err) {
 		t.store.pool.Reset()
 	}
 	return err
+}
+
+// ask sends what is read before the COMMIT, which a healthy server answers within the round trip's limit.
+func (t *Tx) ask(ctx context.Context, batch *pgx.Batch) error {
+	ctx, cancel := context.WithTimeout(ctx, roundTrip)
+	defer cancel()
+	return t.send(ctx, batch)
 }
 
 // Original is a committed record that a refund may name.
@@ -88,7 +101,7 @@ func (t *Tx) Originals(ctx context.Context, ids [][16]byte, keys []KeyOf) ([]Ori
 		all, err = scanOriginals(rows)
 		return err
 	})
-	return all, classify(t.send(ctx, batch))
+	return all, classify(t.ask(ctx, batch))
 }
 
 func scanOriginals(rows pgx.Rows) ([]Original, error) {
@@ -188,7 +201,7 @@ func (t *Tx) Lock(ctx context.Context, w Wanted) (Locked, error) {
 		l.queueSeqs(batch, w.Seqs)
 	}
 	batch.Queue("SELECT pg_current_xact_id()::text").QueryRow(func(row pgx.Row) error { return row.Scan(&t.xid) })
-	return l, classify(t.send(ctx, batch))
+	return l, classify(t.ask(ctx, batch))
 }
 
 func (l *Locked) queueRefunds(batch *pgx.Batch, sales []Original) {

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Limits of finding out that Postgres is away, and that it is back.
+const (
+	// roundTrip is how long the answer to a group's reads may take. Longer than the server's own timeouts: what stays silent for
+	// it says nothing at all, as a server does whose machine hangs.
+	roundTrip = 500 * time.Millisecond
+	// maxSilences is how many asked in a row get no answer, or no connection, until nobody is asked any more. One alone may be a
+	// server that is busy for a moment.
+	maxSilences = 2
+	probePause  = 50 * time.Millisecond
+)
+
+// ErrAway refuses at once what would only wait: Postgres did not answer, and a probe looks out for it.
+var ErrAway = fault.New(fault.Transient, "Postgres is away and is being waited for")
+
+// watch knows whether Postgres answers. It is a breaker whose half-open state costs no till anything: a probe of its own, not the
+// next request, finds out that the server is back.
+type watch struct {
+	silences atomic.Int32
+	away     atomic.Bool
+	probes   sync.WaitGroup
+	stop     context.CancelFunc
+	running  context.Context //nolint:containedctx // of the probes, which no request may end
+}
+
+// Away reports whether Postgres is being waited for.
+func (s *Store) Away() bool { return s.watch.away.Load() }
+
+// heard takes note of how a question to Postgres ended. A connection that broke says nothing: the next may be well.
+func (s *Store) heard(err error) {
+	var pg *pgconn.PgError
+	var connecting *pgconn.ConnectError
+	switch {
+	case errors.As(err, &connecting), errors.Is(err, context.DeadlineExceeded):
+		if s.watch.silences.Add(1) >= maxSilences && !s.watch.away.Swap(true) {
+			s.watch.probes.Go(s.probe)
+		}
+	case err == nil, errors.As(err, &pg) && !broken(err):
+		s.watch.silences.Store(0)
+	}
+}
+
+// probe asks until Postgres answers.
+func (s *Store) probe() {
+	s.changed(true)
+	for !s.answers(s.watch.running) {
+		pause := time.NewTimer(probePause)
+		select {
+		case <-s.watch.running.Done():
+			pause.Stop()
+			return
+		case <-pause.C:
+		}
+	}
+	s.watch.silences.Store(0)
+	s.changed(false)
+	s.watch.away.Store(false)
+}
+
+func (s *Store) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	err := s.pool.Ping(ctx)
+	if broken(err) {
+		s.pool.Reset() // what lay in the pool is of before
+	}
+	return err == nil
+}
+
+func (s *Store) changed(away bool) {
+	if s.Changed != nil {
+		s.Changed(away)
+	}
+}
