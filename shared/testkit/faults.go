@@ -71,6 +71,33 @@ func Delay(d time.Duration) Hook {
 	}
 }
 
+// Off answers a quantity, such as eth_getTransactionCount's, off by n.
+func Off(n int64) Hook {
+	return func(_ context.Context, call Call, next func(Call) Reply) Reply {
+		reply := next(call)
+		right, err := quantity(reply.Result)
+		if err != nil {
+			return reply
+		}
+		wrong, err := json.Marshal(hexutil.Uint64(max(0, int64(right)+n)))
+		if err != nil {
+			return Reply{Error: &RPCError{Code: -32000, Message: err.Error()}}
+		}
+		return Reply{Result: wrong}
+	}
+}
+
+// EverySecond applies hook to the first call, the third and so on, and forwards the others.
+func EverySecond(hook Hook) Hook {
+	var seen atomic.Int64
+	return func(ctx context.Context, call Call, next func(Call) Reply) Reply {
+		if seen.Add(1)%2 == 1 {
+			return hook(ctx, call, next)
+		}
+		return next(call)
+	}
+}
+
 // Times applies hook to the first n calls and forwards the others.
 func Times(n int64, hook Hook) Hook {
 	var seen atomic.Int64

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/ethclient"
@@ -178,6 +179,57 @@ func TestALaggingNodeShowsAnOlderHead(t *testing.T) {
 	head, err := client.HeaderByNumber(t.Context(), nil)
 	require.NoError(t, err)
 	require.Equal(t, big.NewInt(4), head.Number)
+}
+
+func TestAWrongNonceIsOffByAsMuchAsAsked(t *testing.T) {
+	_, proxy, client := faulty(t)
+	for off, want := range map[int64]uint64{2: 2, -1: 0} {
+		proxy.On("eth_getTransactionCount", testkit.Off(off))
+		nonce, err := client.NonceAt(t.Context(), testkit.DevAddress, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, nonce)
+	}
+}
+
+func TestEverySecondCallFails(t *testing.T) {
+	_, proxy, client := faulty(t)
+	proxy.On("eth_blockNumber", testkit.EverySecond(testkit.Status(429)))
+	for range 2 {
+		_, err := client.BlockNumber(t.Context())
+		require.ErrorContains(t, err, "429")
+		_, err = client.BlockNumber(t.Context())
+		require.NoError(t, err)
+	}
+}
+
+func TestAReorganizedChainHasTheSameTransactionsInOtherBlocks(t *testing.T) {
+	c, proxy, client := faulty(t)
+	tx := signed(t)
+	require.NoError(t, client.SendTransaction(t.Context(), tx))
+	c.Commit()
+	before, err := client.TransactionReceipt(t.Context(), tx.Hash())
+	require.NoError(t, err)
+	proxy.Reorganize(2)
+	after, err := client.TransactionReceipt(t.Context(), tx.Hash())
+	require.NoError(t, err)
+	require.NotEqual(t, before.BlockHash, after.BlockHash)
+	head, err := client.HeaderByNumber(t.Context(), after.BlockNumber)
+	require.NoError(t, err)
+	require.Equal(t, after.BlockHash, head.Hash())
+	nonce, err := client.NonceAtHash(t.Context(), testkit.DevAddress, head.Hash())
+	require.NoError(t, err)
+	require.Equal(t, uint64(1), nonce, "state is read at the block that is shown")
+	logs, err := client.FilterLogs(t.Context(), ethereum.FilterQuery{BlockHash: &after.BlockHash})
+	require.NoError(t, err)
+	require.Empty(t, logs)
+	below, err := client.HeaderByNumber(t.Context(), big.NewInt(1))
+	require.NoError(t, err)
+	proxy.Clear()
+	same, err := client.HeaderByNumber(t.Context(), big.NewInt(1))
+	require.NoError(t, err)
+	require.Equal(t, same.Hash(), below.Hash(), "below it nothing changes")
+	_, err = client.HeaderByHash(t.Context(), after.BlockHash)
+	require.ErrorIs(t, err, ethereum.NotFound)
 }
 
 func TestANodeThatIsAwayIsABadGateway(t *testing.T) {
