@@ -77,7 +77,7 @@ func (in *Intake) add(ctx context.Context, leaves []journal.Leaf, places []int, 
 	}
 	for i, leaf := range leaves {
 		errs[places[i]] = err
-		if forged[leaf.SaleID] {
+		if forged[journal.Claim{SaleID: leaf.SaleID, SaleHash: leaf.SaleHash}] {
 			in.forged.Inc()
 			in.log.Error("ALARM: a priced sale comes with another sale_hash than the one journaled", "sale_id", leaf.SaleID.String())
 			errs[places[i]] = fault.New(fault.Invalid, "another sale_hash is journaled for this sale")

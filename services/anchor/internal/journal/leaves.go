@@ -1,9 +1,11 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"math/big"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
@@ -21,9 +23,15 @@ type Leaf struct {
 	Rate      event.Rate // on the way in only; a leaf that is read back has none
 }
 
-// AddLeaves journals leaves in one transaction. A sale that has its leaf keeps it. It returns the sales whose journaled leaf
-// has another sale_hash than the one given: nothing the services do can lead to that.
-func (j *Journal) AddLeaves(ctx context.Context, leaves []Leaf) (forged map[uuid.UUID]bool, err error) {
+// Claim is what a priced sale says of itself.
+type Claim struct {
+	SaleID   uuid.UUID
+	SaleHash common.Hash
+}
+
+// AddLeaves journals leaves in one transaction. A sale that has its leaf keeps it. It returns the claims of another sale_hash
+// than the one that is journaled for the sale: nothing the services do can lead to that.
+func (j *Journal) AddLeaves(ctx context.Context, leaves []Leaf) (forged map[Claim]bool, err error) {
 	rates, rows, err := columns(leaves)
 	if err != nil {
 		return nil, kinded("encode rates", err)
@@ -42,18 +50,21 @@ func (j *Journal) AddLeaves(ctx context.Context, leaves []Leaf) (forged map[uuid
 	if err != nil {
 		return nil, kinded("compare leaves", err)
 	}
-	ids, err := pgx.CollectRows(found, pgx.RowTo[uuid.UUID])
-	if err != nil {
-		return nil, kinded("compare leaves", err)
-	}
-	forged = make(map[uuid.UUID]bool, len(ids))
-	for _, id := range ids {
-		forged[id] = true
-	}
-	return forged, nil
+	forged = make(map[Claim]bool)
+	var id uuid.UUID
+	var hash []byte
+	_, err = pgx.ForEachRow(found, []any{&id, &hash}, func() error {
+		forged[Claim{SaleID: id, SaleHash: common.BytesToHash(hash)}] = true
+		return nil
+	})
+	return forged, kinded("compare leaves", err)
 }
 
+// columns puts the leaves in the order of their sales: replicas that are given the same ones in different orders would
+// deadlock on each other's rows.
 func columns(leaves []Leaf) (rates, rows pgx.NamedArgs, err error) {
+	leaves = slices.Clone(leaves)
+	slices.SortStableFunc(leaves, func(a, b Leaf) int { return bytes.Compare(a.SaleID[:], b.SaleID[:]) })
 	var (
 		saleIDs                                           []uuid.UUID
 		hashes                                            [][]byte
