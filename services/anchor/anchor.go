@@ -107,12 +107,9 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer tel.Close()
-	key, err := cfg.signer(ctx, tel.Log)
-	if err != nil || key == nil {
+	key, err := cfg.localKey()
+	if err != nil {
 		return err
-	}
-	if external, ok := key.(*signer.External); ok {
-		defer external.Close()
 	}
 	journal, err := journal.Open(ctx, cfg.DBURL)
 	if err != nil {
@@ -141,7 +138,17 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer stop()
-	group.Go(func() error { return actor.Run(ctx) })
+	group.Go(func() error {
+		if actor.Signer == nil { // sales are taken in while the signer is away
+			external, err := cfg.externalSigner(ctx, tel.Log)
+			if err != nil || external == nil {
+				return err
+			}
+			defer external.Close()
+			actor.Signer = external
+		}
+		return actor.Run(ctx)
+	})
 	group.Go(func() error {
 		if err := bus.Ensure(ctx); err != nil || ctx.Err() != nil {
 			return err
@@ -151,14 +158,19 @@ func Run(ctx context.Context, cfg Config) error {
 	return group.Wait()
 }
 
-// signer opens the anchorer's key. An external signer that is away is waited for; nil says that ctx ended meanwhile.
-func (c Config) signer(ctx context.Context, log *slog.Logger) (active.Signer, error) {
+// localKey opens the anchorer's key; nil when an external signer holds it.
+func (c Config) localKey() (active.Signer, error) {
 	switch {
 	case c.Keystore != "":
 		return signer.FromKeystore(c.Keystore, c.KeystorePassword)
-	case c.SignerURL == "":
+	case c.PrivateKey != "":
 		return signer.FromPrivateKey(c.PrivateKey)
 	}
+	return nil, nil //nolint:nilnil // none is an answer
+}
+
+// externalSigner waits for the signer to answer; nil says that ctx ended meanwhile.
+func (c Config) externalSigner(ctx context.Context, log *slog.Logger) (*signer.External, error) {
 	for {
 		external, err := signer.Dial(ctx, c.SignerURL, address(c.SignerAddress))
 		if !fault.Is(err, fault.Transient) {
