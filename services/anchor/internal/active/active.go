@@ -68,8 +68,11 @@ type Anchor struct {
 	contract common.Address
 	scope    journal.Scope
 	sent     map[common.Hash]time.Time // by this process
+	oldest   map[uint64]time.Time      // when the first leaf of a batch that is not final was journaled
 	floor    floor
 	safe     atomic.Uint64
+
+	warnedLow time.Time // when the log last said that the account is low
 }
 
 // Run tries for the lease, acts while it holds it, and returns on a Fatal or Invalid fault or when ctx ends (nil).
@@ -106,7 +109,7 @@ func (a *Anchor) once(ctx context.Context, waiting *bool) error {
 	*waiting = false
 	a.Log.Info("active", "epoch", lease.Epoch)
 	a.Metrics.Active.Set(1)
-	defer a.Metrics.Active.Set(0)
+	defer a.forget()
 	return a.act(ctx, lease)
 }
 
@@ -123,11 +126,16 @@ func (a *Anchor) act(ctx context.Context, lease *journal.Lease) error {
 		return ctx.Err()
 	})
 	group.Go(func() error {
-		a.sent, a.floor = make(map[common.Hash]time.Time), floor{}
+		a.sent, a.oldest, a.floor = make(map[common.Hash]time.Time), make(map[uint64]time.Time), floor{}
 		a.scope = journal.Scope{Epoch: lease.Epoch}
 		if err := a.settleOnContract(ctx); err != nil {
 			return err
 		}
+		low, err := a.Journal.StartFloor(ctx, a.scope.Deployment, lowSeqRotation)
+		if err != nil {
+			return err
+		}
+		a.floor.low, a.floor.next = low, low
 		announcing, ctx := errgroup.WithContext(ctx)
 		announcing.Go(func() error { return a.announce(ctx) })
 		announcing.Go(func() error { return a.tick(ctx) })
@@ -194,8 +202,8 @@ func (a *Anchor) checkRate(ctx context.Context) error {
 	if !known {
 		blockTime = fallbackBlock
 	}
-	if time.Duration(a.Set.PeakPerSecond)*blockTime > time.Duration(a.Set.Limits.BatchMax)*time.Second {
-		return fault.New(fault.Invalid, "ANCHOR_BATCH_MAX (%d) over the block time (%s) is less than PEAK_SALES_PER_SECOND (%d): batches could not keep up",
+	if time.Duration(a.Set.PeakPerSecond)*blockTime >= time.Duration(a.Set.Limits.BatchMax)*time.Second {
+		return fault.New(fault.Invalid, "ANCHOR_BATCH_MAX (%d) over the block time (%s) is not more than PEAK_SALES_PER_SECOND (%d): batches could not keep up",
 			a.Set.Limits.BatchMax, blockTime, a.Set.PeakPerSecond)
 	}
 	return nil

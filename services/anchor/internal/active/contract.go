@@ -110,6 +110,13 @@ func (a *Anchor) choose(ctx context.Context, all []journal.Contract, rules *step
 	if err != nil || !view.Matches {
 		return &given.Deployment, err // not journaled: it will be refused
 	}
+	sight, err := a.Chain.Look(ctx, a.Set.Given, a.Signer.Address(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if halt, ok := step.Next(step.Journal{}, sight.View, a.Set.Limits, time.Now()).(step.Halt); ok {
+		return nil, isHalt(halt) // another's, or used by another journal: it must not become the newest of ours
+	}
 	given.ID, err = a.Journal.AddContract(ctx, a.scope.Epoch, a.id.ChainID, given, nil)
 	return &given.Deployment, err
 }
@@ -127,8 +134,12 @@ func (a *Anchor) deploy(ctx context.Context, s step.Deploy, sight chain.Sight) e
 		return fault.New(fault.Invalid, "ANCHOR_OWNER is not set: a contract needs an owner that can replace the anchorer's key")
 	}
 	deployer := a.Signer.Address()
+	data := binding.DeployData(a.owner(), deployer)
+	if err := a.Chain.Dry(ctx, sight, deployer, nil, deployGas, data); err != nil {
+		return err // or each look would pay for another deploy that fails
+	}
 	first := fee.First(sight.BaseFeeWei, sight.TipWei, a.Set.FeeCapWei)
-	signed, err := a.sign(ctx, 0, s.Nonce, first, deployGas, nil, binding.DeployData(a.owner(), deployer))
+	signed, err := a.sign(ctx, 0, s.Nonce, first, deployGas, nil, data)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ type Status struct {
 	Waiting          int    `json:"waiting"`   // leaves for the next batch, counted up to ANCHOR_BATCH_MAX
 	OldestSeconds    int64  `json:"oldest_unanchored_seconds"`
 	Nonce            uint64 `json:"nonce"`
+	FeeCapWei        string `json:"fee_cap_wei,omitempty"` // per gas, of the newest transaction of the batch in flight
+	TipCapWei        string `json:"tip_cap_wei,omitempty"`
 	BalanceWei       string `json:"balance_wei"`
 	RunwayBatches    int64  `json:"runway_batches"` // for which the balance lasts at the present fee
 	BaseFeeWei       string `json:"base_fee_wei"`
@@ -84,8 +86,17 @@ func runway(sight chain.Sight) int64 {
 
 const (
 	steadyGas = 51_755 // of one anchor(), from the contract's gas snapshot
-	lowRunway = 100    // batches; from here on every look warns
+	lowRunway = 100    // batches; from here on the log warns
+	lowAgain  = 5 * time.Minute
 )
+
+// forget makes this replica one that does not act: what it saw is another's to say now.
+func (a *Anchor) forget() {
+	a.Status.Store(nil)
+	for _, gauge := range []prometheus.Gauge{a.Metrics.Active, a.Metrics.Oldest, a.Metrics.Waiting, a.Metrics.NotFinal} {
+		gauge.Set(0)
+	}
+}
 
 // report keeps what was seen for ops.anchor.status and the metrics.
 func (a *Anchor) report(state step.Journal, sight chain.Sight, now time.Time) {
@@ -104,9 +115,12 @@ func (a *Anchor) report(state step.Journal, sight chain.Sight, now time.Time) {
 		}
 		if s.InFlight == 0 {
 			s.InFlight = b.ID
+			if n := len(b.Attempts); n > 0 {
+				s.FeeCapWei, s.TipCapWei = b.Attempts[n-1].Fee.CapWei.String(), b.Attempts[n-1].Fee.TipWei.String()
+			}
 		}
-		if oldest.IsZero() || b.SealedAt.Before(oldest) {
-			oldest = b.SealedAt
+		if at := a.oldest[b.ID]; oldest.IsZero() || at.Before(oldest) {
+			oldest = at
 		}
 	}
 	if !oldest.IsZero() {
@@ -114,7 +128,8 @@ func (a *Anchor) report(state step.Journal, sight chain.Sight, now time.Time) {
 	}
 	age := time.Duration(s.OldestSeconds) * time.Second
 	s.FeeCeilingWei = fee.Ceiling(a.Set.FeeCapWei, a.Set.FeeHardWei, age, a.Set.FeeRiseAfter).String()
-	if s.RunwayBatches < lowRunway && s.InFlight+uint64(s.Waiting) > 0 {
+	if s.RunwayBatches < lowRunway && now.Sub(a.warnedLow) >= lowAgain {
+		a.warnedLow = now
 		a.Log.Warn("ALARM: the anchorer's account is low", "address", s.AnchorerAddress, "balance_wei", s.BalanceWei, "runway_batches", s.RunwayBatches)
 	}
 	a.Status.Store(&s)

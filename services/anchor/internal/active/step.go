@@ -27,6 +27,9 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	a.floor.move(floor, now)
+	if err := a.learnAges(ctx, state.Open); err != nil {
+		return false, err
+	}
 	for i := range state.Open {
 		for k := range state.Open[i].Attempts {
 			attempt := &state.Open[i].Attempts[k]
@@ -51,6 +54,21 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 		return false, a.do(ctx, next, state, sight) // now the chain has to move
 	}
 	return true, a.do(ctx, next, state, sight)
+}
+
+// learnAges looks up how old the sales of each batch that is not mined are: how long they have waited decides what may be paid.
+func (a *Anchor) learnAges(ctx context.Context, open []step.Batch) error {
+	for _, b := range open {
+		if _, known := a.oldest[b.ID]; known || b.State == event.BatchMined {
+			continue
+		}
+		at, err := a.Journal.OldestLeaf(ctx, a.scope.Deployment, b.ID)
+		if err != nil {
+			return err
+		}
+		a.oldest[b.ID] = at
+	}
+	return nil
 }
 
 func (a *Anchor) do(ctx context.Context, next step.Step, state step.Journal, sight chain.Sight) error {
@@ -81,26 +99,27 @@ func (a *Anchor) do(ctx context.Context, next step.Step, state step.Journal, sig
 		return a.Journal.Record(ctx, a.scope, journal.Move{BatchID: s.BatchID, To: event.BatchReorged, From: []event.BatchState{event.BatchMined}})
 	case step.Finish:
 		a.Log.Info("batch final", "batch_id", s.Batch.ID)
+		delete(a.oldest, s.Batch.ID)
 		for _, attempt := range s.Batch.Attempts {
 			delete(a.sent, attempt.Hash)
 		}
 		return a.Journal.Record(ctx, a.scope, journal.Move{
 			BatchID: s.Batch.ID, To: event.BatchFinal, TxHash: &s.Batch.MinedTx, Block: &s.Batch.Mined, From: []event.BatchState{event.BatchMined},
 		})
+	case step.Doubt:
+		return fault.New(fault.Transient, "%s", s.Reason)
 	case step.Halt:
 		return isHalt(s)
 	}
 	return fault.New(fault.Fatal, "the step %T is unknown", next)
 }
 
-// signBatch journals and sends a transaction for a batch. Before a new nonce it is tried at the very block that the decision
-// saw: would the contract refuse it, nothing is sent and a person must look.
+// signBatch journals and sends a transaction for a batch. It is tried at the very block that the decision saw: would the
+// contract refuse it, nothing is sent and a person must look.
 func (a *Anchor) signBatch(ctx context.Context, s step.Sign, sight chain.Sight) error {
 	data := binding.NewSaleAnchor().PackAnchor(s.Batch.ID, s.Batch.Root, uint32(s.Batch.Size))
-	if s.Replaces == nil {
-		if err := a.Chain.Dry(ctx, sight.Head.Hash, a.Signer.Address(), a.contract, data); err != nil {
-			return err
-		}
+	if err := a.Chain.Dry(ctx, sight, a.Signer.Address(), &a.contract, anchorGas, data); err != nil {
+		return err
 	}
 	hash, err := a.resign(ctx, s, sight, &a.contract, data)
 	if err != nil || hash == (common.Hash{}) {

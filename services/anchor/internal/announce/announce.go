@@ -49,7 +49,8 @@ type Announcer struct {
 	Place   Place
 	Safe    func() uint64 // height of the chain's safe block
 
-	low int64 // every event up to it is announced
+	low   int64 // every event up to it is announced
+	known bool  // low was looked up
 }
 
 // salesState is the state whose event the SaleAnchored belong to.
@@ -62,6 +63,13 @@ func (p Place) salesState() event.BatchState {
 
 // Catch announces all that the journal holds and that is due.
 func (a *Announcer) Catch(ctx context.Context) error {
+	if !a.known {
+		low, err := a.Journal.AnnouncedFloor(ctx, a.Place.Deployment, a.Place.salesState())
+		if err != nil {
+			return err
+		}
+		a.low, a.known = low, true
+	}
 	after, held := a.low, false // held: something up to here waits for the chain, and low stays
 	for {
 		sayings, err := a.Journal.Unannounced(ctx, a.Place.Deployment, a.Place.salesState(), after)

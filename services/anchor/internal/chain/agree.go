@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math/big"
 	"slices"
 	"sync"
@@ -12,13 +13,16 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
 const (
-	maxLagBlocks = 3                // behind the furthest node; one further back is left out
+	maxLagBlocks = 3                // behind the middle one of the nodes; one further back is left out
 	identityLife = 30 * time.Second // how long a node is believed to be on the chain that it said
+	nodeTimeout  = 3 * time.Second  // for what every node is asked: one that hangs must not hold up the others
+	restFor      = 30 * time.Second // how long a node that hung or failed is not asked while others are there
 )
 
 // node is one URL of WEB3_PROVIDER. It is known by its number: its URL may hold a key.
@@ -29,6 +33,20 @@ type node struct {
 	mu       sync.Mutex
 	identity Identity
 	asked    time.Time
+	resting  time.Time // until when
+}
+
+// rest leaves the node out for a while: others may serve better.
+func (n *node) rest() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.resting = time.Now().Add(restFor)
+}
+
+func (n *node) rests() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return time.Now().Before(n.resting)
 }
 
 // identify asks the node which chain it is on, at most every identityLife: what a load balancer answers may change.
@@ -52,45 +70,71 @@ type seen struct {
 	head *types.Header
 }
 
-// heads asks every node that is on the chain c works with, side by side. Nodes that all say they are on another chain are a
-// Conflict: the chain was replaced, and whoever works on it has to look anew.
-func (c *Client) heads(ctx context.Context) (all []seen, err error) {
-	answers := make([]seen, len(c.nodes))
-	errs := make([]error, len(c.nodes))
+// askable are the nodes that do not rest, or all when less than half are left: those could not be told from liars.
+func (c *Client) askable() []*node {
+	var awake []*node
+	for _, n := range c.nodes {
+		if !n.rests() {
+			awake = append(awake, n)
+		}
+	}
+	if 2*len(awake) < len(c.nodes) {
+		return c.nodes
+	}
+	return awake
+}
+
+// each asks nodes the same side by side, each for at most nodeTimeout, and returns what went wrong with each.
+func each(ctx context.Context, nodes []*node, ask func(ctx context.Context, i int, n *node) error) []error {
+	errs := make([]error, len(nodes))
 	var asking sync.WaitGroup
-	for i, n := range c.nodes {
+	for i, n := range nodes {
 		asking.Go(func() {
-			id, err := n.identify(ctx)
-			if err != nil {
-				errs[i] = hide(err)
-				return
-			}
-			if c.settled(id) != nil {
-				errs[i] = errOtherChain
-				return
-			}
-			head, err := n.HeaderByNumber(ctx, nil)
-			if err != nil {
-				errs[i] = hide(err)
-				return
-			}
-			answers[i] = seen{n, head}
+			ctx, cancel := context.WithTimeout(ctx, nodeTimeout)
+			defer cancel()
+			errs[i] = ask(ctx, i, n)
 		})
 	}
 	asking.Wait()
+	return errs
+}
+
+// heads asks every node that is on the chain c works with. Nodes that all say they are on another chain are a Conflict: the
+// chain was replaced, and whoever works on it has to look anew.
+func (c *Client) heads(ctx context.Context) (all []seen, err error) {
+	nodes := c.askable()
+	answers := make([]seen, len(nodes))
+	errs := each(ctx, nodes, func(ctx context.Context, i int, n *node) error {
+		id, err := n.identify(ctx)
+		if err != nil {
+			return hide(err)
+		}
+		if err := c.settled(id); err != nil {
+			return err
+		}
+		head, err := n.HeaderByNumber(ctx, nil)
+		if err != nil {
+			return hide(err)
+		}
+		answers[i] = seen{n, head}
+		return nil
+	})
 	elsewhere := 0
-	for i, a := range answers {
-		if a.node != nil {
-			all = append(all, a)
+	for i, failed := range errs {
+		if failed == nil {
+			all = append(all, answers[i])
 			continue
 		}
-		if err = errs[i]; errors.Is(err, errOtherChain) {
+		err = failed
+		if errors.Is(failed, errOtherChain) {
 			elsewhere++
+		} else {
+			nodes[i].rest()
 		}
-		c.log.Warn("a node of WEB3_PROVIDER is left out", "node", i+1, "reason", err)
+		c.log.Warn("a node of WEB3_PROVIDER is left out", "node", nodes[i].number, "reason", failed)
 	}
 	switch {
-	case elsewhere == len(c.nodes):
+	case elsewhere == len(nodes):
 		c.identity.Store(nil)
 		return nil, fault.New(fault.Conflict, "every node of WEB3_PROVIDER is on another chain now")
 	case len(all) == 0:
@@ -99,41 +143,87 @@ func (c *Client) heads(ctx context.Context) (all []seen, err error) {
 	return all, nil
 }
 
-// latest picks the newest block that most nodes agree on, and a node to read it from. With one node that is its head. Nodes
-// that are away, on another chain or more than maxLagBlocks behind have no say.
-func (c *Client) latest(ctx context.Context) (*ethclient.Client, *types.Header, error) {
+// latest picks the newest block that most nodes agree on, and the nodes that do, to read from. With one node that is its head.
+// Nodes that are away, on another chain or more than maxLagBlocks behind have no say.
+func (c *Client) latest(ctx context.Context) ([]seen, error) {
 	all, err := c.heads(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	all = withoutLaggards(all)
-	quorum := len(all)/2 + 1
-	height := all[quorum-1].head.Number // as many have reached it
+	height := all[quorum(len(all))-1].head.Number // as many have reached it
+	var nodes []*node
+	for _, s := range all {
+		nodes = append(nodes, s.node)
+	}
+	_ = each(ctx, nodes, func(ctx context.Context, i int, n *node) (err error) {
+		if all[i].head.Number.Cmp(height) > 0 {
+			var older *types.Header
+			if older, err = n.HeaderByNumber(ctx, height); err == nil {
+				all[i].head = older
+			} // otherwise it has no vote; the others may do
+		}
+		return err
+	})
 	votes := make(map[common.Hash][]seen)
 	for _, s := range all {
-		if s.head.Number.Cmp(height) > 0 {
-			if s.head, err = s.node.HeaderByNumber(ctx, height); err != nil {
-				continue // no vote; the others may do
-			}
-		}
 		if s.head.Number.Cmp(height) == 0 {
 			hash := s.head.Hash()
 			votes[hash] = append(votes[hash], s)
 		}
 	}
 	for _, agreeing := range votes {
-		if len(agreeing) >= quorum {
-			return agreeing[0].node.Client, agreeing[0].head, nil
+		if len(agreeing) >= quorum(len(all)) {
+			return agreeing, nil
 		}
 	}
-	return nil, nil, fault.New(fault.Transient, "the nodes of WEB3_PROVIDER disagree about block %s", height)
+	return nil, fault.New(fault.Transient, "the nodes of WEB3_PROVIDER disagree about block %s", height)
 }
 
-// withoutLaggards sorts by height, the highest first, and drops who is too far behind.
+// quorum is how many of n nodes are most of them.
+func quorum(n int) int { return n/2 + 1 }
+
+// withoutLaggards sorts by height, the highest first, and drops who is too far behind the middle one: behind the highest would
+// let a single node that invents blocks outvote all others.
 func withoutLaggards(all []seen) []seen {
 	slices.SortFunc(all, func(a, b seen) int {
 		return cmp.Or(b.head.Number.Cmp(a.head.Number), cmp.Compare(a.node.number, b.node.number))
 	})
-	least := new(big.Int).Sub(all[0].head.Number, big.NewInt(maxLagBlocks))
+	middle := all[(len(all)-1)/2].head.Number
+	least := new(big.Int).Sub(middle, big.NewInt(maxLagBlocks))
 	return slices.DeleteFunc(all, func(s seen) bool { return s.head.Number.Cmp(least) < 0 })
+}
+
+// settledHeights reads the finalized and the safe height that most of the agreeing nodes have reached: one node alone could
+// call final what is not.
+func settledHeights(ctx context.Context, agreeing []seen) (finalized, safe uint64, err error) {
+	nodes := make([]*node, len(agreeing))
+	for i, s := range agreeing {
+		nodes[i] = s.node
+	}
+	finals, safes := make([]uint64, len(nodes)), make([]uint64, len(nodes))
+	errs := each(ctx, nodes, func(ctx context.Context, i int, n *node) (err error) {
+		if finals[i], err = height(ctx, n.Client, rpc.FinalizedBlockNumber); err != nil {
+			return err
+		}
+		safes[i], err = height(ctx, n.Client, rpc.SafeBlockNumber)
+		return err
+	})
+	var saidFinal, saidSafe []uint64
+	for i := range nodes {
+		if errs[i] == nil {
+			saidFinal, saidSafe = append(saidFinal, finals[i]), append(saidSafe, safes[i])
+		}
+	}
+	most := quorum(len(nodes))
+	if len(saidFinal) < most {
+		return 0, 0, fmt.Errorf("read the final block: %w", errors.Join(errs...))
+	}
+	return reachedBy(most, saidFinal), reachedBy(most, saidSafe), nil
+}
+
+// reachedBy is the greatest height that as many as n have reached.
+func reachedBy(n int, heights []uint64) uint64 {
+	slices.Sort(heights)
+	return heights[len(heights)-n]
 }

@@ -4,10 +4,13 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
@@ -75,6 +78,68 @@ func TestANodeThatIsDownIsLeftOut(t *testing.T) {
 	proxies[0].On("eth_getBlockByNumber", testkit.Lose())
 	_, _, err := seen.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)
 	require.True(t, fault.Is(err, fault.Transient), "%v", err)
+}
+
+func TestANodeThatHangsHoldsUpNobody(t *testing.T) {
+	c, proxies, seen := client(t, 3)
+	proxies[0].On("*", testkit.Delay(time.Hour))
+	require.Equal(t, uint64(11), height(t, seen))
+	asked := proxies[0].Calls("eth_chainId")
+	require.Equal(t, uint64(11), height(t, seen))
+	require.Equal(t, asked, proxies[0].Calls("eth_chainId"), "it is left alone for a while")
+	raw, hash := transfer(t)
+	require.NoError(t, seen.Broadcast(t.Context(), raw))
+	c.Commit()
+	node, err := ethclient.Dial(c.URL())
+	require.NoError(t, err)
+	defer node.Close()
+	_, err = node.TransactionReceipt(t.Context(), hash)
+	require.NoError(t, err, "the others have it")
+}
+
+func TestANodeThatFailsToReadIsFollowedByAnother(t *testing.T) {
+	_, proxies, seen := client(t, 2)
+	proxies[0].On("eth_getCode", testkit.Status(429)) // though it says its head
+	_, _, err := seen.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)
+	require.True(t, fault.Is(err, fault.Transient), "%v", err)
+	require.Equal(t, uint64(11), height(t, seen))
+}
+
+func TestANodeThatRefusesSomeCallsIsAskedAgain(t *testing.T) {
+	_, proxies, seen := client(t, 1)
+	proxies[0].On("*", testkit.EverySecond(testkit.Status(429)))
+	require.Equal(t, uint64(11), height(t, seen))
+	proxies[0].On("*", testkit.Times(1, testkit.Status(503)))
+	require.Equal(t, uint64(11), height(t, seen))
+}
+
+func TestANodeThatInventsBlocksDoesNotOutvoteTheOthers(t *testing.T) {
+	_, proxies, seen := client(t, 3)
+	proxies[1].On("eth_getBlockByNumber", ahead(1000))
+	require.Equal(t, uint64(11), height(t, seen))
+}
+
+func TestOneNodeAloneMakesNothingFinal(t *testing.T) {
+	c, proxies, seen := client(t, 3)
+	proxies[0].On("eth_getBlockByNumber", finalizedIsLatest)
+	sight, err := seen.Look(t.Context(), common.Address{}, testkit.DevAddress, nil)
+	require.NoError(t, err)
+	require.Zero(t, sight.Finalized)
+	require.NoError(t, c.Finalize())
+	sight, err = seen.Look(t.Context(), common.Address{}, testkit.DevAddress, nil)
+	require.NoError(t, err)
+	require.Equal(t, uint64(32), sight.Finalized)
+}
+
+func TestATransactionIsTriedWithTheGasThatItWillHave(t *testing.T) {
+	_, _, seen := client(t, 1)
+	_, sight, err := seen.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)
+	require.NoError(t, err)
+	data := binding.DeployData(testkit.DevAddress, testkit.DevAddress)
+	require.NoError(t, seen.Dry(t.Context(), sight, testkit.DevAddress, nil, 6_000_000, data))
+	require.Error(t, seen.Dry(t.Context(), sight, testkit.DevAddress, nil, 300_000, data))
+	err = seen.Dry(t.Context(), sight, testkit.DevAddress, nil, 6_000_000, binding.DeployData(common.Address{}, testkit.DevAddress))
+	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
 }
 
 func TestANodeOnAnotherChainHasNoSay(t *testing.T) {

@@ -3,11 +3,13 @@
 package chain
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -62,11 +64,11 @@ func New(ctx context.Context, provider config.Secret, log *slog.Logger) (*Client
 		if !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
 			return nil, fault.New(fault.Invalid, "WEB3_PROVIDER: URL %d is not http or https", i+1)
 		}
-		client, err := ethclient.DialContext(ctx, url)
+		client, err := rpc.DialOptions(ctx, url, rpc.WithHTTPClient(&http.Client{Transport: patient{http.DefaultTransport}}))
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "WEB3_PROVIDER: URL %d can't be used", i+1)
 		}
-		c.nodes = append(c.nodes, &node{Client: client, number: i + 1})
+		c.nodes = append(c.nodes, &node{Client: ethclient.NewClient(client), number: i + 1})
 	}
 	return c, nil
 }
@@ -84,14 +86,18 @@ func (c *Client) Identify(ctx context.Context) (Identity, error) {
 	if id := c.identity.Load(); id != nil {
 		return *id, nil
 	}
+	said := make([]Identity, len(c.nodes))
+	errs := each(ctx, c.nodes, func(ctx context.Context, i int, n *node) (err error) {
+		said[i], err = n.identify(ctx)
+		return err
+	})
 	votes := make(map[string]int)
 	byName := make(map[string]Identity)
 	var last error
-	for _, n := range c.nodes {
-		id, err := n.identify(ctx)
-		if err != nil {
-			last = hide(err)
-			c.log.Warn("a node of WEB3_PROVIDER does not say which chain it is on", "node", n.number, "error", last)
+	for i, id := range said {
+		if errs[i] != nil {
+			last = hide(errs[i])
+			c.log.Warn("a node of WEB3_PROVIDER does not say which chain it is on", "node", i+1, "error", last)
 			continue
 		}
 		name := id.ChainID.String() + id.Genesis.Hex()
@@ -125,8 +131,6 @@ func (c *Client) settled(id Identity) error {
 }
 
 func identify(ctx context.Context, node *ethclient.Client) (Identity, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	chainID, err := node.ChainID(ctx)
 	if err != nil {
 		return Identity{}, err
@@ -160,105 +164,130 @@ type Sight struct {
 	TipWei     *big.Int // what the node suggests
 	BalanceWei *big.Int // of the sender
 	CodeIsOurs bool     // the contract is still there
-	Time       time.Time
+
+	node *node // that was read from
 }
 
-// Look reads the chain at one block, for a contract, its anchorer and the open batches. Errors are Transient.
-func (c *Client) Look(ctx context.Context, contract, sender common.Address, open []step.Batch) (s Sight, err error) {
+// read picks a block and a node that has it, and lets do read there. A node that fails is left out for a while.
+func (c *Client) read(ctx context.Context, do func(ctx context.Context, from seen, agreeing []seen) error) error {
+	agreeing, err := c.latest(ctx)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	node, head, err := c.latest(ctx)
-	if err != nil {
-		return s, err
+	if err := do(ctx, agreeing[0], agreeing); err != nil {
+		agreeing[0].node.rest()
+		return fault.New(fault.Transient, "read the chain from node %d: %w", agreeing[0].node.number, err)
 	}
-	v := viewer{node: node, at: head.Hash(), head: head.Number.Uint64(), contract: contract, abi: c.contract}
-	s.Head = step.Block{Number: v.head, Hash: v.at}
-	s.BaseFeeWei, s.Time = head.BaseFee, time.Unix(int64(head.Time), 0)
-	if s.BaseFeeWei == nil {
-		return s, fault.New(fault.Invalid, "WEB3_PROVIDER: the chain has no EIP-1559 base fee")
+	return nil
+}
+
+func (c *Client) viewer(from seen, contract common.Address) viewer {
+	return viewer{node: from.node.Client, at: from.head.Hash(), head: from.head.Number.Uint64(), contract: contract, abi: c.contract}
+}
+
+func sightOf(from seen) Sight {
+	s := Sight{BaseFeeWei: from.head.BaseFee, node: from.node}
+	s.Head = step.Block{Number: from.head.Number.Uint64(), Hash: from.head.Hash()}
+	return s
+}
+
+// Look reads the chain at one block, for a contract, its anchorer and the open batches. Errors are Transient; a chain without
+// EIP-1559 is Invalid.
+func (c *Client) Look(ctx context.Context, contract, sender common.Address, open []step.Batch) (s Sight, err error) {
+	err = c.read(ctx, func(ctx context.Context, from seen, agreeing []seen) (err error) {
+		s = sightOf(from)
+		v := c.viewer(from, contract)
+		if err = errors.Join(v.code(ctx, &s.CodeIsOurs), v.account(ctx, sender, &s)); err != nil {
+			return err
+		}
+		if s.Finalized, s.Safe, err = settledHeights(ctx, agreeing); err != nil {
+			return err
+		}
+		if s.CodeIsOurs {
+			err = v.batches(ctx, open, &s.View)
+		}
+		return err
+	})
+	return s, errors.Join(err, s.check(err))
+}
+
+// check refuses a chain that no fee could be made for.
+func (s Sight) check(err error) error {
+	if err == nil && s.BaseFeeWei == nil {
+		return fault.New(fault.Invalid, "WEB3_PROVIDER: the chain has no EIP-1559 base fee")
 	}
-	err = errors.Join(
-		v.code(ctx, &s.CodeIsOurs),
-		v.account(ctx, sender, &s),
-		v.heights(ctx, &s),
-	)
-	if err == nil && s.CodeIsOurs {
-		err = v.batches(ctx, open, &s.View)
-	}
-	if err != nil {
-		return s, fault.New(fault.Transient, "read the chain: %w", err)
-	}
-	return s, nil
+	return nil
 }
 
 // LookForCode reads what NextDeploy wants to know; contract may be zero.
 func (c *Client) LookForCode(ctx context.Context, contract, sender common.Address) (d step.DeployView, s Sight, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	node, head, err := c.latest(ctx)
-	if err != nil {
-		return d, s, err
-	}
-	v := viewer{node: node, at: head.Hash(), head: head.Number.Uint64(), contract: contract, abi: c.contract}
-	s.Head = step.Block{Number: v.head, Hash: v.at}
-	s.BaseFeeWei = head.BaseFee
-	code, err := node.CodeAtHash(ctx, contract, v.at)
-	if err == nil {
-		err = v.account(ctx, sender, &s)
-	}
-	if err != nil {
-		return d, s, fault.New(fault.Transient, "read the chain: %w", hide(err))
-	}
-	return step.DeployView{Code: len(code) > 0, Matches: string(code) == string(binding.RuntimeCode()), Nonce: s.Nonce}, s, nil
+	err = c.read(ctx, func(ctx context.Context, from seen, _ []seen) error {
+		s = sightOf(from)
+		v := c.viewer(from, contract)
+		code, err := from.node.CodeAtHash(ctx, contract, v.at)
+		if err != nil {
+			return hide(err)
+		}
+		d.Code, d.Matches = len(code) > 0, bytes.Equal(code, binding.RuntimeCode())
+		return v.account(ctx, sender, &s)
+	})
+	d.Sender, d.Nonce = sender, s.Nonce
+	return d, s, errors.Join(err, s.check(err))
 }
 
 // BlockTime measures the chain's mean block time over its last blocks; false when it has too few.
-func (c *Client) BlockTime(ctx context.Context) (time.Duration, bool, error) {
+func (c *Client) BlockTime(ctx context.Context) (mean time.Duration, known bool, err error) {
 	const span = 50
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	node, head, err := c.latest(ctx)
-	if err != nil || head.Number.Uint64() <= span {
-		return 0, false, err
-	}
-	past, err := node.HeaderByNumber(ctx, new(big.Int).Sub(head.Number, big.NewInt(span)))
-	if err != nil {
-		return 0, false, fault.New(fault.Transient, "read the chain: %w", hide(err))
-	}
-	return time.Duration(head.Time-past.Time) * time.Second / span, true, nil
+	err = c.read(ctx, func(ctx context.Context, from seen, _ []seen) error {
+		if from.head.Number.Uint64() <= span {
+			return nil
+		}
+		past, err := from.node.HeaderByNumber(ctx, new(big.Int).Sub(from.head.Number, big.NewInt(span)))
+		if err != nil {
+			return hide(err)
+		}
+		mean, known = time.Duration(from.head.Time-past.Time)*time.Second/span, true
+		return nil
+	})
+	return mean, known, err
 }
 
-// Dry runs a transaction at one block without sending it. Would it revert, the error is Fatal and says why.
-func (c *Client) Dry(ctx context.Context, at common.Hash, from, to common.Address, data []byte) error {
+// Dry runs a transaction, with the gas that it would have, at the block of a Sight without sending it; to is nil for a deploy.
+// Would it revert, the error is Fatal and says why; a node that can't say is Transient.
+func (c *Client) Dry(ctx context.Context, at Sight, from common.Address, to *common.Address, gas uint64, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	node, _, err := c.latest(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = node.CallContractAtHash(ctx, ethereum.CallMsg{From: from, To: &to, Data: data}, at)
+	_, err := at.node.CallContractAtHash(ctx, ethereum.CallMsg{From: from, To: to, Gas: gas, Data: data}, at.Head.Hash)
 	if err == nil {
 		return nil
 	}
 	if reason, reverted := revertReason(err); reverted {
 		return fault.New(fault.Fatal, "the contract would refuse the transaction: %s", reason)
 	}
+	at.node.rest()
 	return fault.New(fault.Transient, "try the transaction: %w", hide(err))
 }
 
+// revertedCode is JSON-RPC's error code of a revert (execution-apis, eth_call).
+const revertedCode = 3
+
 // revertReason names the contract's error that an eth_call answered with.
 func revertReason(err error) (string, bool) {
-	var data rpc.DataError
-	if !errors.As(err, &data) {
-		return "", false
+	answered, ok := errors.AsType[rpc.Error](err)
+	reverted := ok && answered.ErrorCode() == revertedCode
+	data, ok := errors.AsType[rpc.DataError](err)
+	if !ok {
+		return "it reverts", reverted
 	}
 	text, ok := data.ErrorData().(string)
 	if !ok {
-		return "", false
+		return "it reverts", reverted
 	}
 	raw, decodeErr := hexutil.Decode(text)
 	if decodeErr != nil {
-		return "", false
+		return "it reverts", reverted
 	}
 	reason, unpackErr := binding.UnpackRevert(raw)
 	if unpackErr != nil {
@@ -270,20 +299,24 @@ func revertReason(err error) (string, bool) {
 // Broadcast sends signed bytes to every node. An error says that no node took them, which may be for a good reason: it is a
 // hint for the log, and what the chain shows at the next look decides.
 func (c *Client) Broadcast(ctx context.Context, raw []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	var tx types.Transaction
 	if err := tx.UnmarshalBinary(raw); err != nil {
 		return fault.New(fault.Fatal, "the journal holds bytes that are no transaction: %w", err)
 	}
-	var hints []error
-	for _, n := range c.nodes {
+	refused := 0
+	errs := each(ctx, c.nodes, func(ctx context.Context, _ int, n *node) error {
 		if err := n.SendTransaction(ctx, &tx); err != nil {
-			hints = append(hints, fmt.Errorf("node %d: %w", n.number, hide(err)))
+			return fmt.Errorf("node %d: %w", n.number, hide(err))
+		}
+		return nil
+	})
+	for _, err := range errs {
+		if err != nil {
+			refused++
 		}
 	}
-	if len(hints) < len(c.nodes) {
+	if refused < len(c.nodes) {
 		return nil
 	}
-	return errors.Join(hints...)
+	return errors.Join(errs...)
 }

@@ -37,6 +37,7 @@ func (v viewer) code(ctx context.Context, ours *bool) error {
 }
 
 func (v viewer) account(ctx context.Context, sender common.Address, s *Sight) (err error) {
+	s.Sender = sender
 	if s.Nonce, err = v.node.NonceAtHash(ctx, sender, v.at); err != nil {
 		return hide(err)
 	}
@@ -49,17 +50,9 @@ func (v viewer) account(ctx context.Context, sender common.Address, s *Sight) (e
 	return nil
 }
 
-func (v viewer) heights(ctx context.Context, s *Sight) (err error) {
-	if s.Finalized, err = v.height(ctx, rpc.FinalizedBlockNumber); err != nil {
-		return err
-	}
-	s.Safe, err = v.height(ctx, rpc.SafeBlockNumber)
-	return err
-}
-
 // height reads a tagged block's height. A chain too young to have one, whose node answers with an error or nothing, is at 0.
-func (v viewer) height(ctx context.Context, tag rpc.BlockNumber) (uint64, error) {
-	header, err := v.node.HeaderByNumber(ctx, big.NewInt(tag.Int64()))
+func height(ctx context.Context, node *ethclient.Client, tag rpc.BlockNumber) (uint64, error) {
+	header, err := node.HeaderByNumber(ctx, big.NewInt(tag.Int64()))
 	var answered rpc.Error
 	switch {
 	case err == nil:
@@ -77,6 +70,13 @@ func (v viewer) batches(ctx context.Context, open []step.Batch, s *step.View) er
 	}
 	if s.NextBatchID, err = v.abi.UnpackNextBatchId(next); err != nil {
 		return fmt.Errorf("read nextBatchId: %w", err)
+	}
+	anchorer, err := v.call(ctx, v.abi.PackAnchorer())
+	if err != nil {
+		return err
+	}
+	if s.Anchorer, err = v.abi.UnpackAnchorer(anchorer); err != nil {
+		return fmt.Errorf("read anchorer: %w", err)
 	}
 	s.Anchored = make(map[uint64]step.Anchored)
 	for _, b := range open {

@@ -42,6 +42,12 @@ func (j *Journal) Unannounced(ctx context.Context, deployment int64, salesState 
 	return sayings, kinded("read what is to be announced", err)
 }
 
+// AnnouncedFloor is an event up to which all of the deployment's are announced, 0 if none is known.
+func (j *Journal) AnnouncedFloor(ctx context.Context, deployment int64, salesState event.BatchState) (low int64, err error) {
+	err = j.pool.QueryRow(ctx, announcedFloor, pgx.NamedArgs{"deployment": deployment, "sales_state": string(salesState)}).Scan(&low)
+	return low, kinded("find what is announced", err)
+}
+
 func optionalHash(b []byte) *common.Hash {
 	if b == nil {
 		return nil

@@ -54,6 +54,19 @@ func (j *Journal) State(ctx context.Context, s Scope, most int) (state step.Jour
 	return state, floor, err
 }
 
+// StartFloor is a place in the journal up to which every leaf is in a batch, 0 if none is known. rotation is longer than any
+// intake transaction takes.
+func (j *Journal) StartFloor(ctx context.Context, deployment int64, rotation time.Duration) (low int64, err error) {
+	err = j.pool.QueryRow(ctx, startFloor, pgx.NamedArgs{"deployment": deployment, "rotation": rotation}).Scan(&low)
+	return low, kinded("find where waiting leaves begin", err)
+}
+
+// OldestLeaf is when the first leaf of a sealed batch was journaled.
+func (j *Journal) OldestLeaf(ctx context.Context, deployment int64, batchID uint64) (at time.Time, err error) {
+	err = j.pool.QueryRow(ctx, oldestLeaf, pgx.NamedArgs{"deployment": deployment, "batch_id": batchID}).Scan(&at)
+	return at, kinded("read a batch's oldest leaf", err)
+}
+
 // Floor tells where waiting leaves begin, by their place in the journal; 0 for none.
 type Floor struct{ LowestWaiting, Highest int64 }
 
@@ -91,14 +104,14 @@ func readAttempts(ctx context.Context, tx pgx.Tx, deployment int64, batchIDs []i
 	byBatch := make(map[uint64][]step.Attempt)
 	var (
 		id                   uint64
-		hash                 []byte
+		hash, sender         []byte
 		nonce, capWei, tipWe string
 		at                   time.Time
 	)
-	_, err = pgx.ForEachRow(rows, []any{&id, &hash, &nonce, &capWei, &tipWe, &at}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &hash, &sender, &nonce, &capWei, &tipWe, &at}, func() error {
 		n, err := strconv.ParseUint(nonce, 10, 64)
 		byBatch[id] = append(byBatch[id], step.Attempt{
-			Hash: common.BytesToHash(hash), Nonce: n, SignedAt: at, Fee: fee.Fee{CapWei: wei(capWei), TipWei: wei(tipWe)},
+			Hash: common.BytesToHash(hash), Sender: common.BytesToAddress(sender), Nonce: n, SignedAt: at, Fee: fee.Fee{CapWei: wei(capWei), TipWei: wei(tipWe)},
 		})
 		return err
 	})
@@ -226,7 +239,7 @@ func (j *Journal) KeepAttempt(ctx context.Context, s Scope, t Signed) (a step.At
 }
 
 func keepAttempt(ctx context.Context, tx pgx.Tx, s Scope, t Signed) (step.Attempt, error) {
-	a := step.Attempt{Hash: t.Hash, Nonce: t.Nonce, Fee: t.Fee}
+	a := step.Attempt{Hash: t.Hash, Sender: t.Sender, Nonce: t.Nonce, Fee: t.Fee}
 	err := tx.QueryRow(ctx, insertAttempt, pgx.NamedArgs{
 		"hash": t.Hash.Bytes(), "deployment": s.Deployment, "batch_id": t.BatchID, "sender": t.Sender.Bytes(),
 		"nonce": strconv.FormatUint(t.Nonce, 10), "raw": t.Raw, "fee_cap_wei": amount(t.Fee.CapWei), "tip_cap_wei": amount(t.Fee.TipWei),
@@ -258,12 +271,13 @@ func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contra
 			return err
 		}
 		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Contract, err error) {
-			var genesis, contract []byte
+			var genesis, contract, deployer []byte
 			var nonce string
-			if err = row.Scan(&c.ID, &genesis, &contract, &c.Given, &c.Replay, &nonce, &c.Used); err != nil {
+			if err = row.Scan(&c.ID, &genesis, &contract, &c.Given, &c.Replay, &deployer, &nonce, &c.Used, &c.Final); err != nil {
 				return c, err
 			}
 			c.Genesis, c.Contract = common.BytesToHash(genesis), common.BytesToAddress(contract)
+			c.Deployer = common.BytesToAddress(deployer)
 			c.Nonce, err = strconv.ParseUint(nonce, 10, 64)
 			return c, err
 		})

@@ -10,18 +10,21 @@ import (
 type Deployment struct {
 	ID       int64
 	Contract common.Address
-	Given    bool      // by ANCHOR_CONTRACT: not ours to deploy
-	Used     bool      // a batch of it was mined once, so that it did exist
-	Replay   bool      // it takes all leaves again
-	Nonce    uint64    // of its deploy transaction
+	Given    bool // by ANCHOR_CONTRACT: not ours to deploy
+	Used     bool // a batch of it was mined once, so that it did exist
+	Final    bool // a batch of it was final once, so that no reorg can take it
+	Replay   bool // it takes all leaves again
+	Deployer common.Address
+	Nonce    uint64    // of its deploy transaction, which is the deployer's
 	Attempts []Attempt // of its deploy transaction, oldest first
 }
 
 // DeployView is what the chain has at the deployment's address, at one block.
 type DeployView struct {
-	Code    bool   // there is some
-	Matches bool   // and it is the build's
-	Nonce   uint64 // of the anchorer's next transaction
+	Code    bool           // there is some
+	Matches bool           // and it is the build's
+	Sender  common.Address // the account that this anchor signs for
+	Nonce   uint64         // of the sender's next transaction
 }
 
 // DeployRules say what the operator allows.
@@ -54,17 +57,17 @@ func NextDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits, n
 	case d == nil && rules.MayDeploy:
 		return Deploy{Nonce: c.Nonce, Replay: rules.Replay || rules.OtherGenesis}
 	case d == nil:
-		return Halt{Reason: "there is no contract yet: set ANCHOR_CONTRACT to one, or ANCHOR_DEPLOY=true to make one"}
+		return Halt{Reason: "there is no contract in the journal for this chain: set ANCHOR_CONTRACT to one, or ANCHOR_DEPLOY=true to make one"}
 	case c.Matches:
 		return Use{}
 	case c.Code:
 		return Halt{Reason: "the contract's code on the chain is not this build's: check ANCHOR_CONTRACT and WEB3_PROVIDER, or run the build that deployed it"}
 	case d.Given:
 		return Halt{Reason: "there is no code at ANCHOR_CONTRACT on this chain: check the address and WEB3_PROVIDER"}
+	case !d.Final && d.Deployer == c.Sender && d.Nonce == c.Nonce: // never mined yet, or a reorg took it
+		return transmit(Batch{Attempts: d.Attempts}, c.Sender, c.Nonce, limits, now)
 	case d.Used && !rules.Development:
-		return Halt{Reason: "the contract is gone from the chain: check WEB3_PROVIDER; if the chain itself lost it, set ANCHOR_CONTRACT, or ANCHOR_DEPLOY and ANCHOR_REPLAY, with a fresh journal"}
-	case !d.Used && d.Nonce == c.Nonce:
-		return transmit(Batch{Attempts: d.Attempts}, c.Nonce, limits, now)
+		return Halt{Reason: "the contract is gone from the chain: check WEB3_PROVIDER; if the chain itself lost it, see OPERATIONS.md, A contract that is lost"}
 	case rules.MayDeploy: // its nonce was used by something else, or the development chain was wiped
 		return Deploy{Nonce: c.Nonce, Replay: rules.Replay || d.Replay || d.Used}
 	}

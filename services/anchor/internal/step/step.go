@@ -20,6 +20,7 @@ type Block struct {
 // Attempt is a signed transaction whose bytes are journaled.
 type Attempt struct {
 	Hash     common.Hash
+	Sender   common.Address // whose nonce it takes: after a rotation of the key not the present one
 	Nonce    uint64
 	Fee      fee.Fee
 	SignedAt time.Time
@@ -63,7 +64,9 @@ type View struct {
 	Head        Block
 	Finalized   uint64              // height
 	NextBatchID uint64              // the contract's
-	Nonce       uint64              // of the anchorer's next transaction
+	Anchorer    common.Address      // the contract's: the one account that it takes batches from
+	Sender      common.Address      // the account that this anchor signs for
+	Nonce       uint64              // of the sender's next transaction
 	Anchored    map[uint64]Anchored // of the open batches, those with a root
 }
 
@@ -75,7 +78,7 @@ type Limits struct {
 	ResendAfter time.Duration // how often an unmined attempt is sent again, since pools forget
 }
 
-// Step is one thing to do: Seal, Sign, Send, Settle, Unsettle, Finish, Halt or Wait.
+// Step is one thing to do: Seal, Sign, Send, Settle, Unsettle, Finish, Doubt, Halt or Wait.
 type Step interface{ step() }
 
 type (
@@ -102,6 +105,8 @@ type (
 	Unsettle struct{ BatchID uint64 }
 	// Finish journals that a batch can't be undone any more.
 	Finish struct{ Batch Batch }
+	// Doubt does nothing on what the chain shows: it can't be so, and a node will show it otherwise once it has caught up.
+	Doubt struct{ Reason string }
 	// Halt stops the anchor until a person has looked.
 	Halt struct{ Reason string }
 	// Wait leaves everything as it is.
@@ -114,13 +119,22 @@ func (Send) step()     {}
 func (Settle) step()   {}
 func (Unsettle) step() {}
 func (Finish) step()   {}
+func (Doubt) step()    {}
 func (Halt) step()     {}
 func (Wait) step()     {}
 
 // Next decides what the anchor does now.
 func Next(j Journal, c View, limits Limits, now time.Time) Step {
-	if c.NextBatchID > j.LastID+1 {
-		return Halt{Reason: "the chain holds batches that the journal lacks: the journal was restored from an older backup, or the key is used elsewhere"}
+	switch {
+	case c.NextBatchID < lowestOpen(j):
+		// Final batches do not go away: a node that is still syncing, or one of another fork. Nothing may be signed on its word.
+		return Doubt{Reason: "the contract holds fewer batches than are final: the node is still syncing or on a fork of its own"}
+	case c.NextBatchID > j.LastID+1:
+		return Halt{Reason: "the chain holds batches that the journal lacks: it was restored from an older backup, or another journal has used this contract; " +
+			"see OPERATIONS.md, A journal older than the chain"}
+	case c.Anchorer != c.Sender:
+		return Halt{Reason: "the contract takes batches from " + c.Anchorer.Hex() + " and this anchor signs as " + c.Sender.Hex() +
+			": the anchorer's key was rotated, or ANCHOR_CONTRACT is another's; see OPERATIONS.md, Rotating the anchorer's key"}
 	}
 	for _, b := range j.Open {
 		switch a, anchored := c.Anchored[b.ID]; {
@@ -129,7 +143,7 @@ func Next(j Journal, c View, limits Limits, now time.Time) Step {
 		case b.State == event.BatchMined && (!anchored || a.Block != b.Mined):
 			return Unsettle{BatchID: b.ID} // a reorg; the next look finds it elsewhere or not at all
 		case !anchored:
-			return transmit(b, c.Nonce, limits, now) // the lowest one alone: the contract takes them in order
+			return transmit(b, c.Sender, c.Nonce, limits, now) // the lowest one alone: the contract takes them in order
 		case b.State != event.BatchMined:
 			return Settle{BatchID: b.ID, TxHash: a.TxHash, Block: a.Block} // whoever sent it, and whichever attempt was mined
 		case b.Mined.Number <= c.Finalized:
@@ -142,15 +156,23 @@ func Next(j Journal, c View, limits Limits, now time.Time) Step {
 	return Wait{}
 }
 
+// lowestOpen is the first batch id that a reorg may still take from the chain.
+func lowestOpen(j Journal) uint64 {
+	if len(j.Open) > 0 {
+		return j.Open[0].ID
+	}
+	return j.LastID + 1
+}
+
 func due(w Waiting, limits Limits, now time.Time) bool {
 	return w.Count >= limits.BatchMax || w.Count > 0 && now.Sub(w.Oldest) >= limits.BatchAge
 }
 
 // transmit gets an unmined batch to the chain. Only an attempt with the account's next nonce can be mined now: one below it
-// lost its nonce to something else, one above it waits for a transaction that a reorg took. The contract's order makes a
-// further nonce safe.
-func transmit(b Batch, nonce uint64, limits Limits, now time.Time) Step {
-	last := latest(b.Attempts, nonce)
+// lost its nonce to something else, one above it waits for a transaction that a reorg took, and one of a sender whose key was
+// rotated is refused by the contract. The contract's order makes a further nonce safe.
+func transmit(b Batch, sender common.Address, nonce uint64, limits Limits, now time.Time) Step {
+	last := latest(b.Attempts, sender, nonce)
 	switch {
 	case last == nil:
 		return Sign{Batch: b, Nonce: nonce}
@@ -164,10 +186,10 @@ func transmit(b Batch, nonce uint64, limits Limits, now time.Time) Step {
 	return Wait{}
 }
 
-// latest returns the newest attempt with a nonce, nil if there is none.
-func latest(attempts []Attempt, nonce uint64) *Attempt {
+// latest returns the newest attempt with a sender's nonce, nil if there is none.
+func latest(attempts []Attempt, sender common.Address, nonce uint64) *Attempt {
 	for i := len(attempts) - 1; i >= 0; i-- {
-		if attempts[i].Nonce == nonce {
+		if attempts[i].Sender == sender && attempts[i].Nonce == nonce {
 			return &attempts[i]
 		}
 	}

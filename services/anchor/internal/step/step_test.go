@@ -1,6 +1,7 @@
 package step_test
 
 import (
+	"fmt"
 	"math/big"
 	"testing"
 	"time"
@@ -14,13 +15,15 @@ import (
 )
 
 var (
-	now    = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	limits = step.Limits{BatchMax: 4, BatchAge: 30 * time.Second, BumpAfter: 90 * time.Second, ResendAfter: 15 * time.Second}
-	ours   = common.Hash{1}
-	theirs = common.Hash{2}
-	tx     = common.Hash{3}
-	block7 = step.Block{Number: 7, Hash: common.Hash{7}}
-	other7 = step.Block{Number: 7, Hash: common.Hash{77}}
+	now      = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	limits   = step.Limits{BatchMax: 4, BatchAge: 30 * time.Second, BumpAfter: 90 * time.Second, ResendAfter: 15 * time.Second}
+	ours     = common.Hash{1}
+	theirs   = common.Hash{2}
+	tx       = common.Hash{3}
+	block7   = step.Block{Number: 7, Hash: common.Hash{7}}
+	ourKey   = common.Address{0xa}
+	theirKey = common.Address{0xb}
+	other7   = step.Block{Number: 7, Hash: common.Hash{77}}
 )
 
 func attempt(nonce uint64, signedAgo, sentAgo time.Duration) step.Attempt {
@@ -49,6 +52,11 @@ func TestNext(t *testing.T) {
 	view := func(next, nonce, finalized uint64, anchored map[uint64]step.Anchored) step.View {
 		return step.View{Head: step.Block{Number: 9}, NextBatchID: next, Nonce: nonce, Finalized: finalized, Anchored: anchored}
 	}
+	by := func(anchorer, sender common.Address, nonce uint64) step.View {
+		return step.View{NextBatchID: 1, Anchorer: anchorer, Sender: sender, Nonce: nonce}
+	}
+	byOurs := attempt(5, time.Second, time.Second)
+	byOurs.Sender = ourKey
 	at := func(root common.Hash, b step.Block) map[uint64]step.Anchored {
 		return map[uint64]step.Anchored{1: {Root: root, TxHash: tx, Block: b}}
 	}
@@ -59,41 +67,59 @@ func TestNext(t *testing.T) {
 		journal step.Journal
 		view    step.View
 		want    step.Step
+		halts   string // in the reason
 	}{
-		"nothing to do": {step.Journal{}, view(1, 5, 0, nil), step.Wait{}},
+		"nothing to do": {step.Journal{}, view(1, 5, 0, nil), step.Wait{}, ""},
 		"one leaf that is young": {
-			step.Journal{Waiting: step.Waiting{Count: 3, Oldest: now.Add(-29 * time.Second)}}, view(1, 5, 0, nil), step.Wait{},
+			step.Journal{Waiting: step.Waiting{Count: 3, Oldest: now.Add(-29 * time.Second)}}, view(1, 5, 0, nil), step.Wait{}, "",
 		},
-		"one leaf that is old":      {step.Journal{Waiting: waiting}, view(1, 5, 0, nil), step.Seal{}},
-		"as many as a batch holds":  {step.Journal{Waiting: step.Waiting{Count: 4, Oldest: now}}, view(1, 5, 0, nil), step.Seal{}},
-		"sealed, never signed":      {open(batch(1, "sealed")), view(1, 5, 0, nil), step.Sign{Batch: batch(1, "sealed"), Nonce: 5}},
-		"signed, crashed, unsent":   {open(batch(1, "sealed", unsent)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "sealed", unsent), Attempt: unsent}},
-		"sent a moment ago":         {open(batch(1, "broadcast", fresh)), view(1, 5, 0, nil), step.Wait{}},
-		"sent, perhaps forgotten":   {open(batch(1, "broadcast", stale)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "broadcast", stale), Attempt: stale}},
-		"sent, too cheap":           {open(batch(1, "broadcast", old)), view(1, 5, 0, nil), step.Sign{Batch: batch(1, "broadcast", old), Nonce: 5, Replaces: &old}},
-		"our nonce went elsewhere":  {open(batch(1, "broadcast", fresh)), view(1, 6, 0, nil), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 6}},
-		"a reorg took nonces below": {open(batch(1, "broadcast", fresh)), view(1, 4, 0, nil), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 4}},
-		"mined":                     {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(ours, block7)), step.Settle{BatchID: 1, TxHash: tx, Block: block7}},
-		"mined by an unseen hand":   {open(batch(1, "sealed")), view(2, 5, 0, at(ours, block7)), step.Settle{BatchID: 1, TxHash: tx, Block: block7}},
-		"mined, the next may seal":  {open(batch(1, "mined")), view(2, 6, 6, at(ours, block7)), step.Seal{}},
-		"mined and final":           {open(batch(1, "mined")), view(2, 6, 7, at(ours, block7)), step.Finish{Batch: batch(1, "mined")}},
-		"moved to another block":    {open(batch(1, "mined")), view(2, 6, 0, at(ours, other7)), step.Unsettle{BatchID: 1}},
-		"gone from the chain":       {open(batch(1, "mined")), view(1, 5, 0, nil), step.Unsettle{BatchID: 1}},
-		"gone, then sent again":     {open(batch(1, "reorged", stale)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "reorged", stale), Attempt: stale}},
+		"one leaf that is old":      {step.Journal{Waiting: waiting}, view(1, 5, 0, nil), step.Seal{}, ""},
+		"as many as a batch holds":  {step.Journal{Waiting: step.Waiting{Count: 4, Oldest: now}}, view(1, 5, 0, nil), step.Seal{}, ""},
+		"sealed, never signed":      {open(batch(1, "sealed")), view(1, 5, 0, nil), step.Sign{Batch: batch(1, "sealed"), Nonce: 5}, ""},
+		"signed, crashed, unsent":   {open(batch(1, "sealed", unsent)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "sealed", unsent), Attempt: unsent}, ""},
+		"sent a moment ago":         {open(batch(1, "broadcast", fresh)), view(1, 5, 0, nil), step.Wait{}, ""},
+		"sent, perhaps forgotten":   {open(batch(1, "broadcast", stale)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "broadcast", stale), Attempt: stale}, ""},
+		"sent, too cheap":           {open(batch(1, "broadcast", old)), view(1, 5, 0, nil), step.Sign{Batch: batch(1, "broadcast", old), Nonce: 5, Replaces: &old}, ""},
+		"our nonce went elsewhere":  {open(batch(1, "broadcast", fresh)), view(1, 6, 0, nil), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 6}, ""},
+		"a reorg took nonces below": {open(batch(1, "broadcast", fresh)), view(1, 4, 0, nil), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 4}, ""},
+		"mined":                     {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(ours, block7)), step.Settle{BatchID: 1, TxHash: tx, Block: block7}, ""},
+		"mined by an unseen hand":   {open(batch(1, "sealed")), view(2, 5, 0, at(ours, block7)), step.Settle{BatchID: 1, TxHash: tx, Block: block7}, ""},
+		"mined, the next may seal":  {open(batch(1, "mined")), view(2, 6, 6, at(ours, block7)), step.Seal{}, ""},
+		"mined and final":           {open(batch(1, "mined")), view(2, 6, 7, at(ours, block7)), step.Finish{Batch: batch(1, "mined")}, ""},
+		"moved to another block":    {open(batch(1, "mined")), view(2, 6, 0, at(ours, other7)), step.Unsettle{BatchID: 1}, ""},
+		"gone from the chain":       {open(batch(1, "mined")), view(1, 5, 0, nil), step.Unsettle{BatchID: 1}, ""},
+		"gone, then sent again":     {open(batch(1, "reorged", stale)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "reorged", stale), Attempt: stale}, ""},
 		"the lower of two gone": {
-			open(batch(1, "reorged", fresh), batch(2, "reorged", attempt(6, 0, 0))), view(1, 5, 0, nil), step.Wait{},
+			open(batch(1, "reorged", fresh), batch(2, "reorged", attempt(6, 0, 0))), view(1, 5, 0, nil), step.Wait{}, "",
 		},
-		"another root in our place": {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(theirs, block7)), step.Halt{Reason: "another root holds our batch's id: split brain or a stolen key"}},
+		"another root in our place": {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(theirs, block7)), step.Halt{Reason: "another root holds our batch's id: split brain or a stolen key"}, ""},
 		"another root after a reorg": {
-			open(batch(1, "mined")), view(2, 6, 0, at(theirs, block7)), step.Halt{Reason: "another root holds our batch's id: split brain or a stolen key"},
+			open(batch(1, "mined")), view(2, 6, 0, at(theirs, block7)), step.Halt{Reason: "another root holds our batch's id: split brain or a stolen key"}, "",
 		},
 		"a journal older than the chain": {
 			step.Journal{LastID: 1, Waiting: waiting},
 			view(3, 5, 0, nil),
-			step.Halt{Reason: "the chain holds batches that the journal lacks: the journal was restored from an older backup, or the key is used elsewhere"},
+			step.Halt{}, "A journal older than the chain",
 		},
+		"a chain without what is final": {step.Journal{LastID: 3, Waiting: waiting}, view(3, 5, 0, nil), step.Doubt{}, "fewer batches"},
+		"a chain without what is final, one open": {
+			step.Journal{LastID: 3, Open: []step.Batch{batch(3, "broadcast", fresh)}}, view(2, 5, 0, nil), step.Doubt{}, "fewer batches",
+		},
+		"the key was rotated": {open(batch(1, "broadcast", fresh)), by(theirKey, ourKey, 5), step.Halt{}, "Rotating the anchorer's key"},
+		"the new key, the old one's transaction under way": {
+			open(batch(1, "broadcast", fresh)), by(ourKey, ourKey, 5), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 5}, "",
+		},
+		"the new key's own transaction": {open(batch(1, "broadcast", fresh, byOurs)), by(ourKey, ourKey, 5), step.Wait{}, ""},
 	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, step.Next(c.journal, c.view, limits, now)) })
+		t.Run(name, func(t *testing.T) {
+			got := step.Next(c.journal, c.view, limits, now)
+			if c.halts == "" {
+				require.Equal(t, c.want, got)
+				return
+			}
+			require.IsType(t, c.want, got)
+			require.Contains(t, fmt.Sprint(got), c.halts)
+		})
 	}
 }
 
@@ -101,6 +127,10 @@ func TestNextDeploy(t *testing.T) {
 	unsent, fresh := attempt(5, time.Second, -1), attempt(5, time.Second, time.Second)
 	mine := func(used bool, attempts ...step.Attempt) *step.Deployment {
 		return &step.Deployment{ID: 1, Contract: common.Address{9}, Used: used, Nonce: 5, Attempts: attempts}
+	}
+	of := func(d *step.Deployment, deployer common.Address, final bool) *step.Deployment {
+		d.Deployer, d.Final = deployer, final
+		return d
 	}
 	may := step.DeployRules{MayDeploy: true}
 	dev := step.DeployRules{MayDeploy: true, Development: true}
@@ -112,20 +142,23 @@ func TestNextDeploy(t *testing.T) {
 		want       step.Step
 		halts      string
 	}{
-		"none, allowed":                  {nil, step.DeployView{Nonce: 5}, may, step.Deploy{Nonce: 5}, ""},
-		"none, not allowed":              {nil, step.DeployView{}, step.DeployRules{}, nil, "ANCHOR_DEPLOY=true"},
-		"none, all leaves asked for":     {nil, step.DeployView{}, step.DeployRules{MayDeploy: true, Replay: true}, step.Deploy{Replay: true}, ""},
-		"there":                          {mine(true), step.DeployView{Code: true, Matches: true}, may, step.Use{}, ""},
-		"there, given":                   {&step.Deployment{Given: true}, step.DeployView{Code: true, Matches: true}, step.DeployRules{}, step.Use{}, ""},
-		"other code":                     {mine(true), step.DeployView{Code: true}, dev, nil, "not this build's"},
-		"given, no code":                 {&step.Deployment{Given: true}, step.DeployView{}, dev, nil, "no code at ANCHOR_CONTRACT"},
-		"journaled, crashed, unsent":     {mine(false, unsent), step.DeployView{Nonce: 5}, may, step.Send{Batch: step.Batch{Attempts: []step.Attempt{unsent}}, Attempt: unsent}, ""},
-		"sent":                           {mine(false, fresh), step.DeployView{Nonce: 5}, may, step.Wait{}, ""},
-		"nonce went elsewhere":           {mine(false, fresh), step.DeployView{Nonce: 6}, may, step.Deploy{Nonce: 6}, ""},
-		"nonce went elsewhere, not ours": {mine(false, fresh), step.DeployView{Nonce: 6}, step.DeployRules{}, nil, "failed"},
-		"gone":                           {mine(true, fresh), step.DeployView{Nonce: 6}, may, nil, "gone from the chain"},
-		"gone, development":              {mine(true, fresh), step.DeployView{Nonce: 0}, dev, step.Deploy{Nonce: 0, Replay: true}, ""},
-		"another chain, same id":         {nil, step.DeployView{}, moved, nil, "another genesis"},
+		"none, allowed":                    {nil, step.DeployView{Nonce: 5}, may, step.Deploy{Nonce: 5}, ""},
+		"none, not allowed":                {nil, step.DeployView{}, step.DeployRules{}, nil, "ANCHOR_DEPLOY=true"},
+		"none, all leaves asked for":       {nil, step.DeployView{}, step.DeployRules{MayDeploy: true, Replay: true}, step.Deploy{Replay: true}, ""},
+		"there":                            {mine(true), step.DeployView{Code: true, Matches: true}, may, step.Use{}, ""},
+		"there, given":                     {&step.Deployment{Given: true}, step.DeployView{Code: true, Matches: true}, step.DeployRules{}, step.Use{}, ""},
+		"other code":                       {mine(true), step.DeployView{Code: true}, dev, nil, "not this build's"},
+		"given, no code":                   {&step.Deployment{Given: true}, step.DeployView{}, dev, nil, "no code at ANCHOR_CONTRACT"},
+		"journaled, crashed, unsent":       {mine(false, unsent), step.DeployView{Nonce: 5}, may, step.Send{Batch: step.Batch{Attempts: []step.Attempt{unsent}}, Attempt: unsent}, ""},
+		"sent":                             {mine(false, fresh), step.DeployView{Nonce: 5}, may, step.Wait{}, ""},
+		"nonce went elsewhere":             {mine(false, fresh), step.DeployView{Nonce: 6}, may, step.Deploy{Nonce: 6}, ""},
+		"nonce went elsewhere, not ours":   {mine(false, fresh), step.DeployView{Nonce: 6}, step.DeployRules{}, nil, "failed"},
+		"gone":                             {mine(true, fresh), step.DeployView{Nonce: 6}, may, nil, "gone from the chain"},
+		"taken by a reorg":                 {mine(true, fresh), step.DeployView{Nonce: 5}, may, step.Wait{}, ""},
+		"gone after it was final":          {of(mine(true, fresh), common.Address{}, true), step.DeployView{Nonce: 5}, may, nil, "gone from the chain"},
+		"signed by a key that was rotated": {of(mine(false, fresh), theirKey, false), step.DeployView{Nonce: 5, Sender: ourKey}, may, step.Deploy{Nonce: 5}, ""},
+		"gone, development":                {mine(true, fresh), step.DeployView{Nonce: 0}, dev, step.Deploy{Nonce: 0, Replay: true}, ""},
+		"another chain, same id":           {nil, step.DeployView{}, moved, nil, "another genesis"},
 		"development chain made anew": {
 			nil, step.DeployView{Nonce: 0}, step.DeployRules{MayDeploy: true, Development: true, OtherGenesis: true}, step.Deploy{Replay: true}, "",
 		},

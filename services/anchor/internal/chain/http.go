@@ -1,0 +1,44 @@
+package chain
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+const (
+	callTries  = 3                      // of one call that a node is too busy for
+	busyPause  = 250 * time.Millisecond // before the next try, twice as long before the one after
+	drainLimit = 4 << 10                // of a refusal's body, read so that the connection can be used again
+)
+
+// patient is an HTTP transport that asks again when a node is too busy: a look takes a dozen calls, and a provider that refuses
+// some of them would else let no look come to an end. Every call of ours may be made twice.
+type patient struct{ next http.RoundTripper }
+
+func (p patient) RoundTrip(req *http.Request) (*http.Response, error) {
+	for try := 1; ; try++ {
+		answer, err := p.next.RoundTrip(req)
+		if err != nil || !busy(answer.StatusCode) || try == callTries || req.GetBody == nil {
+			return answer, err
+		}
+		_, _ = io.CopyN(io.Discard, answer.Body, drainLimit)
+		_ = answer.Body.Close()
+		timer := time.NewTimer(busyPause << (try - 1))
+		select {
+		case <-req.Context().Done():
+			timer.Stop()
+			return nil, req.Context().Err()
+		case <-timer.C:
+		}
+		again := req.Clone(req.Context()) // a transport may not change what it was given
+		if again.Body, err = req.GetBody(); err != nil {
+			return nil, err
+		}
+		req = again
+	}
+}
+
+func busy(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
+}

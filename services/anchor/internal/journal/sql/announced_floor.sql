@@ -1,0 +1,15 @@
+-- An event up to which all are announced, so that a start does not search the whole table. Events are announced in order; only
+-- the sales of batches that are not final yet may be held back.
+WITH told AS (
+    SELECT e.id, e.batch_id
+    FROM anchor.batch_event e
+    WHERE e.deployment = @deployment AND e.state = 'final'
+      AND EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'batch')
+      AND (@sales_state::text <> 'final' OR EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'sales'))
+    ORDER BY e.batch_id DESC, e.id DESC
+    LIMIT 1
+)
+SELECT coalesce((
+    SELECT least(told.id, (SELECT min(e.id) - 1 FROM anchor.batch_event e WHERE e.deployment = @deployment AND e.batch_id > told.batch_id))
+    FROM told
+), 0);

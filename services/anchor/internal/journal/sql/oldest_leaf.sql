@@ -1,0 +1,3 @@
+SELECT min(l.at)
+FROM anchor.batch_leaf m JOIN anchor.leaf l USING (sale_id)
+WHERE m.deployment = @deployment AND m.batch_id = @batch_id;
