@@ -1,0 +1,137 @@
+package anchor_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/params"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/contracts/binding"
+	"github.com/tillseal/tillseal/services/anchor"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// oneByte deploys a contract whose code is a single STOP.
+var oneByte = common.FromHex("0x6001600c60003960016000f300")
+
+// otherBuild deploys a SaleAnchor whose last byte of code is another.
+func otherBuild() []byte {
+	data, code := binding.DeployData(testkit.DevAddress, testkit.DevAddress), binding.RuntimeCode()
+	last := bytes.Index(data, code) + len(code) - 1
+	data[last] ^= 1
+	return data
+}
+
+func TestAContractThatIsNotOursIsRefused(t *testing.T) {
+	h := setup(t)
+	stranger := addressOf(t, newKey.Reveal())
+	for name, c := range map[string]struct{ contract, says string }{
+		"none":             {"", "ANCHOR_DEPLOY=true"},
+		"missing":          {"0x00000000000000000000000000000000000000aA", "no code at ANCHOR_CONTRACT"},
+		"foreign":          {h.send(testkit.DevKey, nil, 0, oneByte).Hex(), "not this build's"},
+		"of another build": {h.send(testkit.DevKey, nil, 0, otherBuild()).Hex(), "not this build's"},
+		"another's":        {h.send(testkit.DevKey, nil, 0, binding.DeployData(stranger, stranger)).Hex(), stranger.Hex()},
+	} {
+		h.cfg.Contract, h.cfg.Deploy = c.contract, false
+		err := h.refused()
+		require.True(t, fault.Is(err, fault.Fatal), "%s: %v", name, err)
+		require.ErrorContains(t, err, c.says, name)
+	}
+	require.Equal(t, "0", h.ask(signedCount), "nothing was signed")
+	require.Equal(t, "0", h.ask("SELECT count(*)::text FROM anchor.deployment"), "a mistyped address is not kept")
+}
+
+// The procedure of OPERATIONS.md, A journal older than the chain.
+func TestAJournalRestoredFromAnOlderBackupIsRefusedUntilItHasItsOwnContract(t *testing.T) {
+	h := setup(t)
+	stop := h.start()
+	sold := h.sell(5)
+	h.anchored(sold, nil)
+	lost := h.sell(5)
+	h.anchored(append(sold, lost...), nil)
+	require.NoError(t, stop())
+	h.exec(`
+		CREATE TEMP TABLE young ON COMMIT DROP AS SELECT sale_id FROM anchor.batch_leaf WHERE batch_id > 1;
+		DELETE FROM anchor.batch_leaf WHERE batch_id > 1;
+		DELETE FROM anchor.leaf WHERE sale_id IN (SELECT sale_id FROM young);
+		DELETE FROM anchor.announced;
+		DELETE FROM anchor.batch_event WHERE batch_id > 1;
+		DELETE FROM anchor.batch WHERE batch_id > 1`)
+	err := h.refused()
+	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
+	require.ErrorContains(t, err, "A journal older than the chain")
+
+	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
+	h.cfg.Replay = true
+	h.start()
+	for _, s := range lost { // the ledger's reconciler does so
+		require.NoError(t, h.bus.PublishAll(t.Context(), messages(repeated(s, "repair"))))
+	}
+	all := append(sold, lost...)
+	h.verify(all, h.anchored(all, func(e event.SaleAnchored) bool { return e.Contract == h.cfg.Contract }))
+}
+
+func TestANewContractTakesOnlyWhatIsNotSealedUnlessAskedFor(t *testing.T) {
+	h := setup(t)
+	stop := h.start()
+	h.anchored(h.sell(5), nil)
+	require.NoError(t, stop())
+	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
+	stop = h.start()
+	sold := h.sell(5)
+	h.verify(sold, h.anchored(sold, nil))
+	require.NoError(t, stop())
+}
+
+func TestIntakeGoesOnWithoutFundsAndWithoutASigner(t *testing.T) {
+	h := setup(t, func(c *anchor.Config) { c.BumpAfter = time.Second })
+	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, addressOf(t, newKey.Reveal()))).Hex()
+	var log syncBuffer
+	h.cfg.Telemetry.LogOutput = &log
+	poor := h.cfg
+	h.cfg.PrivateKey, h.cfg.SignerURL = "", "http://127.0.0.1:1"
+	stop := h.start()
+	sold := h.sell(10)
+	h.leaves(10)
+	require.NoError(t, stop())
+
+	poor.PrivateKey = newKey
+	h.cfg = poor
+	h.start()
+	sold = append(sold, h.sell(10)...)
+	h.leaves(20)
+	type status struct {
+		Runway   *int64 `json:"runway_batches"`
+		InFlight uint64 `json:"in_flight"`
+	}
+	testkit.Eventually(t, soon, "a batch is under way that nobody can pay for", func() error {
+		s, err := stream.Ask[status](t.Context(), h.bus, "ops.anchor.status", struct{}{})
+		if err == nil && (s.Runway == nil || *s.Runway != 0 || s.InFlight == 0) {
+			err = fmt.Errorf("%+v", s)
+		}
+		return err
+	})
+	require.Contains(t, log.String(), "account is low")
+	poorAddress := addressOf(t, newKey.Reveal())
+	h.send(testkit.DevKey, &poorAddress, params.Ether, nil)
+	h.verify(sold, h.anchored(sold, nil))
+}
+
+// leaves waits until as many leaves are journaled.
+func (h *house) leaves(n int) {
+	h.t.Helper()
+	testkit.Eventually(h.t, soon, "all leaves are journaled", func() error {
+		if got := h.ask("SELECT count(*)::text FROM anchor.leaf"); got != fmt.Sprint(n) {
+			return errors.New(got)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,94 @@
+package anchor_test
+
+import (
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/anchor"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+func TestAReorgSendsTheSameBatchAgainAndSaysSo(t *testing.T) {
+	h := setup(t)
+	h.start()
+	sold := h.sell(3)
+	first := h.anchored(sold, nil)[sold[0].SaleID]
+	node, err := ethclient.Dial(h.chain.URL())
+	require.NoError(t, err)
+	defer node.Close()
+	mined, err := node.HeaderByHash(t.Context(), first.BlockHash)
+	require.NoError(t, err)
+	testkit.Eventually(t, soon, "a fork below the batch", func() error {
+		_ = h.chain.DropPending()
+		return h.chain.Fork(mined.ParentHash)
+	})
+	got := h.anchored(sold, func(e event.SaleAnchored) bool { return e.BlockHash != first.BlockHash })
+	h.verify(sold, got)
+	require.Equal(t, first.Root, got[sold[0].SaleID].Root)
+	require.Equal(t, first.BatchID, got[sold[0].SaleID].BatchID)
+}
+
+// cut takes everything from a block on off the chain, its transactions with it.
+func (h *house) cut(from uint64) {
+	h.t.Helper()
+	node, err := ethclient.Dial(h.chain.URL())
+	require.NoError(h.t, err)
+	defer node.Close()
+	block, err := node.HeaderByNumber(h.t.Context(), new(big.Int).SetUint64(from))
+	require.NoError(h.t, err)
+	testkit.Eventually(h.t, soon, "a fork", func() error {
+		_ = h.chain.DropPending()
+		return h.chain.Fork(block.ParentHash)
+	})
+	_ = h.chain.DropPending() // or the next block would bring them back
+}
+
+func TestAReorgBelowSeveralBatchesSendsThemAllAgainInOrder(t *testing.T) {
+	h := setup(t, func(c *anchor.Config) { c.BumpAfter = time.Second }) // the bytes sent before may need a higher fee to be taken again
+	h.start()
+	var sold []event.SalePriced
+	var first event.SaleAnchored
+	for i := range 3 {
+		sold = append(sold, h.sell(3)...)
+		got := h.anchored(sold, nil)
+		if i == 0 {
+			first = got[sold[0].SaleID]
+		}
+	}
+	h.cut(first.BlockNumber)
+	got := h.settled(sold)
+	h.verify(sold, got)
+	require.NotEqual(t, first.BlockHash, got[sold[0].SaleID].BlockHash)
+}
+
+func TestAReorgThatTakesTheContractBringsItBack(t *testing.T) {
+	h := setup(t, func(c *anchor.Config) { c.BumpAfter = time.Second })
+	h.start()
+	sold := h.sell(3)
+	h.anchored(sold, nil)
+	h.cut(2)
+	h.verify(sold, h.settled(sold))
+	require.Equal(t, "1", h.ask("SELECT count(*)::text FROM anchor.deployment"))
+}
+
+func TestAReorgThatOnlyTheNodeShowsIsFollowedAndFollowedBack(t *testing.T) {
+	h := setup(t)
+	proxy := testkit.RPCProxy(t, h.chain.URL())
+	h.cfg.Provider, h.rpc = config.Secret(proxy.URL()), proxy.URL()
+	h.start()
+	sold := h.sell(3)
+	first := h.anchored(sold, nil)[sold[0].SaleID]
+	proxy.Reorganize(first.BlockNumber)
+	got := h.anchored(sold, func(e event.SaleAnchored) bool { return e.BlockHash != first.BlockHash })
+	require.Equal(t, first.BlockNumber, got[sold[0].SaleID].BlockNumber)
+	h.verify(sold, got)
+	proxy.Clear()
+	sold = append(sold, h.sell(3)...)
+	h.verify(sold, h.settled(sold))
+}
