@@ -45,6 +45,7 @@ const journalSize = `SELECT ((SELECT count(*) FROM anchor.leaf) / 7 + (SELECT co
 var moments = []string{
 	"deployment journaled, not sent", "transaction sent", "leaf journaled, not acknowledged", "batch sealed, not signed",
 	"transaction signed, not sent", "batch sent, not noted", "batch mined, not noted", "batch told, not noted", "sales told, not noted",
+	"batch final, not noted",
 }
 
 func TestAnAnchorKilledAtEachStepOfItsWorkGoesOnFromThere(t *testing.T) {

@@ -98,6 +98,7 @@ func (a *Anchor) do(ctx context.Context, next step.Step, state step.Journal, sig
 		a.Log.Warn("a reorg took a batch's block", "batch_id", s.BatchID)
 		return a.Journal.Record(ctx, a.scope, journal.Move{BatchID: s.BatchID, To: event.BatchReorged, From: []event.BatchState{event.BatchMined}})
 	case step.Finish:
+		crash.At("batch final, not noted")
 		a.Log.Info("batch final", "batch_id", s.Batch.ID)
 		delete(a.oldest, s.Batch.ID)
 		for _, attempt := range s.Batch.Attempts {

@@ -1,0 +1,179 @@
+package journal_test
+
+import (
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/fee"
+	"github.com/tillseal/tillseal/services/anchor/internal/journal"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// book is a journal with a deployment, and its owner's way into the database.
+type book struct {
+	t *testing.T
+	*journal.Journal
+	scope journal.Scope
+	admin string
+}
+
+func setup(t *testing.T) *book {
+	t.Helper()
+	db := testkit.Database(t)
+	j, err := journal.Open(t.Context(), config.Secret(db.Anchor))
+	require.NoError(t, err)
+	t.Cleanup(j.Close)
+	lease, err := j.Acquire(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { lease.Release(t.Context()) })
+	b := &book{t: t, Journal: j, admin: db.Admin, scope: journal.Scope{Epoch: lease.Epoch}}
+	b.scope.Deployment, err = j.AddContract(t.Context(), lease.Epoch, big.NewInt(1337), journal.Contract{}, nil)
+	require.NoError(t, err)
+	return b
+}
+
+func leaf(n int64) journal.Leaf {
+	id := uuid.Must(uuid.NewV7())
+	return journal.Leaf{
+		SaleID: id, StoreID: "s1", SaleHash: sale.Keccak(id[:]), AmountWei: big.NewInt(n + 1),
+		Rate: event.Rate{ID: "r1", Value: "1", Currency: "INR", Tier: "static"},
+	}
+}
+
+// sealed journals n leaves and seals them as a batch.
+func (b *book) sealed(id uint64, n int) {
+	b.t.Helper()
+	var leaves []journal.Leaf
+	for i := range n {
+		leaves = append(leaves, leaf(int64(i)))
+	}
+	b.add(leaves...)
+	_, err := b.Seal(b.t.Context(), b.scope, id, n)
+	require.NoError(b.t, err)
+}
+
+func (b *book) add(leaves ...journal.Leaf) map[journal.Claim]bool {
+	b.t.Helper()
+	forged, err := b.AddLeaves(b.t.Context(), leaves)
+	require.NoError(b.t, err)
+	return forged
+}
+
+func (b *book) exec(sql string, args ...any) {
+	b.t.Helper()
+	conn, err := pgx.Connect(b.t.Context(), b.admin)
+	require.NoError(b.t, err)
+	defer conn.Close(b.t.Context())
+	_, err = conn.Exec(b.t.Context(), sql, args...)
+	require.NoError(b.t, err)
+}
+
+func (b *book) floor() int64 {
+	b.t.Helper()
+	low, err := b.StartFloor(b.t.Context(), b.scope.Deployment, 5*time.Minute)
+	require.NoError(b.t, err)
+	return low
+}
+
+func TestASearchForWaitingLeavesStartsBelowWhatMayStillAppear(t *testing.T) {
+	b := setup(t)
+	require.Zero(t, b.floor())
+	b.sealed(1, 3)
+	b.sealed(2, 3)
+	require.Zero(t, b.floor(), "a leaf with a lower place may be on its way still")
+	b.exec("UPDATE anchor.batch SET at = at - interval '6 minutes' WHERE batch_id = 1")
+	require.Equal(t, int64(3), b.floor())
+
+	// A leaf that was given its place with the first batch's and became visible after the second was sealed.
+	late := leaf(9)
+	b.add(late)
+	b.exec("ALTER TABLE anchor.leaf ALTER seq DROP IDENTITY")
+	b.exec("UPDATE anchor.leaf SET seq = CASE sale_id WHEN $1 THEN 50 ELSE 100 + seq END", late.SaleID)
+	_, err := b.Seal(t.Context(), b.scope, 3, 1)
+	require.NoError(t, err)
+	b.exec("UPDATE anchor.batch SET at = at - interval '6 minutes' WHERE batch_id = 2")
+	require.Equal(t, int64(50), b.floor(), "the newest batch had room for this one leaf only: others like it may wait")
+}
+
+func TestASearchForWhatIsToBeAnnouncedStartsAfterTheLastThatWas(t *testing.T) {
+	b := setup(t)
+	low := func() int64 {
+		low, err := b.AnnouncedFloor(t.Context(), b.scope.Deployment, event.BatchMined)
+		require.NoError(t, err)
+		return low
+	}
+	move := func(batch uint64, from, to event.BatchState) {
+		m := journal.Move{BatchID: batch, From: []event.BatchState{from}, To: to, TxHash: &common.Hash{1}, Block: &step.Block{Number: 1}}
+		require.NoError(t, b.Record(t.Context(), b.scope, m))
+	}
+	all := func() []journal.Saying {
+		sayings, err := b.Unannounced(t.Context(), b.scope.Deployment, event.BatchMined, 0)
+		require.NoError(t, err)
+		return sayings
+	}
+	tell := func(s journal.Saying, what string) {
+		require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, s.Event.Sequence, what))
+	}
+	b.sealed(1, 1)
+	move(1, event.BatchSealed, event.BatchMined)
+	b.sealed(2, 1)
+	move(2, event.BatchSealed, event.BatchMined)
+	held := all()[3] // its sales wait for the safe block
+	move(1, event.BatchMined, event.BatchFinal)
+	require.Zero(t, low())
+	for _, s := range all() {
+		tell(s, journal.SaidBatch)
+		if s.Event.BatchID == 1 && s.Event.State == event.BatchMined {
+			tell(s, journal.SaidSales)
+		}
+	}
+	require.Equal(t, all()[0].Event.Sequence, held.Event.Sequence)
+	require.Less(t, low(), held.Event.Sequence, "what is held back is found")
+	require.Positive(t, low())
+	tell(held, journal.SaidSales)
+	move(2, event.BatchMined, event.BatchFinal)
+	require.Len(t, all(), 1)
+	tell(all()[0], journal.SaidBatch)
+	require.Equal(t, int64(6), low())
+}
+
+func TestAForgedSaleInTheSameDeliveryDoesNotHarmTheTrueOne(t *testing.T) {
+	b := setup(t)
+	honest := leaf(1)
+	forged := honest
+	forged.SaleHash = common.Hash{0xbd}
+	require.Equal(t, map[journal.Claim]bool{{SaleID: forged.SaleID, SaleHash: forged.SaleHash}: true}, b.add(honest, forged, honest))
+}
+
+func TestABatchIsAsOldAsItsOldestLeaf(t *testing.T) {
+	b := setup(t)
+	b.sealed(1, 3)
+	b.exec("UPDATE anchor.leaf SET at = '2026-01-01T00:00:00Z' WHERE seq = 2")
+	at, err := b.OldestLeaf(t.Context(), b.scope.Deployment, 1)
+	require.NoError(t, err)
+	require.Equal(t, "2026-01-01T00:00:00Z", at.UTC().Format(time.RFC3339))
+}
+
+func TestAnAttemptRemembersWhoSignedIt(t *testing.T) {
+	b := setup(t)
+	b.sealed(1, 1)
+	_, err := b.KeepAttempt(t.Context(), b.scope, journal.Signed{
+		BatchID: 1, Sender: common.Address{9}, Hash: common.Hash{1}, Nonce: 7, Raw: []byte{1}, Fee: fee.Fee{CapWei: big.NewInt(2), TipWei: big.NewInt(1)},
+	})
+	require.NoError(t, err)
+	attempts, err := b.Attempts(t.Context(), b.scope.Deployment, 1)
+	require.NoError(t, err)
+	require.Equal(t, common.Address{9}, attempts[0].Sender)
+}
