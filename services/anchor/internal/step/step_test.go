@@ -99,7 +99,8 @@ func TestNext(t *testing.T) {
 		"a journal older than the chain": {
 			step.Journal{LastID: 1, Waiting: waiting},
 			view(3, 5, 0, nil),
-			step.Halt{}, "A journal older than the chain",
+			step.Halt{},
+			"A journal older than the chain",
 		},
 		"a chain without what is final": {step.Journal{LastID: 3, Waiting: waiting}, view(3, 5, 0, nil), step.Doubt{}, "fewer batches"},
 		"a chain without what is final, one open": {
