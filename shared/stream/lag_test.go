@@ -67,11 +67,14 @@ func TestWhatWaitsIsShownByBothEndsWhileTheReaderIsAwayAndAfter(t *testing.T) {
 	eventually(t, reader, 40, "tillseal_durable_pending", durable)
 	require.Equal(t, int64(-1), gauge(t, writer, "tillseal_durable_pending", map[string]string{"stream": stream.SalesPriced}), "not the gateway's")
 	var h till
-	consume(t, reader, &h)
+	stop := consume(t, reader, &h)
 	eventually(t, writer, 0, "tillseal_durable_pending", durable)
 	eventually(t, reader, 0, "tillseal_durable_ack_pending", durable)
 	require.Equal(t, int64(40), gauge(t, reader, "tillseal_consume_handled_total", map[string]string{"durable": stream.DurablePricing}))
 	require.Equal(t, int64(40), gauge(t, writer, "tillseal_stream_messages", map[string]string{"stream": stream.SalesRecorded}))
+	require.NoError(t, stop())
+	require.NoError(t, writer.PublishAll(t.Context(), sales(55)[40:]))
+	eventually(t, writer, 15, "tillseal_durable_pending", durable)
 	server.Stop()
 	testkit.Eventually(t, soon, "the connection is known to be lost", func() error {
 		if writer.Conn.IsConnected() {
@@ -79,7 +82,7 @@ func TestWhatWaitsIsShownByBothEndsWhileTheReaderIsAwayAndAfter(t *testing.T) {
 		}
 		return nil
 	})
-	require.Equal(t, int64(40), gauge(t, writer, "tillseal_stream_messages", map[string]string{"stream": stream.SalesRecorded}), "the last look, for a while")
+	require.Equal(t, int64(55), gauge(t, writer, "tillseal_stream_messages", map[string]string{"stream": stream.SalesRecorded}), "the last look, for a while")
 }
 
 func TestUnreadMessagesNearTheStreamsLimitAreAnAlarm(t *testing.T) {

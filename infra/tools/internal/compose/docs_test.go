@@ -20,7 +20,8 @@ var (
 func TestTheDocumentsNameFilesThatExist(t *testing.T) {
 	docs, err := filepath.Glob(filepath.Join(root, "infra/docs/decisions/*.md"))
 	require.NoError(t, err)
-	docs = append(docs, filepath.Join(root, "README.md"), filepath.Join(root, "infra/docs/ARCHITECTURE.md"))
+	docs = append(docs, filepath.Join(root, "README.md"), filepath.Join(root, "infra/docs/ARCHITECTURE.md"),
+		filepath.Join(root, "infra/docs/OPERATIONS.md"))
 	for _, doc := range docs {
 		text, err := os.ReadFile(doc)
 		require.NoError(t, err)
