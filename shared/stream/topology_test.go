@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,14 @@ func bare(t *testing.T, adjust ...func(*stream.Config)) (*local.NATS, *stream.Bu
 	return server, bus
 }
 
+// within bounds what would wait for ever if a refusal were not seen.
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func TestAStreamThatCanNotBecomeOursIsNamedWithItsField(t *testing.T) {
 	for field, spoil := range map[string]func(*jetstream.StreamConfig){
 		"SALES_PRICED has storage memory and must have file":          func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage },
@@ -56,7 +65,7 @@ func TestAStreamThatCanNotBecomeOursIsNamedWithItsField(t *testing.T) {
 			_, err = bus.JS.UpdateStream(t.Context(), cfg)
 			require.NoError(t, err)
 		}
-		err = bus.Ensure(t.Context())
+		err = bus.Ensure(within(t))
 		require.True(t, fault.Is(err, fault.Invalid), "%s: %v", field, err)
 		require.ErrorContains(t, err, field)
 	}
@@ -73,7 +82,7 @@ func TestADurableThatCanNotBecomeOursIsNamedWithItsField(t *testing.T) {
 		_, err := bus.JS.CreateConsumer(t.Context(), stream.SalesRecorded, cfg)
 		require.NoError(t, err)
 		h := till{seen: map[string]int{}}
-		err = bus.Consume(t.Context(), stream.DurablePricing, 10, h.handle)
+		err = bus.Consume(within(t), stream.DurablePricing, 10, h.handle)
 		require.True(t, fault.Is(err, fault.Invalid), "%s: %v", field, err)
 		require.ErrorContains(t, err, field)
 	}
@@ -86,7 +95,7 @@ func TestAPushConsumerInADurablesPlaceIsNamed(t *testing.T) {
 	_, err = old.AddConsumer(stream.SalesRecorded, &nats.ConsumerConfig{Durable: stream.DurablePricing, DeliverSubject: "theirs", AckPolicy: nats.AckExplicitPolicy})
 	require.NoError(t, err)
 	h := till{seen: map[string]int{}}
-	err = bus.Consume(t.Context(), stream.DurablePricing, 10, h.handle)
+	err = bus.Consume(within(t), stream.DurablePricing, 10, h.handle)
 	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
 	require.ErrorContains(t, err, "deliver_subject")
 }
@@ -105,7 +114,7 @@ func TestWhatCanBeUpdatedIsAndWhatOperatorsAddedStays(t *testing.T) {
 	bigger, err := stream.Connect("pricing", stream.Config{URL: config.Secret(server.URL()), PeakSalesPerSecond: 3}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer bigger.Close()
-	require.NoError(t, bigger.Ensure(t.Context()))
+	require.NoError(t, bigger.Ensure(within(t)))
 	made, err = bus.JS.Stream(t.Context(), stream.SalesPriced)
 	require.NoError(t, err)
 	got := made.CachedInfo().Config
@@ -151,7 +160,7 @@ func TestWhatALaterVersionDescribedIsLeftAlone(t *testing.T) {
 	cfg.Metadata["tillseal.schema"], cfg.MaxBytes = "999", 1<<20
 	_, err = bus.JS.UpdateStream(t.Context(), cfg)
 	require.NoError(t, err)
-	require.NoError(t, bus.Ensure(t.Context()))
+	require.NoError(t, bus.Ensure(within(t)))
 	made, err = bus.JS.Stream(t.Context(), stream.SalesPriced)
 	require.NoError(t, err)
 	require.Equal(t, int64(1<<20), made.CachedInfo().Config.MaxBytes)
@@ -159,7 +168,7 @@ func TestWhatALaterVersionDescribedIsLeftAlone(t *testing.T) {
 
 func TestReplicasWithoutAClusterAreRefused(t *testing.T) {
 	_, bus := bare(t, func(c *stream.Config) { c.Replicas = 3 })
-	err := bus.Ensure(t.Context())
+	err := bus.Ensure(within(t))
 	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
 	require.ErrorContains(t, err, "NATS_REPLICAS")
 }
@@ -167,7 +176,7 @@ func TestReplicasWithoutAClusterAreRefused(t *testing.T) {
 // The sizes that the limits are made of must be those of real messages: too small, and a stream holds less time than promised.
 func TestAMessageTakesTheRoomThatItsStreamIsSizedFor(t *testing.T) {
 	_, bus := bare(t, func(c *stream.Config) { c.PeakSalesPerSecond = 100 }) // room for all of them
-	require.NoError(t, bus.Ensure(t.Context()))
+	require.NoError(t, bus.Ensure(within(t)))
 	const count, hold = 500, 6 * 3600
 	perHundred := map[string]int64{stream.SalesRecorded: 100, stream.SalesPriced: 100, stream.SalesAnchored: 100, stream.Batches: 5, stream.SalesDLQ: 5}
 	for i := range count {
