@@ -117,7 +117,13 @@ func Run(ctx context.Context, cfg Config) error {
 		}
 		tel.Log.Info("Postgres answers again")
 	}
-	_ = db.Ping(ctx) // learns which database this is, or does so later
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	checked, err := checkRules(ctx, db, rules, stop) // learns which database this is, too, or does so later
+	if err != nil {
+		return err
+	}
+	defer func() { stop(nil); <-checked }()
 	cache, err := replay.Open(cfg.Redis, db.Identity, tel.Log)
 	if err != nil {
 		return err
@@ -135,7 +141,53 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus)
-	return serve(ctx, cfg, rules, tel, db, cache, bus, listener)
+	err = serve(ctx, cfg, rules, tel, db, cache, bus, listener)
+	if cause := context.Cause(ctx); fault.Is(cause, fault.Invalid) {
+		return cause
+	}
+	return err
+}
+
+// rulesPause is how often a Postgres that was away at the start is asked about the loyalty rules.
+const rulesPause = time.Second
+
+// checkRules refuses rules that say something else than their version did when it was first used: entries name the version they
+// were earned under. While Postgres is away nothing is earned; then stop is called with the fault once it says so. The channel is
+// closed when nothing is left to check.
+func checkRules(ctx context.Context, db *store.Store, rules *loyalty.Rules, stop context.CancelCauseFunc) (<-chan struct{}, error) {
+	check := func() error {
+		same, err := db.RulesAreAsFirstUsed(ctx, rules.Version, rules.Hash)
+		if err == nil && !same {
+			return fault.New(fault.Invalid, "LOYALTY_RULES differ from what version %q was first used with: give changed rules a new version", rules.Version)
+		}
+		return err
+	}
+	done := make(chan struct{})
+	err := check()
+	if err == nil || fault.Is(err, fault.Invalid) {
+		close(done)
+		return done, err
+	}
+	go func() {
+		defer close(done)
+		again := time.NewTicker(rulesPause)
+		defer again.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-again.C:
+			}
+			switch err := check(); {
+			case err == nil:
+				return
+			case fault.Is(err, fault.Invalid):
+				stop(err)
+				return
+			}
+		}
+	}()
+	return done, nil
 }
 
 // serve runs with everything open. Parts end in the order of a sale's way: tills, commits, publishing.

@@ -13,6 +13,8 @@ import (
 
 	gateway "github.com/tillseal/tillseal/services/gateway"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 func TestATillAsksWhetherItsRecordLanded(t *testing.T) {
@@ -208,4 +210,32 @@ func TestMethodsAreSane(t *testing.T) {
 	require.Equal(t, get.Header.Get("Content-Type"), head.Header.Get("Content-Type"))
 	require.Equal(t, 401, shop.till.do(http.MethodHead, "/sales/"+sold.SaleID, "", "Authorization", "").Status)
 	require.Equal(t, 404, shop.till.do(http.MethodOptions, "/nowhere", "").Status)
+}
+
+func TestAVersionOfTheRulesMeansWhatItMeantFirst(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, rules string) func(*gateway.Config) {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(rules), 0o600))
+		return func(c *gateway.Config) { c.LoyaltyRules = path }
+	}
+	postgres := testkit.OwnPostgres(t)
+	shop := open(t, testkit.Migrated(t, postgres), write("first.json", goldRules))
+	shop.addGateway(write("respelt.json", strings.ReplaceAll(goldRules, ",", " ,\n")))
+	shop.addGateway(write("next.json", strings.Replace(strings.Replace(goldRules, "autumn", "winter", 1), `"1.5"`, `"2"`, 1)))
+
+	changed := write("changed.json", strings.Replace(goldRules, `"1.5"`, `"2"`, 1))
+	err := shop.runAlone(changed)
+	require.ErrorContains(t, err, "LOYALTY_RULES")
+	require.True(t, fault.Is(err, fault.Invalid))
+
+	require.NoError(t, postgres.Kill()) // the gateway starts, and is stopped once Postgres can say
+	err = shop.runAlone(changed, func(c *gateway.Config) {
+		c.Ready = func(string) {
+			if err := postgres.Restart(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	require.ErrorContains(t, err, "LOYALTY_RULES")
 }

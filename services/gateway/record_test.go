@@ -206,6 +206,7 @@ func TestTwoGatewaysNeverRefundAGuestsSaleBeyondItsTotal(t *testing.T) {
 		count[s]++
 	}
 	require.Equal(t, map[int]int{201: 10, 422: 22}, count)
+	require.Equal(t, "10.00", query[string](shop, "SELECT sum(total::numeric)::text FROM audit.sale WHERE refund_of = $1", sold.SaleID))
 }
 
 func TestARefusedRecordLeavesNothingBehindAndItsKeyFree(t *testing.T) {

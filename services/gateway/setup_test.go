@@ -83,15 +83,8 @@ func (s *shop) addGateway(adjust ...func(*gateway.Config)) *gate {
 	s.t.Helper()
 	g := &gate{log: &bytes.Buffer{}}
 	ready := make(chan string, 1)
-	cfg := gateway.Config{
-		Telemetry: telemetry.Config{LogLevel: "info", LogOutput: g.log},
-		Stream:    stream.Config{URL: config.Secret(s.nats.URL()), PeakSalesPerSecond: 1},
-		DB:        config.Secret(s.db.Gateway), Redis: config.Secret(s.redis.URL()), Addr: "127.0.0.1:0", TerminalRate: 100_000,
-		Ready: func(addr string) { ready <- addr },
-	}
-	for _, f := range adjust {
-		f(&cfg)
-	}
+	cfg := s.config(g.log, adjust...)
+	cfg.Ready = func(addr string) { ready <- addr }
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- gateway.Run(ctx, cfg) }()
@@ -125,6 +118,25 @@ func (s *shop) addGateway(adjust ...func(*gateway.Config)) *gate {
 	}
 	s.gates = append(s.gates, g)
 	return g
+}
+
+func (s *shop) config(log io.Writer, adjust ...func(*gateway.Config)) gateway.Config {
+	cfg := gateway.Config{
+		Telemetry: telemetry.Config{LogLevel: "info", LogOutput: log},
+		Stream:    stream.Config{URL: config.Secret(s.nats.URL()), PeakSalesPerSecond: 1},
+		DB:        config.Secret(s.db.Gateway), Redis: config.Secret(s.redis.URL()), Addr: "127.0.0.1:0", TerminalRate: 100_000,
+	}
+	for _, f := range adjust {
+		f(&cfg)
+	}
+	return cfg
+}
+
+// runAlone runs a gateway that should stop by itself, and returns why it did.
+func (s *shop) runAlone(adjust ...func(*gateway.Config)) error {
+	ctx, cancel := context.WithTimeout(s.t.Context(), soon)
+	defer cancel()
+	return gateway.Run(ctx, s.config(io.Discard, adjust...))
 }
 
 // newTill adds a terminal as an operator does.

@@ -91,9 +91,17 @@ CREATE TABLE sales.refund_state (
     points_returned bigint NOT NULL
 );
 
+-- What each version of the loyalty rules said when it was first used: entries name their version, which must not come to mean
+-- something else.
+CREATE TABLE sales.loyalty_rules (
+    version       text PRIMARY KEY,
+    rules_hash    bytea NOT NULL CHECK (length(rules_hash) = 32), -- SHA-256 of their JSON value
+    first_used_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA sales TO gateway;
 GRANT UPDATE ON sales.loyalty_account, sales.refund_state, sales.terminal_status TO gateway;
 GRANT SELECT ON sales.sale, sales.loyalty_account, sales.loyalty_entry TO ledger;
 
 -- +goose Down
-DROP TABLE sales.refund_state, sales.loyalty_entry, sales.loyalty_account, sales.sale, sales.key_revocation, sales.terminal_key, sales.terminal_status, sales.terminal;
+DROP TABLE sales.loyalty_rules, sales.refund_state, sales.loyalty_entry, sales.loyalty_account, sales.sale, sales.key_revocation, sales.terminal_key, sales.terminal_status, sales.terminal;

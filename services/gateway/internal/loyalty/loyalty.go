@@ -2,6 +2,7 @@
 package loyalty
 
 import (
+	"crypto/sha256"
 	"math"
 	"math/big"
 	"math/bits"
@@ -12,6 +13,7 @@ import (
 // Rules say what a sale earns and what a point is worth. They never change; a new version is another Rules.
 type Rules struct {
 	Version string
+	Hash    [sha256.Size]byte // of the rules' JSON value: spacing and the order of members aside
 
 	perUnit map[string]*big.Rat // points for each whole unit of a currency; none: sales in it earn nothing
 	worth   map[string]*big.Rat // whole units for each point; none: points can't be redeemed in it

@@ -2,6 +2,7 @@ package loyalty
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed" // the built-in rules
 	"encoding/json"
 	"errors"
@@ -22,7 +23,7 @@ import (
 //
 // Every member must be there, once, in this spelling, and no other:
 //
-//	version               1 to 32 characters; kept with each entry, so give changed rules a new one
+//	version               1 to 32 characters; kept with each entry, so give changed rules a new one: with a used one the gateway does not start
 //	points_per_unit       points for each whole unit of a currency (ISO 4217); a currency that is missing, or at "0", earns nothing
 //	first_purchase_bonus  points on top for a customer's purchase number 1, in any currency
 //	tiers                 1 to 20, by rising from_purchase, the first from 1: a purchase with this number or a higher one earns
@@ -62,6 +63,9 @@ func Parse(data []byte) (*Rules, error) {
 		return nil, err
 	}
 	r := &Rules{}
+	if r.Hash, err = hashOf(data); err != nil {
+		return nil, err
+	}
 	if r.Version, err = name("version", m["version"], maxVersion); err != nil {
 		return nil, err
 	}
@@ -76,6 +80,18 @@ func Parse(data []byte) (*Rules, error) {
 	}
 	r.worth, err = byCurrency("point_worth", m["point_worth"])
 	return r, err
+}
+
+// hashOf hashes a JSON value in one spelling: encoding/json sorts an object's members.
+func hashOf(data []byte) ([sha256.Size]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return [sha256.Size]byte{}, errors.New("the file is not JSON")
+	}
+	spelt, err := json.Marshal(value)
+	return sha256.Sum256(spelt), err
 }
 
 // unrepeated walks all of the text and refuses a member that stands twice: encoding/json would quietly take the last.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	_ "embed" // the statements
 	"errors"
@@ -109,4 +110,23 @@ func (s *Store) Receipt(ctx context.Context, saleID uuid.UUID) (r Receipt, ok bo
 		return err
 	})
 	return r, ok, err
+}
+
+var (
+	//go:embed sql/rules_add.sql
+	rulesAddSQL string
+	//go:embed sql/rules.sql
+	rulesSQL string
+)
+
+// RulesAreAsFirstUsed reports whether a version of the loyalty rules says what it said when it was first used, which may be now.
+func (s *Store) RulesAreAsFirstUsed(ctx context.Context, version string, hash [32]byte) (bool, error) {
+	var first []byte
+	err := s.read(ctx, func(ctx context.Context) error {
+		if _, err := s.pool.Exec(ctx, rulesAddSQL, version, hash[:]); err != nil {
+			return err
+		}
+		return s.pool.QueryRow(ctx, rulesSQL, version).Scan(&first)
+	})
+	return bytes.Equal(first, hash[:]), err
 }
