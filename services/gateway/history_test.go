@@ -181,11 +181,11 @@ func TestWhatTwoGatewaysSayCouldHaveBeenSaidByOne(t *testing.T) {
 		for n := range records {
 			customer := chance.IntN(customers)
 			key := func() string { return keys[customer*keysEach+chance.IntN(keysEach)] }
-			a := asked{customer: fmt.Sprintf("C-%d", customer), key: key(), units: 10 * (1 + chance.Int64N(3))}
+			a := asked{customer: fmt.Sprintf("C-%d", customer), key: key(), units: 100 * (1 + chance.Int64N(3))}
 			switch chance.IntN(4) {
 			case 0:
-				a.of = key()
-			case 1:
+				a.of, a.units = key(), 100 // a part of most sales
+			case 1, 2:
 				a.redeem = 4 * chance.Int64N(10)
 			}
 			if a.of == a.key {
