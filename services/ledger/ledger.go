@@ -32,17 +32,20 @@ type Config struct {
 	// DBURL logs in as role ledger.
 	DBURL config.Secret `env:"DB_URL,required,notEmpty" doc:"Postgres URL of the service's own role, such as postgres://ledger@127.0.0.1:5432/tillseal"`
 	// RepairAfter must exceed any clock skew between gateways plus their longest transaction: a sale that is committed later
-	// than this after its recorded_at is passed over until the next start.
+	// than this after its recorded_at is passed over, and found an hour later only.
 	RepairAfter time.Duration `env:"REPAIR_AFTER" envDefault:"30s" doc:"age from which a committed sale without a leaf counts as lost and is published again"`
+
+	RepairMax   time.Duration `env:"REPAIR_MAX" envDefault:"10m" doc:"age from which it is published again whatever is still pending in the streams"`
 
 	// Ready, when set, is called once: Postgres has answered and requests are answered.
 	Ready func() `env:"-"`
 }
 
-// Limits of REPAIR_AFTER: below the first a slow commit looks lost, beyond the second a lost sale waits too long.
+// Limits of REPAIR_AFTER and REPAIR_MAX: below the first a slow commit looks lost, beyond the others a lost sale waits too long.
 const (
 	minRepairAfter = time.Second
 	maxRepairAfter = 10 * time.Minute
+	maxRepairMax   = 24 * time.Hour
 )
 
 // Check names the variable that is wrong.
@@ -55,6 +58,9 @@ func (c Config) Check() error {
 	}
 	if c.RepairAfter < minRepairAfter || c.RepairAfter > maxRepairAfter {
 		return fmt.Errorf("REPAIR_AFTER must be between %s and %s", minRepairAfter, maxRepairAfter)
+	}
+	if c.RepairMax < c.RepairAfter || c.RepairMax > maxRepairMax {
+		return fmt.Errorf("REPAIR_MAX must be between REPAIR_AFTER and %s", maxRepairMax)
 	}
 	return nil
 }
@@ -84,7 +90,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := bus.Ensure(ctx); err != nil {
 		return stopped(ctx, err)
 	}
-	operators := parked.Desk{Pool: pool, Bus: bus, Log: tel.Log}
+	operators := parked.Desk{Pool: pool, Bus: bus, Log: tel.Log, RepairAfter: cfg.RepairAfter}
 	stop, err := bus.Serve(ctx, "keeps what is anchored and hands out proofs", append(read.New(pool).Endpoints(), operators.Endpoints()...)...)
 	if err != nil {
 		return stopped(ctx, err)
@@ -98,10 +104,7 @@ func work(ctx context.Context, cfg Config, tel *telemetry.Telemetry, pool *pgxpo
 	written := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tillseal_ledger_messages_total", Help: "Messages written to the ledger, by the durable that brought them.",
 	}, []string{"durable"})
-	repaired := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "tillseal_ledger_repaired_total", Help: "SaleRecorded events published again because the sale had no leaf.",
-	})
-	tel.Metrics.MustRegister(written, repaired)
+	tel.Metrics.MustRegister(written)
 	pages := book.New(pool)
 	group, ctx := errgroup.WithContext(ctx)
 	for durable, handle := range map[string]stream.Handler{
@@ -111,7 +114,9 @@ func work(ctx context.Context, cfg Config, tel *telemetry.Telemetry, pool *pgxpo
 			return bus.Consume(ctx, durable, book.MaxBatch, counted(handle, written.WithLabelValues(durable)))
 		})
 	}
-	r := &reconcile.Reconciler{Pool: pool, Bus: bus, Log: tel.Log, Repaired: repaired, RepairAfter: cfg.RepairAfter}
+	r := &reconcile.Reconciler{
+		Pool: pool, Bus: bus, Log: tel.Log, Metrics: reconcile.NewMetrics(tel.Metrics), RepairAfter: cfg.RepairAfter, RepairMax: cfg.RepairMax,
+	}
 	group.Go(func() error { r.Run(ctx); return nil })
 	group.Go(func() error {
 		if awaitPostgres(ctx, pool, tel.Log) && cfg.Ready != nil {

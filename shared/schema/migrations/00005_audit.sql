@@ -27,7 +27,12 @@ CREATE VIEW audit.anchored AS
 SELECT sale_id, deployment, batch_id, '0x' || encode(tx_hash, 'hex') AS tx_hash, block_number, finality
 FROM ledger.anchored;
 
+-- What the services gave up, and what an operator decided. A committed sale without a leaf stands in here, or is on its way.
+CREATE VIEW audit.parked AS
+SELECT sale_id, service, stream, sequence, reason, at AS parked_at, state, decided_by, decided_because, decided_at
+FROM ledger.parking;
+
 GRANT SELECT ON ALL TABLES IN SCHEMA audit TO auditor;
 
 -- +goose Down
-DROP VIEW audit.anchored, audit.batch_leaf, audit.batch, audit.loyalty_entry, audit.loyalty_account, audit.sale;
+DROP VIEW audit.parked, audit.anchored, audit.batch_leaf, audit.batch, audit.loyalty_entry, audit.loyalty_account, audit.sale;

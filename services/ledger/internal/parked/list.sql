@@ -1,6 +1,7 @@
--- What is parked still, the oldest first, with the sale's currency where there is a sale; and how many there are in all.
-SELECT h.service, h.stream, h.sequence, h.reason, h.sale_id::text AS sale_id, s.currency,
-       to_char(h.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at, count(*) OVER () AS total
-FROM ledger.held h LEFT JOIN sales.sale s USING (sale_id)
-WHERE (@service::text = '' OR h.service = @service) AND (@currency::text = '' OR s.currency = @currency)
-ORDER BY h.at, h.service, h.stream, h.sequence LIMIT @rows
+-- Parked messages of one state, the oldest first and after a place in that order, with the sale's currency where there is a sale.
+SELECT p.service, p.stream, p.sequence, left(p.reason, @reason_chars) AS reason, p.sale_id::text AS sale_id, s.currency, p.at, p.state,
+       p.decided_by, p.decided_because, p.decided_at
+FROM ledger.parking p LEFT JOIN sales.sale s USING (sale_id)
+WHERE p.state = @state AND (@service::text = '' OR p.service = @service) AND (@currency::text = '' OR s.currency = @currency)
+  AND (p.at, p.service, p.stream, p.sequence) > (@after_at::timestamptz, @after_service::text, @after_stream::text, @after_sequence::bigint)
+ORDER BY p.at, p.service, p.stream, p.sequence LIMIT @rows

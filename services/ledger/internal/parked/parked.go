@@ -1,4 +1,5 @@
-// Package parked shows operators what the services gave up, and lets a sale go through again once its reason is gone.
+// Package parked shows operators what the services gave up, lets a sale go through again once its reason is gone, and keeps who
+// gave one up for good and why.
 package parked
 
 import (
@@ -7,43 +8,40 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/nats-io/nats.go"
 
 	"github.com/tillseal/tillseal/services/ledger/internal/db"
-	"github.com/tillseal/tillseal/services/ledger/internal/reconcile"
-	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
-	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
 //go:embed list.sql
 var listSQL string
 
-//go:embed replay.sql
-var replaySQL string
+//go:embed count.sql
+var countSQL string
+
+//go:embed show.sql
+var showSQL string
 
 // Desk answers operators.
 type Desk struct {
-	Pool *pgxpool.Pool
-	Bus  *stream.Bus
-	Log  *slog.Logger
+	Pool        *pgxpool.Pool
+	Bus         *stream.Bus
+	Log         *slog.Logger
+	RepairAfter time.Duration // until a replayed sale that has no leaf counts as lost
 }
 
+// Limits. NATS takes a message of 1 MiB.
 const (
-	maxListed   = 500 // rows of one answer, well below a message's size
-	maxReplayed = 500 // sales of one request
+	listDefault = 100
+	maxListed   = 500 // rows of one answer, each of some 800 bytes at most
+	maxShown    = 8   // messages of one answer, each with its body of up to 100 KB
+	reasonChars = 200 // of a reason in a list; show has all of it
 )
 
-type listRequest struct {
-	Service  string `json:"service"`
-	Currency string `json:"currency"`
-	Limit    int    `json:"limit"`
-}
-
+// entry is a parked message as a list tells it.
 type entry struct {
 	Service  string  `json:"service"`
 	Stream   string  `json:"stream"`
@@ -51,108 +49,103 @@ type entry struct {
 	Reason   string  `json:"reason"`
 	SaleID   *string `json:"sale_id,omitempty"`
 	Currency *string `json:"currency,omitempty"` // absent when no committed sale has the id
-	At       string  `json:"at"`
-	Total    int64   `json:"-"`
+	At       moment  `json:"at"`
+	State    string  `json:"state"` // parked | discarded | replayed
+	decision
+}
+
+// decision is what an operator did about it.
+type decision struct {
+	DecidedBy      *string `json:"decided_by,omitempty"`
+	DecidedBecause *string `json:"decided_because,omitempty"`
+	DecidedAt      *moment `json:"decided_at,omitempty"`
+}
+
+type listRequest struct {
+	State    string `json:"state"`
+	Service  string `json:"service"`
+	Currency string `json:"currency"`
+	Limit    int    `json:"limit"`
+	Cursor   string `json:"cursor"`
 }
 
 type listAnswer struct {
-	Total  int64   `json:"total"`
+	Total  int64   `json:"total"` // on all pages
 	Parked []entry `json:"parked"`
+	Cursor string  `json:"cursor,omitempty"` // of the next page; absent on the last
 }
 
-type replayRequest struct {
-	SaleID   string `json:"sale_id"`
-	Currency string `json:"currency"`
-}
-
-type replayAnswer struct {
-	Replayed int `json:"replayed"`
-}
-
-// Endpoints are the desk's requests.
-func (d *Desk) Endpoints() []stream.Endpoint {
-	return []stream.Endpoint{
-		stream.Answers(stream.Endpoint{
-			Subject: "ops.ledger.parked.list", Description: "what is parked still, the oldest first; all members are optional",
-			Request: `{"service":"pricing","currency":"EUR","limit":100}`,
-			Response: `{"total":1,"parked":[{"service":"pricing","stream":"SALES_RECORDED","sequence":7,"reason":"no tier has a rate for EUR",` +
-				`"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001","currency":"EUR","at":"2026-11-22T04:45:31.000000Z"}]}`,
-		}, d.list),
-		stream.Answers(stream.Endpoint{
-			Subject:     "ops.ledger.parked.replay",
-			Description: "send a parked sale through the pipeline again, or up to 500 of a currency, the oldest first: ask again until none is replayed",
-			Request:     `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001"} or {"currency":"EUR"}`, Response: `{"replayed":1}`,
-		}, d.replay),
-	}
-}
+const states = "parked, discarded or replayed"
 
 func (d *Desk) list(ctx context.Context, req listRequest) (listAnswer, error) {
-	if req.Limit < 0 || req.Limit > maxListed {
+	if req.Limit == 0 {
+		req.Limit = listDefault
+	}
+	if req.Limit < 1 || req.Limit > maxListed {
 		return listAnswer{}, fault.New(fault.Invalid, "limit must be between 1 and %d", maxListed)
 	}
-	if req.Limit == 0 {
-		req.Limit = maxListed
+	switch req.State {
+	case "":
+		req.State = "parked"
+	case "parked", "discarded", "replayed":
+	default:
+		return listAnswer{}, fault.New(fault.Invalid, "state is not one of %s", states)
 	}
-	rows, err := d.Pool.Query(ctx, listSQL, pgx.NamedArgs{"service": req.Service, "currency": req.Currency, "rows": req.Limit})
+	after, err := readCursor(req.Cursor)
 	if err != nil {
-		return listAnswer{}, db.Fault("list what is parked", err)
+		return listAnswer{}, err
 	}
-	entries, err := pgx.CollectRows(rows, pgx.RowToStructByName[entry])
+	args := pgx.NamedArgs{
+		"state": req.State, "service": req.Service, "currency": req.Currency, "rows": req.Limit + 1, "reason_chars": reasonChars,
+		"after_at": after.At.UTC(), "after_service": after.Service, "after_stream": after.Stream, "after_sequence": after.Sequence,
+	}
+	var answer listAnswer
+	if err := d.Pool.QueryRow(ctx, countSQL, args).Scan(&answer.Total); err != nil {
+		return answer, db.Fault("count what is parked", err)
+	}
+	rows, err := d.Pool.Query(ctx, listSQL, args)
 	if err != nil {
-		return listAnswer{}, db.Fault("list what is parked", err)
+		return answer, db.Fault("list what is parked", err)
 	}
-	answer := listAnswer{Parked: append([]entry{}, entries...)}
-	if len(entries) > 0 {
-		answer.Total = entries[0].Total
+	answer.Parked, err = pgx.CollectRows(rows, pgx.RowToStructByName[entry])
+	if err != nil {
+		return answer, db.Fault("list what is parked", err)
+	}
+	if len(answer.Parked) > req.Limit { // one more was read to know that there is one
+		answer.Parked = answer.Parked[:req.Limit]
+		answer.Cursor = cursorOf(answer.Parked[req.Limit-1])
 	}
 	return answer, nil
 }
 
-// replay writes the release first and publishes then: what was not published is found by the reconciler, for which a released
-// sale without a leaf is a lost one.
-func (d *Desk) replay(ctx context.Context, req replayRequest) (replayAnswer, error) {
-	args := pgx.NamedArgs{"sale_id": nil, "currency": req.Currency, "rows": maxReplayed}
-	id, idErr := uuid.Parse(req.SaleID)
-	_, currencyErr := money.ParseCurrency(req.Currency)
-	switch {
-	case (req.SaleID == "") == (req.Currency == ""):
-		return replayAnswer{}, fault.New(fault.Invalid, "either sale_id or currency must be given")
-	case req.SaleID != "" && idErr != nil:
-		return replayAnswer{}, fault.New(fault.Invalid, "sale_id is not a UUID")
-	case req.SaleID != "":
-		args["sale_id"] = id.String()
-	case currencyErr != nil:
-		return replayAnswer{}, fault.New(fault.Invalid, "currency: %w", currencyErr)
-	}
-	rows, err := d.Pool.Query(ctx, replaySQL, args)
-	if err != nil {
-		return replayAnswer{}, db.Fault("release parked sales", err)
-	}
-	sales, err := pgx.CollectRows(rows, pgx.RowToStructByName[reconcile.Sale])
-	if err != nil {
-		return replayAnswer{}, db.Fault("release parked sales", err)
-	}
-	if len(sales) == 0 && req.SaleID != "" {
-		return replayAnswer{}, fault.New(fault.Conflict, "no committed sale with this id is parked and without a leaf")
-	}
-	if err := d.publish(ctx, sales); err != nil {
-		return replayAnswer{}, err
-	}
-	if len(sales) > 0 {
-		d.Log.Info("parked sales are sent again", "sales", len(sales), "sale_id", req.SaleID, "currency", req.Currency)
-	}
-	return replayAnswer{Replayed: len(sales)}, nil
+type shown struct {
+	entry
+	Subject   string `json:"subject"`
+	Committed bool   `json:"committed"` // a sale with this id is
+	HasLeaf   bool   `json:"has_leaf"`  // and is in the anchor's journal
+	Data      body   `json:"data"`      // the message's body
 }
 
-func (d *Desk) publish(ctx context.Context, sales []reconcile.Sale) error {
-	generation := int(time.Now().UnixMilli()) // fresh for ever: the dedupe window would swallow a repeated one
-	msgs := make([]*nats.Msg, 0, len(sales))
-	for _, s := range sales {
-		e, err := s.Recorded()
-		if err != nil {
-			d.Log.Error("a replayed sale goes without its lines", "sale_id", s.SaleID)
-		}
-		msgs = append(msgs, event.Recorded(e, "ledger", generation, ""))
+type showAnswer struct {
+	Parked []shown `json:"parked"`
+}
+
+func (d *Desk) show(ctx context.Context, req which) (showAnswer, error) {
+	args, err := req.args()
+	if err != nil {
+		return showAnswer{}, err
 	}
-	return d.Bus.PublishAll(ctx, msgs)
+	args["rows"] = maxShown
+	rows, err := d.Pool.Query(ctx, showSQL, args)
+	if err != nil {
+		return showAnswer{}, db.Fault("show what is parked", err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[shown])
+	if err != nil {
+		return showAnswer{}, db.Fault("show what is parked", err)
+	}
+	if len(all) == 0 {
+		return showAnswer{}, fault.New(fault.Conflict, "nothing of this sale or place was ever parked")
+	}
+	return showAnswer{Parked: all}, nil
 }

@@ -1,17 +1,23 @@
--- Releases committed sales that are parked and have no leaf, each with all that holds it, and returns what a SaleRecorded says
--- of them. A second release at once finds the row there and returns nothing for that sale.
+-- Releases committed sales that are parked and have no leaf, each with all that holds it, notes the repair that is published next,
+-- and returns what a SaleRecorded says of them. A discarded sale is released by its id alone. A second release at once finds the
+-- row there and returns nothing for that sale.
 WITH chosen AS (
     SELECT s.sale_id FROM sales.sale s
-    WHERE (s.sale_id = @sale_id::text::uuid OR @sale_id IS NULL AND s.currency = @currency)
-      AND s.sale_id IN (SELECT sale_id FROM ledger.held)
+    WHERE (s.sale_id = @sale_id::text::uuid AND s.sale_id IN (SELECT sale_id FROM ledger.held)
+           OR @sale_id::text IS NULL AND s.currency = @currency AND s.sale_id IN (SELECT sale_id FROM ledger.parking WHERE state = 'parked'))
       AND NOT EXISTS (SELECT FROM anchor.leaf l WHERE l.sale_id = s.sale_id)
     ORDER BY s.recorded_at_us, s.sale_id LIMIT @rows
 ), released AS (
-    INSERT INTO ledger.replay (service, stream, sequence, parked_at, sale_id)
-    SELECT h.service, h.stream, h.sequence, h.at, h.sale_id FROM ledger.held h JOIN chosen USING (sale_id)
+    INSERT INTO ledger.replay (service, stream, sequence, parked_at, sale_id, operator, reason)
+    SELECT h.service, h.stream, h.sequence, h.at, h.sale_id, @operator, @reason FROM ledger.held h JOIN chosen USING (sale_id)
     ON CONFLICT DO NOTHING RETURNING sale_id
+), repaired AS (
+    INSERT INTO ledger.repair AS known (sale_id, generation, published_at, next_at)
+    SELECT DISTINCT sale_id, 1, @now::timestamptz, @now::timestamptz + @repair_after::interval FROM released
+    ON CONFLICT (sale_id) DO UPDATE SET generation = known.generation + 1, published_at = excluded.published_at, next_at = excluded.next_at
+    RETURNING sale_id, generation
 )
 SELECT s.sale_id::text, s.kind, coalesce(s.refund_of::text, '') AS refund_of, s.store_id, s.terminal_id, coalesce(s.customer_id, '') AS customer_id,
-       s.currency, s.total, s.points_delta, s.points_balance, s.purchase_number, s.recorded_at_us, s.sale_hash, s.request
-FROM sales.sale s WHERE s.sale_id IN (SELECT sale_id FROM released)
+       s.currency, s.total, s.points_delta, s.points_balance, s.purchase_number, s.recorded_at_us, s.sale_hash, s.request, r.generation
+FROM repaired r JOIN sales.sale s USING (sale_id)
 ORDER BY s.recorded_at_us, s.sale_id

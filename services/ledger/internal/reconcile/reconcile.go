@@ -1,73 +1,59 @@
 // Package reconcile makes the sale its own outbox: a committed sale that has no leaf in the anchor's journal, though its time
-// has come and the pipeline is idle, was lost on its way and is published again (DESIGN section 7).
+// has come and nothing is pending, was lost on its way and is published again (DESIGN section 7). What the ledger should have
+// heard of final batches is asked for likewise.
 package reconcile
 
 import (
 	"context"
-	_ "embed" // the statements
-	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tillseal/tillseal/services/ledger/internal/db"
-	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/stream"
 )
-
-//go:embed window.sql
-var windowSQL string
-
-//go:embed released.sql
-var releasedSQL string
-
-//go:embed missing.sql
-var missingSQL string
 
 // Reconciler is one of any number of replicas, of which one is active: the one whose session holds the lock.
 type Reconciler struct {
 	Pool        *pgxpool.Pool
 	Bus         *stream.Bus
 	Log         *slog.Logger
-	Repaired    prometheus.Counter
+	Metrics     *Metrics
 	RepairAfter time.Duration // a sale's age from which it counts as lost; longer than any clock skew plus the longest transaction
+	RepairMax   time.Duration // and from which it does whatever is pending
 }
 
 const (
-	tickLongest = 5 * time.Second
-	tickTimeout = 2 * time.Minute // for all that one tick does; at the first it reads the whole table, window by window
-	windowRows  = 10_000          // sales looked at by one statement
+	tickLongest    = 5 * time.Second        // between two ticks that find nothing to do
+	tickMore       = 250 * time.Millisecond // after one that left something
+	tickTimeout    = 2 * time.Minute        // for all that one tick does
+	searchesAtOnce = 50                     // statements of one look in one tick; at the first start the whole table is looked at
 	// lockID is this lock's among the advisory locks of the database: "tlsl" and 1.
 	lockID = 0x746c736c_00000001
 )
 
-// Run reconciles until ctx ends. What fails is tried again at the next tick. The plan outlives a lost lock, since what it says
-// of the sales up to its mark stays true; a restart, or another replica, makes its own from the tables.
+// Run reconciles until ctx ends. What fails is tried again at the next tick. All that a leader knows is in the tables, but for
+// what is pending in the streams, which the next one finds out by itself.
 func (r *Reconciler) Run(ctx context.Context) {
-	ticker := time.NewTicker(min(tickLongest, r.RepairAfter/4))
-	defer ticker.Stop()
-	plan := NewPlan(r.RepairAfter)
 	for {
-		if err := r.lead(ctx, ticker.C, plan); err != nil && ctx.Err() == nil {
+		if err := r.lead(ctx); err != nil && ctx.Err() == nil {
 			r.Log.Warn("reconciling is interrupted", "kind", fault.KindOf(err).String(), "error", err)
 		}
-		select {
-		case <-ctx.Done():
+		r.Metrics.idle()
+		if !pause(ctx, r.atRest()) {
 			return
-		case <-ticker.C:
 		}
 	}
 }
 
+func (r *Reconciler) atRest() time.Duration { return min(tickLongest, r.RepairAfter/4) }
+
 // lead takes the lock and reconciles for as long as its session lives; nil when another replica leads. Every statement runs
 // on that very session, so that a lock that was lost takes the work with it.
-func (r *Reconciler) lead(ctx context.Context, tick <-chan time.Time, plan *Plan) error {
+func (r *Reconciler) lead(ctx context.Context) error {
 	acquired, err := r.Pool.Acquire(ctx)
 	if err != nil {
 		return db.Fault("connect to reconcile", err)
@@ -82,153 +68,94 @@ func (r *Reconciler) lead(ctx context.Context, tick <-chan time.Time, plan *Plan
 	if err := session.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(lockID)).Scan(&leads); err != nil || !leads {
 		return db.Fault("take the reconciler's lock", err)
 	}
+	l, err := r.begin(ctx, session)
+	if err != nil {
+		return err
+	}
 	for {
-		if err := r.tick(ctx, session, plan); err != nil {
+		more, err := l.tick(ctx)
+		if err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		wait := r.atRest()
+		if more {
+			wait = min(wait, tickMore)
+		}
+		if !pause(ctx, wait) {
 			return nil
-		case <-tick:
 		}
 	}
 }
 
-// tick looks at the streams first and at the tables after: a message that left a stream has its leaf by then, so that what
-// has none was not on its way.
-func (r *Reconciler) tick(ctx context.Context, session *pgx.Conn, plan *Plan) error {
+// leader is the one active Reconciler with what it knows.
+type leader struct {
+	*Reconciler
+	session *pgx.Conn
+	marks   map[string]mark // by look, as the table has them
+	sales   Gate
+	batches Gate
+	asked   time.Time // when the anchor was last asked to announce
+	stages  stages
+}
+
+// begin reads the marks. Plans are made for each statement's values: a plan made for any would read whole tables.
+func (r *Reconciler) begin(ctx context.Context, session *pgx.Conn) (*leader, error) {
+	if _, err := session.Exec(ctx, "SET plan_cache_mode = force_custom_plan"); err != nil {
+		return nil, db.Fault("prepare the reconciler's session", err)
+	}
+	l := &leader{Reconciler: r, session: session, marks: make(map[string]mark)}
+	rows, err := session.Query(ctx, "SELECT look, place, sale_id::text FROM ledger.low_water")
+	if err != nil {
+		return nil, db.Fault("read the low-water marks", err)
+	}
+	var look string
+	var m mark
+	if _, err := pgx.ForEachRow(rows, []any{&look, &m.Place, &m.SaleID}, func() error { l.marks[look] = m; return nil }); err != nil {
+		return nil, db.Fault("read the low-water marks", err)
+	}
+	return l, nil
+}
+
+// tick looks at the streams first and at the tables after: a message that left the last stream has its leaf by then, so that
+// what has none was not on its way. more reports that there is something left to do at once.
+func (l *leader) tick(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
 	defer cancel()
-	idle, err := r.pipelineIdle(ctx)
-	if err != nil || !idle {
-		if err == nil { // the lock may be lost while there is nothing to ask
-			err = db.Fault("keep the reconciler's session", session.Ping(ctx))
-		}
-		return err
-	}
 	now := time.Now()
-	if err := r.search(ctx, session, plan, now.Add(-r.RepairAfter)); err != nil {
-		return err
+	lookErr := l.look(ctx)
+	if lookErr == nil {
+		var sales, batches bool
+		if sales, err = l.repair(ctx, now); err != nil {
+			return false, err
+		}
+		if batches, err = l.announce(ctx, now); err != nil {
+			return false, err
+		}
+		more = sales || batches
 	}
-	if err := r.searchReleased(ctx, session, plan, now.Add(-r.RepairAfter)); err != nil {
-		return err
+	if err := l.measure(ctx, now); err != nil { // a NATS that is away is when the ages matter
+		return false, err
 	}
-	due := plan.Due(now)
-	if len(due) == 0 {
-		return nil
-	}
-	rows, err := session.Query(ctx, missingSQL, pgx.NamedArgs{"ids": due})
-	if err != nil {
-		return db.Fault("read lost sales", err)
-	}
-	lost, err := pgx.CollectRows(rows, pgx.RowToStructByName[Sale])
-	if err != nil {
-		return db.Fault("read lost sales", err)
-	}
-	return r.repair(ctx, plan, due, lost, now)
+	return more, lookErr
 }
 
-// repair publishes what is lost and forgets what is not any more.
-func (r *Reconciler) repair(ctx context.Context, plan *Plan, due []string, lost []Sale, now time.Time) error {
-	still := make(map[string]bool, len(lost))
-	msgs := make([]*nats.Msg, 0, len(lost))
-	for _, s := range lost {
-		still[s.SaleID] = true
-		e, err := s.Recorded()
-		if err != nil { // the gateway checked it; the lines are told, not needed
-			r.Log.Error("a repaired sale goes without its lines", "sale_id", s.SaleID)
-		}
-		// Fresh for ever, restarts included, where a count in memory would start over within the dedupe window.
-		msgs = append(msgs, event.Recorded(e, "ledger", int(now.UnixMilli()), ""))
+// due is the moment up to which repairs are due: what nothing is pending of, and in any case what waited for RepairMax.
+func (l *leader) due(g *Gate, now time.Time) time.Time {
+	forced := now.Add(l.RepairAfter - l.RepairMax)
+	if g.Clear().After(forced) {
+		return g.Clear()
 	}
-	for _, id := range due {
-		if !still[id] {
-			plan.Settled(id)
-		}
-	}
-	if len(msgs) == 0 {
-		return nil
-	}
-	if err := r.Bus.PublishAll(ctx, msgs); err != nil {
-		return err
-	}
-	for _, s := range lost {
-		plan.Tried(s.SaleID, now)
-		r.Repaired.Inc()
-	}
-	r.Log.Warn("lost sales are published again", "sales", len(lost), "open", plan.Open(), "oldest_sale_id", lost[0].SaleID)
-	return nil
+	return forced
 }
 
-type windowRow struct {
-	SaleID       string
-	RecordedAtUs int64
-	Missing      bool
-}
-
-// search moves the plan's mark up to the sales recorded before a time, or as far as the plan has room.
-func (r *Reconciler) search(ctx context.Context, session *pgx.Conn, plan *Plan, before time.Time) error {
-	for plan.Room() > 0 {
-		limit := min(windowRows, plan.Room())
-		rows, err := session.Query(ctx, windowSQL, pgx.NamedArgs{
-			"after_us": plan.Mark().RecordedAtMicros, "after_id": plan.Mark().SaleID, "before_us": before.UnixMicro(), "rows": limit,
-		})
-		if err != nil {
-			return db.Fault("look for lost sales", err)
-		}
-		window, err := pgx.CollectRows(rows, pgx.RowToStructByName[windowRow])
-		if err != nil {
-			return db.Fault("look for lost sales", err)
-		}
-		if len(window) == 0 {
-			return nil
-		}
-		var missing []string
-		for _, row := range window {
-			if row.Missing {
-				missing = append(missing, row.SaleID)
-			}
-		}
-		last := window[len(window)-1]
-		plan.See(Mark{RecordedAtMicros: last.RecordedAtUs, SaleID: last.SaleID}, missing)
-		if len(window) < limit {
-			return nil
-		}
+// pause waits for d; it reports false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
-	return nil
-}
-
-// searchReleased finds sales that were parked, released before a time and lost again, or whose release was not published.
-func (r *Reconciler) searchReleased(ctx context.Context, session *pgx.Conn, plan *Plan, before time.Time) error {
-	rows, err := session.Query(ctx, releasedSQL, pgx.NamedArgs{"before": before, "rows": maxRepair})
-	if err != nil {
-		return db.Fault("look for released sales", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return db.Fault("look for released sales", err)
-	}
-	plan.Reopen(ids)
-	return nil
-}
-
-// pipelineIdle reports whether nothing is on its way to the journal. The order counts: a message between the two durables
-// is in the second by the time it has left the first.
-func (r *Reconciler) pipelineIdle(ctx context.Context) (bool, error) {
-	for _, d := range []struct{ stream, durable string }{
-		{stream.SalesRecorded, stream.DurablePricing}, {stream.SalesPriced, stream.DurableAnchor},
-	} {
-		consumer, err := r.Bus.JS.Consumer(ctx, d.stream, d.durable)
-		if errors.Is(err, jetstream.ErrConsumerNotFound) {
-			return false, nil // its service never ran: everything in the stream waits for it
-		}
-		if err != nil {
-			return false, fault.New(fault.Transient, "look at durable %s: %w", d.durable, err)
-		}
-		info := consumer.CachedInfo() // of this moment, JS.Consumer asked for it
-		if info.NumPending > 0 || info.NumAckPending > 0 {
-			return false, nil
-		}
-	}
-	return true, nil
 }

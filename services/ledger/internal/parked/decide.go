@@ -1,0 +1,145 @@
+package parked
+
+import (
+	"context"
+	_ "embed" // the statements
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
+
+	"github.com/tillseal/tillseal/services/ledger/internal/db"
+	"github.com/tillseal/tillseal/services/ledger/internal/reconcile"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+//go:embed replay.sql
+var replaySQL string
+
+//go:embed rehear.sql
+var rehearSQL string
+
+//go:embed discard.sql
+var discardSQL string
+
+const maxReplayed = 500 // sales of one request
+
+type replayRequest struct {
+	SaleID   string `json:"sale_id"`
+	Currency string `json:"currency"`
+	said
+}
+
+type replayAnswer struct {
+	Replayed int `json:"replayed"`
+}
+
+func (r replayRequest) args() (pgx.NamedArgs, error) {
+	args := pgx.NamedArgs{"sale_id": nil, "currency": r.Currency, "rows": maxReplayed, "operator": r.Operator, "reason": r.Reason}
+	id, idErr := uuid.Parse(r.SaleID)
+	_, currencyErr := money.ParseCurrency(r.Currency)
+	switch {
+	case (r.SaleID == "") == (r.Currency == ""):
+		return nil, fault.New(fault.Invalid, "either sale_id or currency must be given")
+	case r.SaleID != "" && idErr != nil:
+		return nil, fault.New(fault.Invalid, "sale_id is not a UUID")
+	case r.SaleID != "":
+		args["sale_id"] = id.String()
+	case currencyErr != nil:
+		return nil, fault.New(fault.Invalid, "currency: %w", currencyErr)
+	}
+	return args, r.check()
+}
+
+// replay writes the release and its repair first and publishes then: what was not published is published by the reconciler, for
+// which a released sale without a leaf is a lost one.
+func (d *Desk) replay(ctx context.Context, req replayRequest) (replayAnswer, error) {
+	args, err := req.args()
+	if err != nil {
+		return replayAnswer{}, err
+	}
+	args["now"], args["repair_after"] = time.Now(), d.RepairAfter
+	rows, err := d.Pool.Query(ctx, replaySQL, args)
+	if err != nil {
+		return replayAnswer{}, db.Fault("release parked sales", err)
+	}
+	sales, err := pgx.CollectRows(rows, pgx.RowToStructByName[reconcile.Again])
+	if err != nil {
+		return replayAnswer{}, db.Fault("release parked sales", err)
+	}
+	if len(sales) == 0 && req.SaleID != "" {
+		return d.rehear(ctx, args)
+	}
+	if err := d.publish(ctx, sales); err != nil {
+		return replayAnswer{}, err
+	}
+	if len(sales) > 0 {
+		d.Log.Info("parked sales are sent again", "sales", len(sales), "sale_id", req.SaleID, "currency", req.Currency, "operator", req.Operator)
+	}
+	return replayAnswer{Replayed: len(sales)}, nil
+}
+
+// rehear releases a SaleAnchored that the ledger itself had parked; the reconciler asks the anchor for it.
+func (d *Desk) rehear(ctx context.Context, args pgx.NamedArgs) (answer replayAnswer, err error) {
+	args["stream"] = stream.SalesAnchored
+	if err := d.Pool.QueryRow(ctx, rehearSQL, args).Scan(&answer.Replayed); err != nil {
+		return answer, db.Fault("release a parked SaleAnchored", err)
+	}
+	if answer.Replayed == 0 {
+		return answer, fault.New(fault.Conflict, "no committed sale with this id is parked and without a leaf, nor is its SaleAnchored parked")
+	}
+	d.Log.Info("a parked SaleAnchored is asked for again", "sale_id", args["sale_id"], "operator", args["operator"])
+	return answer, nil
+}
+
+func (d *Desk) publish(ctx context.Context, sales []reconcile.Again) error {
+	msgs := make([]*nats.Msg, 0, len(sales))
+	for _, s := range sales {
+		e, err := s.Recorded()
+		if err != nil {
+			d.Log.Error("a replayed sale goes without its lines", "sale_id", s.SaleID)
+		}
+		msgs = append(msgs, event.Recorded(e, "ledger", s.Generation, ""))
+	}
+	return d.Bus.PublishAll(ctx, msgs)
+}
+
+type discardRequest struct {
+	which
+	said
+}
+
+type discardAnswer struct {
+	Discarded int `json:"discarded"`
+}
+
+// discard notes the decision; the sale stays committed, without an anchor, and reported.
+func (d *Desk) discard(ctx context.Context, req discardRequest) (answer discardAnswer, err error) {
+	args, err := req.args()
+	if err != nil {
+		return answer, err
+	}
+	switch {
+	case req.Operator == "":
+		return answer, fault.New(fault.Invalid, "operator is missing: who gives it up")
+	case req.Reason == "":
+		return answer, fault.New(fault.Invalid, "reason is missing: why it is given up")
+	}
+	if err := req.check(); err != nil {
+		return answer, err
+	}
+	args["operator"], args["reason"] = req.Operator, req.Reason
+	if err := d.Pool.QueryRow(ctx, discardSQL, args).Scan(&answer.Discarded); err != nil {
+		return answer, db.Fault("discard what is parked", err)
+	}
+	if answer.Discarded == 0 {
+		return answer, fault.New(fault.Conflict, "nothing of this sale or place is parked")
+	}
+	d.Log.Warn("a parked message is given up for good", "sale_id", req.SaleID, "service", req.Service, "stream", req.Stream,
+		"sequence", req.Sequence, "operator", req.Operator)
+	return answer, nil
+}

@@ -1,0 +1,163 @@
+package parked
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// Endpoints are the desk's requests.
+func (d *Desk) Endpoints() []stream.Endpoint {
+	const (
+		sale  = `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001"}`
+		one   = `"service":"pricing","stream":"SALES_RECORDED","sequence":7`
+		entry = one + `,"reason":"no tier has a rate for EUR","sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001","currency":"EUR",` +
+			`"at":"2026-11-22T04:45:31.000000Z","state":"parked"`
+		place = sale + ` or {` + one + `}`
+	)
+	return []stream.Endpoint{
+		stream.Answers(stream.Endpoint{
+			Subject:     "ops.ledger.parked.list",
+			Description: "what is parked, the oldest first, in pages of up to 500; state is " + states + "; all members are optional",
+			Request:     `{"state":"parked","service":"pricing","currency":"EUR","limit":100,"cursor":"…"}`,
+			Response:    `{"total":1,"parked":[{` + entry + `}],"cursor":"…"}`,
+		}, d.list),
+		stream.Answers(stream.Endpoint{
+			Subject: "ops.ledger.parked.show", Description: "a parked message, or those of one sale, with the body and what was decided",
+			Request: place, Response: `{"parked":[{` + entry + `,"subject":"sales.v1.recorded.s1","committed":true,"has_leaf":false,"data":{…}}]}`,
+		}, d.show),
+		stream.Answers(stream.Endpoint{
+			Subject:     "ops.ledger.parked.replay",
+			Description: "send a parked sale through the pipeline again, or up to 500 of a currency, the oldest first: ask again until none is replayed; a discarded sale by its sale_id",
+			Request:     sale + ` or {"currency":"EUR"}; optional: "operator":"asha","reason":"EUR has a rate now"`, Response: `{"replayed":1}`,
+		}, d.replay),
+		stream.Answers(stream.Endpoint{
+			Subject:     "ops.ledger.parked.discard",
+			Description: "give a parked message up for good, or those of one sale, which then is never anchored; who and why is kept and audited",
+			Request:     place + `, with "operator":"asha","reason":"test till, till number 0"`, Response: `{"discarded":1}`,
+		}, d.discard),
+	}
+}
+
+// which names one parked message by its place, or those of one sale.
+type which struct {
+	SaleID   string `json:"sale_id"`
+	Service  string `json:"service"`
+	Stream   string `json:"stream"`
+	Sequence int64  `json:"sequence"`
+}
+
+func (w which) args() (pgx.NamedArgs, error) {
+	args := pgx.NamedArgs{"sale_id": nil, "service": w.Service, "stream": w.Stream, "sequence": w.Sequence}
+	place := w.Service != "" || w.Stream != "" || w.Sequence != 0
+	if (w.SaleID != "") == place {
+		return nil, fault.New(fault.Invalid, "either sale_id or service, stream and sequence must be given")
+	}
+	if place && (w.Service == "" || w.Stream == "") {
+		return nil, fault.New(fault.Invalid, "service, stream and sequence must be given together")
+	}
+	if w.SaleID == "" {
+		return args, nil
+	}
+	id, err := uuid.Parse(w.SaleID)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "sale_id is not a UUID")
+	}
+	args["sale_id"] = id.String()
+	return args, nil
+}
+
+// said is who decides, and why.
+type said struct {
+	Operator string `json:"operator"`
+	Reason   string `json:"reason"`
+}
+
+// Limits of what is kept of a decision, in characters.
+const (
+	maxOperator = 64
+	maxReason   = 500
+)
+
+func (s said) check() error {
+	for name, text := range map[string]struct {
+		text string
+		most int
+	}{"operator": {s.Operator, maxOperator}, "reason": {s.Reason, maxReason}} {
+		if utf8.RuneCountInString(text.text) > text.most {
+			return fault.New(fault.Invalid, "%s is longer than %d characters", name, text.most)
+		}
+		for _, c := range text.text {
+			if unicode.IsControl(c) {
+				return fault.New(fault.Invalid, "%s has a control character", name)
+			}
+		}
+	}
+	return nil
+}
+
+// moment is a time as the answers write it: UTC, microseconds.
+type moment struct{ time.Time }
+
+const momentLayout = "2006-01-02T15:04:05.000000Z"
+
+func (m moment) MarshalJSON() ([]byte, error) { return json.Marshal(m.UTC().Format(momentLayout)) }
+
+// Scan takes a timestamptz.
+func (m *moment) Scan(value any) error {
+	at, ok := value.(time.Time)
+	if !ok {
+		return fault.New(fault.Invalid, "not a time")
+	}
+	m.Time = at
+	return nil
+}
+
+// body shows a message's body as the JSON that it is, or else in base64.
+type body []byte
+
+func (b body) MarshalJSON() ([]byte, error) {
+	if json.Valid(b) {
+		return b, nil
+	}
+	return json.Marshal([]byte(b))
+}
+
+// cursor is the last place of a page.
+type cursor struct {
+	At       time.Time `json:"a"`
+	Service  string    `json:"v"`
+	Stream   string    `json:"s"`
+	Sequence int64     `json:"n"`
+}
+
+func cursorOf(e entry) string {
+	text, err := json.Marshal(cursor{At: e.At.Time, Service: e.Service, Stream: e.Stream, Sequence: e.Sequence})
+	if err != nil {
+		panic("parked: a cursor does not marshal: " + err.Error()) // a time, texts and a number
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// readCursor of "" is the place before all.
+func readCursor(text string) (c cursor, err error) {
+	if text == "" {
+		return cursor{At: time.Unix(0, 0).AddDate(-5000, 0, 0)}, nil
+	}
+	data, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		return c, fault.New(fault.Invalid, "cursor is not one of ours")
+	}
+	return c, nil
+}

@@ -1,0 +1,76 @@
+package reconcile
+
+import "time"
+
+// Hop is one stream with its durable, as a look found them; the durable was read before the stream's end.
+type Hop struct {
+	Present bool   // both are there
+	Last    uint64 // the stream's last sequence
+	Settled uint64 // the durable is done with everything up to here
+	Waiting uint64 // messages that it is not done with
+}
+
+// through reports whether everything up to a sequence is done with. A durable that waits for nothing is done with what
+// expired or was purged too, where its floor may lag for ever.
+func (h Hop) through(sequence uint64) bool {
+	return h.Present && (h.Waiting == 0 || h.Settled >= sequence)
+}
+
+// Gate tells up to which moment nothing is pending: what had entered the first stream by then has left the last one. An idle
+// way is clear up to the present at one look; a busy one never has nothing pending, and is clear up to some looks before. A
+// message between two streams is in the second by the time that it has left the first. No I/O, no clock.
+type Gate struct {
+	since  time.Time // the moment that is being followed; zero: none
+	hop    int       // which hop it has to leave next
+	target uint64    // the sequence that this hop had reached then
+	last   []uint64
+	clear  time.Time
+}
+
+// Clear is the moment up to which nothing is pending; the zero time when that is not known.
+func (g *Gate) Clear() time.Time { return g.clear }
+
+// See takes a look that was begun at a time.
+func (g *Gate) See(begun time.Time, hops []Hop) {
+	if g.since.IsZero() || g.wentBack(hops) {
+		g.follow(begun, hops)
+	}
+	g.note(hops)
+	for hops[g.hop].through(g.target) {
+		if g.hop+1 < len(hops) {
+			g.hop++
+			g.target = hops[g.hop].Last
+			continue
+		}
+		done := g.since
+		g.clear = done
+		g.follow(begun, hops)
+		if done.Equal(begun) { // the way is idle
+			return
+		}
+	}
+}
+
+// follow starts to follow the moment at which a look was begun.
+func (g *Gate) follow(begun time.Time, hops []Hop) { g.since, g.hop, g.target = begun, 0, hops[0].Last }
+
+// wentBack reports whether a stream is shorter than it was: emptied and made anew, or an older copy of it.
+func (g *Gate) wentBack(hops []Hop) bool {
+	for i, last := range g.last {
+		if hops[i].Present && hops[i].Last < last {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *Gate) note(hops []Hop) {
+	if g.last == nil {
+		g.last = make([]uint64, len(hops))
+	}
+	for i, h := range hops {
+		if h.Present {
+			g.last[i] = h.Last
+		}
+	}
+}

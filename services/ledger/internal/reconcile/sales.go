@@ -1,0 +1,140 @@
+package reconcile
+
+import (
+	"context"
+	_ "embed" // the statements
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
+
+	"github.com/tillseal/tillseal/services/ledger/internal/db"
+	"github.com/tillseal/tillseal/shared/event"
+)
+
+//go:embed search.sql
+var searchSQL string
+
+//go:embed settle.sql
+var settleSQL string
+
+//go:embed take.sql
+var takeSQL string
+
+// Limits of repairs.
+const (
+	searchRows  = 2000             // sales of one statement, the limit that stands in search.sql
+	maxOpen     = 10_000           // lost sales that are found ahead of their repair; while there are more the mark waits
+	maxInFlight = 2000             // repairs on their way at once: a fraction of what the pipeline's durables may have under way
+	maxDelay    = 1 * time.Hour    // between two tries of one sale or batch, however often it was tried
+	lookAgain   = 1 * time.Hour    // a sale is looked at once more by this much later: a gateway's clock may have been wrong by minutes
+	publishTime = 30 * time.Second // for the repairs of one tick; what did not leave is due again after its delay
+)
+
+// mark is a place in the order of recording, as ledger.low_water keeps it.
+type mark struct {
+	Place  int64
+	SaleID string
+}
+
+// Names of the looks in ledger.low_water.
+const (
+	lookSales      = "sales"
+	lookSalesAgain = "sales again"
+	lookBatches    = "batches"
+)
+
+// repair finds lost sales and publishes those that are due; more reports whether some were left for the next tick.
+func (l *leader) repair(ctx context.Context, now time.Time) (more bool, err error) {
+	due := l.due(&l.sales, now)
+	open, inFlight, err := l.settle(ctx)
+	if err != nil {
+		return false, err
+	}
+	for look, before := range map[string]time.Time{lookSales: due.Add(-l.RepairAfter), lookSalesAgain: due.Add(-l.RepairAfter - lookAgain)} {
+		further, found, err := l.search(ctx, look, before, maxOpen-open)
+		if err != nil {
+			return false, err
+		}
+		open, more = open+found, more || further
+	}
+	l.Metrics.Open.Set(number(open))
+	room := maxInFlight - inFlight
+	switch {
+	case open == 0:
+		return more, nil
+	case room <= 0: // soon again, if the pipeline flows
+		return now.Sub(l.sales.Clear()) < l.RepairAfter, nil
+	}
+	published, err := l.publish(ctx, now, due, room)
+	return more || published == room, err
+}
+
+// settle closes what is repaired and counts the rest.
+func (l *leader) settle(ctx context.Context) (open, inFlight int, err error) {
+	if err = l.session.QueryRow(ctx, settleSQL, pgx.NamedArgs{"clear": l.sales.Clear()}).Scan(&open, &inFlight); err != nil {
+		return 0, 0, db.Fault("settle repairs", err)
+	}
+	return open, inFlight, nil
+}
+
+// search moves a look's mark up to the sales recorded before a time, one statement after the other, for as long as there is
+// room for what it finds; further reports that it stopped at the limit of statements.
+func (l *leader) search(ctx context.Context, look string, before time.Time, room int) (further bool, found int, err error) {
+	for range searchesAtOnce {
+		if found >= room {
+			return false, found, nil
+		}
+		var seen, lost int
+		var place *int64
+		var id *string
+		at := l.marks[look]
+		err := l.session.QueryRow(ctx, searchSQL, pgx.NamedArgs{
+			"look": look, "after_us": at.Place, "after_id": at.SaleID, "before_us": before.UnixMicro(), "repair_after": l.RepairAfter,
+		}).Scan(&seen, &lost, &place, &id)
+		if err != nil {
+			return false, found, db.Fault("look for lost sales", err)
+		}
+		if seen > 0 {
+			l.marks[look] = mark{Place: *place, SaleID: *id}
+		}
+		if found += lost; seen < searchRows {
+			return false, found, nil
+		}
+	}
+	return true, found, nil
+}
+
+// Again is a sale that is published again now, for the Generation-th time: what its Nats-Msg-Id says.
+type Again struct {
+	Sale
+	Generation int
+}
+
+// publish sends what is due; the intent is written first, so that a crash in between only costs a delay.
+func (l *leader) publish(ctx context.Context, now, due time.Time, room int) (published int, err error) {
+	rows, err := l.session.Query(ctx, takeSQL, pgx.NamedArgs{"due": due, "now": now, "first": l.RepairAfter, "longest": maxDelay, "rows": room})
+	if err != nil {
+		return 0, db.Fault("take repairs", err)
+	}
+	lost, err := pgx.CollectRows(rows, pgx.RowToStructByName[Again])
+	if err != nil || len(lost) == 0 {
+		return 0, db.Fault("take repairs", err)
+	}
+	msgs := make([]*nats.Msg, 0, len(lost))
+	for _, s := range lost {
+		e, err := s.Recorded()
+		if err != nil { // the gateway checked it; the lines are told, not needed
+			l.Log.Error("a repaired sale goes without its lines", "sale_id", s.SaleID)
+		}
+		msgs = append(msgs, event.Recorded(e, "ledger", s.Generation, ""))
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	if err := l.Bus.PublishAll(ctx, msgs); err != nil {
+		return 0, err
+	}
+	l.Metrics.Repaired.Add(number(len(msgs)))
+	l.Log.Warn("lost sales are published again", "sales", len(msgs), "oldest_sale_id", lost[0].SaleID, "generation", lost[0].Generation)
+	return len(msgs), nil
+}
