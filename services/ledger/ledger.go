@@ -35,7 +35,7 @@ type Config struct {
 	// than this after its recorded_at is passed over, and found an hour later only.
 	RepairAfter time.Duration `env:"REPAIR_AFTER" envDefault:"30s" doc:"age from which a committed sale without a leaf counts as lost and is published again"`
 
-	RepairMax   time.Duration `env:"REPAIR_MAX" envDefault:"10m" doc:"age from which it is published again whatever is still pending in the streams"`
+	RepairMax time.Duration `env:"REPAIR_MAX" envDefault:"10m" doc:"age from which it is published again whatever is still pending in the streams"`
 
 	// Ready, when set, is called once: Postgres has answered and requests are answered.
 	Ready func() `env:"-"`

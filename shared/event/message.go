@@ -69,11 +69,14 @@ func Anchored(e SaleAnchored, at time.Time, generation int) *nats.Msg {
 }
 
 // BatchMoved makes the message of a batch's step.
-func BatchMoved(e Batch) *nats.Msg {
+func BatchMoved(e Batch) *nats.Msg { return BatchMovedAgain(e, 0) }
+
+// BatchMovedAgain makes a message that says a batch's step once more, past the dedupe window.
+func BatchMovedAgain(e Batch, generation int) *nats.Msg {
 	batch := strconv.FormatInt(e.Deployment, 10) + "/" + strconv.FormatUint(e.BatchID, 10)
 	return message(SubjectBatches+"."+string(e.State), e, envelope{
 		id:     batch + "/" + strconv.FormatInt(e.Sequence, 10),
-		source: "anchor", kind: "tillseal.batch." + string(e.State) + ".v1", subject: batch, at: e.At,
+		source: "anchor", kind: "tillseal.batch." + string(e.State) + ".v1", subject: batch, at: e.At, generation: generation,
 	})
 }
 

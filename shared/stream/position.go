@@ -42,7 +42,7 @@ func (b *Bus) Position(ctx context.Context, durable string) (Position, error) {
 	}
 	return Position{
 		Last: in.CachedInfo().State.LastSeq, Delivered: info.Delivered.Stream, Settled: info.AckFloor.Stream,
-		Waiting: info.NumPending + uint64(max(info.NumAckPending, 0)), //nolint:gosec // not below zero
+		Waiting: info.NumPending + uint64(max(info.NumAckPending, 0)),
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +134,7 @@ func (e *Engine) startServers(ctx context.Context) error {
 	})
 	group.Go(func() (err error) {
 		e.chain, err = local.StartChain(ctx, local.ChainConfig{
-			Dir: cfg.path("chain"), Port: cfg.ChainPort, PortVar: "CHAIN_PORT", Period: local.DefaultPeriod, Log: log, Progress: cfg.Progress,
+			Dir: cfg.path("chain"), Port: cfg.ChainPort, PortVar: "CHAIN_PORT", Period: cmp.Or(cfg.BlockTime, local.DefaultPeriod), Log: log, Progress: cfg.Progress,
 			Fund: []common.Address{anchorer},
 		})
 		return err

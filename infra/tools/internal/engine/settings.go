@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tillseal/tillseal/shared/config"
 )
@@ -27,8 +28,9 @@ type Config struct {
 	ChainPort    int    `env:"CHAIN_PORT" envDefault:"18545" doc:"port of the development chain's JSON-RPC on 127.0.0.1"`
 	MetricsPort  int    `env:"METRICS_PORT" envDefault:"19090" doc:"port of the gateway's metrics on 127.0.0.1; pricing, anchor and ledger follow on the next three; 0 for none"`
 
-	Environ  []string  `env:"-"` // passed on to the services, as far as it tunes them
-	Progress io.Writer `env:"-"` // one line a step
+	Environ   []string      `env:"-"` // passed on to the services, as far as it tunes them
+	Progress  io.Writer     `env:"-"` // one line a step
+	BlockTime time.Duration `env:"-"` // of the development chain; 0 for local.DefaultPeriod
 }
 
 const maxPort = 65_535
@@ -65,7 +67,7 @@ func (c Config) path(name string) string { return filepath.Join(c.Dir, name) }
 // tuning are the variables that reach the services from the engine's own environment. All others the engine sets itself:
 // a shell that has sourced .run/env must not steer the next start with it.
 var tuning = []string{
-	"LOG_LEVEL", "ALLOWED_ORIGINS", "LOYALTY_RULES", "TERMINAL_RATE_PER_SECOND", "RATE_STATIC", "REPAIR_AFTER", "PEAK_SALES_PER_SECOND",
+	"LOG_LEVEL", "ALLOWED_ORIGINS", "LOYALTY_RULES", "TERMINAL_RATE_PER_SECOND", "RATE_STATIC", "REPAIR_AFTER", "REPAIR_MAX", "PEAK_SALES_PER_SECOND",
 	"RATE_FEEDS", "RATE_FEED_KEY_FILES", "RATE_CURRENCIES", "RATE_POLL", "RATE_FRESH_FOR", "RATE_MAX_AGE",
 	"ANCHOR_FEE_CEILING_GWEI", "ANCHOR_FEE_RISE_AFTER", "ANCHOR_FINALITY", "ANCHOR_BATCH_MAX", "ANCHOR_BATCH_AGE", "ANCHOR_FEE_CAP_GWEI", "ANCHOR_BUMP_AFTER", "ANCHOR_POLL",
 }

@@ -120,9 +120,13 @@ func (a *Announcer) say(ctx context.Context, s journal.Saying) (done bool, err e
 	return true, a.Journal.MarkAnnounced(ctx, a.Place.Epoch, s.Event.Sequence, journal.SaidSales)
 }
 
-// Again says a batch's SaleAnchored once more, whatever was said before, and marks nothing.
+// Again says a batch's last step and its SaleAnchored once more, whatever was said before, and marks nothing.
 func (a *Announcer) Again(ctx context.Context, e event.Batch) error {
-	return a.saySales(ctx, e, time.Now().UnixMilli())
+	generation := time.Now().UnixMilli()
+	if err := a.publish(ctx, []*nats.Msg{event.BatchMovedAgain(e, int(generation))}); err != nil {
+		return err
+	}
+	return a.saySales(ctx, e, generation)
 }
 
 // saySales publishes a SaleAnchored for each sale of a batch. The generation makes this saying differ from others for the

@@ -62,7 +62,7 @@ func (l *leader) announce(ctx context.Context, now time.Time) (more bool, err er
 	}
 	for _, b := range batches {
 		if b.Lacking {
-			l.ask(ctx, announceRequest{Deployment: b.Deployment, BatchID: uint64(b.BatchID)}) //nolint:gosec // above 0, by the table
+			l.ask(ctx, announceRequest{Deployment: b.Deployment, BatchID: uint64(b.BatchID)})
 			l.asked = time.Now()
 		}
 	}

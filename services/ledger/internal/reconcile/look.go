@@ -14,7 +14,10 @@ var (
 	batchesWay = []string{stream.DurableLedger, stream.DurableLedgerBatches}
 )
 
-const ensureLimit = 30 * time.Second // for making the streams that are gone
+const (
+	lookLimit   = 5 * time.Second  // for one durable: an answer lost with a connection never comes
+	ensureLimit = 30 * time.Second // for making the streams that are gone
+)
 
 // look reads where every durable stands, and mends what can be mended there: a stream that is gone is made anew, a durable
 // ahead of its stream's end is reset.
@@ -34,7 +37,9 @@ func (l *leader) look(ctx context.Context) error {
 }
 
 func (l *leader) hop(ctx context.Context, durable string) (Hop, error) {
-	at, err := l.Bus.Position(ctx, durable)
+	asking, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	at, err := l.Bus.Position(asking, durable)
 	switch {
 	case errors.Is(err, stream.ErrNoDurable): // everything in the stream waits for its service
 		return Hop{}, nil
@@ -48,7 +53,7 @@ func (l *leader) hop(ctx context.Context, durable string) (Hop, error) {
 	case at.Ahead():
 		l.Log.Error("a durable is ahead of its stream, which lost its tail: it begins again", "durable", durable,
 			"delivered", at.Delivered, "last", at.Last)
-		if err := l.Bus.Reset(ctx, durable); err != nil {
+		if err := l.Bus.Reset(asking, durable); err != nil {
 			return Hop{}, err
 		}
 		l.Metrics.Reset.WithLabelValues(durable).Inc()

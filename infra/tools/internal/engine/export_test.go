@@ -1,0 +1,6 @@
+package engine
+
+import "github.com/tillseal/tillseal/shared/local"
+
+// NATS is the engine's, for tests that take it away.
+func (e *Engine) NATS() *local.NATS { return e.nats }
