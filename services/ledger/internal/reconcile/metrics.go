@@ -73,8 +73,11 @@ const (
 	stageAnchored = "anchored"
 )
 
-// maxCounted bounds the parked messages that are counted.
-const maxCounted = 10_000
+// Limits of counting what is parked, whose cost grows with all that ever was.
+const (
+	maxCounted = 10_000
+	countEvery = time.Minute
+)
 
 // stages remembers from where on each stage is searched, so that what was safe once is not looked at again. It serves the
 // metrics alone.
@@ -108,6 +111,10 @@ func (l *leader) measure(ctx context.Context, now time.Time) error {
 		l.Metrics.Oldest.WithLabelValues(stage).Set(age.Seconds())
 	}
 	l.Metrics.Leads.Set(1)
+	if now.Sub(l.counted) < min(countEvery, l.RepairMax) {
+		return nil
+	}
+	l.counted = now
 	return l.countParked(ctx)
 }
 

@@ -96,11 +96,16 @@ type leader struct {
 	batches Gate
 	asked   time.Time // when the anchor was last asked to announce
 	stages  stages
+	counted time.Time // when what is parked was last counted
 }
 
-// begin reads the marks. Plans are made for each statement's values: a plan made for any would read whole tables.
+// planning holds the planner to what every statement here is: a bounded number of look-ups by an index. With statistics that are
+// old, or a plan made for any values, it would rather hash a table of millions.
+const planning = "SET plan_cache_mode = force_custom_plan; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off"
+
+// begin prepares the session and reads the marks.
 func (r *Reconciler) begin(ctx context.Context, session *pgx.Conn) (*leader, error) {
-	if _, err := session.Exec(ctx, "SET plan_cache_mode = force_custom_plan"); err != nil {
+	if _, err := session.Exec(ctx, planning); err != nil {
 		return nil, db.Fault("prepare the reconciler's session", err)
 	}
 	l := &leader{Reconciler: r, session: session, marks: make(map[string]mark)}
