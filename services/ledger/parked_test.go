@@ -1,9 +1,14 @@
 package ledger_test
 
 import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/event"
@@ -14,7 +19,15 @@ import (
 
 type parkedList struct {
 	Total  int
+	Cursor string
 	Parked []struct {
+		State          string
+		DecidedBy      string          `json:"decided_by"`
+		DecidedBecause string          `json:"decided_because"`
+		HasLeaf        bool            `json:"has_leaf"`
+		Committed      bool            `json:"committed"`
+		Data           json.RawMessage `json:"data"`
+
 		Service, Reason, Stream, Currency, At string
 		Sequence                              uint64
 		SaleID                                string `json:"sale_id"`
@@ -39,6 +52,15 @@ func (s *shop) parked(request map[string]any) parkedList {
 	got, err := stream.Ask[parkedList](s.t.Context(), s.bus, "ops.ledger.parked.list", request)
 	require.NoError(s.t, err)
 	return got
+}
+
+func (s *shop) show(request map[string]any) (parkedList, error) {
+	return stream.Ask[parkedList](s.t.Context(), s.bus, "ops.ledger.parked.show", request)
+}
+
+func (s *shop) discard(request map[string]any) (discarded int, err error) {
+	got, err := stream.Ask[struct{ Discarded int }](s.t.Context(), s.bus, "ops.ledger.parked.discard", request)
+	return got.Discarded, err
 }
 
 func (s *shop) replay(request map[string]string) (replayed int, err error) {
@@ -115,13 +137,145 @@ func TestWhatCannotBeReplayedIsSaid(t *testing.T) {
 	replayed, err := s.replay(map[string]string{"currency": "EUR"})
 	require.NoError(t, err)
 	require.Zero(t, replayed)
-	_, err = stream.Ask[parkedList](t.Context(), s.bus, "ops.ledger.parked.list", map[string]any{"limit": 501})
-	require.True(t, fault.Is(err, fault.Invalid))
+	_, err = s.replay(map[string]string{"currency": "INR", "operator": strings.Repeat("a", 65)})
+	require.ErrorContains(t, err, "operator is longer than 64")
+	for says, request := range map[string]map[string]any{
+		"limit must be between":   {"limit": 501},
+		"state is not one of":     {"state": "lost"},
+		"cursor is not one of":    {"cursor": "tea"},
+		"the request is not like": {"colour": "red"},
+	} {
+		_, err := stream.Ask[parkedList](t.Context(), s.bus, "ops.ledger.parked.list", request)
+		require.True(t, fault.Is(err, fault.Invalid))
+		require.ErrorContains(t, err, says)
+	}
+}
+
+func TestAListOfWhatIsParkedIsReadInPages(t *testing.T) {
+	s := setup(t)
+	var all, read []string
+	for n := range 5 {
+		facts := s.sell(1+n, noon)
+		s.park(uint64(10-n), facts) // all at the same time
+		all = append(all, facts.SaleID)
+	}
+	slices.Reverse(all)
+	pages := 0
+	for request := map[string]any{"limit": 2}; request != nil; pages++ {
+		page := s.parked(request)
+		require.Equal(t, 5, page.Total)
+		for _, e := range page.Parked {
+			read = append(read, e.SaleID)
+		}
+		if request["cursor"] = page.Cursor; page.Cursor == "" {
+			request = nil
+		}
+	}
+	require.Equal(t, 3, pages)
+	require.Equal(t, all, read)
+}
+
+func TestAParkedMessageIsShownInFull(t *testing.T) {
+	s := setup(t)
+	facts := s.sell(1, noon)
+	reason := strings.Repeat("no tier has a rate ", 20)
+	s.say(event.ParkedBy(event.Parked{
+		Service: "pricing", Reason: reason, Stream: stream.SalesRecorded, Sequence: 7, SaleID: facts.SaleID, Data: []byte(`{"total":"5.00"}`), At: noon.Format(time.RFC3339),
+	}), event.ParkedBy(event.Parked{Service: "anchor", Reason: "not JSON", Stream: stream.SalesPriced, Sequence: 8, Raw: []byte("tea"), At: noon.Format(time.RFC3339)}))
+	s.waitFor("both are parked", func() bool { return s.parked(nil).Total == 2 })
+	require.Less(t, len(s.parked(map[string]any{"service": "pricing"}).Parked[0].Reason), len(reason), "a list is short")
+	got, err := s.show(map[string]any{"sale_id": strings.ToUpper(facts.SaleID)})
+	require.NoError(t, err)
+	require.Len(t, got.Parked, 1)
+	require.Equal(t, reason, got.Parked[0].Reason)
+	require.JSONEq(t, `{"total":"5.00"}`, string(got.Parked[0].Data))
+	require.True(t, got.Parked[0].Committed)
+	require.False(t, got.Parked[0].HasLeaf)
+	got, err = s.show(map[string]any{"service": "anchor", "stream": stream.SalesPriced, "sequence": 8})
+	require.NoError(t, err)
+	require.JSONEq(t, `"dGVh"`, string(got.Parked[0].Data))
+	for says, request := range map[string]map[string]any{
+		"either sale_id or service":    {},
+		"must be given together":       {"service": "anchor"},
+		"sale_id is not a UUID":        {"sale_id": "tea"},
+		"was ever parked":              {"service": "anchor", "stream": "x", "sequence": 8},
+		"either sale_id or service, s": {"sale_id": facts.SaleID, "sequence": 8},
+	} {
+		_, err := s.show(request)
+		require.ErrorContains(t, err, says)
+	}
+}
+
+func TestADiscardedSaleIsReportedWithWhoAndWhyAndIsNoWorkForAnybody(t *testing.T) {
+	s := setup(t, quickly)
+	facts, other := s.sell(1, noon), s.sell(2, noon)
+	s.park(7, facts)
+	p := s.run(lose)
+	for says, request := range map[string]map[string]any{
+		"operator is missing": {"sale_id": facts.SaleID, "reason": "a test till"},
+		"reason is missing":   {"sale_id": facts.SaleID, "operator": "asha"},
+		"control character":   {"sale_id": facts.SaleID, "operator": "asha", "reason": "a\x00test"},
+		"longer than 500":     {"sale_id": facts.SaleID, "operator": "asha", "reason": strings.Repeat("a", 501)},
+		"is parked":           {"sale_id": other.SaleID, "operator": "asha", "reason": "a test till"},
+	} {
+		_, err := s.discard(request)
+		require.ErrorContains(t, err, says)
+	}
+	discarded, err := s.discard(map[string]any{"sale_id": facts.SaleID, "operator": "asha", "reason": "a test till"})
+	require.NoError(t, err)
+	require.Equal(t, 1, discarded)
+	_, err = s.discard(map[string]any{"service": "pricing", "stream": stream.SalesRecorded, "sequence": 7, "operator": "ravi", "reason": "again"})
+	require.True(t, fault.Is(err, fault.Conflict))
+	require.Empty(t, s.parked(nil).Parked)
+	list := s.parked(map[string]any{"state": "discarded"})
+	require.Equal(t, "asha", list.Parked[0].DecidedBy)
+	require.Equal(t, "a test till", list.Parked[0].DecidedBecause)
+	var audited string
+	require.NoError(t, s.auditor.QueryRow(t.Context(), `SELECT state || ' by ' || decided_by || ': ' || decided_because FROM audit.parked WHERE sale_id = $1`, facts.SaleID).Scan(&audited))
+	require.Equal(t, "discarded by asha: a test till", audited)
+
+	replayed, err := s.replay(map[string]string{"currency": "INR"})
+	require.NoError(t, err)
+	require.Zero(t, replayed, "not with all the others")
+	s.waitFor("another sale is repaired twice", func() bool { return len(p.of(other.SaleID)) > 1 })
+	require.Empty(t, p.of(facts.SaleID))
+	replayed, err = s.replay(map[string]string{"sale_id": facts.SaleID, "operator": "ravi", "reason": "it was a real one"})
+	require.NoError(t, err)
+	require.Equal(t, 1, replayed, "a mistake can be mended")
+	s.waitFor("it reaches pricing", func() bool { return len(p.of(facts.SaleID)) > 0 })
+	require.Equal(t, "ravi", s.parked(map[string]any{"state": "replayed"}).Parked[0].DecidedBy)
+}
+
+func TestAParkedSaleAnchoredIsAskedForAgainOnceItIsReplayed(t *testing.T) {
+	s := setup(t, quickly)
+	b := s.sold(1)
+	id := b.sales[0].SaleID
+	wrong := b.anchored(0, 99)
+	wrong.Root = txHash
+	s.say(event.Anchored(wrong, noon, 0))
+	s.waitFor("it is parked", func() bool { return s.parked(map[string]any{"service": "ledger"}).Total == 1 })
+	type request struct {
+		Deployment int64  `json:"deployment"`
+		BatchID    uint64 `json:"batch_id"`
+	}
+	stop, err := s.bus.Serve(t.Context(), "stands for the anchor", stream.Answers(stream.Endpoint{Subject: "ops.anchor.batches.announce"},
+		func(_ context.Context, req request) (map[string]int, error) {
+			if req != (request{b.deployment, b.id}) {
+				return nil, fault.New(fault.Invalid, "another batch")
+			}
+			return map[string]int{"count": 1}, s.bus.PublishAll(t.Context(), []*nats.Msg{event.Anchored(b.anchored(0, 99), noon, 1)})
+		}))
+	require.NoError(t, err)
+	defer stop()
+	replayed, err := s.replay(map[string]string{"sale_id": id})
+	require.NoError(t, err)
+	require.Equal(t, 1, replayed)
+	s.waitFor("it is heard", func() bool { return s.block(id) == 99 })
 }
 
 func TestNobodyTakesAReplayBack(t *testing.T) {
 	s := setup(t)
-	for _, statement := range []string{"DELETE FROM ledger.replay", "UPDATE ledger.replay SET at = now()", "DELETE FROM ledger.parked"} {
+	for _, statement := range []string{"DELETE FROM ledger.replay", "UPDATE ledger.discard SET operator = 'x'", "UPDATE ledger.replay SET at = now()", "DELETE FROM ledger.parked"} {
 		_, err := s.ledger.Exec(t.Context(), statement)
 		require.ErrorContains(t, err, "permission denied", statement)
 	}

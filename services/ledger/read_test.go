@@ -143,7 +143,7 @@ func TestAChangedFactIsSeenThoughTheTreeIsKeptInMind(t *testing.T) {
 func TestPostgresAwayIsWaitedForAndSaid(t *testing.T) {
 	postgres := testkit.OwnPostgres(t)
 	db := testkit.Migrated(t, postgres)
-	s := &shop{t: t, db: db, nats: testkit.NATS(t).URL()}
+	s := &shop{t: t, db: db, nats: testkit.NATS(t)}
 	require.NoError(t, postgres.Kill())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	ctx, cancel := context.WithCancel(context.Background())

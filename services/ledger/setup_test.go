@@ -19,6 +19,7 @@ import (
 	"github.com/tillseal/tillseal/services/ledger"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/merkle"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
@@ -35,7 +36,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 type shop struct {
 	t    *testing.T
 	db   testkit.DB
-	nats string
+	nats *local.NATS
 	bus  *stream.Bus
 	stop func() // ends the ledger and waits for it
 
@@ -44,7 +45,7 @@ type shop struct {
 
 // setup starts a ledger that repairs nothing before the test is over, if not told otherwise.
 func setup(t *testing.T, adjust ...func(*ledger.Config)) *shop {
-	s := &shop{t: t, db: testkit.Database(t), nats: testkit.NATS(t).URL()}
+	s := &shop{t: t, db: testkit.Database(t), nats: testkit.NATS(t)}
 	s.start(adjust...)
 	t.Cleanup(func() { s.stop() })
 	bus, err := stream.Connect("test", s.config().Stream, testLog(t))
@@ -64,7 +65,7 @@ func (s *shop) login(url string) *pgx.Conn {
 }
 
 func (s *shop) config() ledger.Config {
-	cfg, err := config.Load[ledger.Config]([]string{"NATS_URL=" + s.nats, "DB_URL=" + s.db.Ledger, "REPAIR_AFTER=10m"})
+	cfg, err := config.Load[ledger.Config]([]string{"NATS_URL=" + s.nats.URL(), "DB_URL=" + s.db.Ledger, "REPAIR_AFTER=10m"})
 	require.NoError(s.t, err)
 	cfg.Telemetry.LogOutput = s.t.Output()
 	return cfg

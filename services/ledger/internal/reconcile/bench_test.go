@@ -30,7 +30,7 @@ INSERT INTO anchor.rate VALUES ('INR', '254321.17', 'INR', 'static', '[]', '2026
 CREATE TEMP TABLE made AS
 SELECT n, (lpad(to_hex(1795000000000 + n), 12, '0') || '7000' || '8000' || lpad(to_hex(n), 12, '0'))::uuid AS id,
        decode(lpad(to_hex(n), 64, '0'), 'hex') AS hash, 1 + n / 4096 AS batch,
-       (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 60000000 - (@sales - n) * 1000 AS us
+       (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 60000000 - (@sales - n)::bigint * 1000 AS us
 FROM generate_series(0, @sales - 1) n;
 INSERT INTO sales.sale SELECT id, 'sale', NULL, 's1', 't1', id, NULL, NULL, 'INR', '1249.50', 124950, 0, 0, 0, 0, 0, NULL, NULL, us,
        '{"currency":"INR","total":"1249.50"}', hash, hash, hash, 'token', repeat('a', 400)::bytea FROM made ORDER BY n;

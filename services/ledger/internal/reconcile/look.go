@@ -20,9 +20,8 @@ const (
 )
 
 // look reads where every durable stands, and mends what can be mended there: a stream that is gone is made anew, a durable
-// ahead of its stream's end is reset.
-func (l *leader) look(ctx context.Context) error {
-	begun := time.Now()
+// ahead of its stream's end is reset. begun is the present.
+func (l *leader) look(ctx context.Context, begun time.Time) error {
 	hops := make(map[string]Hop)
 	for _, durable := range stream.Durables() { // a sale's way in its order, see Gate
 		hop, err := l.hop(ctx, durable)

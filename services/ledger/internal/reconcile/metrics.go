@@ -73,11 +73,8 @@ const (
 	stageAnchored = "anchored"
 )
 
-// Limits of counting what is parked, whose cost grows with all that ever was.
-const (
-	maxCounted = 10_000
-	countEvery = time.Minute
-)
+// maxCounted bounds the parked messages that are counted, once in two REPAIR_AFTER: the cost grows with all that ever were.
+const maxCounted = 10_000
 
 // stages remembers from where on each stage is searched, so that what was safe once is not looked at again. It serves the
 // metrics alone.
@@ -111,7 +108,7 @@ func (l *leader) measure(ctx context.Context, now time.Time) error {
 		l.Metrics.Oldest.WithLabelValues(stage).Set(age.Seconds())
 	}
 	l.Metrics.Leads.Set(1)
-	if now.Sub(l.counted) < min(countEvery, l.RepairMax) {
+	if now.Sub(l.counted) < 2*l.RepairAfter {
 		return nil
 	}
 	l.counted = now

@@ -127,7 +127,7 @@ func (l *leader) tick(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
 	defer cancel()
 	now := time.Now()
-	lookErr := l.look(ctx)
+	lookErr := l.look(ctx, now)
 	if lookErr == nil {
 		var sales, batches bool
 		if sales, err = l.repair(ctx, now); err != nil {
