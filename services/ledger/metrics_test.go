@@ -1,0 +1,68 @@
+package ledger_test
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/ledger"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// scrape reads all that Prometheus would.
+func scrape(t *testing.T, addr string) map[string]float64 {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/metrics", nil)
+	require.NoError(t, err)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { _ = res.Body.Close() }()
+	found := map[string]float64{}
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		name, text, _ := strings.Cut(lines.Text(), " ")
+		if value, err := strconv.ParseFloat(text, 64); err == nil {
+			found[name] = value
+		}
+	}
+	return found
+}
+
+func TestTheAgeOfTheOldestSaleIsToldByWhatItWaitsFor(t *testing.T) {
+	addr := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
+	s := setup(t, quickly, func(cfg *ledger.Config) { cfg.Telemetry.MetricsAddr = addr })
+	hours := func(n int) time.Time { return time.Now().Add(-time.Duration(n) * time.Hour) }
+	ages := func() [3]int {
+		found := scrape(t, addr)
+		var h [3]int
+		for i, stage := range []string{"leaf", "batch", "anchored"} {
+			h[i] = int(found[`tillseal_ledger_oldest_sale_seconds{stage="`+stage+`"}`] / 3600)
+		}
+		return h
+	}
+	anchored := s.seal(s.deploy(), 1, s.sell(1, hours(9)))
+	s.say(event.Anchored(anchored.anchored(0, 99), noon, 0))
+	leafed, lost, parked := s.sell(3, hours(5)), s.sell(4, hours(3)), s.sell(5, hours(8))
+	s.park(7, parked)
+	s.leaf(leafed, "1")
+	second := s.seal(anchored.deployment, 2, s.sell(2, hours(7)))
+	s.waitFor("each is told", func() bool { return ages() == [3]int{3, 5, 7} })
+	s.run(lose)
+	s.waitFor("the lost one is repaired", func() bool { return scrape(t, addr)["tillseal_ledger_repaired_total"] > 0 })
+	found := scrape(t, addr)
+	require.InDelta(t, 1, found["tillseal_ledger_repairs_open"], 0)
+	require.InDelta(t, 1, found["tillseal_ledger_reconciler_active"], 0)
+	s.waitFor("what is parked is counted", func() bool { return scrape(t, addr)[`tillseal_ledger_parked{service="pricing"}`] == 1 })
+
+	s.leaf(lost, "2")
+	s.seal(anchored.deployment, 3, leafed, lost)
+	s.say(event.Anchored(second.anchored(0, 99), noon, 0))
+	s.waitFor("only the last batch is waited for", func() bool { return ages() == [3]int{0, 0, 5} })
+	require.Zero(t, scrape(t, addr)["tillseal_ledger_repairs_open"])
+}
