@@ -117,4 +117,6 @@ func TestWhatWasLostWhileNATSWasAwayIsRepairedAFewThousandAtATime(t *testing.T) 
 }
 
 // published is how many sales were published again.
-func (s *shop) published() int { return s.count(`SELECT count(*) FROM ledger.repair WHERE generation > 0`) }
+func (s *shop) published() int {
+	return s.count(`SELECT count(*) FROM ledger.repair WHERE generation > 0`)
+}

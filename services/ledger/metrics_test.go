@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,19 +16,17 @@ import (
 )
 
 // scrape reads all that Prometheus would.
-func scrape(t *testing.T, addr string) map[string]float64 {
+func scrape(t *testing.T, addr string) map[string]string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/metrics", nil)
 	require.NoError(t, err)
 	res, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer func() { _ = res.Body.Close() }()
-	found := map[string]float64{}
+	found := map[string]string{}
 	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		name, text, _ := strings.Cut(lines.Text(), " ")
-		if value, err := strconv.ParseFloat(text, 64); err == nil {
-			found[name] = value
-		}
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		found[name] = value
 	}
 	return found
 }
@@ -42,7 +39,8 @@ func TestTheAgeOfTheOldestSaleIsToldByWhatItWaitsFor(t *testing.T) {
 		found := scrape(t, addr)
 		var h [3]int
 		for i, stage := range []string{"leaf", "batch", "anchored"} {
-			h[i] = int(found[`tillseal_ledger_oldest_sale_seconds{stage="`+stage+`"}`] / 3600)
+			age, _ := time.ParseDuration(found[`tillseal_ledger_oldest_sale_seconds{stage="`+stage+`"}`] + "s") // 0 before the first tick
+			h[i] = int(age / time.Hour)
 		}
 		return h
 	}
@@ -54,15 +52,15 @@ func TestTheAgeOfTheOldestSaleIsToldByWhatItWaitsFor(t *testing.T) {
 	second := s.seal(anchored.deployment, 2, s.sell(2, hours(7)))
 	s.waitFor("each is told", func() bool { return ages() == [3]int{3, 5, 7} })
 	s.run(lose)
-	s.waitFor("the lost one is repaired", func() bool { return scrape(t, addr)["tillseal_ledger_repaired_total"] > 0 })
+	s.waitFor("the lost one is repaired", func() bool { return scrape(t, addr)["tillseal_ledger_repaired_total"] != "0" })
 	found := scrape(t, addr)
-	require.InDelta(t, 1, found["tillseal_ledger_repairs_open"], 0)
-	require.InDelta(t, 1, found["tillseal_ledger_reconciler_active"], 0)
-	s.waitFor("what is parked is counted", func() bool { return scrape(t, addr)[`tillseal_ledger_parked{service="pricing"}`] == 1 })
+	require.Equal(t, "1", found["tillseal_ledger_repairs_open"])
+	require.Equal(t, "1", found["tillseal_ledger_reconciler_active"])
+	s.waitFor("what is parked is counted", func() bool { return scrape(t, addr)[`tillseal_ledger_parked{service="pricing"}`] == "1" })
 
 	s.leaf(lost, "2")
 	s.seal(anchored.deployment, 3, leafed, lost)
 	s.say(event.Anchored(second.anchored(0, 99), noon, 0))
 	s.waitFor("only the last batch is waited for", func() bool { return ages() == [3]int{0, 0, 5} })
-	require.Zero(t, scrape(t, addr)["tillseal_ledger_repairs_open"])
+	s.waitFor("no repair is open", func() bool { return scrape(t, addr)["tillseal_ledger_repairs_open"] == "0" })
 }

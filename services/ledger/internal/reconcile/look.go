@@ -16,6 +16,7 @@ var (
 
 const (
 	lookLimit   = 5 * time.Second  // for one durable: an answer lost with a connection never comes
+	aheadLooks  = 2                // pauses at rest for which a durable must have been ahead of its stream
 	ensureLimit = 30 * time.Second // for making the streams that are gone
 )
 
@@ -50,15 +51,30 @@ func (l *leader) hop(ctx context.Context, durable string) (Hop, error) {
 	case err != nil:
 		return Hop{}, err
 	case at.Ahead():
-		l.Log.Error("a durable is ahead of its stream, which lost its tail: it begins again", "durable", durable,
-			"delivered", at.Delivered, "last", at.Last)
-		if err := l.Bus.Reset(asking, durable); err != nil {
-			return Hop{}, err
-		}
-		l.Metrics.Reset.WithLabelValues(durable).Inc()
-		return Hop{}, nil
+		return Hop{}, l.reset(asking, durable, at)
 	}
+	delete(l.ahead, durable)
 	return Hop{Present: true, Last: at.Last, Settled: at.Settled, Waiting: at.Waiting}, nil
+}
+
+// reset lets a durable begin again that has been ahead for a while: of a stream with replicas, the one that is asked may only not
+// have caught up yet with the one that the durable reads.
+func (l *leader) reset(ctx context.Context, durable string, at stream.Position) error {
+	since, known := l.ahead[durable]
+	if !known {
+		l.ahead[durable] = time.Now()
+	}
+	if !known || time.Since(since) < aheadLooks*l.atRest() {
+		return nil
+	}
+	l.Log.Error("a durable is ahead of its stream, which lost its tail: it begins again", "durable", durable,
+		"delivered", at.Delivered, "last", at.Last)
+	if err := l.Bus.Reset(ctx, durable); err != nil {
+		return err
+	}
+	delete(l.ahead, durable)
+	l.Metrics.Reset.WithLabelValues(durable).Inc()
+	return nil
 }
 
 func pick(hops map[string]Hop, durables []string) []Hop {

@@ -94,7 +94,8 @@ type leader struct {
 	marks   map[string]mark // by look, as the table has them
 	sales   Gate
 	batches Gate
-	asked   time.Time // when the anchor was last asked to announce
+	ahead   map[string]time.Time // since when a durable was seen ahead of its stream
+	asked   time.Time            // when the anchor was last asked to announce
 	stages  stages
 	counted time.Time // when what is parked was last counted
 }
@@ -108,7 +109,7 @@ func (r *Reconciler) begin(ctx context.Context, session *pgx.Conn) (*leader, err
 	if _, err := session.Exec(ctx, planning); err != nil {
 		return nil, db.Fault("prepare the reconciler's session", err)
 	}
-	l := &leader{Reconciler: r, session: session, marks: make(map[string]mark)}
+	l := &leader{Reconciler: r, session: session, marks: make(map[string]mark), ahead: make(map[string]time.Time)}
 	rows, err := session.Query(ctx, "SELECT look, place, sale_id::text FROM ledger.low_water")
 	if err != nil {
 		return nil, db.Fault("read the low-water marks", err)
