@@ -101,8 +101,8 @@ type leader struct {
 }
 
 // planning holds the planner to what every statement here is: a bounded number of look-ups by an index. With statistics that are
-// old, or a plan made for any values, it would rather hash a table of millions.
-const planning = "SET plan_cache_mode = force_custom_plan; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off"
+// old, or a plan made for any values, it would rather hash a table of millions; and compiling a plan costs more than running it.
+const planning = "SET plan_cache_mode = force_custom_plan; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; SET jit = off"
 
 // begin prepares the session and reads the marks.
 func (r *Reconciler) begin(ctx context.Context, session *pgx.Conn) (*leader, error) {
