@@ -52,7 +52,7 @@ type State struct {
 	Breaker     string
 	Values      map[string]quote.Observation // the last of each currency
 	SucceededAt time.Time                    // zero: never
-	LastError   string                       // stays when it is over, with its time
+	LastError   string                       // at most maxErrorBytes; stays when it is over, with its time
 	FailedAt    time.Time                    // zero: never
 	PausedUntil time.Time                    // zero: not asked to wait
 }
@@ -134,7 +134,7 @@ func (f *feed) fetch(ctx context.Context, currencies []money.Currency) ([]quote.
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	u, header := f.format.request(f.base, currencies, f.key.Reveal())
-	body, err := get(ctx, f.client, u, header, f.now)
+	body, err := get(ctx, f.client, u, header, f.format.maxBody(), f.now)
 	if err != nil {
 		return nil, err
 	}
@@ -153,10 +153,22 @@ func (f *feed) note(got []quote.Observation, err error) {
 		next.SucceededAt, next.PausedUntil = now, time.Time{}
 	}
 	if err != nil {
-		next.LastError, next.FailedAt = err.Error(), now
+		next.LastError, next.FailedAt = brief(err), now
 		if paused, ok := errors.AsType[*pausedError](err); ok {
 			next.PausedUntil = paused.until
 		}
 	}
 	f.state.Store(&next)
+}
+
+// maxErrorBytes bounds what is kept of an error and shown: net/http's may quote what the source sent.
+const maxErrorBytes = 300
+
+func brief(err error) string {
+	text := strings.ToValidUTF8(err.Error(), "?")
+	if len(text) <= maxErrorBytes {
+		return text
+	}
+	const cut = " …"
+	return strings.ToValidUTF8(text[:maxErrorBytes-len(cut)], "") + cut
 }

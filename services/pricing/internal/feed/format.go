@@ -1,10 +1,13 @@
 package feed
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +20,9 @@ import (
 type format interface {
 	// request is what to get for the prices of ETH in these currencies, relative to the base URL, and the headers that carry key.
 	request(base *url.URL, currencies []money.Currency, key string) (*url.URL, http.Header)
-	// read finds the prices in an answer. It may return some and an error about the others.
+	// maxBody is how long an answer may be, in bytes; a longer one is refused.
+	maxBody() int64
+	// read finds the prices in an answer, one for each currency. It may return some and an error about the others.
 	read(source string, body []byte, currencies []money.Currency, at time.Time) ([]quote.Observation, error)
 }
 
@@ -26,6 +31,14 @@ var formats = map[string]format{"coingecko": coinGecko{}, "coindcx": coinDCX{}, 
 
 // takesKey are the sources that an API key can be given to.
 var takesKey = map[string]bool{"coingecko": true}
+
+// Limits of an answer.
+const (
+	smallBody     = 64 << 10 // for an answer about what was asked alone: some hundred bytes
+	coinDCXBody   = 1 << 20  // CoinDCX lists every market, some 300 kB
+	maxMarkets    = 10_000   // CoinDCX has about a thousand
+	maxMarketName = 16       // longer than any that is looked for
+)
 
 // coinGecko is GET /api/v3/simple/price (docs.coingecko.com): prices as numbers, the time in Unix seconds.
 type coinGecko struct{}
@@ -50,29 +63,32 @@ func (coinGecko) request(base *url.URL, currencies []money.Currency, key string)
 	return u, header
 }
 
+func (coinGecko) maxBody() int64 { return smallBody }
+
 func (coinGecko) read(source string, body []byte, currencies []money.Currency, at time.Time) ([]quote.Observation, error) {
 	var answer struct {
-		Ethereum map[string]json.Number `json:"ethereum"`
+		Ethereum map[string]json.RawMessage `json:"ethereum"` // strict on what was asked for alone
 	}
 	if err := decode(body, &answer); err != nil {
 		return nil, err
 	}
-	seconds, _ := answer.Ethereum["last_updated_at"].Int64() // 0 is refused as no time
-	var all []quote.Observation
-	var errs []error
+	var updatedAt json.Number
+	_ = json.Unmarshal(answer.Ethereum["last_updated_at"], &updatedAt) // what is none is refused as no time
+	seconds, _ := updatedAt.Int64()
+	var found prices
 	for _, c := range currencies {
-		value := answer.Ethereum[strings.ToLower(c.Code())].String()
-		if value == "" {
+		raw, quoted := answer.Ethereum[strings.ToLower(c.Code())]
+		if !quoted || string(raw) == "null" {
 			continue // it does not quote every currency
 		}
-		o, err := quote.Observe(source, c, value, unix(seconds), at)
-		if err != nil {
-			errs = append(errs, fault.New(fault.Invalid, "%s: %w", c.Code(), err))
+		var value json.Number
+		if err := decode(raw, &value); err != nil {
+			found.refuse(c, err)
 			continue
 		}
-		all = append(all, o)
+		found.add(source, c, value.String(), unix(seconds), at)
 	}
-	return some(all, errs)
+	return found.all()
 }
 
 // coinDCX is GET /exchange/ticker (docs.coindcx.com): every market in one array, prices as strings.
@@ -82,31 +98,58 @@ func (coinDCX) request(base *url.URL, _ []money.Currency, _ string) (*url.URL, h
 	return base.JoinPath("exchange/ticker"), nil
 }
 
+func (coinDCX) maxBody() int64 { return coinDCXBody }
+
+// read goes through the markets one by one and keeps those that were asked for: of the others it minds neither number nor shape.
 func (coinDCX) read(source string, body []byte, currencies []money.Currency, at time.Time) ([]quote.Observation, error) {
-	var markets []struct {
-		Market    string `json:"market"`
-		LastPrice text   `json:"last_price"`
-		Timestamp int64  `json:"timestamp"`
+	asked := make(map[string]money.Currency, len(currencies))
+	for _, c := range currencies {
+		asked["ETH"+c.Code()] = c
 	}
-	if err := decode(body, &markets); err != nil {
-		return nil, err
+	entries := json.NewDecoder(bytes.NewReader(body))
+	if start, err := entries.Token(); err != nil || start != json.Delim('[') {
+		return nil, errFormat
 	}
-	var all []quote.Observation
-	var errs []error
-	for _, m := range markets {
-		for _, c := range currencies {
-			if m.Market != "ETH"+c.Code() {
-				continue
-			}
-			o, err := quote.Observe(source, c, string(m.LastPrice), unix(m.Timestamp), at)
-			if err != nil {
-				errs = append(errs, fault.New(fault.Invalid, "%s: %w", c.Code(), err))
-				continue
-			}
-			all = append(all, o)
+	var found prices
+	var entry json.RawMessage // used again for each
+	for n := 0; entries.More(); n++ {
+		if n == maxMarkets {
+			return nil, fault.New(fault.Invalid, "the answer lists more than %d markets", maxMarkets)
 		}
+		if err := entries.Decode(&entry); err != nil {
+			return nil, errFormat
+		}
+		c, ok := asked[marketOf(entry)]
+		if !ok {
+			continue
+		}
+		var market struct {
+			LastPrice text  `json:"last_price"`
+			Timestamp int64 `json:"timestamp"`
+		}
+		if err := decode(entry, &market); err != nil {
+			found.refuse(c, err)
+			continue
+		}
+		found.add(source, c, string(market.LastPrice), unix(market.Timestamp), at)
 	}
-	return some(all, errs)
+	_, endErr := entries.Token() // an answer that was cut off says nothing
+	if _, err := entries.Token(); endErr != nil || !errors.Is(err, io.EOF) {
+		return nil, errFormat
+	}
+	return found.all()
+}
+
+// marketOf is the market that an entry of CoinDCX's list is about; "" for one that can't be any that is asked for.
+func marketOf(entry []byte) string {
+	var market struct {
+		Market json.RawMessage `json:"market"`
+	}
+	var name string
+	if json.Unmarshal(entry, &market) != nil || len(market.Market) > maxMarketName || json.Unmarshal(market.Market, &name) != nil {
+		return ""
+	}
+	return name
 }
 
 // wazirX is GET /sapi/v1/ticker/24hr?symbol=ethinr (docs.wazirx.com): one market, prices as strings, the time in milliseconds.
@@ -120,6 +163,8 @@ func (wazirX) request(base *url.URL, _ []money.Currency, _ string) (*url.URL, ht
 	return u, nil
 }
 
+func (wazirX) maxBody() int64 { return smallBody }
+
 func (wazirX) read(source string, body []byte, currencies []money.Currency, at time.Time) ([]quote.Observation, error) {
 	var ticker struct {
 		Symbol    string `json:"symbol"`
@@ -132,24 +177,51 @@ func (wazirX) read(source string, body []byte, currencies []money.Currency, at t
 	if ticker.Symbol != wazirXSymbol {
 		return nil, fault.New(fault.Invalid, "the answer is about another market")
 	}
+	var found prices
 	for _, c := range currencies {
 		if c.Code() == wazirXCurrency {
-			o, err := quote.Observe(source, c, string(ticker.LastPrice), unix(ticker.At), at)
-			if err != nil {
-				return nil, fault.New(fault.Invalid, "%s: %w", c.Code(), err)
-			}
-			return []quote.Observation{o}, nil
+			found.add(source, c, string(ticker.LastPrice), unix(ticker.At), at)
 		}
 	}
-	return some(nil, nil)
+	return found.all()
 }
 
-// some makes an answer without any price an error.
-func some(all []quote.Observation, errs []error) ([]quote.Observation, error) {
-	if len(all) == 0 && len(errs) == 0 {
+// prices are what was found in an answer, and what was refused of it: the first with its reason and the number of the others, for
+// an answer may hold a hundred thousand.
+type prices struct {
+	good    []quote.Observation
+	refused int
+	first   error
+}
+
+func (p *prices) add(source string, c money.Currency, value string, observedAt, at time.Time) {
+	if slices.ContainsFunc(p.good, func(o quote.Observation) bool { return o.Currency == c.Code() }) {
+		p.refuse(c, fault.New(fault.Invalid, "it stands there twice"))
+		return
+	}
+	o, err := quote.Observe(source, c, value, observedAt, at)
+	if err != nil {
+		p.refuse(c, err)
+		return
+	}
+	p.good = append(p.good, o)
+}
+
+func (p *prices) refuse(c money.Currency, err error) {
+	if p.refused++; p.refused == 1 {
+		p.first = fault.New(fault.Invalid, "%s: %w", c.Code(), err)
+	}
+}
+
+// all is what was found; an answer without any price is an error.
+func (p *prices) all() ([]quote.Observation, error) {
+	switch {
+	case p.refused > 1:
+		return p.good, fault.New(fault.Invalid, "%w; %d more prices were refused", p.first, p.refused-1)
+	case p.refused == 0 && len(p.good) == 0:
 		return nil, fault.New(fault.Invalid, "the answer has no price in a currency that is asked for")
 	}
-	return all, errors.Join(errs...)
+	return p.good, p.first
 }
 
 // text is a number as it was written, in quotes or bare; what comes of it is the reader's matter.
@@ -168,9 +240,11 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+var errFormat = fault.New(fault.Invalid, "the answer is not in the source's format")
+
 func decode(body []byte, into any) error {
-	if err := json.Unmarshal(body, into); err != nil {
-		return fault.New(fault.Invalid, "the answer is not in the source's format") // the cause may quote it
+	if json.Unmarshal(body, into) != nil {
+		return errFormat // without the cause, which may quote the answer
 	}
 	return nil
 }

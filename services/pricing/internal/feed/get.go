@@ -17,7 +17,7 @@ import (
 // Limits of one request.
 const (
 	requestTimeout = 3 * time.Second  // an answer that takes longer is of no use to a poll
-	maxBody        = 4 << 20          // CoinDCX lists every market, some 300 kB
+	maxHeader      = 64 << 10         // of an answer, in bytes: ten times what the sources send
 	maxRedirects   = 3                // on the same host
 	defaultPause   = time.Minute      // after a 429 that names no time: the sources count by the minute
 	maxPause       = 15 * time.Minute // a source that asks for more is asked again after this
@@ -38,8 +38,9 @@ var errElsewhere = fault.New(fault.Invalid, "it redirects to another host")
 
 func newClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone() // proxies of the environment, HTTP/2
+	transport.MaxResponseHeaderBytes = maxHeader
 	return &http.Client{
-		Transport: transport,
+		Transport: plain{transport},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			first := via[0].URL
 			if req.URL.Host != first.Host || req.URL.Scheme != first.Scheme {
@@ -53,8 +54,23 @@ func newClient() *http.Client {
 	}
 }
 
+// plain refuses redirects that net/http can't follow, whose error quotes the whole Location: that may repeat a key.
+type plain struct{ *http.Transport }
+
+func (p plain) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := p.Transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := res.Location(); err != nil && !errors.Is(err, http.ErrNoLocation) {
+		_ = res.Body.Close() // nothing of it is used
+		return nil, fault.New(fault.Invalid, "it redirects to what is no URL")
+	}
+	return res, nil
+}
+
 // get fetches a body of at most maxBody bytes. No error holds the URL or a header: they may carry a key.
-func get(ctx context.Context, client *http.Client, u *url.URL, header http.Header, now func() time.Time) ([]byte, error) {
+func get(ctx context.Context, client *http.Client, u *url.URL, header http.Header, maxBody int64, now func() time.Time) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "its URL can't be used")
@@ -78,7 +94,7 @@ func get(ctx context.Context, client *http.Client, u *url.URL, header http.Heade
 	if err != nil {
 		return nil, fault.New(fault.Transient, "read its answer: %w", bare(err))
 	}
-	if len(body) > maxBody {
+	if int64(len(body)) > maxBody {
 		return nil, fault.New(fault.Invalid, "its answer is longer than %d bytes", maxBody)
 	}
 	return body, nil
@@ -92,11 +108,12 @@ func bare(err error) error {
 	return err
 }
 
-// retryAfter reads RFC 9110's Retry-After: seconds, or a date.
+// retryAfter reads RFC 9110's Retry-After: seconds, or a date. What is longer than maxPause is cut to it: a source must not talk
+// itself out of use, and a poll every quarter of an hour is none that it could complain of.
 func retryAfter(text string, now time.Time) time.Time {
 	pause := defaultPause
-	if seconds, err := strconv.ParseInt(text, 10, 32); err == nil {
-		pause = time.Duration(seconds) * time.Second
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		pause = time.Duration(min(seconds, int64(maxPause/time.Second))) * time.Second
 	} else if at, err := http.ParseTime(text); err == nil {
 		pause = at.Sub(now)
 	}
