@@ -146,7 +146,7 @@ func (f *feed) note(got []quote.Observation, err error) {
 	next := *f.state.Load()
 	next.Values = maps.Clone(next.Values)
 	for _, o := range got {
-		next.Values[o.Currency] = o
+		next.Values[o.Currency] = o.After(next.Values[o.Currency])
 	}
 	now := f.now()
 	if len(got) > 0 {

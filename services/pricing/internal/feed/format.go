@@ -20,6 +20,8 @@ import (
 type format interface {
 	// request is what to get for the prices of ETH in these currencies, relative to the base URL, and the headers that carry key.
 	request(base *url.URL, currencies []money.Currency, key string) (*url.URL, http.Header)
+	// quotes reports whether the source is known to have a price in a currency.
+	quotes(c money.Currency) bool
 	// maxBody is how long an answer may be, in bytes; a longer one is refused.
 	maxBody() int64
 	// read finds the prices in an answer, one for each currency. It may return some and an error about the others.
@@ -31,6 +33,9 @@ var formats = map[string]format{"coingecko": coinGecko{}, "coindcx": coinDCX{}, 
 
 // takesKey are the sources that an API key can be given to.
 var takesKey = map[string]bool{"coingecko": true}
+
+// rupees are the one currency of a state that the Indian exchanges trade ETH in.
+const rupees = "INR"
 
 // Limits of an answer.
 const (
@@ -62,6 +67,8 @@ func (coinGecko) request(base *url.URL, currencies []money.Currency, key string)
 	}
 	return u, header
 }
+
+func (coinGecko) quotes(money.Currency) bool { return true }
 
 func (coinGecko) maxBody() int64 { return smallBody }
 
@@ -97,6 +104,8 @@ type coinDCX struct{}
 func (coinDCX) request(base *url.URL, _ []money.Currency, _ string) (*url.URL, http.Header) {
 	return base.JoinPath("exchange/ticker"), nil
 }
+
+func (coinDCX) quotes(c money.Currency) bool { return c.Code() == rupees }
 
 func (coinDCX) maxBody() int64 { return coinDCXBody }
 
@@ -155,13 +164,15 @@ func marketOf(entry []byte) string {
 // wazirX is GET /sapi/v1/ticker/24hr?symbol=ethinr (docs.wazirx.com): one market, prices as strings, the time in milliseconds.
 type wazirX struct{}
 
-const wazirXSymbol, wazirXCurrency = "ethinr", "INR"
+const wazirXSymbol = "ethinr"
 
 func (wazirX) request(base *url.URL, _ []money.Currency, _ string) (*url.URL, http.Header) {
 	u := base.JoinPath("sapi/v1/ticker/24hr")
 	u.RawQuery = url.Values{"symbol": {wazirXSymbol}}.Encode()
 	return u, nil
 }
+
+func (wazirX) quotes(c money.Currency) bool { return c.Code() == rupees }
 
 func (wazirX) maxBody() int64 { return smallBody }
 
@@ -179,7 +190,7 @@ func (wazirX) read(source string, body []byte, currencies []money.Currency, at t
 	}
 	var found prices
 	for _, c := range currencies {
-		if c.Code() == wazirXCurrency {
+		if c.Code() == rupees {
 			found.add(source, c, string(ticker.LastPrice), unix(ticker.At), at)
 		}
 	}

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -40,15 +41,18 @@ type Poller struct {
 	active sync.Mutex // held by the refresh that is under way, and by Close
 
 	verdicts atomic.Pointer[map[string]quote.Verdict] // the last, by currency
-	told     map[string]telling                       // with active held
+	agreed   quote.Table                              // the last that two sources made; with active held
+
+	telling sync.Mutex
+	told    map[string]standing // what the log last said of a currency; with telling held
 }
 
-// refreshLimit bounds a refresh: one request to each source at once, and a look into the bucket and a write for each currency.
+// refreshLimit bounds a refresh: one request to each source at once, and two looks into the bucket and two writes for each currency.
 const refreshLimit = 2 * requestTimeout
 
 // NewPoller makes a poller; a wrong source is Invalid. Close must be called.
 func NewPoller(ctx context.Context, cfg Settings, board *quote.Board, store lastgood.Store, log *slog.Logger) (*Poller, error) {
-	p := &Poller{cfg: cfg, board: board, store: store, log: log, client: newClient(), told: map[string]telling{}}
+	p := &Poller{cfg: cfg, board: board, store: store, log: log, client: newClient(), told: map[string]standing{}}
 	for _, s := range cfg.Sources {
 		f, err := newFeed(s, p.client, cfg.PollEvery, cfg.Now)
 		if err != nil {
@@ -61,9 +65,12 @@ func NewPoller(ctx context.Context, cfg Settings, board *quote.Board, store last
 	return p, nil
 }
 
-// Run refreshes until ctx ends.
+// Run refreshes until ctx ends, if there is a source, and keeps the log telling how sales are priced.
 func (p *Poller) Run(ctx context.Context) {
-	for {
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	loops.Go(func() { p.remind(ctx) })
+	for len(p.feeds) > 0 {
 		timer := time.NewTimer(p.cfg.PollEvery*3/4 + rand.N(p.cfg.PollEvery/2+1)) //nolint:gosec // it spreads polls; nobody gains by guessing it
 		select {
 		case <-ctx.Done():
@@ -107,72 +114,94 @@ func (p *Poller) refresh() {
 	for _, f := range p.feeds {
 		asked.Go(func() { f.poll(ctx, p.cfg.Currencies) })
 	}
-	p.Recall(ctx)
+	p.recall(ctx)
 	asked.Wait()
 	if p.life.Err() == nil {
 		p.decide(ctx)
 	}
 }
 
-// Recall takes what replicas, or this service before its restart, found last. What is known here stays when it is newer.
-func (p *Poller) Recall(ctx context.Context) {
+// recall takes what replicas, or this service before its restart, found last. What is known here stays when it is newer.
+func (p *Poller) recall(ctx context.Context) {
 	now := p.cfg.Now()
 	kept, err := p.store.Load(ctx, p.cfg.Currencies, now)
 	if err != nil && ctx.Err() == nil {
 		p.log.Warn("the last good rates are not all there", "error", err)
 	}
-	known := p.board.Tier(quote.Cached)
+	p.board.Set(quote.Cached, newest(p.board.Tier(quote.Cached), kept.Last, now))
+	p.agreed = newest(p.agreed, kept.Agreed, now)
+}
+
+// newest is of each currency the newer quote that still holds.
+func newest(known, other quote.Table, now time.Time) quote.Table {
 	next := quote.Table{}
-	for _, c := range p.cfg.Currencies {
-		q, k := known[c.Code()], kept[c.Code()]
-		if k.Holds(now) && k.Newer(q) {
-			q = k
-		}
-		if q.Holds(now) {
-			next[c.Code()] = q
+	for _, quotes := range []quote.Table{known, other} {
+		for code, q := range quotes {
+			if q.Holds(now) && q.Newer(next[code], now) {
+				next[code] = q
+			}
 		}
 	}
-	p.board.Set(quote.Cached, next)
+	return next
 }
 
 // decide makes the live and the cached tier of what the sources said last.
 func (p *Poller) decide(ctx context.Context) {
 	now := p.cfg.Now()
-	states := p.Sources()
-	last := p.board.Tier(quote.Cached)
-	live, cached, verdicts := quote.Table{}, quote.Table{}, map[string]quote.Verdict{}
-	var found []quote.Quote
+	last, static := p.board.Tier(quote.Cached), p.board.Tier(quote.Static)
+	live, cached, agreed, verdicts := quote.Table{}, quote.Table{}, quote.Table{}, map[string]quote.Verdict{}
+	var found, foundAgreed []quote.Quote
 	for _, c := range p.cfg.Currencies {
 		code := c.Code()
-		var said []quote.Observation
-		for _, s := range states {
-			if o, ok := s.Values[code]; ok {
-				said = append(said, o)
-			}
-		}
-		v := p.cfg.Rule.Decide(said, last[code], now)
+		said, sources := p.said(c)
+		v := p.cfg.Rule.Decide(said, quote.Held{Last: last[code], Agreed: p.agreed[code], Static: static[code], Sources: sources}, now)
 		verdicts[code] = v
-		if last[code].Holds(now) {
-			cached[code] = last[code]
-		}
 		if v.Reason != "" {
 			continue
 		}
 		live[code] = v.Quote
-		if v.Cached.Newer(last[code]) {
+		if v.Cached.Newer(last[code], now) {
 			cached[code] = v.Cached
 			found = append(found, v.Quote)
 		}
-	}
-	p.board.Set(quote.Cached, cached) // first: no reader finds neither
-	p.board.Set(quote.Live, live)
-	p.verdicts.Store(&verdicts)
-	p.tell(verdicts, now)
-	for _, q := range found {
-		if err := p.store.Keep(ctx, q); err != nil && ctx.Err() == nil {
-			p.log.Warn("a good rate is known to this replica alone", "error", err)
+		if !v.Alone && v.Agreed.Newer(p.agreed[code], now) {
+			agreed[code] = v.Agreed
+			foundAgreed = append(foundAgreed, v.Quote)
 		}
 	}
+	p.board.Set(quote.Cached, newest(last, cached, now)) // first: no reader finds neither
+	p.board.Set(quote.Live, live)
+	p.agreed = newest(p.agreed, agreed, now)
+	p.verdicts.Store(&verdicts)
+	p.tell()
+	p.keep(ctx, found, foundAgreed)
+}
+
+func (p *Poller) keep(ctx context.Context, found, agreed []quote.Quote) {
+	var errs []error
+	for _, q := range found {
+		errs = append(errs, p.store.Keep(ctx, q))
+	}
+	for _, q := range agreed {
+		errs = append(errs, p.store.KeepAgreed(ctx, q))
+	}
+	if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
+		p.log.Warn("a good rate is known to this replica alone", "error", err)
+	}
+}
+
+// said is what the sources said last of a currency, and how many of them quote it: those that are known to, or did since the start.
+func (p *Poller) said(c money.Currency) (all []quote.Observation, sources int) {
+	for _, f := range p.feeds {
+		o, has := f.state.Load().Values[c.Code()]
+		if has {
+			all = append(all, o)
+		}
+		if has || f.format.quotes(c) {
+			sources++
+		}
+	}
+	return all, sources
 }
 
 // Sources are the states of all sources, in the order of the settings.

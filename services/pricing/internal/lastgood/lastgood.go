@@ -1,5 +1,6 @@
 // Package lastgood keeps each currency's last live quote in JetStream's bucket RATES, so that a restart and every replica
-// has it. A person reads it with `nats kv get RATES INR`, and its past with `nats kv history RATES INR`.
+// has it. A person reads it with `nats kv get RATES INR`, and its past with `nats kv history RATES INR`. INR.agreed is the last that
+// two sources made, which a source that is alone is held against.
 package lastgood
 
 import (
@@ -16,7 +17,7 @@ import (
 	"github.com/tillseal/tillseal/shared/money"
 )
 
-// Store is the bucket, one key for each currency code.
+// Store is the bucket, two keys for each currency.
 type Store struct {
 	Bucket jetstream.KeyValue
 	MaxAge time.Duration
@@ -24,31 +25,50 @@ type Store struct {
 
 const timeout = 5 * time.Second // for one look or one write: an answer lost with a connection never comes
 
-// Load returns the last good quotes that still hold, as cached ones. An entry that can't be read is left out and told in the
-// error, beside the others; a NATS that is away is Transient.
-func (s Store) Load(ctx context.Context, currencies []money.Currency, now time.Time) (quote.Table, error) {
+// agreed is the end of the key of the last quote that two sources made.
+const agreed = ".agreed"
+
+// Kept is what the bucket holds, as cached quotes that still hold.
+type Kept struct {
+	Last   quote.Table // the last good ones
+	Agreed quote.Table // the last that two sources made
+}
+
+// Load returns what is kept. An entry that can't be read is left out and told in the error, beside the others; a NATS that is away
+// is Transient.
+func (s Store) Load(ctx context.Context, currencies []money.Currency, now time.Time) (Kept, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	table := quote.Table{}
+	kept := Kept{Last: quote.Table{}, Agreed: quote.Table{}}
 	var errs []error
 	for _, c := range currencies {
-		entry, err := s.Bucket.Get(ctx, c.Code())
-		if errors.Is(err, jetstream.ErrKeyNotFound) {
-			continue
-		}
-		if err != nil {
-			return table, fault.New(fault.Transient, "read the last good rate of %s: %w", c.Code(), err)
-		}
-		q, err := s.read(entry.Value(), c, now)
-		if err != nil {
-			errs = append(errs, fault.New(fault.Invalid, "the last good rate of %s, revision %d: %w", c.Code(), entry.Revision(), err))
-			continue
-		}
-		if q.Holds(now) {
-			table[c.Code()] = q
+		for suffix, table := range map[string]quote.Table{"": kept.Last, agreed: kept.Agreed} {
+			q, err := s.load(ctx, c, suffix, now)
+			if fault.Is(err, fault.Transient) {
+				return kept, err
+			}
+			errs = append(errs, err)
+			if q.Holds(now) {
+				table[c.Code()] = q
+			}
 		}
 	}
-	return table, errors.Join(errs...)
+	return kept, errors.Join(errs...)
+}
+
+func (s Store) load(ctx context.Context, c money.Currency, suffix string, now time.Time) (quote.Quote, error) {
+	entry, err := s.Bucket.Get(ctx, c.Code()+suffix)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return quote.Quote{}, nil
+	}
+	if err != nil {
+		return quote.Quote{}, fault.New(fault.Transient, "read the last good rate of %s: %w", c.Code(), err)
+	}
+	q, err := s.read(entry.Value(), c, now)
+	if err != nil {
+		return quote.Quote{}, fault.New(fault.Invalid, "the last good rate of %s, revision %d: %w", c.Code(), entry.Revision(), err)
+	}
+	return q, nil
 }
 
 func (s Store) read(data []byte, c money.Currency, now time.Time) (quote.Quote, error) {
@@ -62,8 +82,13 @@ func (s Store) read(data []byte, c money.Currency, now time.Time) (quote.Quote, 
 	return quote.Restore(rate, s.MaxAge, now)
 }
 
-// Keep writes a live quote. Of two replicas that write at once the later stands: both are good.
-func (s Store) Keep(ctx context.Context, q quote.Quote) error {
+// Keep writes a live quote as the last good one. Of two replicas that write at once the later stands: both are good.
+func (s Store) Keep(ctx context.Context, q quote.Quote) error { return s.keep(ctx, q, "") }
+
+// KeepAgreed writes a live quote as the last that two sources made.
+func (s Store) KeepAgreed(ctx context.Context, q quote.Quote) error { return s.keep(ctx, q, agreed) }
+
+func (s Store) keep(ctx context.Context, q quote.Quote, suffix string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	rate := q.Rate()
@@ -71,7 +96,7 @@ func (s Store) Keep(ctx context.Context, q quote.Quote) error {
 	if err != nil {
 		return fault.New(fault.Fatal, "write the rate of %s: %w", rate.Currency, err)
 	}
-	if _, err := s.Bucket.Put(ctx, rate.Currency, data); err != nil {
+	if _, err := s.Bucket.Put(ctx, rate.Currency+suffix, data); err != nil {
 		return fault.New(fault.Transient, "keep the rate of %s: %w", rate.Currency, err)
 	}
 	return nil

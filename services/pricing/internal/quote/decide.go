@@ -8,55 +8,14 @@ import (
 	"time"
 
 	"github.com/tillseal/tillseal/shared/event"
-	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/money"
 )
 
-// Limits of what a source may say.
+// How far prices may lie apart, in percent of the one that they are held against.
 const (
-	maxValueIntegerDigits  = 15              // fiat per ETH: a thousand times what the weakest currency needs
-	maxValueFractionDigits = 18              // CoinGecko's full precision has 17 significant digits
-	maxSkew                = 2 * time.Minute // how far a source's clock may be ahead of ours
+	Agreement       = 5  // and still mean the same: also the jump from the last good quote that one source may make alone
+	StaticAgreement = 25 // from a rate that a person once set: some weeks of a market's way, and no price that is wrong by half
 )
-
-// Agreement is how far two prices may lie apart, in percent of the one that stood before, and still mean the same: also the jump
-// from the last good quote that one source may make alone.
-const Agreement = 5
-
-// ParseValue reads a price in fiat per ETH as a source wrote it. Zero, a sign, an exponent, NaN, infinity and lengths beyond
-// any price are Invalid.
-func ParseValue(text string) (money.Decimal, error) {
-	value, err := money.ParseDecimal(text)
-	if err != nil {
-		return value, fault.New(fault.Invalid, "the price %w", err)
-	}
-	if whole, fraction, _ := strings.Cut(text, "."); len(whole) > maxValueIntegerDigits || len(fraction) > maxValueFractionDigits {
-		return money.Decimal{}, fault.New(fault.Invalid, "the price has more than %d digits before or %d after the point", maxValueIntegerDigits, maxValueFractionDigits)
-	}
-	return value, nil
-}
-
-// Observation is what one source said about one currency.
-type Observation struct {
-	Source                string
-	Currency              string // its code
-	Value                 money.Decimal
-	ObservedAt, FetchedAt time.Time // when the source saw the price, and when we asked
-}
-
-// Observe checks what a source said; Invalid names what is wrong with it. How old it may be is the Rule's matter.
-func Observe(source string, currency money.Currency, value string, observedAt, fetchedAt time.Time) (Observation, error) {
-	decimal, err := ParseValue(value)
-	switch {
-	case err != nil:
-		return Observation{}, err
-	case observedAt.Unix() <= 0:
-		return Observation{}, fault.New(fault.Invalid, "the price has no time")
-	case observedAt.After(fetchedAt.Add(maxSkew)):
-		return Observation{}, fault.New(fault.Invalid, "the price is of a time to come")
-	}
-	return Observation{Source: source, Currency: currency.Code(), Value: decimal, ObservedAt: observedAt, FetchedAt: fetchedAt}, nil
-}
 
 // Rule says what makes the prices of several sources one that is believed.
 type Rule struct {
@@ -64,23 +23,37 @@ type Rule struct {
 	MaxAge   time.Duration // the age up to which the last good quote is used, and new prices are held against it
 }
 
+// Held is what the prices of a currency are held against. Each of its quotes may be none.
+type Held struct {
+	Last    Quote // the last good one, whoever made it
+	Agreed  Quote // the last that two sources made: what a source that is alone can't move
+	Static  Quote // the rate that a person set
+	Sources int   // how many sources quote the currency, whether they answer or not
+}
+
 // Verdict is what a Rule makes of the sources' prices of one currency.
 type Verdict struct {
 	Quote   Quote    // live; none when Reason says why
 	Cached  Quote    // the same as the next tier
+	Agreed  Quote    // the same as Cached when two sources made it; otherwise none
+	Alone   bool     // live rests on one source
 	Reason  string   // why there is no live quote; "" when there is one
 	Doubted []string // sources that are fresh and were not believed
 	Fresh   int      // sources whose price is young enough
+	Sources int      // sources that quote the currency, whether they answer or not
 	Spread  *big.Rat // (highest − lowest) / lowest of the fresh ones; nil for none
 }
 
-// Decide makes one quote of what the sources said last about a currency. Prices that lie within Agreement of each other are of
-// one camp, and the quote is the median of the largest. A camp that lies farther than that from the last good quote needs a
-// second source; with no last good quote it needs more than half of those that are fresh. last is the cached quote, or none.
-func (r Rule) Decide(said []Observation, last Quote, now time.Time) Verdict {
-	fresh := slices.DeleteFunc(slices.Clone(said), func(o Observation) bool { return now.Sub(o.ObservedAt) >= r.FreshFor })
+// Decide makes one quote of what the sources said last about a currency. The prices that lie within Agreement of one of them are
+// its camp, and the quote is the median of the largest camp that is believed. Two sources are believed, unless there is no last
+// good quote and as many contradict them. One that is alone is believed while it lies near what stood before it: near the last good
+// quote, and near the last that two sources made or, when that is too old, within StaticAgreement of the static rate. With neither
+// only a currency that no second source quotes has a live price from one.
+func (r Rule) Decide(said []Observation, held Held, now time.Time) Verdict {
+	fresh := slices.DeleteFunc(slices.Clone(said), func(o Observation) bool { return now.Sub(o.SeenAt) >= r.FreshFor })
 	slices.SortFunc(fresh, func(a, b Observation) int { return a.Value.Rat().Cmp(b.Value.Rat()) })
-	v := Verdict{Fresh: len(fresh)}
+	held = held.at(now, len(said))
+	v := Verdict{Fresh: len(fresh), Sources: held.Sources}
 	if len(fresh) == 0 {
 		v.Reason = "no source has a fresh price"
 		return v
@@ -89,35 +62,57 @@ func (r Rule) Decide(said []Observation, last Quote, now time.Time) Verdict {
 	v.Spread = new(big.Rat).Sub(fresh[len(fresh)-1].Value.Rat(), lowest)
 	v.Spread.Quo(v.Spread, lowest)
 
-	if !last.Holds(now) {
-		last = Quote{}
-	}
-	best := bestCamp(fresh, last)
+	best := bestCamp(fresh, held)
 	for _, o := range fresh {
 		if !slices.ContainsFunc(best, func(b Observation) bool { return b.Source == o.Source }) {
 			v.Doubted = append(v.Doubted, o.Source)
 		}
 	}
 	if best == nil {
-		v.Reason = doubt(fresh, last)
+		v.Reason = doubt(fresh, held)
 		return v
 	}
-	v.Quote = r.live(best)
+	v.Quote, v.Alone = r.live(best), len(best) == 1
 	v.Cached = newQuote(Cached, best[0].Currency, v.Quote.value, v.Quote.rate.Sources, v.Quote.observedAt, v.Quote.observedAt.Add(r.MaxAge))
+	if !v.Alone {
+		v.Agreed = v.Cached
+	}
 	return v
 }
 
-// bestCamp is the largest camp that is believed, of two the one nearer to the last good quote; nil for none. fresh is sorted.
-func bestCamp(fresh []Observation, last Quote) []Observation {
+// at leaves out what does not hold any more.
+func (h Held) at(now time.Time, said int) Held {
+	for _, q := range []*Quote{&h.Last, &h.Agreed, &h.Static} {
+		if !q.Holds(now) {
+			*q = Quote{}
+		}
+	}
+	if h.Last.none() {
+		h.Last = h.Agreed
+	}
+	h.Sources = max(h.Sources, said)
+	return h
+}
+
+// bestCamp is the largest camp that is believed, of two the one nearer to the last good quote; nil for none. Without such a quote
+// nothing tells between two that are alone. fresh is sorted.
+func bestCamp(fresh []Observation, held Held) []Observation {
 	var best []Observation
+	rivals := false
 	for i := range fresh {
 		camp := campOf(fresh, i)
-		if !believed(camp, len(fresh), last) || len(camp) < len(best) {
-			continue
-		}
-		if len(camp) > len(best) || !last.value.IsZero() && distance(median(camp), last).Cmp(distance(median(best), last)) < 0 {
+		switch {
+		case len(camp) < len(best) || !believed(camp, len(fresh), held):
+		case len(camp) > len(best):
+			best = camp
+		case held.Last.none():
+			rivals = true
+		case distance(median(camp), held.Last).Cmp(distance(median(best), held.Last)) < 0:
 			best = camp
 		}
+	}
+	if rivals && len(best) == 1 {
+		return nil
 	}
 	return best
 }
@@ -125,41 +120,66 @@ func bestCamp(fresh []Observation, last Quote) []Observation {
 // campOf is every price within Agreement of the i-th, itself included. fresh is sorted, so that a camp stands together.
 func campOf(fresh []Observation, i int) []Observation {
 	from, to := i, i+1
-	for from > 0 && near(fresh[from-1].Value.Rat(), fresh[i].Value.Rat()) {
+	for from > 0 && near(fresh[from-1].Value.Rat(), fresh[i].Value.Rat(), Agreement) {
 		from--
 	}
-	for to < len(fresh) && near(fresh[to].Value.Rat(), fresh[i].Value.Rat()) {
+	for to < len(fresh) && near(fresh[to].Value.Rat(), fresh[i].Value.Rat(), Agreement) {
 		to++
 	}
 	return fresh[from:to]
 }
 
-func believed(camp []Observation, fresh int, last Quote) bool {
-	if last.value.IsZero() {
+func believed(camp []Observation, fresh int, held Held) bool {
+	switch {
+	case len(camp) == 1:
+		return doubtAlone(camp[0].Value.Rat(), held) == ""
+	case held.Last.none():
 		return 2*len(camp) > fresh
 	}
-	return len(camp) > 1 || near(median(camp), last.value.Rat())
+	return true
 }
 
-func doubt(fresh []Observation, last Quote) string {
-	if last.value.IsZero() {
+// doubtAlone is why a price that no second source confirms is not believed; "" when it is.
+func doubtAlone(price *big.Rat, held Held) string {
+	switch {
+	case !held.Last.none() && !near(price, held.Last.value.Rat(), Agreement):
+		return fmt.Sprintf("a jump of more than %d %% from %s needs a second source", Agreement, held.Last.rate.Value)
+	case !held.Agreed.none():
+		if !near(price, held.Agreed.value.Rat(), Agreement) {
+			return fmt.Sprintf("more than %d %% from %s, the last price of two sources, needs a second one", Agreement, held.Agreed.rate.Value)
+		}
+	case !held.Static.none():
+		if !near(price, held.Static.value.Rat(), StaticAgreement) {
+			return fmt.Sprintf("one source is alone and more than %d %% from the static rate %s", StaticAgreement, held.Static.rate.Value)
+		}
+	case held.Sources > 1:
+		return fmt.Sprintf("one source of %d is alone, and there is no price to hold it against", held.Sources)
+	}
+	return ""
+}
+
+func doubt(fresh []Observation, held Held) string {
+	if len(fresh) == 1 {
+		return doubtAlone(fresh[0].Value.Rat(), held)
+	}
+	if held.Last.none() {
 		return fmt.Sprintf("%d sources disagree by more than %d %%, and there is no last good price", len(fresh), Agreement)
 	}
-	return fmt.Sprintf("a jump of more than %d %% from %s needs a second source", Agreement, last.rate.Value)
+	return fmt.Sprintf("%d sources disagree by more than %d %%, and none is as near to %s", len(fresh), Agreement, held.Last.rate.Value)
 }
 
 // live makes the quote of a camp. It is as old as its oldest price, and holds while its youngest is fresh.
 func (r Rule) live(camp []Observation) Quote {
 	sources := make([]event.RateSource, len(camp))
-	oldest, youngest := camp[0].ObservedAt, camp[0].ObservedAt
+	oldest, youngest := camp[0].SeenAt, camp[0].SeenAt
 	byName := slices.SortedFunc(slices.Values(camp), func(a, b Observation) int { return strings.Compare(a.Source, b.Source) })
 	for i, o := range byName {
 		sources[i] = event.RateSource{Name: o.Source, Value: o.Value.String(), ObservedAt: stamp(o.ObservedAt), FetchedAt: stamp(o.FetchedAt)}
-		if o.ObservedAt.Before(oldest) {
-			oldest = o.ObservedAt
+		if o.SeenAt.Before(oldest) {
+			oldest = o.SeenAt
 		}
-		if o.ObservedAt.After(youngest) {
-			youngest = o.ObservedAt
+		if o.SeenAt.After(youngest) {
+			youngest = o.SeenAt
 		}
 	}
 	return newQuote(Live, camp[0].Currency, medianDecimal(camp), sources, oldest, youngest.Add(r.FreshFor))
@@ -188,10 +208,10 @@ func medianDecimal(camp []Observation) money.Decimal {
 	return d
 }
 
-// near reports whether a lies within Agreement of b.
-func near(a, b *big.Rat) bool {
+// near reports whether a lies within some percent of b.
+func near(a, b *big.Rat, percent int64) bool {
 	apart := new(big.Rat).Sub(a, b)
-	apart.Abs(apart).Mul(apart, big.NewRat(100, Agreement))
+	apart.Abs(apart).Mul(apart, big.NewRat(100, percent))
 	return apart.Cmp(b) <= 0
 }
 

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -26,49 +27,138 @@ func said(t testing.TB, source, value string, before time.Duration) quote.Observ
 	return o
 }
 
-func TestWhichPriceIsBelieved(t *testing.T) {
-	last := func(value string) quote.Quote {
-		return rule.Decide([]quote.Observation{said(t, "coingecko", value, time.Minute)}, quote.Quote{}, since).Cached
+// held is what one source, and what two, made of a price some time ago; "" for none.
+func held(t testing.TB, last, agreed string) quote.Held {
+	t.Helper()
+	var h quote.Held
+	if last != "" {
+		h.Last = rule.Decide([]quote.Observation{said(t, "coingecko", last, time.Minute)}, quote.Held{}, since).Cached
 	}
+	if agreed != "" {
+		h.Agreed = rule.Decide([]quote.Observation{said(t, "coingecko", agreed, 2*time.Minute), said(t, "wazirx", agreed, 2*time.Minute)}, quote.Held{}, since).Agreed
+		require.True(t, h.Agreed.Holds(since))
+	}
+	return h
+}
+
+func TestWhichPriceIsBelieved(t *testing.T) {
 	for _, c := range []struct {
-		story   string
-		said    []string
-		last    string
-		value   string // "" for no live price
-		doubted []string
+		story        string
+		said         []string
+		last, agreed string
+		static       string
+		sources      int
+		value        string // "" for no live price
+		doubted      []string
 	}{
-		{"one source alone at the first start", []string{"100"}, "", "100", nil},
-		{"the middle one of three", []string{"101", "99", "100"}, "100", "100", nil},
-		{"the mean of two, exact", []string{"100.01", "100"}, "100", "100.005", nil},
-		{"one source moves a little", []string{"105"}, "100", "105", nil},
-		{"one source jumps alone", []string{"105.01"}, "100", "", []string{"a"}},
-		{"one of two spikes by half", []string{"100", "150"}, "100", "100", []string{"b"}},
-		{"one of three spikes by half", []string{"100", "101", "150"}, "100", "100.5", []string{"c"}},
-		{"one of three falls by half", []string{"50", "101", "100"}, "100", "100.5", []string{"a"}},
-		{"two confirm a jump, the third lags", []string{"150", "151", "100"}, "100", "150.5", []string{"c"}},
-		{"two against two: the nearer to the last good", []string{"150", "151", "100", "101"}, "100", "100.5", []string{"a", "b"}},
-		{"two disagree and nothing tells who is right", []string{"100", "150"}, "", "", []string{"a", "b"}},
-		{"two against one at the first start", []string{"100", "101", "150"}, "", "100.5", []string{"c"}},
-		{"nobody", nil, "100", "", nil},
+		{story: "the only source at the first start", said: []string{"100"}, sources: 1, value: "100"},
+		{story: "the only source, near the static rate", said: []string{"125"}, static: "100", sources: 1, value: "125"},
+		{story: "the only source, far from the static rate", said: []string{"125.01"}, static: "100", sources: 1, doubted: []string{"a"}},
+		{story: "the only source jumps", said: []string{"105.01"}, last: "100", sources: 1, doubted: []string{"a"}},
+		{story: "one of three at the first start", said: []string{"100"}, sources: 3, doubted: []string{"a"}},
+		{story: "one of three, near the static rate", said: []string{"75"}, static: "100", sources: 3, value: "75"},
+		{story: "one of three at the first start spikes by half", said: []string{"150"}, static: "100", sources: 3, doubted: []string{"a"}},
+		{story: "two at the first start, far from the static rate", said: []string{"150", "151"}, static: "100", sources: 3, value: "150.5"},
+		{story: "the middle one of three", said: []string{"101", "99", "100"}, last: "100", agreed: "100", value: "100"},
+		{story: "the mean of two, exact", said: []string{"100.01", "100"}, last: "100", agreed: "100", value: "100.005"},
+		{story: "one source moves a little", said: []string{"105"}, last: "100", agreed: "100", sources: 3, value: "105"},
+		{story: "one source jumps alone", said: []string{"105.01"}, last: "100", agreed: "100", sources: 3, doubted: []string{"a"}},
+		{story: "one source walks away from what two said", said: []string{"109"}, last: "104.5", agreed: "100", sources: 3, doubted: []string{"a"}},
+		{story: "one source, long after two spoke", said: []string{"104"}, last: "100", sources: 3, doubted: []string{"a"}},
+		{story: "one source, long after two spoke, near the static rate", said: []string{"104"}, last: "100", static: "90", sources: 3, value: "104"},
+		{story: "what two said outweighs the static rate", said: []string{"150"}, last: "150", agreed: "150", static: "100", sources: 3, value: "150"},
+		{story: "one of two spikes by half", said: []string{"100", "150"}, last: "100", agreed: "100", value: "100", doubted: []string{"b"}},
+		{story: "one of three spikes by half", said: []string{"100", "101", "150"}, last: "100", agreed: "100", value: "100.5", doubted: []string{"c"}},
+		{story: "one of three falls by half", said: []string{"50", "101", "100"}, last: "100", agreed: "100", value: "100.5", doubted: []string{"a"}},
+		{story: "two confirm a jump, the third lags", said: []string{"150", "151", "100"}, last: "100", agreed: "100", value: "150.5", doubted: []string{"c"}},
+		{
+			story: "two against two: the nearer to the last good", said: []string{"150", "151", "100", "101"}, last: "100", agreed: "100",
+			value: "100.5", doubted: []string{"a", "b"},
+		},
+		{story: "two against two at the first start", said: []string{"150", "151", "100", "101"}, static: "100", doubted: []string{"a", "b", "c", "d"}},
+		{story: "two disagree and nothing tells who is right", said: []string{"100", "150"}, doubted: []string{"a", "b"}},
+		{story: "two disagree, one is near the static rate", said: []string{"100", "150"}, static: "100", value: "100", doubted: []string{"b"}},
+		{story: "two disagree, both are near the static rate", said: []string{"100", "106"}, static: "100", doubted: []string{"a", "b"}},
+		{story: "two against one at the first start", said: []string{"100", "101", "150"}, value: "100.5", doubted: []string{"c"}},
+		{story: "a camp is near its middle, not near each other", said: []string{"95.3", "100", "104.9"}, value: "100"},
+		{story: "nobody", last: "100", agreed: "100"},
 	} {
 		var all []quote.Observation
 		for i, value := range c.said {
 			all = append(all, said(t, string(rune('a'+i)), value, 0))
 		}
-		before := quote.Quote{}
-		if c.last != "" {
-			before = last(c.last)
+		h := held(t, c.last, c.agreed)
+		h.Sources = c.sources
+		if c.static != "" {
+			h.Static = quote.StaticQuote(currency(t, "INR"), decimal(t, c.static), since)
 		}
-		v := rule.Decide(all, before, since)
+		v := rule.Decide(all, h, since)
 		require.Equal(t, c.value, v.Quote.Rate().Value, c.story)
 		slices.Sort(v.Doubted)
 		require.Equal(t, c.doubted, v.Doubted, c.story)
 		require.Equal(t, c.value == "", v.Reason != "", c.story)
+		require.Equal(t, len(v.Quote.Rate().Sources) == 1, v.Alone, c.story)
+		require.Equal(t, len(v.Quote.Rate().Sources) > 1, v.Agreed.Holds(since), c.story)
 	}
 }
 
+// A source that is alone goes as far as it is let, a step at each poll.
+func TestASourceThatIsAloneDoesNotWalkThePriceAway(t *testing.T) {
+	h := held(t, "100000", "100000")
+	h.Sources = 3
+	price, last := int64(100_000), ""
+	for range 50 {
+		price = price * 104 / 100
+		v := rule.Decide([]quote.Observation{said(t, "liar", strconv.FormatInt(price, 10), 0)}, h, since)
+		if v.Reason == "" {
+			h.Last, last = v.Cached, v.Quote.Rate().Value
+		}
+	}
+	require.Equal(t, "104000", last)
+	v := rule.Decide([]quote.Observation{said(t, "liar", "109000", 0)}, h, since)
+	require.Contains(t, v.Reason, "more than 5 % from 100000, the last price of two sources")
+}
+
+func TestASourceWhoseClockIsAheadMakesNoPriceYounger(t *testing.T) {
+	ahead := said(t, "a", "100", -2*time.Minute) // as far ahead as is taken
+	v := rule.Decide([]quote.Observation{ahead}, quote.Held{}, since)
+	require.Equal(t, "2026-11-22T04:47:31Z", v.Quote.Rate().Sources[0].ObservedAt, "as the source said it")
+	require.Equal(t, "2026-11-22T04:45:31Z", v.Quote.Rate().ObservedAt)
+	require.False(t, v.Quote.Holds(since.Add(rule.FreshFor)))
+	require.True(t, v.Quote.Holds(since.Add(rule.FreshFor-1)))
+	require.False(t, v.Cached.Holds(since.Add(rule.MaxAge)))
+
+	next, err := quote.Observe("b", currency(t, "INR"), "101", since.Add(time.Second), since.Add(time.Second))
+	require.NoError(t, err)
+	honest := rule.Decide([]quote.Observation{next}, quote.Held{}, since.Add(time.Second))
+	require.True(t, honest.Cached.Newer(v.Cached, since.Add(time.Second)))
+
+	again := said(t, "a", "100", -2*time.Minute)
+	again.FetchedAt, again.SeenAt = since.Add(time.Minute), since.Add(time.Minute)
+	again = again.After(ahead)
+	require.Equal(t, since, again.SeenAt, "the same stamp again is the same sight of the market")
+	require.Equal(t, "", rule.Decide([]quote.Observation{again}, quote.Held{}, since.Add(rule.FreshFor)).Quote.Rate().Value)
+}
+
+func TestAKeptRateThatIsStampedAheadHoldsNoLongerAndYieldsToTheNext(t *testing.T) {
+	next := rule.Decide([]quote.Observation{said(t, "b", "101", 0)}, quote.Held{}, since).Cached
+	kept := held(t, "100", "").Last.Rate()
+	kept.Tier, kept.ObservedAt = "live", "2026-11-22T04:47:00Z"
+	byASource, err := quote.Restore(kept, time.Hour, since) // which was asked at 04:45:31
+	require.NoError(t, err)
+	require.Equal(t, "2026-11-22T04:45:31Z", byASource.Rate().ObservedAt)
+	require.False(t, byASource.Holds(since.Add(time.Hour)))
+
+	kept.Sources[0].FetchedAt = "2026-11-22T04:47:00Z"
+	byAReplica, err := quote.Restore(kept, time.Hour, since)
+	require.NoError(t, err)
+	require.False(t, byAReplica.Holds(since.Add(time.Hour)))
+	require.True(t, next.Newer(byAReplica, since), "it is of a time to come")
+	require.False(t, next.Newer(byAReplica, since.Add(2*time.Minute)))
+}
+
 func TestAPriceIsLiveThenCachedThenGone(t *testing.T) {
-	v := rule.Decide([]quote.Observation{said(t, "a", "100", time.Minute), said(t, "b", "101", 2*time.Minute)}, quote.Quote{}, since)
+	v := rule.Decide([]quote.Observation{said(t, "a", "100", time.Minute), said(t, "b", "101", 2*time.Minute)}, quote.Held{}, since)
 	board := quote.NewBoard()
 	board.Set(quote.Live, quote.Table{"INR": v.Quote})
 	board.Set(quote.Cached, quote.Table{"INR": v.Cached})
@@ -93,7 +183,7 @@ func TestAPriceIsLiveThenCachedThenGone(t *testing.T) {
 }
 
 func TestAnOldPriceCountsForNothing(t *testing.T) {
-	v := rule.Decide([]quote.Observation{said(t, "a", "100", 0), said(t, "b", "200", 5*time.Minute)}, quote.Quote{}, since)
+	v := rule.Decide([]quote.Observation{said(t, "a", "100", 0), said(t, "b", "200", 5*time.Minute)}, held(t, "100", "100"), since)
 	require.Equal(t, "100", v.Quote.Rate().Value)
 	require.Equal(t, 1, v.Fresh)
 	require.Zero(t, v.Spread.Sign())
@@ -112,7 +202,7 @@ func TestAPriceThatIsNoneIsRefusedWhereItEnters(t *testing.T) {
 }
 
 func TestALiveRateComesBackAsACachedOne(t *testing.T) {
-	v := rule.Decide([]quote.Observation{said(t, "a", "100", 0), said(t, "b", "101.000000000000000001", 0)}, quote.Quote{}, since)
+	v := rule.Decide([]quote.Observation{said(t, "a", "100", 0), said(t, "b", "101.000000000000000001", 0)}, quote.Held{}, since)
 	q, err := quote.Restore(v.Quote.Rate(), time.Hour, since)
 	require.NoError(t, err)
 	require.Equal(t, v.Cached.Rate(), q.Rate())
@@ -133,23 +223,42 @@ func TestALiveRateComesBackAsACachedOne(t *testing.T) {
 	}
 }
 
-// Whatever the sources say: the price lies among them, and one source alone never moves it by more than Agreement.
+// Whatever one of the sources says: the price lies among all, within Agreement of one that an honest source said, and when there
+// is none, of what two said before.
 func TestOneSourceAloneNeverMovesThePriceFar(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		honest := rapid.IntRange(100_000, 104_000)
 		var all []quote.Observation
 		for i := range rapid.IntRange(0, 3).Draw(rt, "honest sources") {
-			all = append(all, said(t, string(rune('a'+i)), big.NewInt(int64(honest.Draw(rt, "price"))).String(), 0))
+			all = append(all, said(t, string(rune('a'+i)), strconv.Itoa(honest.Draw(rt, "price")), 0))
 		}
-		all = append(all, said(t, "liar", big.NewInt(rapid.Int64Range(1, 1_000_000).Draw(rt, "lie")).String(), 0))
-		last := rule.Decide([]quote.Observation{said(t, "a", "102000", time.Minute)}, quote.Quote{}, since).Cached
-		v := rule.Decide(all, last, since)
+		trusted := slices.Clone(all)
+		lie := rapid.OneOf(rapid.Int64Range(90_000, 115_000), rapid.Int64Range(1, 1_000_000)).Draw(rt, "lie")
+		all = append(all, said(t, "liar", strconv.FormatInt(lie, 10), 0))
+		h := held(t, "102000", "102000")
+		h.Sources = 4
+		v := rule.Decide(all, h, since)
 		if v.Reason != "" {
-			require.Len(t, all, 1, "honest sources are enough")
+			require.Empty(t, trusted, "one honest source is enough")
 			return
 		}
-		value := v.Quote.Wei(decimal(t, "1")).Int64()
-		require.InDelta(t, 1e18/102_000, value, 1e18/102_000*0.11, "%s", v.Quote.Rate().Value)
+		value := decimal(t, v.Quote.Rate().Value).Rat()
+		lowest, highest := all[0].Value.Rat(), all[0].Value.Rat()
+		for _, o := range all {
+			if p := o.Value.Rat(); p.Cmp(lowest) < 0 {
+				lowest = p
+			} else if p.Cmp(highest) > 0 {
+				highest = p
+			}
+		}
+		require.True(t, lowest.Cmp(value) <= 0 && value.Cmp(highest) <= 0, "%s is not among %v", value, all)
+		if len(trusted) == 0 {
+			trusted = append(trusted, said(t, "before", "102000", 0))
+		}
+		require.True(t, slices.ContainsFunc(trusted, func(o quote.Observation) bool {
+			apart := new(big.Rat).Sub(value, o.Value.Rat())
+			return apart.Abs(apart).Cmp(new(big.Rat).Mul(o.Value.Rat(), big.NewRat(5, 100))) <= 0
+		}), "%s is far from %v", value, trusted)
 	})
 }
 

@@ -66,19 +66,23 @@ func (q Quote) Age(now time.Time) time.Duration { return max(0, now.Sub(q.observ
 
 // Holds reports whether sales may be priced at q; none, the zero value, never holds.
 func (q Quote) Holds(now time.Time) bool {
-	return !q.value.IsZero() && (q.until.IsZero() || now.Before(q.until))
+	return !q.none() && (q.until.IsZero() || now.Before(q.until))
 }
 
-// Newer reports whether q was observed after other, or other is none.
-func (q Quote) Newer(other Quote) bool {
-	return other.value.IsZero() || q.observedAt.After(other.observedAt)
+// Newer reports whether q, as of now, takes other's place: it was observed later, or other is none, or of a time to come by the
+// clock of whoever kept it.
+func (q Quote) Newer(other Quote, now time.Time) bool {
+	return other.none() || q.observedAt.After(other.observedAt) || other.observedAt.After(now)
 }
+
+func (q Quote) none() bool { return q.value.IsZero() }
 
 // Wei converts a total in the quote's currency: ceil(total·10^18 / rate).
 func (q Quote) Wei(total money.Decimal) *big.Int { return money.Wei(total, q.value) }
 
 // Restore makes the cached quote of a rate that was live, as it is kept for a restart and for the other replicas: same value
-// and sources, until maxAge after it was observed. What can't have been a live quote before now is Invalid.
+// and sources, until maxAge after it was observed, or after now when another clock stamped it ahead. What can't have been a live quote
+// before now is Invalid.
 func Restore(rate event.Rate, maxAge time.Duration, now time.Time) (Quote, error) {
 	currency, err := money.ParseCurrency(rate.Currency)
 	if err != nil {
@@ -95,7 +99,16 @@ func Restore(rate event.Rate, maxAge time.Duration, now time.Time) (Quote, error
 	if rate.Tier != string(Live) || len(rate.Sources) == 0 {
 		return Quote{}, fault.New(fault.Invalid, "it was not a live rate")
 	}
-	return newQuote(Cached, currency.Code(), value, rate.Sources, observedAt, observedAt.Add(maxAge)), nil
+	for _, source := range rate.Sources { // a quote is never younger than its making, whatever the sources' clocks said
+		if fetchedAt, err := time.Parse(time.RFC3339, source.FetchedAt); err == nil && fetchedAt.Before(observedAt) {
+			observedAt = fetchedAt
+		}
+	}
+	until := observedAt.Add(maxAge)
+	if observedAt.After(now) {
+		until = now.Add(maxAge)
+	}
+	return newQuote(Cached, currency.Code(), value, rate.Sources, observedAt, until), nil
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

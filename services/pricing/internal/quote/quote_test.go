@@ -30,7 +30,7 @@ func decimal(t require.TestingT, text string) money.Decimal {
 
 // liveQuote is what one source that said value makes.
 func liveQuote(t testing.TB, value string) quote.Quote {
-	return rule.Decide([]quote.Observation{said(t, "coingecko", value, 0)}, quote.Quote{}, since).Quote
+	return rule.Decide([]quote.Observation{said(t, "coingecko", value, 0)}, quote.Held{}, since).Quote
 }
 
 func TestTheBestTierThatKnowsACurrencyPricesIt(t *testing.T) {
