@@ -140,9 +140,7 @@ func Run(ctx context.Context, cfg Config) error {
 	p := &pricer{board: board, publish: bus.PublishAll, now: cfg.Clock, metrics: newMetrics(tel.Metrics)}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return bus.Consume(ctx, stream.DurablePricing, maxBatch, p.handle) })
-	if len(sources) > 0 {
-		group.Go(func() error { poller.Run(ctx); return nil })
-	}
+	group.Go(func() error { poller.Run(ctx); return nil })
 	return group.Wait()
 }
 
@@ -153,7 +151,6 @@ func startPoller(ctx context.Context, cfg Config, sources []feed.Source, board *
 		Sources: sources, PollEvery: cfg.RatePoll, Rule: quote.Rule{FreshFor: cfg.RateFreshFor, MaxAge: cfg.RateMaxAge}, Now: cfg.Clock,
 	}
 	if len(sources) == 0 {
-		tel.Log.Warn("RATE_FEEDS is empty: sales are priced at RATE_STATIC", "currencies", len(cfg.RateStatic))
 		return feed.NewPoller(ctx, settings, board, lastgood.Store{}, tel.Log)
 	}
 	if names := cfg.RateFeeds.unprotected(); len(names) > 0 {

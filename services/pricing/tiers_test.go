@@ -1,6 +1,7 @@
 package pricing_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -24,6 +25,8 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
+
+const remindEvery = time.Minute
 
 // clock is the time, and what a test adds to it.
 type clock struct{ ahead atomic.Int64 }
@@ -210,6 +213,62 @@ func TestASpikeOfOneSourceIsShownAndNotBelieved(t *testing.T) {
 	rate := decode[event.SalePriced](t, f.read(stream.SalesPriced, 1)[0].Data).Rate
 	require.Equal(t, "254321.17", rate.Value)
 	require.Len(t, rate.Sources, 2)
+}
+
+// logbook keeps what a service logs.
+type logbook struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// lines are those that hold all of these texts.
+func (l *logbook) lines(texts ...string) (n int) {
+	for line := range strings.Lines(l.String()) {
+		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestStaticRatesAreTalkedOfEveryMinuteWithAndWithoutFeeds(t *testing.T) {
+	log, clock := &logbook{}, &clock{}
+	setup(t, "INR=200000,USD=3050.12", func(cfg *pricing.Config) { cfg.Clock, cfg.Telemetry.LogOutput = clock.Now, log })
+	remindedOf := func(n int, texts ...string) {
+		t.Helper()
+		texts = append(texts, "NO MARKET PRICE")
+		testkit.Eventually(t, soon, fmt.Sprintf("%d reminders %v", n, texts), func() error {
+			if got := log.lines(texts...); got != n {
+				return fmt.Errorf("%d in %s", got, log)
+			}
+			return nil
+		})
+	}
+	remindedOf(1, "INR,USD", "RATE_FEEDS is empty", "WARN")
+	clock.Forward(remindEvery)
+	remindedOf(2, "INR,USD", "RATE_FEEDS is empty", "WARN")
+
+	f := &fed{clock: clock}
+	f.market = market.Open("254321.17", clock.Now)
+	t.Cleanup(f.market.Close)
+	log = &logbook{}
+	setup(t, "INR=200000,USD=3050.12", f.feed, func(cfg *pricing.Config) { cfg.Telemetry.LogOutput = log })
+	remindedOf(1, `"USD"`, "it is none of RATE_CURRENCIES", "WARN")
+	clock.Forward(remindEvery)
+	remindedOf(2, `"USD"`, "it is none of RATE_CURRENCIES", "WARN")
+	require.Equal(t, 2, log.lines("NO MARKET PRICE"), "INR is live")
 }
 
 func TestARestartWithoutFeedsStartsAtTheLastGoodRate(t *testing.T) {
