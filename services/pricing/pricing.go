@@ -144,6 +144,9 @@ func Run(ctx context.Context, cfg Config) error {
 	return group.Wait()
 }
 
+// remakeLimit bounds a try at making the bucket again; the next poll tries again.
+const remakeLimit = time.Second
+
 // startPoller makes the poller and has it ask once, so that a restart does not begin at a worse tier than it must. Nil without
 // an error means that ctx ended.
 func startPoller(ctx context.Context, cfg Config, sources []feed.Source, board *quote.Board, bus *stream.Bus, tel *telemetry.Telemetry) (*feed.Poller, error) {
@@ -161,7 +164,14 @@ func startPoller(ctx context.Context, cfg Config, sources []feed.Source, board *
 	if err != nil || ctx.Err() != nil {
 		return nil, err
 	}
-	poller, err := feed.NewPoller(ctx, settings, board, lastgood.Store{Bucket: bucket, MaxAge: cfg.RateMaxAge}, tel.Log)
+	poller, err := feed.NewPoller(ctx, settings, board, lastgood.Store{Bucket: bucket, MaxAge: cfg.RateMaxAge, Remake: func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, remakeLimit)
+		defer cancel()
+		if again, err := bus.Bucket(ctx, stream.BucketRates); err != nil || again == nil {
+			return fault.New(fault.Transient, "bucket %s is gone and can't be made again: %w", stream.BucketRates, errors.Join(err, ctx.Err()))
+		}
+		return nil
+	}}, tel.Log)
 	if err != nil {
 		return nil, err
 	}

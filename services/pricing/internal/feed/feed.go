@@ -68,16 +68,20 @@ type feed struct {
 	format  format
 	client  *http.Client
 	breaker *gobreaker.CircuitBreaker[[]quote.Observation]
+	rest    atomic.Int32 // polls that a tripped breaker still keeps it out of
 	limiter *rate.Limiter
 	now     func() time.Time
 	state   atomic.Pointer[State]
 }
 
-// tripAfter is how many failures in a row open the breaker.
-const tripAfter = 3
+// The breaker: it counts polls, not time, since a source is asked by polls alone.
+const (
+	tripAfter = 3               // failures in a row that open it
+	restPolls = 4               // polls that the source is then kept out of, while others give a live price without it
+	probeAt   = time.Nanosecond // the library's own pause, by a clock of its own: none, since restPolls is ours
+)
 
-// newFeed makes the feed of a checked source. It is asked at most twice in pollEvery, whoever asks for a refresh; its breaker
-// stays open for less than that, so that a source that is back is seen at the next poll.
+// newFeed makes the feed of a checked source. It is asked at most twice in pollEvery, whoever asks for a refresh.
 func newFeed(s Source, client *http.Client, pollEvery time.Duration, now func() time.Time) (*feed, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -90,7 +94,7 @@ func newFeed(s Source, client *http.Client, pollEvery time.Duration, now func() 
 		name: s.Name, base: base, key: s.Key, format: formats[s.Name], client: client, now: now,
 		limiter: rate.NewLimiter(rate.Every(pollEvery/2), 1),
 		breaker: gobreaker.NewCircuitBreaker[[]quote.Observation](gobreaker.Settings{
-			Name: s.Name, Timeout: pollEvery / 2,
+			Name: s.Name, Timeout: probeAt,
 			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
 			IsExcluded: func(err error) bool { // a source that asks to wait is well, and a stop says nothing of it
 				_, paused := errors.AsType[*pausedError](err)
@@ -102,17 +106,30 @@ func newFeed(s Source, client *http.Client, pollEvery time.Duration, now func() 
 	return f, nil
 }
 
-// State is what is known now.
+// State is what is known now. Its breaker is closed, open while the source is kept out, or half-open when the next poll asks it.
 func (f *feed) State() State {
 	s := *f.state.Load()
-	s.Breaker = f.breaker.State().String()
+	switch {
+	case !f.tripped():
+		s.Breaker = "closed"
+	case f.rest.Load() > 0:
+		s.Breaker = "open"
+	default:
+		s.Breaker = "half-open"
+	}
 	return s
 }
 
-// poll asks the source once, if it may be asked.
-func (f *feed) poll(ctx context.Context, currencies []money.Currency) {
+func (f *feed) tripped() bool { return f.breaker.State() != gobreaker.StateClosed }
+
+// poll asks the source once, if it may be asked. spare says that it can be done without: then one that failed too often rests.
+func (f *feed) poll(ctx context.Context, currencies []money.Currency, spare bool) {
 	now := f.now()
 	if now.Before(f.state.Load().PausedUntil) || !f.limiter.AllowN(now, 1) {
+		return
+	}
+	if left := f.rest.Load(); spare && f.tripped() && left > 0 {
+		f.rest.Store(left - 1)
 		return
 	}
 	var partly error // prices that were refused among others that were not
@@ -126,6 +143,9 @@ func (f *feed) poll(ctx context.Context, currencies []money.Currency) {
 	})
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) || ctx.Err() != nil {
 		return // it was not asked, or we stop
+	}
+	if f.rest.Store(0); f.tripped() {
+		f.rest.Store(restPolls)
 	}
 	f.note(got, errors.Join(err, partly))
 }

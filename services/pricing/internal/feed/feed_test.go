@@ -3,6 +3,7 @@ package feed_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/pricing/internal/feed"
@@ -25,7 +27,6 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 const (
-	soon      = 20 * time.Second
 	pollEvery = time.Second
 	secret    = "CG-k3y"
 )
@@ -57,6 +58,9 @@ type exchange struct {
 	board  *quote.Board
 	poller *feed.Poller
 	log    *logbook
+
+	js         jetstream.JetStream
+	currencies []money.Currency
 }
 
 // logbook keeps what was logged.
@@ -86,7 +90,14 @@ func setup(t *testing.T, sources ...string) *exchange {
 	t.Cleanup(bus.Close)
 	bucket, err := bus.Bucket(t.Context(), stream.BucketRates)
 	require.NoError(t, err)
-	e.store = lastgood.Store{Bucket: bucket, MaxAge: time.Hour}
+	e.js = bus.JS
+	e.store = lastgood.Store{Bucket: bucket, MaxAge: time.Hour, Remake: func(ctx context.Context) error {
+		_, err := bus.Bucket(ctx, stream.BucketRates)
+		return err
+	}}
+	inr, err := money.ParseCurrency("INR")
+	require.NoError(t, err)
+	e.currencies = []money.Currency{inr}
 	if len(sources) == 0 {
 		sources = market.Sources
 	}
@@ -96,9 +107,7 @@ func setup(t *testing.T, sources ...string) *exchange {
 
 // replica is a further poller, with a board of its own, on the same bucket and market.
 func (e *exchange) replica(sources ...string) (*quote.Board, *feed.Poller) {
-	inr, err := money.ParseCurrency("INR")
-	require.NoError(e.t, err)
-	cfg := feed.Settings{Currencies: []money.Currency{inr}, PollEvery: pollEvery, Rule: quote.Rule{FreshFor: 5 * time.Minute, MaxAge: time.Hour}, Now: e.clock.Now}
+	cfg := feed.Settings{Currencies: e.currencies, PollEvery: pollEvery, Rule: quote.Rule{FreshFor: 5 * time.Minute, MaxAge: time.Hour}, Now: e.clock.Now}
 	for _, name := range sources {
 		s := feed.Source{Name: name, Base: config.Secret(e.market.URL())}
 		if name == "coingecko" {
@@ -286,27 +295,95 @@ func TestASourceThatAsksToWaitIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestABrokenSourceIsAskedLessAndIsBackAtTheNextPoll(t *testing.T) {
-	e := setup(t, "coingecko", "wazirx")
+func (e *exchange) asked(source string) int {
+	n, _ := e.market.Asked(source)
+	return n
+}
+
+func TestABrokenSourceRestsWhileOthersGiveALivePrice(t *testing.T) {
+	e := setup(t)
 	e.market.Fail(market.Status(http.StatusInternalServerError, ""), "coingecko")
 	for range 3 {
+		require.Equal(t, "closed", e.state("coingecko").Breaker)
 		e.poll()
 	}
-	require.Equal(t, "open", e.state("coingecko").Breaker)
-	asked, _ := e.market.Asked("coingecko")
-	e.poll()
-	again, _ := e.market.Asked("coingecko")
-	require.Equal(t, asked, again, "the breaker is open")
-	e.market.Price("254321.17")
-	testkit.Eventually(t, pollEvery, "the breaker lets one through", func() error {
-		if s := e.state("coingecko").Breaker; s != "half-open" {
-			return http.ErrServerClosed
+	for round := range 2 {
+		require.Equal(t, "open", e.state("coingecko").Breaker)
+		for range 4 {
+			e.poll()
+			require.Equal(t, 3+round, e.asked("coingecko"), "it rests")
 		}
-		return nil
-	})
-	e.poll()
+		require.Equal(t, "half-open", e.state("coingecko").Breaker)
+		if round == 1 {
+			e.market.Price("254321.17")
+		}
+		e.poll()
+		require.Equal(t, 4+round, e.asked("coingecko"), "it is asked whether it is back")
+	}
 	require.Equal(t, "closed", e.state("coingecko").Breaker)
 	require.False(t, e.state("coingecko").Failing())
+	require.Equal(t, 13, e.asked("wazirx"), "at each poll")
+}
+
+func TestBrokenSourcesAreAskedAtEachPollWhenNoneIsLeft(t *testing.T) {
+	e := setup(t)
+	e.poll()
+	e.market.Fail(market.Status(http.StatusInternalServerError, ""))
+	for n := range 10 {
+		e.poll()
+		require.Equal(t, n+2, e.asked("coingecko"))
+	}
+	require.Equal(t, "open", e.state("coingecko").Breaker)
+	e.clock.Forward(5 * time.Minute)
+	e.poll()
+	e.requirePrice(quote.Cached, "254321.17")
+	e.market.Price("254400")
+	e.poll()
+	e.requirePrice(quote.Live, "254400")
+}
+
+func TestABrokenSourceThatAloneQuotesACurrencyIsAskedAtEachPoll(t *testing.T) {
+	e := setup(t)
+	usd, err := money.ParseCurrency("USD")
+	require.NoError(t, err)
+	e.currencies = append(e.currencies, usd)
+	e.board, e.poller = e.replica(market.Sources...)
+	e.market.Fail(market.Status(http.StatusInternalServerError, ""), "coingecko")
+	for n := range 8 {
+		e.poll()
+		require.Equal(t, n+1, e.asked("coingecko"))
+	}
+	e.requirePrice(quote.Live, "254321.17")
+}
+
+func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
+	e := setup(t)
+	e.poll()
+	require.NoError(t, e.js.DeleteKeyValue(t.Context(), stream.BucketRates))
+	e.poll()
+	_, other := e.replica("wazirx")
+	require.NoError(t, other.Refresh(t.Context()))
+	for _, key := range []string{"INR", "INR.agreed"} {
+		_, err := e.store.Bucket.Get(t.Context(), key)
+		require.NoError(t, err)
+	}
+	e.poll()
+	require.Equal(t, 1, strings.Count(e.log.String(), "this does not work"), e.log.String())
+	require.Equal(t, 1, strings.Count(e.log.String(), "this works again: the last good rates are read"), e.log.String())
+}
+
+func TestABucketThatStaysAwayIsToldOnce(t *testing.T) {
+	e := setup(t)
+	e.store.Remake = func(context.Context) error { return errors.New("no room") }
+	e.board, e.poller = e.replica(market.Sources...)
+	require.NoError(t, e.js.DeleteKeyValue(t.Context(), stream.BucketRates))
+	for range 3 {
+		e.poll()
+		e.requirePrice(quote.Live, "254321.17")
+	}
+	require.Equal(t, 1, strings.Count(e.log.String(), "this does not work: the last good rates are read"))
+	require.Equal(t, 1, strings.Count(e.log.String(), "this does not work: good rates are kept"))
+	require.Contains(t, e.log.String(), "no room")
 }
 
 func TestAKeyGoesToItsSourceAndNowhereElse(t *testing.T) {
@@ -359,13 +436,7 @@ func TestTheTiersFallAndRecoverInOrder(t *testing.T) {
 	e.poll()
 	require.Equal(t, 2, strings.Count(e.log.String(), "NO MARKET PRICE"), "nobody overlooks it")
 	e.market.Price("260000")
-	testkit.Eventually(t, soon, "live again", func() error {
-		e.poll()
-		if tier, _ := e.price(); tier != quote.Live {
-			return http.ErrServerClosed
-		}
-		return nil
-	})
+	e.poll()
 	e.requirePrice(quote.Live, "260000")
 }
 
@@ -396,7 +467,7 @@ func TestWhatIsInTheBucketAndNoRateHarmsNobody(t *testing.T) {
 		tier, _ := e.priceOn(board)
 		require.Empty(t, tier, value)
 	}
-	require.Contains(t, e.log.String(), "the last good rates are not all there")
+	require.Contains(t, e.log.String(), "this does not work: the last good rates are read")
 }
 
 func TestOneRefreshIsInFlightWhoeverAsks(t *testing.T) {

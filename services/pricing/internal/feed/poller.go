@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,7 @@ type Poller struct {
 
 	verdicts atomic.Pointer[map[string]quote.Verdict] // the last, by currency
 	agreed   quote.Table                              // the last that two sources made; with active held
+	failing  map[string]bool                          // what the log last called failing of the store; with active held
 
 	telling sync.Mutex
 	told    map[string]standing // what the log last said of a currency; with telling held
@@ -52,7 +54,7 @@ const refreshLimit = 2 * requestTimeout
 
 // NewPoller makes a poller; a wrong source is Invalid. Close must be called.
 func NewPoller(ctx context.Context, cfg Settings, board *quote.Board, store lastgood.Store, log *slog.Logger) (*Poller, error) {
-	p := &Poller{cfg: cfg, board: board, store: store, log: log, client: newClient(), told: map[string]standing{}}
+	p := &Poller{cfg: cfg, board: board, store: store, log: log, client: newClient(), told: map[string]standing{}, failing: map[string]bool{}}
 	for _, s := range cfg.Sources {
 		f, err := newFeed(s, p.client, cfg.PollEvery, cfg.Now)
 		if err != nil {
@@ -111,8 +113,10 @@ func (p *Poller) refresh() {
 	ctx, cancel := context.WithTimeout(p.life, refreshLimit)
 	defer cancel()
 	var asked sync.WaitGroup
+	now := p.cfg.Now()
 	for _, f := range p.feeds {
-		asked.Go(func() { f.poll(ctx, p.cfg.Currencies) })
+		spare := p.spares(f, now)
+		asked.Go(func() { f.poll(ctx, p.cfg.Currencies, spare) })
 	}
 	p.recall(ctx)
 	asked.Wait()
@@ -121,12 +125,30 @@ func (p *Poller) refresh() {
 	}
 }
 
+// spares reports whether every currency that a source quotes has a live price, and another source that answers.
+func (p *Poller) spares(f *feed, now time.Time) bool {
+	live := p.board.Tier(quote.Live)
+	for _, c := range p.cfg.Currencies {
+		if _, said := f.state.Load().Values[c.Code()]; !said && !f.format.quotes(c) {
+			continue
+		}
+		if !live[c.Code()].Holds(now) || !slices.ContainsFunc(p.feeds, func(other *feed) bool {
+			s := other.state.Load()
+			_, says := s.Values[c.Code()]
+			return other != f && says && !s.Failing()
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
 // recall takes what replicas, or this service before its restart, found last. What is known here stays when it is newer.
 func (p *Poller) recall(ctx context.Context) {
 	now := p.cfg.Now()
 	kept, err := p.store.Load(ctx, p.cfg.Currencies, now)
-	if err != nil && ctx.Err() == nil {
-		p.log.Warn("the last good rates are not all there", "error", err)
+	if ctx.Err() == nil {
+		p.tellStore("the last good rates are read", err)
 	}
 	p.board.Set(quote.Cached, newest(p.board.Tier(quote.Cached), kept.Last, now))
 	p.agreed = newest(p.agreed, kept.Agreed, now)
@@ -185,9 +207,20 @@ func (p *Poller) keep(ctx context.Context, found, agreed []quote.Quote) {
 	for _, q := range agreed {
 		errs = append(errs, p.store.KeepAgreed(ctx, q))
 	}
-	if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
-		p.log.Warn("a good rate is known to this replica alone", "error", err)
+	if ctx.Err() == nil && len(errs) > 0 {
+		p.tellStore("good rates are kept for the other replicas", errors.Join(errs...))
 	}
+}
+
+// tellStore tells when something begins to fail, and when it works again; not at each poll.
+func (p *Poller) tellStore(what string, err error) {
+	switch failing := p.failing[what]; {
+	case err != nil && !failing:
+		p.log.Warn("this does not work: "+what, "error", err)
+	case err == nil && failing:
+		p.log.Info("this works again: " + what)
+	}
+	p.failing[what] = err != nil
 }
 
 // said is what the sources said last of a currency, and how many of them quote it: those that are known to, or did since the start.

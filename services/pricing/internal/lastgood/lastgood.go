@@ -9,6 +9,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tillseal/tillseal/services/pricing/internal/quote"
@@ -21,6 +22,7 @@ import (
 type Store struct {
 	Bucket jetstream.KeyValue
 	MaxAge time.Duration
+	Remake func(context.Context) error // makes the bucket again once it is gone; nil to leave that
 }
 
 const timeout = 5 * time.Second // for one look or one write: an answer lost with a connection never comes
@@ -96,8 +98,20 @@ func (s Store) keep(ctx context.Context, q quote.Quote, suffix string) error {
 	if err != nil {
 		return fault.New(fault.Fatal, "write the rate of %s: %w", rate.Currency, err)
 	}
-	if _, err := s.Bucket.Put(ctx, rate.Currency+suffix, data); err != nil {
+	_, err = s.Bucket.Put(ctx, rate.Currency+suffix, data)
+	if gone(err) && s.Remake != nil {
+		if err = s.Remake(ctx); err == nil {
+			_, err = s.Bucket.Put(ctx, rate.Currency+suffix, data) // a bucket is known by its name
+		}
+	}
+	if err != nil {
 		return fault.New(fault.Transient, "keep the rate of %s: %w", rate.Currency, err)
 	}
 	return nil
+}
+
+// gone reports whether an error says that there is no such bucket: nobody hears what is put into one that was deleted.
+func gone(err error) bool {
+	return errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) ||
+		errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound)
 }
