@@ -70,3 +70,8 @@ func missing(durable string, err error) error {
 	}
 	return fault.New(fault.Transient, "look at durable %s: %w", durable, err)
 }
+
+func streamOf(durable string) string {
+	s, _ := ofDurable(durable)
+	return s.name
+}
