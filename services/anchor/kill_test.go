@@ -1,7 +1,6 @@
 package anchor_test
 
 import (
-	"errors"
 	"flag"
 	"math/rand/v2"
 	"os/exec"
@@ -13,32 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/event"
-	"github.com/tillseal/tillseal/shared/testkit"
 )
-
-func TestAnAnchorKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
-	h := setup(t)
-	var sold []event.SalePriced
-	for round := range 6 {
-		program := h.program()
-		require.NoError(t, program.Start())
-		sold = append(sold, h.sell(40)...)
-		// Killed as soon as the journal has moved: while leaves come in, batches are sealed, signed, sent and settled.
-		before := h.ask(journalSize)
-		testkit.Eventually(t, soon, "the journal moves", func() error {
-			if now := h.ask(journalSize); now == before && round > 0 {
-				return errors.New("still at " + now)
-			}
-			return nil
-		})
-		require.NoError(t, program.Process.Signal(syscall.SIGKILL))
-		require.Error(t, program.Wait())
-	}
-	h.start()
-	h.verify(sold, h.anchored(sold, nil))
-}
-
-const journalSize = `SELECT ((SELECT count(*) FROM anchor.leaf) / 7 + (SELECT count(*) FROM anchor.batch) + (SELECT count(*) FROM anchor.tx_attempt) + (SELECT count(*) FROM anchor.batch_event))::text`
 
 // moments are where the anchor can be cut off between an intent and its effect or an effect and its note, in the order of its
 // work; see package crash.

@@ -31,6 +31,7 @@ func otherBuild() []byte {
 }
 
 func TestAContractThatIsNotOursIsRefused(t *testing.T) {
+	t.Parallel()
 	h := setup(t)
 	stranger := addressOf(t, newKey.Reveal())
 	for name, c := range map[string]struct{ contract, says string }{
@@ -51,6 +52,7 @@ func TestAContractThatIsNotOursIsRefused(t *testing.T) {
 
 // The procedure of OPERATIONS.md, A journal older than the chain.
 func TestAJournalRestoredFromAnOlderBackupIsRefusedUntilItHasItsOwnContract(t *testing.T) {
+	t.Parallel()
 	h := setup(t)
 	stop := h.start()
 	sold := h.sell(5)
@@ -80,6 +82,7 @@ func TestAJournalRestoredFromAnOlderBackupIsRefusedUntilItHasItsOwnContract(t *t
 }
 
 func TestANewContractTakesOnlyWhatIsNotSealedUnlessAskedFor(t *testing.T) {
+	t.Parallel()
 	h := setup(t)
 	stop := h.start()
 	h.anchored(h.sell(5), nil)
@@ -92,6 +95,7 @@ func TestANewContractTakesOnlyWhatIsNotSealedUnlessAskedFor(t *testing.T) {
 }
 
 func TestIntakeGoesOnWithoutFundsAndWithoutASigner(t *testing.T) {
+	t.Parallel()
 	h := setup(t, func(c *anchor.Config) { c.BumpAfter = time.Second })
 	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, addressOf(t, newKey.Reveal()))).Hex()
 	var log syncBuffer

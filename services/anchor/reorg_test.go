@@ -1,6 +1,8 @@
 package anchor_test
 
 import (
+	"context"
+	"encoding/json"
 	"math/big"
 	"testing"
 	"time"
@@ -15,7 +17,9 @@ import (
 )
 
 func TestAReorgSendsTheSameBatchAgainAndSaysSo(t *testing.T) {
+	t.Parallel()
 	h := setup(t)
+	h.neverFinal(h.chain.URL())
 	h.start()
 	sold := h.sell(3)
 	first := h.anchored(sold, nil)[sold[0].SaleID]
@@ -34,6 +38,20 @@ func TestAReorgSendsTheSameBatchAgainAndSaysSo(t *testing.T) {
 	require.Equal(t, first.BatchID, got[sold[0].SaleID].BatchID)
 }
 
+// neverFinal puts a node between the anchor and its chain that calls no block final: what a test takes from the chain must not
+// be final by then, and on a busy machine it might. upstream is the node behind it.
+func (h *house) neverFinal(upstream string) *testkit.Proxy {
+	proxy := testkit.RPCProxy(h.t, upstream)
+	proxy.On("eth_getBlockByNumber", func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		if string(call.Params[0]) == `"finalized"` {
+			call.Params[0] = json.RawMessage(`"earliest"`)
+		}
+		return next(call)
+	})
+	h.cfg.Provider = config.Secret(proxy.URL())
+	return proxy
+}
+
 // cut takes everything from a block on off the chain, its transactions with it.
 func (h *house) cut(from uint64) {
 	h.t.Helper()
@@ -50,7 +68,9 @@ func (h *house) cut(from uint64) {
 }
 
 func TestAReorgBelowSeveralBatchesSendsThemAllAgainInOrder(t *testing.T) {
+	t.Parallel()
 	h := setup(t, func(c *anchor.Config) { c.BumpAfter = time.Second }) // the bytes sent before may need a higher fee to be taken again
+	h.neverFinal(h.chain.URL())
 	h.start()
 	var sold []event.SalePriced
 	var first event.SaleAnchored
@@ -68,7 +88,9 @@ func TestAReorgBelowSeveralBatchesSendsThemAllAgainInOrder(t *testing.T) {
 }
 
 func TestAReorgThatTakesTheContractBringsItBack(t *testing.T) {
+	t.Parallel()
 	h := setup(t, func(c *anchor.Config) { c.BumpAfter = time.Second })
+	h.neverFinal(h.chain.URL())
 	h.start()
 	sold := h.sell(3)
 	h.anchored(sold, nil)
@@ -78,8 +100,9 @@ func TestAReorgThatTakesTheContractBringsItBack(t *testing.T) {
 }
 
 func TestAReorgThatOnlyTheNodeShowsIsFollowedAndFollowedBack(t *testing.T) {
+	t.Parallel()
 	h := setup(t)
-	proxy := testkit.RPCProxy(t, h.chain.URL())
+	proxy := testkit.RPCProxy(t, h.neverFinal(h.chain.URL()).URL())
 	h.cfg.Provider, h.rpc = config.Secret(proxy.URL()), proxy.URL()
 	h.start()
 	sold := h.sell(3)

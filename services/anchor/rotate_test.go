@@ -29,6 +29,7 @@ func addressOf(t *testing.T, key string) common.Address {
 
 // The steps of OPERATIONS.md, Rotating the anchorer's key, with a batch under way that the old key has signed.
 func TestTheAnchorersKeyIsRotatedWithABatchUnderWay(t *testing.T) {
+	t.Parallel()
 	ownerKey := common.Bytes2Hex(crypto.Keccak256([]byte("owner")))
 	owner, successor := addressOf(t, ownerKey), addressOf(t, newKey.Reveal())
 	h := setup(t, func(c *anchor.Config) { c.Owner = owner.Hex() })
