@@ -108,8 +108,8 @@ func TestAParkedSaleIsListedUntilItIsReplayedAndGoesThroughAsIfNew(t *testing.T)
 
 func TestAReplayedSaleThatIsLostIsRepairedLikeAnyOther(t *testing.T) {
 	s := setup(t, quickly)
+	s.park(7, facts(1, noon)) // before the reconciler can see the sale
 	facts := s.sell(1, noon)
-	s.park(7, facts)
 	p := s.run(lose)
 	later := s.sell(2, noon.Add(time.Second)) // so that the search has passed the parked one
 	s.waitFor("the search has passed it", func() bool { return len(p.of(later.SaleID)) > 0 })
@@ -208,8 +208,8 @@ func TestAParkedMessageIsShownInFull(t *testing.T) {
 
 func TestADiscardedSaleIsReportedWithWhoAndWhyAndIsNoWorkForAnybody(t *testing.T) {
 	s := setup(t, quickly)
+	s.park(7, facts(1, noon)) // before the reconciler can see the sale
 	facts, other := s.sell(1, noon), s.sell(2, noon)
-	s.park(7, facts)
 	p := s.run(lose)
 	for says, request := range map[string]map[string]any{
 		"operator is missing": {"sale_id": facts.SaleID, "reason": "a test till"},
