@@ -18,6 +18,8 @@ type desk struct {
 	board  *quote.Board
 	poller *feed.Poller
 	now    func() time.Time
+
+	instance string
 }
 
 type quoteRequest struct {
@@ -33,6 +35,7 @@ type quoteAnswer struct {
 }
 
 type sourcesAnswer struct {
+	Instance   string          `json:"instance"` // which replica answers: each has asked for itself
 	Currencies []currencyState `json:"currencies"`
 	Sources    []sourceState   `json:"sources"`
 }
@@ -62,7 +65,7 @@ type sourceState struct {
 }
 
 func (d desk) endpoints() []stream.Endpoint {
-	const sources = `{"currencies":[{"currency":"INR","tier":"live","value":"254321.17","observed_at":"2026-11-22T04:45:31Z","age":"12s","fresh_sources":3,` +
+	const sources = `{"instance":"pricing-1/7","currencies":[{"currency":"INR","tier":"live","value":"254321.17","observed_at":"2026-11-22T04:45:31Z","age":"12s","fresh_sources":3,` +
 		`"spread_percent":"0.42"}],"sources":[{"name":"coingecko","state":"ok","breaker":"closed","values":[{"name":"INR","value":"254321.17",` +
 		`"observed_at":"2026-11-22T04:45:31Z","fetched_at":"2026-11-22T04:45:40Z"}],"succeeded_at":"2026-11-22T04:45:40Z"}]}`
 	return []stream.Endpoint{
@@ -100,7 +103,7 @@ func age(q quote.Quote, now time.Time) string { return q.Age(now).Round(time.Sec
 
 func (d desk) sources() sourcesAnswer {
 	now := d.now()
-	answer := sourcesAnswer{Currencies: []currencyState{}, Sources: []sourceState{}}
+	answer := sourcesAnswer{Instance: d.instance, Currencies: []currencyState{}, Sources: []sourceState{}}
 	for _, c := range d.currencies() {
 		answer.Currencies = append(answer.Currencies, d.currency(c, now))
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 type metrics struct {
-	priced *prometheus.CounterVec
-	parked prometheus.Counter
+	priced  *prometheus.CounterVec
+	refused prometheus.Counter
 }
 
 func newMetrics(registry *prometheus.Registry) metrics {
@@ -18,14 +18,15 @@ func newMetrics(registry *prometheus.Registry) metrics {
 		priced: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tillseal_pricing_priced_total", Help: "Sales priced, by the tier of their rate.",
 		}, []string{"tier"}),
-		parked: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tillseal_pricing_parked_total", Help: "Sales that could not be priced and were parked in SALES_DLQ.",
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tillseal_pricing_refused_total",
+			Help: "Deliveries that could not be priced: parked in SALES_DLQ, and counted again when that failed and they came once more.",
 		}),
 	}
 	for _, tier := range quote.Tiers { // an alarm on an increase needs the zero before
 		m.priced.WithLabelValues(string(tier))
 	}
-	registry.MustRegister(m.priced, m.parked)
+	registry.MustRegister(m.priced, m.refused)
 	return m
 }
 

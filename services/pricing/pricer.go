@@ -53,7 +53,7 @@ func (p *pricer) lane(ctx context.Context, view quote.View, now time.Time, batch
 		e, err := price(view, msg.Data)
 		if err != nil {
 			errs[i] = err
-			p.metrics.parked.Inc()
+			p.metrics.refused.Inc()
 			continue
 		}
 		priced = append(priced, event.Priced(e, now, event.GenerationOf(msg.Header), event.TraceOf(msg.Header)))

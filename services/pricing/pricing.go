@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,15 +25,15 @@ type Config struct {
 	Stream    stream.Config
 
 	// RateFeeds is the first tier; empty asks nobody, and there is no cached tier either.
-	RateFeeds        Feeds    `env:"RATE_FEEDS" doc:"public sources of prices with their base URLs, such as coingecko=https://api.coingecko.com,coindcx=https://api.coindcx.com,wazirx=https://api.wazirx.com; empty for none"`
+	RateFeeds        Feeds    `env:"RATE_FEEDS" doc:"public sources of prices with their base URLs, such as coingecko=https://api.coingecko.com,coindcx=https://api.coindcx.com,wazirx=https://api.wazirx.com; coingecko-pro for a key of its paid plan; empty for none"`
 	RateFeedKeyFiles KeyFiles `env:"RATE_FEED_KEY_FILES" doc:"files with the API keys of sources, such as coingecko=/run/secrets/coingecko"`
 	// RateCurrencies are asked for in one request; a source answers for those that it quotes.
 	RateCurrencies Currencies    `env:"RATE_CURRENCIES" envDefault:"INR" doc:"currencies that sources are asked for, comma-separated"`
 	RatePoll       time.Duration `env:"RATE_POLL" envDefault:"30s" doc:"how often the sources are asked"`
-	RateFreshFor   time.Duration `env:"RATE_FRESH_FOR" envDefault:"5m" doc:"age up to which a source's price is live"`
+	RateFreshFor   time.Duration `env:"RATE_FRESH_FOR" envDefault:"5m" doc:"age up to which a source's price is live, at least twice RATE_POLL"`
 	RateMaxAge     time.Duration `env:"RATE_MAX_AGE" envDefault:"6h" doc:"age up to which the last good price is used when none is live; after that RATE_STATIC is"`
 	// RateStatic is the last tier. While it is the only one it must not be empty: every sale would be parked.
-	RateStatic Rates `env:"RATE_STATIC" doc:"fiat per ETH by currency, such as INR=254321.17,USD=3050.12: the price when no better one is known"`
+	RateStatic Rates `env:"RATE_STATIC" doc:"fiat per ETH by currency, such as INR=254321.17,USD=3050.12: the price when no better one is known, and what a source that is alone must lie near (25 %)"`
 
 	// Ready, when set, is called once: sales are about to be priced and requests are answered.
 	Ready func() `env:"-"`
@@ -57,7 +58,7 @@ func (c Config) Check() error {
 	}
 	for name := range c.RateFeedKeyFiles {
 		if _, fed := c.RateFeeds[name]; !fed {
-			return fmt.Errorf("RATE_FEED_KEY_FILES names %q, which RATE_FEEDS does not", name)
+			return fmt.Errorf("RATE_FEED_KEY_FILES names %s, which RATE_FEEDS does not", feed.Shown(name, "a source"))
 		}
 	}
 	if err := c.checkFeeds(); err != nil {
@@ -67,17 +68,18 @@ func (c Config) Check() error {
 	return err
 }
 
+// minFreshPolls is how many polls a price must stay live for: one comes up to a quarter late, and asks for seconds.
+const minFreshPolls = 2
+
+// checkFeeds minds the durations without feeds too: whoever set them meant something.
 func (c Config) checkFeeds() error {
-	if len(c.RateFeeds) == 0 {
-		return nil
-	}
 	switch {
-	case len(c.RateCurrencies) == 0:
+	case len(c.RateFeeds) > 0 && len(c.RateCurrencies) == 0:
 		return errors.New("RATE_CURRENCIES is empty")
 	case c.RatePoll < minRatePoll || c.RatePoll > maxRatePoll:
 		return fmt.Errorf("RATE_POLL must be between %s and %s", minRatePoll, maxRatePoll)
-	case c.RateFreshFor <= c.RatePoll:
-		return errors.New("RATE_FRESH_FOR must be longer than RATE_POLL: no price would be live until the next one")
+	case c.RateFreshFor < minFreshPolls*c.RatePoll:
+		return fmt.Errorf("RATE_FRESH_FOR must be at least %d times RATE_POLL: no price would be live until the next one", minFreshPolls)
 	case c.RateMaxAge < c.RateFreshFor || c.RateMaxAge > maxRateAge:
 		return fmt.Errorf("RATE_MAX_AGE must be between RATE_FRESH_FOR and %s", maxRateAge)
 	}
@@ -127,7 +129,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return stopped(ctx, err)
 	}
 	defer poller.Close()
-	d := desk{board: board, poller: poller, now: cfg.Clock}
+	d := desk{board: board, poller: poller, now: cfg.Clock, instance: instance()}
 	tel.Metrics.MustRegister(prices{d})
 	stop, err := bus.Serve(ctx, "prices sales in wei", d.endpoints()...)
 	if err != nil {
@@ -177,6 +179,15 @@ func startPoller(ctx context.Context, cfg Config, sources []feed.Source, board *
 	}
 	_ = poller.Refresh(ctx) // only that ctx ended, which is seen where it matters
 	return poller, nil
+}
+
+// instance tells this replica from the others, which answer in turn: a container's name, or a machine's, and the process.
+func instance() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
 }
 
 // stopped makes an error that only says that ctx ended into the orderly end that it is.

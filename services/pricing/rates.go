@@ -1,7 +1,9 @@
 package pricing
 
 import (
+	"fmt"
 	"maps"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -60,23 +62,34 @@ type Feeds map[string]config.Secret
 // UnmarshalText reads the written form. Errors are Invalid, name the source and don't repeat the URL.
 func (f *Feeds) UnmarshalText(text []byte) error {
 	feeds := make(Feeds)
-	err := entries(text, "coingecko=https://api.coingecko.com", func(_ int, name, value string) error {
+	err := entries(text, "coingecko=https://api.coingecko.com", func(place int, name, value string) error {
+		if !slices.Contains(feed.Names(), name) {
+			return fault.New(fault.Invalid, "%s is none of %s", shown(place, name), strings.Join(feed.Names(), ", "))
+		}
 		if _, twice := feeds[name]; twice {
 			return fault.New(fault.Invalid, "%q stands there twice", name)
 		}
 		feeds[name] = config.Secret(value)
 		return feed.Source{Name: name, Base: feeds[name]}.Check()
 	})
+	if _, free := feeds[feed.CoinGecko]; err == nil && free {
+		if _, paid := feeds[feed.CoinGeckoPro]; paid {
+			return fault.New(fault.Invalid, "%s and %s are one source: it would confirm itself", feed.CoinGecko, feed.CoinGeckoPro)
+		}
+	}
 	*f = feeds
 	return err
 }
+
+// shown is the name of an entry as an error may tell it, or else its place.
+func shown(place int, name string) string { return feed.Shown(name, fmt.Sprintf("entry %d", place)) }
 
 // unprotected are the sources whose prices anybody on the way can change: asked over http, beyond this machine.
 func (f Feeds) unprotected() []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(f)) {
 		u, err := url.Parse(f[name].Reveal())
-		if err == nil && u.Scheme == "http" && u.Hostname() != "localhost" && !strings.HasPrefix(u.Hostname(), "127.") {
+		if err == nil && u.Scheme == "http" && u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback() {
 			names = append(names, name)
 		}
 	}
@@ -89,9 +102,9 @@ type KeyFiles map[string]string
 // UnmarshalText reads the written form. Errors are Invalid.
 func (k *KeyFiles) UnmarshalText(text []byte) error {
 	files := make(KeyFiles)
-	err := entries(text, "coingecko=/run/secrets/coingecko", func(_ int, name, path string) error {
+	err := entries(text, "coingecko=/run/secrets/coingecko", func(place int, name, path string) error {
 		if _, twice := files[name]; twice || path == "" {
-			return fault.New(fault.Invalid, "%q stands there twice, or has no path", name)
+			return fault.New(fault.Invalid, "%s stands there twice, or has no path", shown(place, name))
 		}
 		files[name] = path
 		return nil

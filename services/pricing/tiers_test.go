@@ -67,6 +67,7 @@ func (f *fed) feed(cfg *pricing.Config) {
 }
 
 type sources struct {
+	Instance   string
 	Currencies []struct {
 		Currency, Tier, Value, Age string
 		Spread                     string `json:"spread_percent"`
@@ -207,6 +208,7 @@ func TestASpikeOfOneSourceIsShownAndNotBelieved(t *testing.T) {
 	s := f.waitFor("the spike is seen", func(s sources) bool { return slices.Equal(s.Currencies[0].Doubted, []string{"coingecko"}) })
 	require.Equal(t, "254321.17", s.Currencies[0].Value)
 	require.Equal(t, "50.00", s.Currencies[0].Spread)
+	require.Regexp(t, `^.+/\d+$`, s.Instance, "which replica answers")
 	require.Contains(t, f.scrape(), `tillseal_pricing_spread_ratio{currency="INR"} 0.5`)
 	require.Contains(t, f.scrape(), `tillseal_pricing_source_breaker{source="coingecko",state="closed"} 1`)
 	f.record(recorded(tea(1)))
@@ -318,19 +320,40 @@ func TestAnOperatorSeesWhereAPriceComesFromAndHasTheSourcesAskedAgain(t *testing
 }
 
 func TestAKeyIsReadFromItsFileAndShownNowhere(t *testing.T) {
-	f := &fed{clock: &clock{}, metrics: ""}
+	const key = "CG-k3y"
+	f := &fed{clock: &clock{}, metrics: fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))}
 	f.market = market.Open("254321.17", f.clock.Now)
 	t.Cleanup(f.market.Close)
-	file := filepath.Join(t.TempDir(), "key")
-	require.NoError(t, os.WriteFile(file, []byte("CG-k3y\n"), 0o600))
-	f.shop = setup(t, "INR=1", f.feed, func(cfg *pricing.Config) { cfg.RateFeedKeyFiles = pricing.KeyFiles{"coingecko": file} })
+	file, log := filepath.Join(t.TempDir(), "key"), &logbook{}
+	require.NoError(t, os.WriteFile(file, []byte(key+"\n"), 0o600))
+	withKey := func(path string) func(*pricing.Config) {
+		return func(cfg *pricing.Config) {
+			cfg.RateFeedKeyFiles, cfg.Telemetry.LogOutput, cfg.Telemetry.LogLevel = pricing.KeyFiles{"coingecko": path}, log, "debug"
+		}
+	}
+	f.shop = setup(t, "INR=1", f.feed, withKey(file))
 	_, header := f.market.Asked("coingecko")
-	require.Equal(t, "CG-k3y", header.Get("x-cg-demo-api-key"))
+	require.Equal(t, key, header.Get("x-cg-demo-api-key"))
+
+	repeat := func(w http.ResponseWriter, r *http.Request, _ string) { // it says back what it was shown, wherever that may be quoted
+		w.Header()["Location"] = []string{"http://[" + r.Header.Get("x-cg-demo-api-key")}
+		w.WriteHeader(http.StatusFound)
+	}
+	f.market.Fail(repeat, "coingecko")
+	f.waitFor("its error", func(s sources) bool { return s.Sources[1].State == "failing" })
+	answer, err := f.bus.Conn.Request("ops.pricing.sources", nil, soon)
+	require.NoError(t, err)
+	require.Contains(t, string(answer.Data), "it redirects to what is no URL")
+	require.Contains(t, f.scrape(), `tillseal_pricing_source_up{source="coingecko"} 0`)
+	for where, text := range map[string]string{"sources": string(answer.Data), "metrics": f.scrape(), "log": log.String()} {
+		require.NotEmpty(t, text, where)
+		require.NotContains(t, text, key, where)
+	}
 
 	for name, path := range map[string]string{"missing": file + "x", "empty": os.DevNull, "a directory": t.TempDir()} {
 		cfg := configOf(t, f.url, "INR=1")
 		f.feed(&cfg)
-		cfg.RateFeedKeyFiles = pricing.KeyFiles{"coingecko": path}
+		withKey(path)(&cfg)
 		err := pricing.Run(t.Context(), cfg)
 		require.True(t, fault.Is(err, fault.Invalid), name)
 		require.ErrorContains(t, err, "RATE_FEED_KEY_FILES", name)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -31,19 +32,36 @@ type Source struct {
 // Names are the sources that are known.
 func Names() []string { return slices.Sorted(maps.Keys(formats)) }
 
+// Shown is a source's name as an error may tell it: what can't be a name may be a piece of a URL with a password in it, and is
+// told as otherwise.
+func Shown(name, otherwise string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') }) ||
+		name == "" || len(name) > maxNameBytes {
+		return otherwise
+	}
+	return strconv.Quote(name)
+}
+
+const maxNameBytes = 32 // as long as any id of this project
+
 // Check returns what is wrong with a source, without its URL or key.
 func (s Source) Check() error {
 	if formats[s.Name] == nil {
-		return fault.New(fault.Invalid, "%q is none of %s", s.Name, strings.Join(Names(), ", "))
+		return fault.New(fault.Invalid, "%s is none of %s", Shown(s.Name, "a source"), strings.Join(Names(), ", "))
 	}
 	u, err := url.Parse(s.Base.Reveal())
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Hostname() == "" || !validPort(u.Port()) || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
 		return fault.New(fault.Invalid, "the base URL of %s is not like https://api.example.com", s.Name)
 	}
 	if s.Key != "" && !takesKey[s.Name] {
 		return fault.New(fault.Invalid, "%s takes no key", s.Name)
 	}
 	return nil
+}
+
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // State is what is known of a source. It never changes.

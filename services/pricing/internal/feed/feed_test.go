@@ -110,7 +110,7 @@ func (e *exchange) replica(sources ...string) (*quote.Board, *feed.Poller) {
 	cfg := feed.Settings{Currencies: e.currencies, PollEvery: pollEvery, Rule: quote.Rule{FreshFor: 5 * time.Minute, MaxAge: time.Hour}, Now: e.clock.Now}
 	for _, name := range sources {
 		s := feed.Source{Name: name, Base: config.Secret(e.market.URL())}
-		if name == "coingecko" {
+		if strings.HasPrefix(name, "coingecko") {
 			s.Key = secret
 		}
 		cfg.Sources = append(cfg.Sources, s)
@@ -271,6 +271,8 @@ func TestASourceThatAsksToWaitIsLeftAlone(t *testing.T) {
 		"a date":       {market.Status(http.StatusTooManyRequests, "Sun, 22 Nov 2026 12:03:01 GMT"), 3 * time.Minute},
 		"nothing said": {market.Status(http.StatusTooManyRequests, ""), time.Minute},
 		"for ever":     {market.Status(http.StatusTooManyRequests, "86400"), 15 * time.Minute},
+		"overflowing":  {market.Status(http.StatusTooManyRequests, "99999999999"), 15 * time.Minute},
+		"absurd":       {market.Status(http.StatusTooManyRequests, "99999999999999999999"), 15 * time.Minute},
 		"busy":         {market.Status(http.StatusServiceUnavailable, "30"), 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -368,8 +370,8 @@ func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
 		require.NoError(t, err)
 	}
 	e.poll()
-	require.Equal(t, 1, strings.Count(e.log.String(), "this does not work"), e.log.String())
-	require.Equal(t, 1, strings.Count(e.log.String(), "this works again: the last good rates are read"), e.log.String())
+	require.Equal(t, 1, strings.Count(e.log.String(), "does not work"), e.log.String())
+	require.Equal(t, 1, strings.Count(e.log.String(), "works again\" to=read"), e.log.String())
 }
 
 func TestABucketThatStaysAwayIsToldOnce(t *testing.T) {
@@ -381,8 +383,8 @@ func TestABucketThatStaysAwayIsToldOnce(t *testing.T) {
 		e.poll()
 		e.requirePrice(quote.Live, "254321.17")
 	}
-	require.Equal(t, 1, strings.Count(e.log.String(), "this does not work: the last good rates are read"))
-	require.Equal(t, 1, strings.Count(e.log.String(), "this does not work: good rates are kept"))
+	require.Equal(t, 1, strings.Count(e.log.String(), "does not work\" to=read"))
+	require.Equal(t, 1, strings.Count(e.log.String(), "does not work\" to=keep"))
 	require.Contains(t, e.log.String(), "no room")
 }
 
@@ -399,6 +401,15 @@ func TestAKeyGoesToItsSourceAndNowhereElse(t *testing.T) {
 	require.Zero(t, asked)
 	require.Equal(t, "ask it: it redirects to another host", e.state("coingecko").LastError)
 	require.NotContains(t, e.log.String(), secret)
+}
+
+func TestAMirrorOfThePaidPlanIsShownItsKey(t *testing.T) {
+	e := setup(t, "coingecko-pro")
+	e.poll()
+	_, header := e.market.Asked("coingecko")
+	require.Equal(t, secret, header.Get("x-cg-pro-api-key"))
+	require.Empty(t, header.Get("x-cg-demo-api-key"))
+	require.False(t, e.state("coingecko-pro").Failing())
 }
 
 func TestARedirectOnTheSameHostIsFollowed(t *testing.T) {
@@ -467,7 +478,7 @@ func TestWhatIsInTheBucketAndNoRateHarmsNobody(t *testing.T) {
 		tier, _ := e.priceOn(board)
 		require.Empty(t, tier, value)
 	}
-	require.Contains(t, e.log.String(), "this does not work: the last good rates are read")
+	require.Contains(t, e.log.String(), "the bucket of last good rates does not work")
 }
 
 func TestOneRefreshIsInFlightWhoeverAsks(t *testing.T) {

@@ -29,10 +29,18 @@ type format interface {
 }
 
 // formats are the sources by the name that RATE_FEEDS calls them.
-var formats = map[string]format{"coingecko": coinGecko{}, "coindcx": coinDCX{}, "wazirx": wazirX{}}
+var formats = map[string]format{
+	CoinGecko: coinGecko{}, CoinGeckoPro: coinGecko{paid: true}, "coindcx": coinDCX{}, "wazirx": wazirX{},
+}
+
+// The two names of one source.
+const (
+	CoinGecko    = "coingecko"
+	CoinGeckoPro = "coingecko-pro" // it is shown its key as on a paid plan, whatever host a mirror has
+)
 
 // takesKey are the sources that an API key can be given to.
-var takesKey = map[string]bool{"coingecko": true}
+var takesKey = map[string]bool{CoinGecko: true, CoinGeckoPro: true}
 
 // rupees are the one currency of a state that the Indian exchanges trade ETH in.
 const rupees = "INR"
@@ -46,9 +54,9 @@ const (
 )
 
 // coinGecko is GET /api/v3/simple/price (docs.coingecko.com): prices as numbers, the time in Unix seconds.
-type coinGecko struct{}
+type coinGecko struct{ paid bool }
 
-func (coinGecko) request(base *url.URL, currencies []money.Currency, key string) (*url.URL, http.Header) {
+func (g coinGecko) request(base *url.URL, currencies []money.Currency, key string) (*url.URL, http.Header) {
 	codes := make([]string, len(currencies))
 	for i, c := range currencies {
 		codes[i] = strings.ToLower(c.Code())
@@ -60,7 +68,7 @@ func (coinGecko) request(base *url.URL, currencies []money.Currency, key string)
 	header := http.Header{}
 	switch {
 	case key == "":
-	case strings.HasPrefix(base.Hostname(), "pro-api."): // paid plans have a host and a header of their own
+	case g.paid, strings.HasPrefix(base.Hostname(), "pro-api."): // paid plans have a host and a header of their own
 		header.Set("x-cg-pro-api-key", key)
 	default:
 		header.Set("x-cg-demo-api-key", key)

@@ -148,7 +148,7 @@ func (p *Poller) recall(ctx context.Context) {
 	now := p.cfg.Now()
 	kept, err := p.store.Load(ctx, p.cfg.Currencies, now)
 	if ctx.Err() == nil {
-		p.tellStore("the last good rates are read", err)
+		p.tellStore("read", err)
 	}
 	p.board.Set(quote.Cached, newest(p.board.Tier(quote.Cached), kept.Last, now))
 	p.agreed = newest(p.agreed, kept.Agreed, now)
@@ -208,7 +208,7 @@ func (p *Poller) keep(ctx context.Context, found, agreed []quote.Quote) {
 		errs = append(errs, p.store.KeepAgreed(ctx, q))
 	}
 	if ctx.Err() == nil && len(errs) > 0 {
-		p.tellStore("good rates are kept for the other replicas", errors.Join(errs...))
+		p.tellStore("keep", errors.Join(errs...))
 	}
 }
 
@@ -216,9 +216,9 @@ func (p *Poller) keep(ctx context.Context, found, agreed []quote.Quote) {
 func (p *Poller) tellStore(what string, err error) {
 	switch failing := p.failing[what]; {
 	case err != nil && !failing:
-		p.log.Warn("this does not work: "+what, "error", err)
+		p.log.Warn("the bucket of last good rates does not work", "to", what, "error", err)
 	case err == nil && failing:
-		p.log.Info("this works again: " + what)
+		p.log.Info("the bucket of last good rates works again", "to", what)
 	}
 	p.failing[what] = err != nil
 }

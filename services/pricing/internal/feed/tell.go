@@ -110,18 +110,21 @@ func (p *Poller) tellTier(same []standing) {
 	for i, s := range same {
 		codes[i] = s.currency
 	}
-	level, text := slog.LevelError, "NO PRICE AT ALL: sales are parked"
-	switch s := same[0]; {
-	case s.tier == quote.Live:
-		level, text = slog.LevelInfo, "sales are priced live"
-	case s.tier == quote.Cached:
-		level, text = slog.LevelWarn, "sales are priced at the last good rate"
-	case s.tier == quote.Static:
-		if text = "NO MARKET PRICE: sales are priced at RATE_STATIC"; !s.asked {
-			level = slog.LevelWarn // nobody expected more
+	how := slog.Group("", "currencies", strings.Join(codes, ","), "reason", same[0].reason)
+	switch same[0].tier {
+	case quote.Live:
+		p.log.Info("sales are priced live", how)
+	case quote.Cached:
+		p.log.Warn("sales are priced at the last good rate", how)
+	case quote.Static:
+		if !same[0].asked { // nobody expected more
+			p.log.Warn("NO MARKET PRICE: sales are priced at RATE_STATIC", how)
+			break
 		}
+		p.log.Error("NO MARKET PRICE: sales are priced at RATE_STATIC", how)
+	default:
+		p.log.Error("NO PRICE AT ALL: sales are parked", how)
 	}
-	p.log.Log(context.Background(), level, text, "currencies", strings.Join(codes, ","), "reason", same[0].reason)
 }
 
 // remind looks after the log until ctx ends, whether sources are asked or not.
