@@ -87,3 +87,14 @@ func TestASourceThatIsAloneWalksNowhereEvenOverARestart(t *testing.T) {
 	e.poll()
 	e.requirePrice(quote.Live, "400000") // two are enough, wherever the price went
 }
+
+func TestAFrozenSourceWhoseClockIsAheadIsNotLiveForLonger(t *testing.T) {
+	e := setup(t, "wazirx")
+	e.market.Fail(market.Says(market.Body("wazirx", "254321.17", e.clock.Now().Add(2*time.Minute))))
+	e.poll()
+	e.clock.Forward(90 * time.Second)
+	e.poll() // it says the same again, still of a time to come
+	e.requirePrice(quote.Live, "254321.17")
+	e.clock.Forward(4 * time.Minute)
+	e.requirePrice(quote.Cached, "254321.17")
+}

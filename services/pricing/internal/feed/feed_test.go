@@ -3,7 +3,6 @@ package feed_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -262,132 +261,6 @@ func TestASpikeOfTheOnlySourceLeavesTheLastGoodPrice(t *testing.T) {
 	require.Equal(t, "381481.76", value)
 }
 
-func TestASourceThatAsksToWaitIsLeftAlone(t *testing.T) {
-	for name, c := range map[string]struct {
-		fault  market.Fault
-		paused time.Duration
-	}{
-		"seconds":      {market.Status(http.StatusTooManyRequests, "120"), 2 * time.Minute},
-		"a date":       {market.Status(http.StatusTooManyRequests, "Sun, 22 Nov 2026 12:03:01 GMT"), 3 * time.Minute},
-		"nothing said": {market.Status(http.StatusTooManyRequests, ""), time.Minute},
-		"for ever":     {market.Status(http.StatusTooManyRequests, "86400"), 15 * time.Minute},
-		"overflowing":  {market.Status(http.StatusTooManyRequests, "99999999999"), 15 * time.Minute},
-		"absurd":       {market.Status(http.StatusTooManyRequests, "99999999999999999999"), 15 * time.Minute},
-		"busy":         {market.Status(http.StatusServiceUnavailable, "30"), 30 * time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			e := setup(t, "coingecko", "wazirx")
-			e.market.Fail(c.fault, "coingecko")
-			e.poll()
-			asked, _ := e.market.Asked("coingecko")
-			require.Equal(t, 1, asked)
-			require.Equal(t, e.clock.Now().Add(c.paused), e.state("coingecko").PausedUntil)
-			e.market.Price("254321.17")
-			for range 5 {
-				e.poll()
-			}
-			asked, _ = e.market.Asked("coingecko")
-			require.Equal(t, 1, asked)
-			require.Equal(t, "closed", e.state("coingecko").Breaker, "it is well, only busy")
-			e.clock.Forward(c.paused)
-			e.poll()
-			require.False(t, e.state("coingecko").Failing())
-		})
-	}
-}
-
-func (e *exchange) asked(source string) int {
-	n, _ := e.market.Asked(source)
-	return n
-}
-
-func TestABrokenSourceRestsWhileOthersGiveALivePrice(t *testing.T) {
-	e := setup(t)
-	e.market.Fail(market.Status(http.StatusInternalServerError, ""), "coingecko")
-	for range 3 {
-		require.Equal(t, "closed", e.state("coingecko").Breaker)
-		e.poll()
-	}
-	for round := range 2 {
-		require.Equal(t, "open", e.state("coingecko").Breaker)
-		for range 4 {
-			e.poll()
-			require.Equal(t, 3+round, e.asked("coingecko"), "it rests")
-		}
-		require.Equal(t, "half-open", e.state("coingecko").Breaker)
-		if round == 1 {
-			e.market.Price("254321.17")
-		}
-		e.poll()
-		require.Equal(t, 4+round, e.asked("coingecko"), "it is asked whether it is back")
-	}
-	require.Equal(t, "closed", e.state("coingecko").Breaker)
-	require.False(t, e.state("coingecko").Failing())
-	require.Equal(t, 13, e.asked("wazirx"), "at each poll")
-}
-
-func TestBrokenSourcesAreAskedAtEachPollWhenNoneIsLeft(t *testing.T) {
-	e := setup(t)
-	e.poll()
-	e.market.Fail(market.Status(http.StatusInternalServerError, ""))
-	for n := range 10 {
-		e.poll()
-		require.Equal(t, n+2, e.asked("coingecko"))
-	}
-	require.Equal(t, "open", e.state("coingecko").Breaker)
-	e.clock.Forward(5 * time.Minute)
-	e.poll()
-	e.requirePrice(quote.Cached, "254321.17")
-	e.market.Price("254400")
-	e.poll()
-	e.requirePrice(quote.Live, "254400")
-}
-
-func TestABrokenSourceThatAloneQuotesACurrencyIsAskedAtEachPoll(t *testing.T) {
-	e := setup(t)
-	usd, err := money.ParseCurrency("USD")
-	require.NoError(t, err)
-	e.currencies = append(e.currencies, usd)
-	e.board, e.poller = e.replica(market.Sources...)
-	e.market.Fail(market.Status(http.StatusInternalServerError, ""), "coingecko")
-	for n := range 8 {
-		e.poll()
-		require.Equal(t, n+1, e.asked("coingecko"))
-	}
-	e.requirePrice(quote.Live, "254321.17")
-}
-
-func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
-	e := setup(t)
-	e.poll()
-	require.NoError(t, e.js.DeleteKeyValue(t.Context(), stream.BucketRates))
-	e.poll()
-	_, other := e.replica("wazirx")
-	require.NoError(t, other.Refresh(t.Context()))
-	for _, key := range []string{"INR", "INR.agreed"} {
-		_, err := e.store.Bucket.Get(t.Context(), key)
-		require.NoError(t, err)
-	}
-	e.poll()
-	require.Equal(t, 1, strings.Count(e.log.String(), "does not work"), e.log.String())
-	require.Equal(t, 1, strings.Count(e.log.String(), "works again\" to=read"), e.log.String())
-}
-
-func TestABucketThatStaysAwayIsToldOnce(t *testing.T) {
-	e := setup(t)
-	e.store.Remake = func(context.Context) error { return errors.New("no room") }
-	e.board, e.poller = e.replica(market.Sources...)
-	require.NoError(t, e.js.DeleteKeyValue(t.Context(), stream.BucketRates))
-	for range 3 {
-		e.poll()
-		e.requirePrice(quote.Live, "254321.17")
-	}
-	require.Equal(t, 1, strings.Count(e.log.String(), "does not work\" to=read"))
-	require.Equal(t, 1, strings.Count(e.log.String(), "does not work\" to=keep"))
-	require.Contains(t, e.log.String(), "no room")
-}
-
 func TestAKeyGoesToItsSourceAndNowhereElse(t *testing.T) {
 	e := setup(t, "coingecko")
 	stranger := market.Open("1", e.clock.Now)
@@ -449,36 +322,6 @@ func TestTheTiersFallAndRecoverInOrder(t *testing.T) {
 	e.market.Price("260000")
 	e.poll()
 	e.requirePrice(quote.Live, "260000")
-}
-
-func TestARestartAndEveryReplicaHaveTheLastGoodPrice(t *testing.T) {
-	e := setup(t)
-	e.poll()
-	e.market.Fail(market.Status(http.StatusBadGateway, ""))
-	board, other := e.replica("coingecko")
-	require.NoError(t, other.Refresh(t.Context()))
-	tier, value := e.priceOn(board)
-	require.Equal(t, quote.Cached, tier)
-	require.Equal(t, "254321.17", value)
-	for _, key := range []string{"INR", "INR.agreed"} {
-		history, err := e.store.Bucket.History(t.Context(), key)
-		require.NoError(t, err)
-		require.Len(t, history, 1)
-		require.Contains(t, string(history[0].Value()), `"value":"254321.17"`)
-	}
-}
-
-func TestWhatIsInTheBucketAndNoRateHarmsNobody(t *testing.T) {
-	e := setup(t)
-	for _, value := range []string{"tea", `{}`, `{"value":"1","currency":"USD","tier":"live"}`, `{"value":"NaN","currency":"INR","tier":"live"}`} {
-		_, err := e.store.Bucket.Put(t.Context(), "INR", []byte(value))
-		require.NoError(t, err)
-		board, other := e.replica()
-		require.NoError(t, other.Refresh(t.Context()))
-		tier, _ := e.priceOn(board)
-		require.Empty(t, tier, value)
-	}
-	require.Contains(t, e.log.String(), "the bucket of last good rates does not work")
 }
 
 func TestOneRefreshIsInFlightWhoeverAsks(t *testing.T) {

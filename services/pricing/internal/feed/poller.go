@@ -112,11 +112,13 @@ func (p *Poller) refresh() {
 	defer p.active.Unlock()
 	ctx, cancel := context.WithTimeout(p.life, refreshLimit)
 	defer cancel()
+	now, spare := p.cfg.Now(), make([]bool, len(p.feeds))
+	for i, f := range p.feeds {
+		spare[i] = p.spares(f, now)
+	}
 	var asked sync.WaitGroup
-	now := p.cfg.Now()
-	for _, f := range p.feeds {
-		spare := p.spares(f, now)
-		asked.Go(func() { f.poll(ctx, p.cfg.Currencies, spare) })
+	for i, f := range p.feeds {
+		asked.Go(func() { f.poll(ctx, p.cfg.Currencies, spare[i]) })
 	}
 	p.recall(ctx)
 	asked.Wait()
