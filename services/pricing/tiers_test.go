@@ -289,6 +289,19 @@ func TestARestartWithoutFeedsStartsAtTheLastGoodRate(t *testing.T) {
 	require.NotEmpty(t, priced.Rate.Sources[0].FetchedAt)
 }
 
+func TestADeletedBucketComesBackWithoutARestart(t *testing.T) {
+	f := setupFed(t, "INR=200000")
+	require.NoError(t, f.bus.JS.DeleteKeyValue(t.Context(), stream.BucketRates))
+	testkit.Eventually(t, soon, "the last good rate is kept again", func() error {
+		bucket, err := f.bus.JS.KeyValue(t.Context(), stream.BucketRates)
+		if err != nil {
+			return err
+		}
+		_, err = bucket.Get(t.Context(), "INR")
+		return err
+	})
+}
+
 func TestAnOperatorSeesWhereAPriceComesFromAndHasTheSourcesAskedAgain(t *testing.T) {
 	f := setupFed(t, "USD=3050.12")
 	type answer struct {
