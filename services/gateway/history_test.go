@@ -176,7 +176,7 @@ func TestWhatTwoGatewaysSayCouldHaveBeenSaidByOne(t *testing.T) {
 		if i%2 == 1 {
 			till = till.at(other)
 		}
-		chance := rand.New(rand.NewPCG(uint64(i), 7)) //nolint:gosec // the same days each time
+		chance := rand.New(rand.NewPCG(uint64(i), 7)) // the same days each time
 		var history []porcupine.Operation
 		for n := range records {
 			customer := chance.IntN(customers)
