@@ -5,6 +5,7 @@ package parked
 import (
 	"context"
 	_ "embed" // the statements
+	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -97,7 +98,7 @@ func (d *Desk) list(ctx context.Context, req listRequest) (listAnswer, error) {
 	}
 	args := pgx.NamedArgs{
 		"state": req.State, "service": req.Service, "currency": req.Currency, "rows": req.Limit + 1, "reason_chars": reasonChars,
-		"after_at": after.At.UTC(), "after_service": after.Service, "after_stream": after.Stream, "after_sequence": after.Sequence,
+		"after_at": string(after.At), "after_service": after.Service, "after_stream": after.Stream, "after_sequence": after.Sequence,
 	}
 	var answer listAnswer
 	if err := d.Pool.QueryRow(ctx, countSQL, args).Scan(&answer.Total); err != nil {
@@ -120,10 +121,10 @@ func (d *Desk) list(ctx context.Context, req listRequest) (listAnswer, error) {
 
 type shown struct {
 	entry
-	Subject   string `json:"subject"`
-	Committed bool   `json:"committed"` // a sale with this id is
-	HasLeaf   bool   `json:"has_leaf"`  // and is in the anchor's journal
-	Data      body   `json:"data"`      // the message's body
+	Subject   string          `json:"subject"`
+	Committed bool            `json:"committed"` // a sale with this id is
+	HasLeaf   bool            `json:"has_leaf"`  // and is in the anchor's journal
+	Data      json.RawMessage `json:"data"`      // the message's body
 }
 
 type showAnswer struct {
@@ -146,6 +147,9 @@ func (d *Desk) show(ctx context.Context, req which) (showAnswer, error) {
 	}
 	if len(all) == 0 {
 		return showAnswer{}, fault.New(fault.Conflict, "nothing of this sale or place was ever parked")
+	}
+	for i := range all {
+		all[i].Data = readable(all[i].Data)
 	}
 	return showAnswer{Parked: all}, nil
 }

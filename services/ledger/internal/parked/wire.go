@@ -104,12 +104,10 @@ func (s said) check() error {
 	return nil
 }
 
-// moment is a time as the answers write it: UTC, microseconds.
-type moment struct{ time.Time }
+// moment is a time as the answers write it, and their schemas tell it: a text, UTC, microseconds.
+type moment string
 
 const momentLayout = "2006-01-02T15:04:05.000000Z"
-
-func (m moment) MarshalJSON() ([]byte, error) { return json.Marshal(m.UTC().Format(momentLayout)) }
 
 // Scan takes a timestamptz.
 func (m *moment) Scan(value any) error {
@@ -117,30 +115,32 @@ func (m *moment) Scan(value any) error {
 	if !ok {
 		return fault.New(fault.Invalid, "not a time")
 	}
-	m.Time = at
+	*m = moment(at.UTC().Format(momentLayout))
 	return nil
 }
 
-// body shows a message's body as the JSON that it is, or else in base64.
-type body []byte
-
-func (b body) MarshalJSON() ([]byte, error) {
-	if json.Valid(b) {
-		return b, nil
+// readable is a message's body as the JSON that it is, or else in base64.
+func readable(body []byte) json.RawMessage {
+	if json.Valid(body) {
+		return body
 	}
-	return json.Marshal([]byte(b))
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic("parked: bytes do not marshal: " + err.Error()) // they always do
+	}
+	return text
 }
 
 // cursor is the last place of a page.
 type cursor struct {
-	At       time.Time `json:"a"`
-	Service  string    `json:"v"`
-	Stream   string    `json:"s"`
-	Sequence int64     `json:"n"`
+	At       moment `json:"a"`
+	Service  string `json:"v"`
+	Stream   string `json:"s"`
+	Sequence int64  `json:"n"`
 }
 
 func cursorOf(e entry) string {
-	text, err := json.Marshal(cursor{At: e.At.Time, Service: e.Service, Stream: e.Stream, Sequence: e.Sequence})
+	text, err := json.Marshal(cursor{At: e.At, Service: e.Service, Stream: e.Stream, Sequence: e.Sequence})
 	if err != nil {
 		panic("parked: a cursor does not marshal: " + err.Error()) // a time, texts and a number
 	}
@@ -150,11 +150,14 @@ func cursorOf(e entry) string {
 // readCursor of "" is the place before all.
 func readCursor(text string) (c cursor, err error) {
 	if text == "" {
-		return cursor{At: time.Unix(0, 0).AddDate(-5000, 0, 0)}, nil
+		return cursor{At: "-infinity"}, nil
 	}
 	data, err := base64.RawURLEncoding.DecodeString(text)
 	if err == nil {
 		err = json.Unmarshal(data, &c)
+	}
+	if err == nil {
+		_, err = time.Parse(momentLayout, string(c.At))
 	}
 	if err != nil {
 		return c, fault.New(fault.Invalid, "cursor is not one of ours")
