@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -166,17 +167,18 @@ func TestASaleCommittedLongAfterItsTimeIsFoundWhenSalesAreLookedAtAgain(t *testi
 }
 
 func TestADurableAheadOfItsStreamBeginsAgain(t *testing.T) {
-	s := setup(t)
-	s.stop()
-	require.NoError(t, s.bus.JS.DeleteConsumer(t.Context(), stream.SalesAnchored, stream.DurableLedger))
-	_, err := s.bus.JS.CreateConsumer(t.Context(), stream.SalesAnchored, jetstream.ConsumerConfig{
-		Durable: stream.DurableLedger, AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: 1000,
+	s := setup(t, quickly)
+	_, err := s.bus.JS.CreateOrUpdateConsumer(t.Context(), stream.SalesRecorded, jetstream.ConsumerConfig{
+		Durable: stream.DurablePricing, AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: 1000,
 	})
 	require.NoError(t, err)
-	s.start(quickly)
-	b := s.seal(s.deploy(), 1, s.sell(1, noon))
-	s.say(event.Anchored(b.anchored(0, 99), noon, 0))
-	s.waitFor("it is not skipped", func() bool { return s.block(b.sales[0].SaleID) == 99 })
+	s.waitFor("it is reset", func() bool {
+		_, err := s.bus.Position(t.Context(), stream.DurablePricing)
+		return errors.Is(err, stream.ErrNoDurable)
+	})
+	s.say(event.Recorded(event.SaleRecorded{SaleID: "01935f0e-8a7b-7c3d-9e4f-000000000009", StoreID: "s1"}, "gateway", 0, ""))
+	p := s.run(lose)
+	s.waitFor("nothing is skipped", func() bool { return len(p.of("01935f0e-8a7b-7c3d-9e4f-000000000009")) == 1 })
 }
 
 func TestOfTwoLedgersOneRepairs(t *testing.T) {
