@@ -176,11 +176,16 @@ func query[T any](s *shop, sql string, args ...any) T {
 
 func (s *shop) sales() int { return query[int](s, "SELECT count(*)::int FROM audit.sale") }
 
-func (s *shop) flushRedis() {
+func (s *shop) redisClient() *redis.Client {
 	s.t.Helper()
 	options, err := redis.ParseURL(s.redis.URL())
 	require.NoError(s.t, err)
-	client := redis.NewClient(options)
+	return redis.NewClient(options)
+}
+
+func (s *shop) flushRedis() {
+	s.t.Helper()
+	client := s.redisClient()
 	defer client.Close()
 	require.NoError(s.t, client.FlushAll(s.t.Context()).Err())
 }
@@ -319,15 +324,29 @@ func refuses(t *testing.T, r reply, status int, code refusal.Code) []refusal.Fie
 // claim puts another gateway's claim into Redis.
 func (s *shop) claim(terminal, key string, life time.Duration) {
 	s.t.Helper()
-	options, err := redis.ParseURL(s.redis.URL())
-	require.NoError(s.t, err)
-	client := redis.NewClient(options)
+	s.remember(terminal, key, "c another gateway", life)
+}
+
+// remember puts a value under a record's name into Redis; life 0 is for ever.
+func (s *shop) remember(terminal, key, value string, life time.Duration) {
+	s.t.Helper()
+	client := s.redisClient()
 	defer client.Close()
 	db, err := store.Open(s.t.Context(), config.Secret(s.db.Gateway))
 	require.NoError(s.t, err)
 	defer db.Close()
 	require.NoError(s.t, db.Ping(s.t.Context()))
-	require.NoError(s.t, client.Set(s.t.Context(), "tillseal:record:"+db.Identity()+":"+terminal+":"+key, "c another gateway", life).Err())
+	require.NoError(s.t, client.Set(s.t.Context(), "tillseal:record:"+db.Identity()+":"+terminal+":"+key, value, life).Err())
+}
+
+// redisKeys lists all that Redis holds.
+func (s *shop) redisKeys() []string {
+	s.t.Helper()
+	client := s.redisClient()
+	defer client.Close()
+	keys, err := client.Keys(s.t.Context(), "*").Result()
+	require.NoError(s.t, err)
+	return keys
 }
 
 // lockCustomer holds a customer's row as a transaction that does nothing, until Postgres ends it after idle.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -237,21 +238,38 @@ func (c *Client) LookForCode(ctx context.Context, contract, sender common.Addres
 	return d, s, errors.Join(err, s.check(err))
 }
 
-// BlockTime measures the chain's mean block time over its last blocks; false when it has too few.
-func (c *Client) BlockTime(ctx context.Context) (mean time.Duration, known bool, err error) {
-	const span = 50
+// blockGaps is how many gaps between blocks tell a chain's block time.
+const blockGaps = 21
+
+// BlockTime is the chain's usual block time, the median of its last blockGaps gaps: an outage, or a night for which a development
+// chain was stopped, is one gap among them. It is false when there are too few blocks.
+func (c *Client) BlockTime(ctx context.Context) (usual time.Duration, known bool, err error) {
 	err = c.read(ctx, func(ctx context.Context, from seen, _ []seen) error {
-		if from.head.Number.Uint64() <= span {
+		if from.head.Number.Uint64() <= blockGaps {
 			return nil
 		}
-		past, err := from.node.HeaderByNumber(ctx, new(big.Int).Sub(from.head.Number, big.NewInt(span)))
-		if err != nil {
-			return hide(err)
+		times := []uint64{from.head.Time}
+		for back := int64(1); back <= blockGaps; back++ {
+			past, err := from.node.HeaderByNumber(ctx, new(big.Int).Sub(from.head.Number, big.NewInt(back)))
+			if err != nil {
+				return hide(err)
+			}
+			times = append(times, past.Time)
 		}
-		mean, known = time.Duration(from.head.Time-past.Time)*time.Second/span, true
+		usual, known = medianGap(times), true
 		return nil
 	})
-	return mean, known, err
+	return usual, known, err
+}
+
+// medianGap takes the times of consecutive blocks in Unix seconds, newest first, two at least.
+func medianGap(times []uint64) time.Duration {
+	gaps := make([]uint64, len(times)-1)
+	for i := range gaps {
+		gaps[i] = times[i] - times[i+1]
+	}
+	slices.Sort(gaps)
+	return time.Duration(gaps[len(gaps)/2]) * time.Second //nolint:gosec // seconds between two blocks
 }
 
 // Dry runs a transaction, with the gas that it would have, at the block of a Sight without sending it; to is nil for a deploy.

@@ -5,6 +5,7 @@ package publish
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,7 +17,8 @@ import (
 
 // Limits.
 const (
-	maxQueued    = 8192 // sales that NATS has not acknowledged; some seconds at the highest rate
+	maxQueued    = 8192     // sales that NATS has not acknowledged; some seconds at the highest rate
+	maxHeld      = 16 << 20 // bytes of memory that they may take: a long receipt has hundreds of lines
 	maxBatch     = 512
 	collectFor   = 5 * time.Millisecond // before a batch is sent: fewer and larger flushes, and nobody waits for them
 	flushTimeout = 3 * time.Second      // for what is queued when the gateway stops
@@ -39,6 +41,7 @@ type Publisher struct {
 	dropped func()
 
 	queue      chan Sold
+	held       atomic.Int64 // bytes, of what is queued and of what is being published
 	abandon    context.CancelFunc
 	done       chan struct{}
 	lastLogged time.Time // Tell's
@@ -57,15 +60,19 @@ func (p *Publisher) Waiting() int { return len(p.queue) }
 
 // Tell queues a sale and never blocks. One goroutine calls it.
 func (p *Publisher) Tell(s Sold) {
-	select {
-	case p.queue <- s:
-		return
-	default:
+	size := sizeOf(s)
+	if p.held.Load()+size <= maxHeld {
+		select {
+		case p.queue <- s:
+			p.held.Add(size)
+			return
+		default:
+		}
 	}
 	p.dropped()
 	if now := time.Now(); now.Sub(p.lastLogged) > logEvery {
 		p.lastLogged = now
-		p.log.Warn("sales are committed faster than NATS takes them: the reconciler will publish those that were left out", "queued", maxQueued)
+		p.log.Warn("sales are committed faster than NATS takes them: the reconciler will publish those that were left out", "queued", len(p.queue))
 	}
 }
 
@@ -83,7 +90,7 @@ func (p *Publisher) run(ctx context.Context) {
 	for first := range p.queue {
 		collect := time.NewTimer(collectFor)
 		<-collect.C
-		msgs := []*nats.Msg{message(first)}
+		msgs, held := []*nats.Msg{message(first)}, sizeOf(first)
 	more:
 		for len(msgs) < maxBatch {
 			select {
@@ -91,7 +98,7 @@ func (p *Publisher) run(ctx context.Context) {
 				if !open {
 					break more
 				}
-				msgs = append(msgs, message(s))
+				msgs, held = append(msgs, message(s)), held+sizeOf(s)
 			default:
 				break more
 			}
@@ -100,7 +107,19 @@ func (p *Publisher) run(ctx context.Context) {
 			p.log.Warn("the gateway stopped before NATS took its last sales: the reconciler will publish them", "sales", len(msgs)+len(p.queue), "error", err)
 			return
 		}
+		p.held.Add(-held)
 	}
+}
+
+// sizeOf is about what a sale takes while it waits, in bytes: its facts, and each line and tender with its strings.
+func sizeOf(s Sold) int64 {
+	const facts, each = 1 << 10, 112
+	n := facts + each*(len(s.Lines)+len(s.Tenders))
+	for i := range s.Lines {
+		l := &s.Lines[i]
+		n += len(l.SKU) + len(l.Name) + len(l.Quantity) + len(l.UnitPrice) + len(l.Discount) + len(l.Tax)
+	}
+	return int64(n)
 }
 
 func message(s Sold) *nats.Msg {

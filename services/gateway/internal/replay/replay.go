@@ -137,8 +137,9 @@ func (c *Cache) Claims(ctx context.Context, keys []store.KeyOf) []Claim {
 			out[i].Kept = &kept
 		case strings.HasPrefix(stands, c.mine()):
 			out[i].Token = stands // of a refused record, and not given back yet: nobody else works on the key
-		default:
+		case strings.HasPrefix(stands, string(isClaim)):
 			out[i].Held = true
+		default: // nothing of ours: Postgres decides alone
 		}
 	}
 	return out

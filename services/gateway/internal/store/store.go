@@ -262,7 +262,7 @@ func classify(err error) error {
 // broken reports whether err says that the connection is gone.
 func broken(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Severity == "FATAL" || pg.Severity == "PANIC"
+		return pg.SeverityUnlocalized == "FATAL" || pg.SeverityUnlocalized == "PANIC"
 	}
 	return err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
 }

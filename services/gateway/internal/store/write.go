@@ -84,7 +84,7 @@ func (t *Tx) Commit(ctx context.Context, c Changes) (unknown bool, err error) {
 	switch {
 	case err == nil:
 		return false, nil
-	case errors.As(err, &pg) && pg.Severity == "ERROR":
+	case errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR":
 		return false, classify(err)
 	}
 	return true, fault.New(fault.Transient, "COMMIT was not answered: %w", err)
