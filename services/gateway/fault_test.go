@@ -1,14 +1,17 @@
 package gateway_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
@@ -139,4 +142,51 @@ func TestAFrozenGatewayHoldsUpTheOthersForLessThanASecond(t *testing.T) {
 	start := time.Now()
 	shop.till.sell(newKey(), tea)
 	require.Less(t, time.Since(start), time.Second+busyMachine)
+}
+
+func TestReadsThatWaitAreNotTakenForAPostgresThatIsAway(t *testing.T) {
+	shop := setup(t)
+	shop.till.sell(newKey(), tea)
+	conn, err := pgx.Connect(t.Context(), shop.db.Admin)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "LOCK sales.loyalty_account")
+	require.NoError(t, err)
+	const guest = `{"currency":"INR","total":"10.00"}`
+	together(40, func(i int) int {
+		if i%8 == 0 {
+			shop.till.at(shop.gates[0]).sell(newKey(), guest) // needs no account, and has a connection
+			return 0
+		}
+		refuses(t, shop.till.do("GET", "/customers/C-1001/loyalty", ""), 503, refusal.StoreUnavailable)
+		return 0
+	})
+	require.NoError(t, tx.Rollback(t.Context()))
+	require.NotContains(t, shop.gates[0].log.String(), "Postgres is away")
+	require.Equal(t, 200, shop.till.do("GET", "/customers/C-1001/loyalty", "").Status)
+}
+
+func TestABatchIsInOrderThoughAnotherGatewayHeldItsFirstKey(t *testing.T) {
+	shop := setup(t)
+	first, customer := newKey(), `{"currency":"INR","total":"100.00","customer_id":"C-batch"}`
+	shop.claim("t1", first, 150*time.Millisecond) // of a gateway that died
+	items := []string{
+		fmt.Sprintf(`{"idempotency_key":%q,"record":%s}`, first, customer),
+		fmt.Sprintf(`{"idempotency_key":%q,"record":{"kind":"refund","refund_of_key":%q,"currency":"INR","total":"40.00"}}`, newKey(), first),
+		fmt.Sprintf(`{"idempotency_key":%q,"record":%s}`, newKey(), customer),
+	}
+	type item struct {
+		Status int
+		Body   struct {
+			Loyalty struct {
+				PurchaseNumber int `json:"purchase_number"`
+			}
+		}
+	}
+	answers := read[[]item](t, shop.till.do("POST", "/record/batch", "["+strings.Join(items, ",")+"]"))
+	require.Equal(t, []int{201, 201, 201}, []int{answers[0].Status, answers[1].Status, answers[2].Status})
+	require.Equal(t, 1, answers[0].Body.Loyalty.PurchaseNumber)
+	require.Equal(t, 2, answers[2].Body.Loyalty.PurchaseNumber)
 }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -119,7 +120,8 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	checked, err := checkRules(ctx, db, rules, stop) // learns which database this is, too, or does so later
+	var hold atomic.Bool
+	checked, err := checkRules(ctx, db, rules, &hold, stop) // learns which database this is, too, or does so later
 	if err != nil {
 		return err
 	}
@@ -141,7 +143,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus)
-	err = serve(ctx, cfg, rules, tel, db, cache, bus, listener)
+	err = serve(ctx, cfg, rules, &hold, tel, db, cache, bus, listener)
 	if cause := context.Cause(ctx); fault.Is(cause, fault.Invalid) {
 		return cause
 	}
@@ -149,17 +151,18 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 // rulesPause is how often a Postgres that was away at the start is asked about the loyalty rules.
-const rulesPause = time.Second
+const rulesPause = 100 * time.Millisecond
 
 // checkRules refuses rules that say something else than their version did when it was first used: entries name the version they
-// were earned under. While Postgres is away nothing is earned; then stop is called with the fault once it says so. The channel is
-// closed when nothing is left to check.
-func checkRules(ctx context.Context, db *store.Store, rules *loyalty.Rules, stop context.CancelCauseFunc) (<-chan struct{}, error) {
+// were earned under. With a Postgres that is away stop is called with the fault once it says so; hold is set, and sales are recorded,
+// only once the rules are known to hold. The channel is closed when nothing is left to check.
+func checkRules(ctx context.Context, db *store.Store, rules *loyalty.Rules, hold *atomic.Bool, stop context.CancelCauseFunc) (<-chan struct{}, error) {
 	check := func() error {
 		same, err := db.RulesAreAsFirstUsed(ctx, rules.Version, rules.Hash)
 		if err == nil && !same {
 			return fault.New(fault.Invalid, "LOYALTY_RULES differ from what version %q was first used with: give changed rules a new version", rules.Version)
 		}
+		hold.Store(err == nil)
 		return err
 	}
 	done := make(chan struct{})
@@ -191,7 +194,7 @@ func checkRules(ctx context.Context, db *store.Store, rules *loyalty.Rules, stop
 }
 
 // serve runs with everything open. Parts end in the order of a sale's way: tills, commits, publishing.
-func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, tel *telemetry.Telemetry, db *store.Store, cache *replay.Cache,
+func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.Bool, tel *telemetry.Telemetry, db *store.Store, cache *replay.Cache,
 	bus *stream.Bus, listener net.Listener,
 ) error {
 	ensureCtx, stopEnsuring := context.WithCancel(ctx)
@@ -205,7 +208,7 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, tel *telemetry
 	m := newMetrics(tel.Metrics)
 	publisher := publish.New(context.WithoutCancel(ctx), bus, tel.Log, m.dropped.Inc)
 	defer publisher.Close()
-	grouper := &commit.Grouper{Store: db, Rules: rules, Log: tel.Log, Now: time.Now, Mint: mint}
+	grouper := &commit.Grouper{Store: db, Rules: rules, Ready: hold.Load, Log: tel.Log, Now: time.Now, Mint: mint}
 	committer := commit.New(context.WithoutCancel(ctx), grouper, cache, func(row store.Sale, it *commit.Item, trace event.Trace) {
 		publisher.Tell(publish.Sold{Sale: row.Facts, Hash: row.Hash, Lines: it.Record.Lines, Tenders: it.Record.Tenders, Trace: trace})
 	}, commit.Metrics{Group: m.group}, tel.Log)

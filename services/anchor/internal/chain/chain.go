@@ -269,7 +269,7 @@ func medianGap(times []uint64) time.Duration {
 		gaps[i] = times[i] - times[i+1]
 	}
 	slices.Sort(gaps)
-	return time.Duration(gaps[len(gaps)/2]) * time.Second //nolint:gosec // seconds between two blocks
+	return time.Duration(gaps[len(gaps)/2]) * time.Second
 }
 
 // Dry runs a transaction, with the gas that it would have, at the block of a Sight without sending it; to is nil for a deploy.

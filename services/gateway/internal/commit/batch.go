@@ -16,12 +16,12 @@ const batchStep = 64
 // the next when it is answered. Once a step meets a gateway that can't commit now, what follows is not tried: its till sends it
 // again, in order.
 func (c *Committer) Batch(items []Item, trace event.Trace) []Outcome {
-	out := make([]Outcome, 0, len(items))
+	out, missing := make([]Outcome, 0, len(items)), false
 	for rest := items; len(rest) > 0; {
 		n := stepOf(rest)
 		done := c.step(rest[:n], trace)
 		rest = rest[n:]
-		keepOrder(done)
+		missing = keepOrder(done, missing)
 		out = append(out, done...)
 		if why := cannotNow(done); why != nil {
 			for len(out) < len(items) {
@@ -51,7 +51,7 @@ func stepOf(items []Item) int {
 func (c *Committer) step(items []Item, trace event.Trace) []Outcome {
 	all := make([]*work, len(items))
 	for i := range items {
-		all[i] = &work{item: items[i], trace: trace, done: make(chan Outcome, 1)}
+		all[i] = &work{item: items[i], trace: trace, done: make(chan Outcome, 1), ordered: true}
 	}
 	leads := c.admitAll(all)
 	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
@@ -94,19 +94,20 @@ func (c *Committer) admitAll(all []*work) (leads []bool) {
 }
 
 // keepOrder takes back what was decided without an earlier record of the batch that must be sent again: a refund may have missed
-// its sale, a redemption the points.
-func keepOrder(step []Outcome) {
-	missing := false
+// its sale, a redemption the points, a further part of a refund the one before it. missing says whether one before the step must
+// be, and comes back as it is after it.
+func keepOrder(step []Outcome, missing bool) bool {
 	for i := range step {
 		why := step[i].Refused
 		switch {
 		case why == nil:
 		case why.RetryAfter > 0:
 			missing = true
-		case missing && (why.Code == refusal.NotFound || why.Code == refusal.FewPoints):
+		case missing && (why.Code == refusal.NotFound || why.Code == refusal.FewPoints || why.Code == refusal.TotalsMismatch):
 			step[i] = Outcome{Refused: errEarlierFirst}
 		}
 	}
+	return missing
 }
 
 // cannotNow is what the records after a step are refused with, nil when they can be tried. A key that another gateway works on

@@ -41,7 +41,7 @@ func (c *Committer) ask(ctx context.Context, group []*work) (held []*work) {
 		case claim.Kept != nil:
 			w.cached = true
 			c.replay(w, *claim.Kept)
-		case claim.Held:
+		case claim.Held && !w.ordered: // a claim only damps: for a batch the unique constraint decides
 			held = append(held, w)
 		default:
 			c.ready <- w

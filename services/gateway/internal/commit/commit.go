@@ -58,6 +58,7 @@ type work struct {
 	trace     event.Trace
 	token     string // of the claim in Redis
 	cached    bool   // Redis has the answer
+	ordered   bool   // one of a batch: it does not step aside for another gateway's claim, or what follows would overtake it
 	heldUntil time.Time
 	state     atomic.Int32
 	done      chan Outcome // one outcome, buffered: nobody may be waiting any more

@@ -49,6 +49,7 @@ type Outcome struct {
 type Grouper struct {
 	Store *store.Store
 	Rules *loyalty.Rules
+	Ready func() bool // whether Rules may be used yet; nil: they may
 	Log   *slog.Logger
 	Now   func() time.Time
 	Mint  func() Minted
@@ -65,6 +66,10 @@ func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
 	todo := make([]int, len(items))
 	for i := range todo {
 		todo[i] = i
+	}
+	if g.Ready != nil && !g.Ready() {
+		g.refuse(out, todo, refusal.Later(refusal.StoreUnavailable, retryAfter, "the store has not been asked about the loyalty rules yet: send it again"))
+		return out
 	}
 	var err error
 	for range maxTries {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
@@ -31,6 +32,11 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 	locked, err := tx.Lock(ctx, want)
 	if err != nil {
 		return nil, err
+	}
+	for _, key := range refundKeys {
+		if _, used := locked.Kept[key]; used && s.byKey[key] == nil {
+			return nil, fault.New(fault.Conflict, "another gateway has just recorded what a refund names")
+		}
 	}
 	s.refunds, s.accounts, s.kept, s.seqs = locked.Refunds, locked.Accounts, locked.Kept, locked.Seqs
 	s.nowUS = g.Now().UnixMicro()

@@ -28,7 +28,7 @@ type Standing struct {
 
 // Standing reads a customer's account; ok is false when there is no such customer.
 func (s *Store) Standing(ctx context.Context, customerID string) (st Standing, ok bool, err error) {
-	err = s.read(ctx, func(ctx context.Context) error {
+	err = s.show(ctx, func(ctx context.Context) error {
 		err := s.pool.QueryRow(ctx, accountSQL, customerID).Scan(&st.Balance, &st.Purchases)
 		if ok = err == nil; errors.Is(err, pgx.ErrNoRows) {
 			return nil
@@ -56,7 +56,7 @@ type ReadEntry struct {
 // store only.
 func (s *Store) Entries(ctx context.Context, customerID, storeID string, before int64, limit int) ([]ReadEntry, error) {
 	var all []ReadEntry
-	err := s.read(ctx, func(ctx context.Context) error {
+	err := s.show(ctx, func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, entriesSQL, customerID, storeID, before, limit)
 		if err != nil {
 			return err
@@ -99,7 +99,7 @@ type Receipt struct {
 
 // Receipt reads a record of any store; ok is false when there is none. Whoever shows it has to ask for Token.
 func (s *Store) Receipt(ctx context.Context, saleID uuid.UUID) (r Receipt, ok bool, err error) {
-	err = s.read(ctx, func(ctx context.Context) error {
+	err = s.show(ctx, func(ctx context.Context) error {
 		var hash []byte
 		err := s.pool.QueryRow(ctx, receiptSQL, [16]byte(saleID)).Scan(&r.Kind, &r.StoreID, &r.TerminalID, &r.Currency, &r.Total, &r.Customer,
 			&r.Earned, &r.Redeemed, &r.Balance, &r.RecordedAtUS, &hash, &r.Request, &r.Token)

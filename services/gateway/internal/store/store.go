@@ -27,7 +27,8 @@ const (
 	lockTimeout      = 150 * time.Millisecond // shorter than idleTimeout: the next try finds the frozen one's locks gone
 	statementTimeout = 350 * time.Millisecond
 	idleTimeout      = 300 * time.Millisecond
-	maxConns         = 8 // one commits, the others read
+	maxConns         = 8
+	maxReads         = 5 // connections that tills' reads may take: the committer, key look-ups and the probe find the others free
 	readTimeout      = 400 * time.Millisecond
 )
 
@@ -44,6 +45,7 @@ type Store struct {
 	Changed func(away bool)
 
 	pool     *pgxpool.Pool
+	reads    chan struct{} // a place for each that runs
 	watch    watch
 	identity atomic.Pointer[string]
 }
@@ -75,7 +77,7 @@ func Open(ctx context.Context, url config.Secret) (*Store, error) {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "tillseal gateway"
 	}
 	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false } // what is asked finds out, in its own time
-	s := new(Store)
+	s := &Store{reads: make(chan struct{}, maxReads)}
 	s.watch.running, s.watch.stop = context.WithCancel(ctx)
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		var id string
@@ -99,9 +101,18 @@ func (s *Store) Close() {
 	s.pool.Close()
 }
 
-// Ping reports whether Postgres answers.
+// Ping reports whether Postgres answers. It does as long as tills' reads take all places and it is not found to be away.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.read(ctx, func(ctx context.Context) error { return s.pool.Ping(ctx) })
+	select {
+	case s.reads <- struct{}{}:
+		defer func() { <-s.reads }()
+		return s.read(ctx, func(ctx context.Context) error { return s.pool.Ping(ctx) })
+	default:
+	}
+	if s.Away() {
+		return ErrAway
+	}
+	return nil
 }
 
 // read gives a read its time and its kind of error, or ErrAway at once. A connection that broke while it lay in the pool is not
@@ -112,6 +123,22 @@ func (s *Store) read(ctx context.Context, do func(context.Context) error) error 
 	}
 	return s.ask(ctx, do)
 }
+
+// show is read for a till that only looks something up: it waits its turn among maxReads, which says nothing about Postgres.
+func (s *Store) show(ctx context.Context, do func(context.Context) error) error {
+	turn, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	select {
+	case s.reads <- struct{}{}:
+		defer func() { <-s.reads }()
+		return s.read(ctx, do)
+	case <-turn.Done():
+		return ErrBusy
+	}
+}
+
+// ErrBusy refuses a read for which no connection came free in its time.
+var ErrBusy = fault.New(fault.Transient, "more is being read than Postgres can answer in time")
 
 // ask is read for what must know whatever the watch says.
 func (s *Store) ask(ctx context.Context, do func(context.Context) error) error {
@@ -180,7 +207,7 @@ var saleSQL string
 // Answer reads the kept 201 of a store's sale, nil when the store has no such sale.
 func (s *Store) Answer(ctx context.Context, saleID uuid.UUID, storeID string) ([]byte, error) {
 	var answer []byte
-	err := s.read(ctx, func(ctx context.Context) error {
+	err := s.show(ctx, func(ctx context.Context) error {
 		err := s.pool.QueryRow(ctx, saleSQL, [16]byte(saleID), storeID).Scan(&answer)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
