@@ -59,7 +59,7 @@ func (s *Server) customer(c *fiber.Ctx) (string, store.Standing, error) {
 	found, ok, err := s.Store.Standing(c.UserContext(), id)
 	switch {
 	case err != nil:
-		s.log(c).Warn("an account could not be read", "error", err)
+		s.warn(c, "the account", err)
 		return "", store.Standing{}, errStoreAway
 	case !ok:
 		return "", store.Standing{}, errNoCustomer
@@ -97,7 +97,7 @@ func (s *Server) entries(c *fiber.Ctx) error {
 	}
 	found, err := s.Store.Entries(c.UserContext(), id, terminalOf(c).StoreID, before, limit+1) // one more tells whether a page follows
 	if err != nil {
-		s.log(c).Warn("entries could not be read", "error", err)
+		s.warn(c, "the entries", err)
 		return errStoreAway
 	}
 	page := entriesPage{CustomerID: id, Entries: make([]entry, 0, limit)}

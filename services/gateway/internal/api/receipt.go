@@ -67,7 +67,7 @@ func (s *Server) receipt(c *fiber.Ctx) error {
 	found, ok, err := s.Store.Receipt(c.UserContext(), id)
 	switch {
 	case err != nil:
-		s.log(c).Warn("a receipt could not be read", "error", err)
+		s.warn(c, "the receipt", err)
 		return errStoreAway
 	case !ok || subtle.ConstantTimeCompare([]byte(found.Token), []byte(token)) != 1:
 		return errNoReceipt

@@ -33,7 +33,7 @@ func (s *Server) own(c *fiber.Ctx) (uuid.UUID, []byte, error) {
 	answer, err := s.Store.Answer(c.UserContext(), id, terminalOf(c).StoreID)
 	switch {
 	case err != nil:
-		s.log(c).Warn("a sale could not be read", "error", err)
+		s.warn(c, "the sale", err)
 		return uuid.Nil, nil, errStoreAway
 	case answer == nil:
 		return uuid.Nil, nil, errNoSale
@@ -51,7 +51,7 @@ func (s *Server) kept(c *fiber.Ctx) error {
 	under := store.KeyOf{TerminalID: terminalOf(c).ID, Key: key}
 	found, err := s.Store.Kept(c.UserContext(), []store.KeyOf{under})
 	if err != nil {
-		s.log(c).Warn("a key could not be read", "error", err)
+		s.warn(c, "the key", err)
 		return errStoreAway
 	}
 	kept, used := found[under]
@@ -110,7 +110,7 @@ func (s *Server) proof(c *fiber.Ctx) error {
 	case fault.Is(err, fault.Conflict):
 		return &refusal.Error{Code: refusal.NotAnchoredYet, Detail: "the sale is not in a mined batch yet: ask again later", RetryAfter: retryAfter}
 	case err != nil:
-		s.log(c).Warn("no proof from the ledger", "sale_id", id.String(), "error", err)
+		s.warn(c, "the proof, from the ledger", err)
 		return errLedgerAway
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)

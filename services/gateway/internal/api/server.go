@@ -44,6 +44,9 @@ const (
 	// Receipts are asked for by anybody: more than this takes nothing from the tills.
 	receiptsPerSecond = 100
 	receiptsBurst     = 200
+	// warningsPerSecond are log lines of requests that met a dependency which is away.
+	warningsPerSecond = 1
+	warningsBurst     = 10
 )
 
 // Server is the gateway's HTTP. Every exported field must be set.
@@ -62,6 +65,7 @@ type Server struct {
 	stopping atomic.Bool
 	batches  chan struct{} // a slot for each batch that is worked on
 	receipts *rate.Limiter
+	warnings *rate.Limiter
 }
 
 // Serve answers on a listener until ctx ends and then until every request under way is answered.
@@ -92,6 +96,7 @@ func (s *Server) Serve(ctx context.Context, on net.Listener) error {
 func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
 	s.receipts = rate.NewLimiter(receiptsPerSecond, receiptsBurst)
+	s.warnings = rate.NewLimiter(warningsPerSecond, warningsBurst)
 	s.app = fiber.New(fiber.Config{
 		AppName: "tillseal gateway", DisableStartupMessage: true, CaseSensitive: true, StrictRouting: true, BodyLimit: bodyLimit, ReadBufferSize: headerLimit,
 		Concurrency: maxConnections, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
@@ -177,6 +182,13 @@ func validRequestID(id string) bool {
 
 // log is the server's, with the request's id.
 func (s *Server) log(c *fiber.Ctx) *slog.Logger { return s.Log.With("request_id", requestID(c)) }
+
+// warn logs a dependency's failure with the request that met it. While it lasts every request meets it: some of them will do.
+func (s *Server) warn(c *fiber.Ctx, what string, err error) {
+	if s.warnings.Allow() {
+		s.log(c).Warn("a request could not be answered", "what", what, "error", err)
+	}
+}
 
 // cors lets browsers on the allowed origins call, and answers their preflights.
 func (s *Server) cors(c *fiber.Ctx) error {
