@@ -271,10 +271,16 @@ func (c *clerk) recordsAndRefusals(shop *shop) answer {
 	for _, call := range []string{callRecord, callBatch} {
 		c.call(by, call, strings.TrimPrefix(call, "POST "), tea, "Content-Type", "text/plain")
 	}
-	eventually(c.t, "another gateway's claim is seen by both calls", func() error { // a Redis that is slow is left alone
+	eventually(c.t, "a key that is worked on is told by both calls", func() error { // a Redis that is slow is left alone
 		claimed := newKey()
 		shop.claim("t1", claimed, time.Minute)
-		c.record(by, claimed, tea)
+		waiting := make(chan reply, 1)
+		go func() { waiting <- by.do("POST", "/record", tea, "Idempotency-Key", claimed) }()
+		c.call(by, callBatch, "/record/batch", "["+entry(claimed, tea)+"]") // hangs on the record, unless it comes before it
+		<-waiting
+		claimed = newKey()
+		shop.claim("t1", claimed, time.Minute)
+		c.call(by, callRecord, "/record", tea, "Idempotency-Key", claimed)
 		for at := range c.declared {
 			if strings.HasSuffix(at, " REQUEST_IN_FLIGHT") && !c.seen[at] {
 				return errors.New(at)

@@ -158,6 +158,10 @@ func TestKeysAndHeadersAreHeldToTheContract(t *testing.T) {
 	require.Equal(t, 201, shop.till.post(newKey(), padded(64<<10)).Status)
 	refuses(t, shop.till.post(newKey(), padded(64<<10+1)), 413, refusal.BodyTooLarge)
 	refuses(t, shop.till.post(newKey(), padded(900<<10)), 413, refusal.BodyTooLarge)
+	for range 10 { // the answer arrives although most of the body is never looked at
+		refuses(t, shop.till.post(newKey(), padded(6<<20)), 413, refusal.BodyTooLarge)
+		require.Equal(t, 400, shop.till.do("GET", "/healthz", "", "X-Big", strings.Repeat("x", 1<<20)).Status)
+	}
 
 	twice, err := http.NewRequestWithContext(t.Context(), http.MethodPost, shop.till.url+"/record", strings.NewReader(tea))
 	require.NoError(t, err)

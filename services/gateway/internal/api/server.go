@@ -80,6 +80,7 @@ func (s *Server) Serve(ctx context.Context, on net.Listener) error {
 	case <-ctx.Done():
 	}
 	s.stopping.Store(true)
+	knowing.stopping.Store(true)
 	hangUp, hungUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hungUp()
 	go knowing.hangUp(hangUp)
@@ -111,6 +112,9 @@ func (s *Server) build() {
 // limits are a request's own: a batch is larger than the rest, and on a bad line longer on its way.
 func limits(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	path, _, _ := bytes.Cut(header.RequestURI(), []byte("?"))
+	if _, absolute, ok := bytes.Cut(path, []byte("://")); ok { // RFC 9112, 3.2.2
+		path = absolute[max(bytes.IndexByte(absolute, '/'), 0):]
+	}
 	if string(path) == pathBatch {
 		return fasthttp.RequestConfig{MaxRequestBodySize: batchBodyLimit, ReadTimeout: batchTimeout}
 	}
