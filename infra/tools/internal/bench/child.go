@@ -31,6 +31,10 @@ const (
 
 	roleGateway = "gateway"
 	roleNATS    = "nats"
+	roleChain   = "chain"
+	rolePricing = "pricing"
+	roleAnchor  = "anchor"
+	roleLedger  = "ledger"
 
 	childStart = 30 * time.Second
 	childStop  = 15 * time.Second
@@ -45,7 +49,9 @@ func Child() (code int, was bool) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	run := map[string]func(context.Context) error{roleGateway: serveGateway, roleNATS: serveNATS}[role]
+	run := map[string]func(context.Context) error{
+		roleGateway: serveGateway, roleNATS: serveNATS, roleChain: serveChain, rolePricing: servePricing, roleAnchor: serveAnchor, roleLedger: serveLedger,
+	}[role]
 	if run == nil {
 		run = func(context.Context) error { return errors.New("no such role") }
 	}

@@ -1,5 +1,5 @@
 // Package bench measures the gateway against pgbench, which does the same logical work one sale at a time on the same
-// Postgres. All servers are its own, in a temporary directory and on loopback; the runs take turns, so that a noisy machine is
+// Postgres, and the whole engine's time from a till's answer to the sale's leaf. All servers are its own, in a temporary directory and on loopback; the runs take turns, so that a noisy machine is
 // noisy for all of them, and medians are compared.
 package bench
 

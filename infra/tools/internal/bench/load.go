@@ -191,6 +191,9 @@ func (r *rig) usage() usage {
 	if r.gateway != nil {
 		u["gateway"] = cpuOf(r.gateway.pid(), false)
 	}
+	for role, c := range r.behind {
+		u[role] = cpuOf(c.pid(), false)
+	}
 	u["client"] = cpuOf(syscall.Getpid(), false)
 	return u
 }

@@ -26,6 +26,7 @@ const (
 	runHot           = "gateway, 256 connections, hot"
 	runHot64         = "gateway, 64 connections, hot"
 	runOpen          = "gateway, open loop, spread"
+	runPipeline      = "engine, open loop, 201 to leaf"
 	runNoRedis       = "gateway, 256 connections, Redis down"
 	runEmpty         = "gateway, 256 connections, empty database"
 	runFull          = "gateway, 256 connections, preloaded database"
@@ -63,6 +64,7 @@ func (c Config) steps() []step {
 		closed(runSpread64, few, c.Spread), closed(runHot64, few, hot), pg(runPgbenchSingle, 1, c.Spread),
 		{runOpen, dbGateway, func(ctx context.Context, r *rig) (result, error) { return r.openLoop(ctx, c.Spread), nil }},
 		{runNoRedis, dbGateway, withoutRedis},
+		{runPipeline, dbEngine, throughThePipeline},
 	}
 	if c.Preload > 0 {
 		compared := func(name, database string) step {

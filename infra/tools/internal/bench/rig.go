@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/ecdsa"
 	_ "embed" // the statements
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ const (
 	dbPgbench = "bench_pgbench"
 	dbEmpty   = "bench_empty"
 	dbFull    = "bench_full"
+	dbEngine  = "bench_engine"
 )
 
 // rig is the servers of one measurement.
@@ -49,8 +51,11 @@ type rig struct {
 	redis    *local.Redis
 	nats     *child
 	gateway  *child
-	database string              // that the gateway runs on
-	keys     map[string][]string // the terminals' keys, by database
+	database string            // that the gateway runs on
+	behind   map[string]*child // the other services and the chain, while they run
+
+	anchorKey *ecdsa.PrivateKey   // worth nothing outside the measurement's chain
+	keys      map[string][]string // the terminals' keys, by database
 }
 
 // open starts the servers. close must follow, whatever open returns.
@@ -83,7 +88,7 @@ func open(ctx context.Context, cfg Config) (*rig, error) {
 	if err := group.Wait(); err != nil {
 		return r, err
 	}
-	for _, name := range []string{dbGateway, dbPgbench} {
+	for _, name := range []string{dbGateway, dbPgbench, dbEngine} {
 		if err := r.makeDatabase(ctx, name); err != nil {
 			return r, err
 		}
@@ -95,7 +100,7 @@ func open(ctx context.Context, cfg Config) (*rig, error) {
 func (r *rig) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
-	errs := []error{r.gateway.stop(), r.nats.stop()}
+	errs := []error{r.stopBehind(), r.gateway.stop(), r.nats.stop()}
 	if r.redis != nil {
 		errs = append(errs, r.redis.Stop(ctx))
 	}
@@ -119,8 +124,10 @@ func (r *rig) makeDatabase(ctx context.Context, name string) error {
 	if err := schema.Migrate(ctx, r.postgres.AdminURL(name)); err != nil {
 		return err
 	}
-	if err := schema.SetPassword(ctx, r.postgres.AdminURL(name), roleGateway, password); err != nil {
-		return err
+	for _, role := range []string{roleGateway, roleAnchor, roleLedger} {
+		if err := schema.SetPassword(ctx, r.postgres.AdminURL(name), role, password); err != nil {
+			return err
+		}
 	}
 	if err := r.execute(ctx, name, accountsSQL, r.cfg.Spread); err != nil {
 		return err

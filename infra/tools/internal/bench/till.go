@@ -41,6 +41,14 @@ type till struct {
 	request []byte
 	random  []byte // for idempotency keys, drawn in bulk
 	answer  fasthttp.Response
+	keeps   bool       // recorded
+	sales   []recorded // that were answered with 201
+}
+
+// recorded is a sale that a till has its 201 for.
+type recorded struct {
+	id string
+	at time.Time
 }
 
 func newTill(addr, key string) *till { return &till{addr: addr, key: key} }
@@ -65,7 +73,20 @@ func (t *till) sell(ctx context.Context, customer int) (bool, error) {
 		t.close()
 		return false, err
 	}
-	return t.answer.StatusCode() == fasthttp.StatusCreated, nil
+	created := t.answer.StatusCode() == fasthttp.StatusCreated
+	if created && t.keeps {
+		t.sales = append(t.sales, recorded{saleID(t.answer.Body()), time.Now()})
+	}
+	return created, nil
+}
+
+// saleID is the sale_id of a 201, with which it begins.
+func saleID(answer []byte) string {
+	const start, end = len(`{"sale_id":"`), len(`{"sale_id":"`) + 36
+	if len(answer) < end {
+		return ""
+	}
+	return string(answer[start:end])
 }
 
 func (t *till) exchange(customer int) error {
