@@ -106,24 +106,34 @@ func TestNATSAwayDelaysNoTill(t *testing.T) {
 
 func TestAFrozenRedisCostsLittleAndThenNothing(t *testing.T) {
 	shop := setup(t)
-	shop.till.sell(newKey(), tea)
+	median := func() time.Duration {
+		took := make([]time.Duration, 11)
+		for i := range took {
+			start := time.Now()
+			shop.till.sell(newKey(), tea)
+			took[i] = time.Since(start)
+		}
+		slices.Sort(took)
+		return took[len(took)/2]
+	}
+	awake := median()
 	require.NoError(t, syscall.Kill(shop.redis.Pid(), syscall.SIGSTOP))
 	defer func() { _ = syscall.Kill(shop.redis.Pid(), syscall.SIGCONT) }()
-	took := make([]time.Duration, 11)
-	for i := range took {
-		start := time.Now()
-		shop.till.sell(newKey(), tea)
-		took[i] = time.Since(start)
-	}
-	slices.Sort(took)
-	require.Less(t, took[len(took)/2], 500*time.Millisecond, "the median: one of them may meet a busy machine")
+	require.Less(t, median(), 500*time.Millisecond+20*awake, "a busy machine is busy before, too")
 }
 
 func TestAClaimOfAnotherGatewayIsWaitedForAndThenSaid(t *testing.T) {
 	shop := setup(t)
-	key := newKey()
-	shop.claim("t1", key, time.Minute)
-	r := shop.till.post(key, tea)
+	var key string
+	var r reply
+	eventually(t, "a claim is waited for", func() error { // a Redis that is slow is left alone
+		key = newKey()
+		shop.claim("t1", key, time.Minute)
+		if r = shop.till.post(key, tea); r.Status == http.StatusCreated {
+			return errors.New("recorded without Redis")
+		}
+		return nil
+	})
 	refuses(t, r, 409, refusal.InFlight)
 	require.NotEmpty(t, r.Header.Get("Retry-After"))
 	shop.flushRedis() // the claim ends

@@ -64,7 +64,7 @@ func (c Config) Check() error {
 	for _, origin := range c.AllowedOrigins {
 		u, err := url.Parse(origin)
 		if origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
-			errs = append(errs, errors.New("ALLOWED_ORIGINS has an entry that is not an origin such as https://till.example"))
+			errs = append(errs, fmt.Errorf("ALLOWED_ORIGINS has %q, which is no origin such as https://till.example; entries are separated by a comma alone", origin))
 		}
 	}
 	if c.TerminalRate < 1 || c.TerminalRate > maxTerminalRate {
@@ -121,7 +121,7 @@ func Run(ctx context.Context, cfg Config) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var hold atomic.Bool
-	checked, err := checkRules(ctx, db, rules, &hold, stop) // learns which database this is, too, or does so later
+	checked, err := checkRules(ctx, db, rules, &hold, stop, tel.Log) // learns which database this is, too, or does so later
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ const rulesPause = 100 * time.Millisecond
 // checkRules refuses rules that say something else than their version did when it was first used: entries name the version they
 // were earned under. With a Postgres that is away stop is called with the fault once it says so; hold is set, and sales are recorded,
 // only once the rules are known to hold. The channel is closed when nothing is left to check.
-func checkRules(ctx context.Context, db *store.Store, rules *loyalty.Rules, hold *atomic.Bool, stop context.CancelCauseFunc) (<-chan struct{}, error) {
+func checkRules(ctx context.Context, db *store.Store, rules *loyalty.Rules, hold *atomic.Bool, stop context.CancelCauseFunc, log *slog.Logger) (<-chan struct{}, error) {
 	check := func() error {
 		same, err := db.RulesAreAsFirstUsed(ctx, rules.Version, rules.Hash)
 		if err == nil && !same {
@@ -171,6 +171,7 @@ func checkRules(ctx context.Context, db *store.Store, rules *loyalty.Rules, hold
 		close(done)
 		return done, err
 	}
+	log.Warn("nothing is recorded before Postgres has said which loyalty rules were used", "error", err)
 	go func() {
 		defer close(done)
 		again := time.NewTicker(rulesPause)
