@@ -156,7 +156,9 @@ const rulesPause = 100 * time.Millisecond
 // checkRules refuses rules that say something else than their version did when it was first used: entries name the version they
 // were earned under. With a Postgres that is away stop is called with the fault once it says so; hold is set, and sales are recorded,
 // only once the rules are known to hold. The channel is closed when nothing is left to check.
-func checkRules(ctx context.Context, db *store.Store, rules *loyalty.Rules, hold *atomic.Bool, stop context.CancelCauseFunc, log *slog.Logger) (<-chan struct{}, error) {
+func checkRules(
+	ctx context.Context, db *store.Store, rules *loyalty.Rules, hold *atomic.Bool, stop context.CancelCauseFunc, log *slog.Logger,
+) (<-chan struct{}, error) {
 	check := func() error {
 		same, err := db.RulesAreAsFirstUsed(ctx, rules.Version, rules.Hash)
 		if err == nil && !same {

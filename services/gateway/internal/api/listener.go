@@ -112,8 +112,10 @@ func (c *conn) Close() error {
 // A connection may be closed while its request is worked on, when the gateway stops. fasthttp panics when a deadline then can't be
 // set, and with it goes every other request; the write that follows fails by itself.
 
-func (c *conn) SetDeadline(t time.Time) error      { return unlessClosed(c.Conn.SetDeadline(t)) }
-func (c *conn) SetReadDeadline(t time.Time) error  { return unlessClosed(c.Conn.SetReadDeadline(t)) }
+func (c *conn) SetDeadline(t time.Time) error { return unlessClosed(c.Conn.SetDeadline(t)) }
+
+func (c *conn) SetReadDeadline(t time.Time) error { return unlessClosed(c.Conn.SetReadDeadline(t)) }
+
 func (c *conn) SetWriteDeadline(t time.Time) error { return unlessClosed(c.Conn.SetWriteDeadline(t)) }
 
 func unlessClosed(err error) error {
