@@ -79,6 +79,8 @@ func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
 		return false, err
 	case step.Send:
 		return false, a.send(ctx, s.Attempt.Hash)
+	case step.Doubt:
+		return false, fault.New(fault.Transient, "%s", s.Reason)
 	case step.Halt:
 		return false, isHalt(s)
 	}
@@ -114,8 +116,11 @@ func (a *Anchor) choose(ctx context.Context, all []journal.Contract, rules *step
 	if err != nil {
 		return nil, err
 	}
-	if halt, ok := step.Next(step.Journal{}, sight.View, a.Set.Limits, time.Now()).(step.Halt); ok {
-		return nil, isHalt(halt) // another's, or used by another journal: it must not become the newest of ours
+	switch s := step.Next(step.Journal{}, sight.View, a.Set.Limits, time.Now()).(type) {
+	case step.Halt:
+		return nil, isHalt(s) // another's, or used by another journal: it must not become the newest of ours
+	case step.Doubt:
+		return nil, fault.New(fault.Transient, "%s", s.Reason)
 	}
 	given.ID, err = a.Journal.AddContract(ctx, a.scope.Epoch, a.id.ChainID, given, nil)
 	return &given.Deployment, err

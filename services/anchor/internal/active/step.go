@@ -3,6 +3,7 @@ package active
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -95,24 +96,45 @@ func (a *Anchor) do(ctx context.Context, next step.Step, state step.Journal, sig
 			From: []event.BatchState{event.BatchSealed, event.BatchBroadcast, event.BatchReorged},
 		})
 	case step.Unsettle:
-		a.Log.Warn("a reorg took a batch's block", "batch_id", s.BatchID)
-		return a.Journal.Record(ctx, a.scope, journal.Move{BatchID: s.BatchID, To: event.BatchReorged, From: []event.BatchState{event.BatchMined}})
+		return a.unsettle(ctx, s.BatchIDs)
 	case step.Finish:
-		crash.At("batch final, not noted")
-		a.Log.Info("batch final", "batch_id", s.Batch.ID)
-		delete(a.oldest, s.Batch.ID)
-		for _, attempt := range s.Batch.Attempts {
-			delete(a.sent, attempt.Hash)
-		}
-		return a.Journal.Record(ctx, a.scope, journal.Move{
-			BatchID: s.Batch.ID, To: event.BatchFinal, TxHash: &s.Batch.MinedTx, Block: &s.Batch.Mined, From: []event.BatchState{event.BatchMined},
-		})
+		return a.finish(ctx, s.Batches)
 	case step.Doubt:
 		return fault.New(fault.Transient, "%s", s.Reason)
 	case step.Halt:
 		return isHalt(s)
 	}
 	return fault.New(fault.Fatal, "the step %T is unknown", next)
+}
+
+// unsettle goes from the highest batch down: cut off in between, those that are journaled as mined are the lower ones still.
+func (a *Anchor) unsettle(ctx context.Context, ids []uint64) error {
+	for _, id := range slices.Backward(ids) {
+		a.Log.Warn("a reorg took a batch's block", "batch_id", id)
+		err := a.Journal.Record(ctx, a.scope, journal.Move{BatchID: id, To: event.BatchReorged, From: []event.BatchState{event.BatchMined}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Anchor) finish(ctx context.Context, batches []step.Batch) error {
+	for _, b := range batches {
+		crash.At("batch final, not noted")
+		a.Log.Info("batch final", "batch_id", b.ID)
+		delete(a.oldest, b.ID)
+		for _, attempt := range b.Attempts {
+			delete(a.sent, attempt.Hash)
+		}
+		err := a.Journal.Record(ctx, a.scope, journal.Move{
+			BatchID: b.ID, To: event.BatchFinal, TxHash: &b.MinedTx, Block: &b.Mined, From: []event.BatchState{event.BatchMined},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // signBatch journals and sends a transaction for a batch. It is tried at the very block that the decision saw: would the

@@ -194,9 +194,13 @@ func withoutLaggards(all []seen) []seen {
 	return slices.DeleteFunc(all, func(s seen) bool { return s.head.Number.Cmp(least) < 0 })
 }
 
-// settledHeights reads the finalized and the safe height that most of the agreeing nodes have reached: one node alone could
-// call final what is not.
-func settledHeights(ctx context.Context, agreeing []seen) (finalized, safe uint64, err error) {
+// most reports whether n nodes are most of those in WEB3_PROVIDER. Fewer are followed while the others are away, but nothing is
+// called final on their word, and nothing wrong.
+func (c *Client) most(n int) bool { return n >= quorum(len(c.nodes)) }
+
+// settledHeights reads the finalized and the safe height that most of the configured nodes have reached, 0 when fewer agree: one
+// node alone could call final what is not.
+func (c *Client) settledHeights(ctx context.Context, agreeing []seen) (finalized, safe uint64, err error) {
 	nodes := make([]*node, len(agreeing))
 	for i, s := range agreeing {
 		nodes[i] = s.node
@@ -215,11 +219,15 @@ func settledHeights(ctx context.Context, agreeing []seen) (finalized, safe uint6
 			saidFinal, saidSafe = append(saidFinal, finals[i]), append(saidSafe, safes[i])
 		}
 	}
-	most := quorum(len(nodes))
-	if len(saidFinal) < most {
+	switch {
+	case len(saidFinal) == 0:
 		return 0, 0, fmt.Errorf("read the final block: %w", errors.Join(errs...))
+	case !c.most(len(saidFinal)):
+		return 0, 0, nil
 	}
-	return reachedBy(most, saidFinal), reachedBy(most, saidSafe), nil
+	most := quorum(len(c.nodes))
+	finalized = reachedBy(most, saidFinal)
+	return finalized, max(finalized, reachedBy(most, saidSafe)), nil
 }
 
 // reachedBy is the greatest height that as many as n have reached.

@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
@@ -140,6 +141,45 @@ func TestATransactionIsTriedWithTheGasThatItWillHave(t *testing.T) {
 	require.Error(t, seen.Dry(t.Context(), sight, testkit.DevAddress, nil, 300_000, data))
 	err = seen.Dry(t.Context(), sight, testkit.DevAddress, nil, 6_000_000, binding.DeployData(common.Address{}, testkit.DevAddress))
 	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
+}
+
+func TestFewNodesAreFollowedButMakeNothingFinal(t *testing.T) {
+	_, proxies, seen := client(t, 3)
+	for _, p := range proxies {
+		p.On("eth_getBlockByNumber", finalizedIsLatest)
+	}
+	look := func() chain.Sight {
+		sight, err := seen.Look(t.Context(), common.Address{}, testkit.DevAddress, nil)
+		require.NoError(t, err)
+		return sight
+	}
+	sight := look()
+	require.True(t, sight.Sure)
+	require.Equal(t, uint64(11), sight.Finalized)
+	proxies[0].On("eth_getBlockByNumber", testkit.Lose())
+	require.True(t, look().Sure, "two of three")
+	proxies[1].On("eth_getBlockByNumber", testkit.Lose())
+	sight = look()
+	require.Equal(t, uint64(11), sight.Head.Number)
+	require.False(t, sight.Sure)
+	require.Zero(t, sight.Finalized)
+	require.Zero(t, sight.Safe)
+}
+
+func TestARefusalThatOneNodeAloneForetellsStopsNothing(t *testing.T) {
+	_, proxies, seen := client(t, 3)
+	_, sight, err := seen.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)
+	require.NoError(t, err)
+	reverts := func(context.Context, testkit.Call, func(testkit.Call) testkit.Reply) testkit.Reply {
+		return testkit.Reply{Error: &testkit.RPCError{Code: 3, Message: "execution reverted"}}
+	}
+	try := func() error {
+		return seen.Dry(t.Context(), sight, testkit.DevAddress, nil, 6_000_000, binding.DeployData(testkit.DevAddress, testkit.DevAddress))
+	}
+	proxies[0].On("eth_call", reverts)
+	require.True(t, fault.Is(try(), fault.Transient))
+	proxies[2].On("eth_call", reverts)
+	require.True(t, fault.Is(try(), fault.Fatal))
 }
 
 func TestANodeOnAnotherChainHasNoSay(t *testing.T) {

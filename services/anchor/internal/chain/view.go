@@ -6,16 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"slices"
+	"sort"
+	"sync"
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/rpc"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/event"
 )
 
 // viewer reads everything at one block, so that root, nonce and receipt belong together.
@@ -78,28 +80,90 @@ func (v viewer) batches(ctx context.Context, open []step.Batch, s *step.View) er
 	if s.Anchorer, err = v.abi.UnpackAnchorer(anchorer); err != nil {
 		return fmt.Errorf("read anchorer: %w", err)
 	}
-	s.Anchored = make(map[uint64]step.Anchored)
-	for _, b := range open {
-		if b.ID >= s.NextBatchID {
-			break // ids are dense and ascend: the contract has none of the rest
-		}
-		answer, err := v.call(ctx, v.abi.PackRootOf(b.ID))
-		if err != nil {
-			return err
-		}
-		root, err := v.abi.UnpackRootOf(answer)
-		if err != nil {
-			return fmt.Errorf("read rootOf: %w", err)
-		}
-		anchored := step.Anchored{Root: root}
-		if anchored.Root == b.Root {
-			if anchored.TxHash, anchored.Block, err = v.locate(ctx, b); err != nil {
-				return err
-			}
-		}
-		s.Anchored[b.ID] = anchored
+	asked, err := v.worthALook(ctx, open, s)
+	if err != nil {
+		return err
 	}
-	return nil
+	s.Anchored = make(map[uint64]step.Anchored, len(asked))
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(callsAtOnce)
+	for _, b := range asked {
+		group.Go(func() error {
+			a, err := v.anchored(ctx, b)
+			mu.Lock()
+			defer mu.Unlock()
+			s.Anchored[b.ID] = a
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// lookBatches is how many batches that may become final, and how many that may be mined, one look reads. The others are for
+// the looks that follow at once, so that what a look costs does not grow with the batches that wait to become final.
+const lookBatches = 32
+
+// worthALook picks the batches on which step.Next can decide anything. Of those that the journal has as mined the newest vouches
+// for the rest: a block on the chain has its ancestors with it. When it is gone, the lowest that is gone tells of all above.
+func (v viewer) worthALook(ctx context.Context, open []step.Batch, s *step.View) ([]step.Batch, error) {
+	var mined, unmined []step.Batch
+	final := 0
+	for _, b := range open {
+		switch {
+		case b.ID >= s.NextBatchID: // the contract has none of it
+		case b.State == event.BatchMined:
+			mined = append(mined, b)
+			if b.Mined.Number <= s.Finalized && final < lookBatches {
+				final = len(mined)
+			}
+		case len(unmined) < lookBatches:
+			unmined = append(unmined, b)
+		}
+	}
+	if len(mined) == 0 {
+		return unmined, nil
+	}
+	newest := len(mined) - 1
+	if here, err := v.canonical(ctx, mined[newest].Mined); err != nil {
+		return nil, err
+	} else if !here {
+		gone, err := v.lowestGone(ctx, mined)
+		return mined[gone : gone+1], err
+	}
+	asked := append(mined[:final:final], unmined...)
+	if final <= newest {
+		asked = append(asked, mined[newest])
+	}
+	return asked, nil
+}
+
+// lowestGone finds the first of the batches whose block is not on the chain any more; the last one's is not.
+func (v viewer) lowestGone(ctx context.Context, mined []step.Batch) (at int, err error) {
+	at = sort.Search(len(mined)-1, func(i int) bool {
+		if err != nil {
+			return true
+		}
+		var here bool
+		here, err = v.canonical(ctx, mined[i].Mined)
+		return !here
+	})
+	return at, err
+}
+
+// anchored reads what the contract holds of a batch.
+func (v viewer) anchored(ctx context.Context, b step.Batch) (a step.Anchored, err error) {
+	answer, err := v.call(ctx, v.abi.PackRootOf(b.ID))
+	if err != nil {
+		return a, err
+	}
+	if a.Root, err = v.abi.UnpackRootOf(answer); err != nil {
+		return a, fmt.Errorf("read rootOf: %w", err)
+	}
+	if a.Root == b.Root {
+		a.TxHash, a.Block, err = v.locate(ctx, b)
+	}
+	return a, err
 }
 
 func (v viewer) call(ctx context.Context, data []byte) ([]byte, error) {
@@ -108,60 +172,4 @@ func (v viewer) call(ctx context.Context, data []byte) ([]byte, error) {
 		return nil, hide(err)
 	}
 	return answer, nil
-}
-
-// locate finds the transaction that stored a batch's root, and its block on the canonical chain: where it was before, by the
-// receipts of all attempts, since an older one may be the one that was mined, or by its event.
-func (v viewer) locate(ctx context.Context, b step.Batch) (common.Hash, step.Block, error) {
-	if b.Mined != (step.Block{}) {
-		if canonical, err := v.canonical(ctx, b.Mined); err != nil || canonical {
-			return b.MinedTx, b.Mined, err
-		}
-	}
-	for _, v0 := range slices.Backward(b.Attempts) {
-		receipt, err := v.node.TransactionReceipt(ctx, v0.Hash)
-		if errors.Is(err, ethereum.NotFound) {
-			continue
-		}
-		if err != nil {
-			return common.Hash{}, step.Block{}, hide(err)
-		}
-		block := step.Block{Number: receipt.BlockNumber.Uint64(), Hash: receipt.BlockHash}
-		if receipt.Status != types.ReceiptStatusSuccessful || block.Number > v.head {
-			continue
-		}
-		canonical, err := v.canonical(ctx, block)
-		if err != nil {
-			return common.Hash{}, step.Block{}, err
-		}
-		if canonical {
-			return receipt.TxHash, block, nil
-		}
-	}
-	return v.locateByEvent(ctx, b.ID)
-}
-
-func (v viewer) locateByEvent(ctx context.Context, batchID uint64) (common.Hash, step.Block, error) {
-	logs, err := v.node.FilterLogs(ctx, ethereum.FilterQuery{
-		FromBlock: common.Big0, ToBlock: new(big.Int).SetUint64(v.head),
-		Addresses: []common.Address{v.contract}, Topics: binding.BatchAnchoredTopics(batchID),
-	})
-	if err != nil {
-		return common.Hash{}, step.Block{}, hide(err)
-	}
-	if len(logs) != 1 {
-		return common.Hash{}, step.Block{}, fmt.Errorf("batch %d has its root and %d events at this node", batchID, len(logs))
-	}
-	return logs[0].TxHash, step.Block{Number: logs[0].BlockNumber, Hash: logs[0].BlockHash}, nil
-}
-
-func (v viewer) canonical(ctx context.Context, b step.Block) (bool, error) {
-	header, err := v.node.HeaderByNumber(ctx, new(big.Int).SetUint64(b.Number))
-	if errors.Is(err, ethereum.NotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, hide(err)
-	}
-	return header.Hash() == b.Hash, nil
 }

@@ -21,6 +21,7 @@ type Deployment struct {
 
 // DeployView is what the chain has at the deployment's address, at one block.
 type DeployView struct {
+	Sure    bool           // most of the configured nodes have this block
 	Code    bool           // there is some
 	Matches bool           // and it is the build's
 	Sender  common.Address // the account that this anchor signs for
@@ -51,6 +52,14 @@ func (Deploy) step() {}
 
 // NextDeploy decides how the anchor comes to its contract; d is nil when the journal has none on this chain.
 func NextDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits, now time.Time) Step {
+	next := decideDeploy(d, c, rules, limits, now)
+	if halt, ok := next.(Halt); ok && !c.Sure {
+		return Doubt{Reason: "fewer than most of the configured nodes say so: " + halt.Reason}
+	}
+	return next
+}
+
+func decideDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits, now time.Time) Step {
 	switch {
 	case d == nil && rules.OtherGenesis && !rules.Development:
 		return Halt{Reason: "the journal's deployments are on a chain with this id and another genesis block: check WEB3_PROVIDER"}

@@ -62,12 +62,13 @@ type Anchored struct {
 // View is the chain as one block shows it.
 type View struct {
 	Head        Block
+	Sure        bool                // most of the configured nodes have this block; on the word of fewer nothing is final and nothing wrong
 	Finalized   uint64              // height
 	NextBatchID uint64              // the contract's
 	Anchorer    common.Address      // the contract's: the one account that it takes batches from
 	Sender      common.Address      // the account that this anchor signs for
 	Nonce       uint64              // of the sender's next transaction
-	Anchored    map[uint64]Anchored // of the open batches, those with a root
+	Anchored    map[uint64]Anchored // of the open batches below NextBatchID, those that were looked at; see Next
 }
 
 // Limits are the waits that decide; all are checked when the service starts.
@@ -76,6 +77,7 @@ type Limits struct {
 	BatchAge    time.Duration // how long the oldest leaf waits for company
 	BumpAfter   time.Duration // how long an attempt may stay unmined before its fee is raised
 	ResendAfter time.Duration // how often an unmined attempt is sent again, since pools forget
+	OpenMax     int           // batches that are not final, beyond which no more are made: a chain that is never final gets no more money
 }
 
 // Step is one thing to do: Seal, Sign, Send, Settle, Unsettle, Finish, Doubt, Halt or Wait.
@@ -101,10 +103,10 @@ type (
 		TxHash  common.Hash
 		Block   Block
 	}
-	// Unsettle journals that a mined batch is gone from its block.
-	Unsettle struct{ BatchID uint64 }
-	// Finish journals that a batch can't be undone any more.
-	Finish struct{ Batch Batch }
+	// Unsettle journals that mined batches, ascending, are gone from their blocks.
+	Unsettle struct{ BatchIDs []uint64 }
+	// Finish journals that batches, ascending, can't be undone any more.
+	Finish struct{ Batches []Batch }
 	// Doubt does nothing on what the chain shows: it can't be so, and a node will show it otherwise once it has caught up.
 	Doubt struct{ Reason string }
 	// Halt stops the anchor until a person has looked.
@@ -123,8 +125,17 @@ func (Doubt) step()    {}
 func (Halt) step()     {}
 func (Wait) step()     {}
 
-// Next decides what the anchor does now.
+// Next decides what the anchor does now. Whoever makes the view looks at the batches that matter alone: a mined one that was
+// not looked at is where the journal has it unless a lower one is gone, and any other waits for a later look.
 func Next(j Journal, c View, limits Limits, now time.Time) Step {
+	next := decide(j, c, limits, now)
+	if halt, ok := next.(Halt); ok && !c.Sure {
+		return Doubt{Reason: "fewer than most of the configured nodes say so: " + halt.Reason}
+	}
+	return next
+}
+
+func decide(j Journal, c View, limits Limits, now time.Time) Step {
 	switch {
 	case c.NextBatchID < lowestOpen(j):
 		// Final batches do not go away: a node that is still syncing, or one of another fork. Nothing may be signed on its word.
@@ -137,23 +148,58 @@ func Next(j Journal, c View, limits Limits, now time.Time) Step {
 			": the anchorer's key was rotated, or ANCHOR_CONTRACT is another's; see OPERATIONS.md, Rotating the anchorer's key"}
 	}
 	for _, b := range j.Open {
-		switch a, anchored := c.Anchored[b.ID]; {
-		case anchored && a.Root != b.Root:
+		if a, looked := c.Anchored[b.ID]; looked && a.Root != b.Root {
 			return Halt{Reason: "another root holds our batch's id: split brain or a stolen key"}
-		case b.State == event.BatchMined && (!anchored || a.Block != b.Mined):
-			return Unsettle{BatchID: b.ID} // a reorg; the next look finds it elsewhere or not at all
-		case !anchored:
-			return transmit(b, c.Sender, c.Nonce, limits, now) // the lowest one alone: the contract takes them in order
-		case b.State != event.BatchMined:
-			return Settle{BatchID: b.ID, TxHash: a.TxHash, Block: a.Block} // whoever sent it, and whichever attempt was mined
-		case b.Mined.Number <= c.Finalized:
-			return Finish{Batch: b}
 		}
 	}
-	if due(j.Waiting, limits, now) { // all that was sealed is mined
+	if gone := moved(j.Open, c); len(gone) > 0 {
+		return Unsettle{BatchIDs: gone} // a reorg; the next look finds them elsewhere or not at all
+	}
+	if done := final(j.Open, c); len(done) > 0 {
+		return Finish{Batches: done}
+	}
+	for _, b := range j.Open {
+		a, looked := c.Anchored[b.ID]
+		switch {
+		case b.State == event.BatchMined:
+		case b.ID >= c.NextBatchID:
+			return transmit(b, c.Sender, c.Nonce, limits, now) // the lowest one alone: the contract takes them in order
+		case looked:
+			return Settle{BatchID: b.ID, TxHash: a.TxHash, Block: a.Block} // whoever sent it, and whichever attempt was mined
+		default:
+			return Wait{}
+		}
+	}
+	if due(j.Waiting, limits, now) && len(j.Open) < limits.OpenMax { // all that was sealed is mined
 		return Seal{}
 	}
 	return Wait{}
+}
+
+// moved lists the mined batches from the first that is not in its block any more: those above it are in later blocks.
+func moved(open []Batch, c View) (ids []uint64) {
+	for _, b := range open {
+		if b.State != event.BatchMined {
+			continue
+		}
+		a, looked := c.Anchored[b.ID]
+		if len(ids) > 0 || b.ID >= c.NextBatchID || looked && a.Block != b.Mined {
+			ids = append(ids, b.ID)
+		}
+	}
+	return ids
+}
+
+// final lists the mined batches that were looked at and are as deep as the finalized block, from the lowest on: they become
+// final in their order.
+func final(open []Batch, c View) (done []Batch) {
+	for _, b := range open {
+		if _, looked := c.Anchored[b.ID]; !looked || !c.Sure || b.State != event.BatchMined || b.Mined.Number > c.Finalized {
+			break
+		}
+		done = append(done, b)
+	}
+	return done
 }
 
 // lowestOpen is the first batch id that a reorg may still take from the chain.

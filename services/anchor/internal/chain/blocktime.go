@@ -1,0 +1,42 @@
+package chain
+
+import (
+	"context"
+	"math/big"
+	"slices"
+	"time"
+)
+
+// blockGaps is how many gaps between blocks tell a chain's block time.
+const blockGaps = 21
+
+// BlockTime is the chain's usual block time, the median of its last blockGaps gaps: an outage, or a night for which a development
+// chain was stopped, is one gap among them. It is false when there are too few blocks.
+func (c *Client) BlockTime(ctx context.Context) (usual time.Duration, known bool, err error) {
+	err = c.read(ctx, func(ctx context.Context, from seen, _ []seen) error {
+		if from.head.Number.Uint64() <= blockGaps {
+			return nil
+		}
+		times := []uint64{from.head.Time}
+		for back := int64(1); back <= blockGaps; back++ {
+			past, err := from.node.HeaderByNumber(ctx, new(big.Int).Sub(from.head.Number, big.NewInt(back)))
+			if err != nil {
+				return hide(err)
+			}
+			times = append(times, past.Time)
+		}
+		usual, known = medianGap(times), true
+		return nil
+	})
+	return usual, known, err
+}
+
+// medianGap takes the times of consecutive blocks in Unix seconds, newest first, two at least.
+func medianGap(times []uint64) time.Duration {
+	gaps := make([]uint64, len(times)-1)
+	for i := range gaps {
+		gaps[i] = times[i] - times[i+1]
+	}
+	slices.Sort(gaps)
+	return time.Duration(gaps[len(gaps)/2]) * time.Second
+}

@@ -1,0 +1,181 @@
+package chain_test
+
+import (
+	"context"
+	"encoding/json"
+	"math/big"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/contracts/binding"
+	"github.com/tillseal/tillseal/services/anchor/internal/chain"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// shelf is a chain whose contract holds many batches, and a client that sees it through a proxy.
+type shelf struct {
+	*local.Chain
+	t        *testing.T
+	proxy    *testkit.Proxy
+	seen     *chain.Client
+	contract common.Address
+	open     []step.Batch // mined and, as the journal has it, not final
+}
+
+const (
+	manyBatches = 310
+	perBlock    = 10
+)
+
+func many(t *testing.T) *shelf {
+	t.Helper()
+	s := &shelf{Chain: testkit.Chain(t), t: t}
+	s.proxy = testkit.RPCProxy(t, s.URL())
+	s.seen = connect(t, s.proxy.URL())
+	key, err := crypto.HexToECDSA(testkit.DevKey)
+	require.NoError(t, err)
+	node, err := ethclient.Dial(s.URL())
+	require.NoError(t, err)
+	defer node.Close()
+	send := func(nonce uint64, to *common.Address, data []byte) common.Hash {
+		tx := types.MustSignNewTx(key, types.LatestSignerForChainID(s.ChainID()), &types.DynamicFeeTx{
+			ChainID: s.ChainID(), Nonce: nonce, To: to, Gas: 1_000_000, GasTipCap: big.NewInt(1), GasFeeCap: big.NewInt(10e9), Data: data,
+		})
+		require.NoError(t, node.SendTransaction(t.Context(), tx))
+		return tx.Hash()
+	}
+	s.contract = crypto.CreateAddress(testkit.DevAddress, 0)
+	send(0, nil, binding.DeployData(testkit.DevAddress, testkit.DevAddress))
+	s.Commit()
+	for first := uint64(1); first <= manyBatches; first += perBlock {
+		for id := first; id < first+perBlock; id++ {
+			b := step.Batch{ID: id, Root: common.BigToHash(new(big.Int).SetUint64(id)), Size: 1, State: event.BatchMined}
+			b.MinedTx = send(id, &s.contract, binding.NewSaleAnchor().PackAnchor(id, b.Root, 1))
+			b.Attempts = []step.Attempt{{Hash: b.MinedTx}}
+			s.open = append(s.open, b)
+		}
+		s.Commit()
+	}
+	for i := range s.open {
+		var receipt *types.Receipt
+		testkit.Eventually(t, time.Minute, "the node has indexed the block", func() (err error) {
+			receipt, err = node.TransactionReceipt(t.Context(), s.open[i].MinedTx)
+			return err
+		})
+		require.Equal(t, types.ReceiptStatusSuccessful, receipt.Status)
+		s.open[i].Mined = step.Block{Number: receipt.BlockNumber.Uint64(), Hash: receipt.BlockHash}
+	}
+	return s
+}
+
+func (s *shelf) look(open []step.Batch) chain.Sight {
+	s.t.Helper()
+	sight, err := s.seen.Look(s.t.Context(), s.contract, testkit.DevAddress, open)
+	require.NoError(s.t, err)
+	return sight
+}
+
+// calls counts every call that the proxy saw of those that a look makes of a batch.
+func (s *shelf) calls() int {
+	return s.proxy.Calls("eth_call") + s.proxy.Calls("eth_getBlockByNumber") + s.proxy.Calls("eth_getTransactionReceipt")
+}
+
+func (s *shelf) next(open []step.Batch) step.Step {
+	s.t.Helper()
+	sight := s.look(open)
+	return step.Next(step.Journal{LastID: manyBatches, Open: open}, sight.View, step.Limits{BatchMax: 1, OpenMax: 1000}, time.Now())
+}
+
+// slow answers every call late, as a provider far away does.
+func slow(hook testkit.Hook) testkit.Hook {
+	late := testkit.Delay(100 * time.Millisecond)
+	return func(ctx context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		return late(ctx, call, func(call testkit.Call) testkit.Reply { return hook(ctx, call, next) })
+	}
+}
+
+func forward(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+	return next(call)
+}
+
+// finalizedAt shows another block as the finalized one.
+func finalizedAt(tag string) testkit.Hook {
+	return func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		if string(call.Params[0]) == `"finalized"` {
+			call.Params[0] = json.RawMessage(tag)
+		}
+		return next(call)
+	}
+}
+
+func TestHoweverManyBatchesAreNotFinal(t *testing.T) {
+	s := many(t)
+	for name, check := range map[string]func(*testing.T, *shelf){
+		"a look costs the same":                  costsTheSame,
+		"they become final in a few looks":       becomeFinal,
+		"a reorg below them is found by halving": reorgIsFound,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.t = t
+			s.proxy.Clear()
+			check(t, s)
+		})
+	}
+}
+
+func costsTheSame(t *testing.T, s *shelf) {
+	s.proxy.On("*", slow(forward))
+	s.proxy.On("eth_getBlockByNumber", slow(finalizedAt(`"earliest"`)))
+	s.look(s.open[:1]) // asks which chain this is, too
+	before := s.calls()
+	s.look(s.open[:1])
+	few := s.calls() - before
+	before = s.calls()
+	require.IsType(t, step.Wait{}, s.next(s.open))
+	require.Equal(t, few, s.calls()-before)
+}
+
+func becomeFinal(t *testing.T, s *shelf) {
+	s.proxy.On("eth_getBlockByNumber", finalizedAt(`"latest"`))
+	open, looks, before := s.open, 0, s.calls()
+	for ; len(open) > 0; looks++ {
+		done, ok := s.next(open).(step.Finish)
+		require.True(t, ok)
+		require.Equal(t, open[0].ID, done.Batches[0].ID)
+		open = open[len(done.Batches):]
+	}
+	require.Equal(t, 10, looks)
+	require.Less(t, s.calls()-before, 3*manyBatches)
+}
+
+func reorgIsFound(t *testing.T, s *shelf) {
+	s.proxy.On("eth_getBlockByNumber", finalizedAt(`"earliest"`))
+	s.look(s.open)
+	before := s.calls()
+	open := slices.Clone(s.open)
+	for i := 150; i < len(open); i++ {
+		open[i].Mined.Hash = common.Hash{0xbd} // where the journal has them is not on the chain
+	}
+	gone, ok := s.next(open).(step.Unsettle)
+	require.True(t, ok)
+	require.Equal(t, uint64(151), gone.BatchIDs[0])
+	require.Len(t, gone.BatchIDs, manyBatches-150)
+	require.Less(t, s.calls()-before, 30)
+
+	for i := 150; i < len(open); i++ {
+		open[i].State = event.BatchReorged
+	}
+	settle, ok := s.next(open).(step.Settle)
+	require.True(t, ok)
+	require.Equal(t, step.Settle{BatchID: 151, TxHash: s.open[150].MinedTx, Block: s.open[150].Mined}, settle)
+}

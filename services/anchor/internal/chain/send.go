@@ -1,0 +1,66 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ethereum/go-ethereum"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Dry runs a transaction, with the gas that it would have, at the block of a Sight without sending it; to is nil for a deploy.
+// Would it revert, the error is Fatal and says why, if most of the configured nodes say so; a node that can't say, or says so
+// alone, is Transient.
+func (c *Client) Dry(ctx context.Context, at Sight, from common.Address, to *common.Address, gas uint64, data []byte) error {
+	call := ethereum.CallMsg{From: from, To: to, Gas: gas, Data: data}
+	first := at.agreeing[0].node
+	_, err := first.CallContractAtHash(ctx, call, at.Head.Hash)
+	if err == nil {
+		return nil
+	}
+	reason, reverted := revertReason(err)
+	if !reverted {
+		first.rest()
+		return fault.New(fault.Transient, "try the transaction: %w", hide(err))
+	}
+	reverting := 1
+	for _, other := range at.agreeing[1:] {
+		_, err := other.node.CallContractAtHash(ctx, call, at.Head.Hash)
+		if _, reverts := revertReason(err); reverts {
+			reverting++
+		}
+	}
+	if !c.most(reverting) {
+		return fault.New(fault.Transient, "try the transaction: %d of %d nodes say that the contract would refuse it: %s", reverting, len(c.nodes), reason)
+	}
+	return fault.New(fault.Fatal, "the contract would refuse the transaction: %s", reason)
+}
+
+// Broadcast sends signed bytes to every node. An error says that no node took them, which may be for a good reason: it is a
+// hint for the log, and what the chain shows at the next look decides.
+func (c *Client) Broadcast(ctx context.Context, raw []byte) error {
+	var tx types.Transaction
+	if err := tx.UnmarshalBinary(raw); err != nil {
+		return fault.New(fault.Fatal, "the journal holds bytes that are no transaction: %w", err)
+	}
+	refused := 0
+	errs := each(ctx, c.nodes, func(ctx context.Context, _ int, n *node) error {
+		if err := n.SendTransaction(ctx, &tx); err != nil {
+			return fmt.Errorf("node %d: %w", n.number, hide(err))
+		}
+		return nil
+	})
+	for _, err := range errs {
+		if err != nil {
+			refused++
+		}
+	}
+	if refused < len(c.nodes) {
+		return nil
+	}
+	return errors.Join(errs...)
+}
