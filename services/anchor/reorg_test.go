@@ -3,11 +3,17 @@ package anchor_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/big"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/anchor"
@@ -114,4 +120,57 @@ func TestAReorgThatOnlyTheNodeShowsIsFollowedAndFollowedBack(t *testing.T) {
 	proxy.Clear()
 	sold = append(sold, h.sell(3)...)
 	h.verify(sold, h.settled(sold))
+}
+
+func TestABatchThatAReorgMovedIsNotAnnouncedAsSafeWhereItWas(t *testing.T) {
+	t.Parallel()
+	h := setup(t, func(c *anchor.Config) { c.Finality = "safe" })
+	var safe atomic.Bool
+	node := testkit.RPCProxy(t, h.chain.URL())
+	node.On("eth_getBlockByNumber", func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		switch {
+		case string(call.Params[0]) == `"safe"` && safe.Load():
+			call.Params[0] = json.RawMessage(`"latest"`)
+		case string(call.Params[0]) == `"safe"`, string(call.Params[0]) == `"finalized"`:
+			call.Params[0] = json.RawMessage(`"earliest"`)
+		}
+		return next(call)
+	})
+	proxy := testkit.RPCProxy(t, node.URL())
+	h.cfg.Provider, h.rpc = config.Secret(proxy.URL()), proxy.URL()
+	var log syncBuffer
+	h.cfg.Telemetry.LogOutput = &log
+	h.start()
+	sold := h.sell(3)
+	testkit.Eventually(t, soon, "all three are mined", func() error {
+		if n := h.ask("SELECT coalesce(sum(size), 0)::text FROM anchor.batch JOIN anchor.batch_event USING (deployment, batch_id) WHERE state = 'mined'"); n != "3" {
+			return errors.New(n)
+		}
+		return nil
+	})
+	first := h.ask("SELECT string_agg(encode(block_hash, 'hex'), ' ') FROM anchor.batch_event WHERE state = 'mined'")
+	lowest, err := strconv.ParseUint(h.ask("SELECT min(block_number)::text FROM anchor.batch_event WHERE state = 'mined'"), 10, 64)
+	require.NoError(t, err)
+
+	conn, err := pgx.Connect(t.Context(), h.db.Admin)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "LOCK TABLE anchor.batch_event IN SHARE MODE") // the reorg can't be journaled for the while
+	require.NoError(t, err)
+	proxy.On("eth_getBlockByNumber", testkit.Lose()) // no look in between
+	safe.Store(true)
+	proxy.Reorganize(lowest)
+	proxy.On("eth_getBlockByNumber", nil)
+	testkit.Eventually(t, soon, "the anchor has waited in vain", func() error {
+		if !strings.Contains(log.String(), "journal a batch as reorged") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	require.NoError(t, tx.Rollback(t.Context()))
+	for _, e := range h.anchored(sold, nil) {
+		require.NotContains(t, first, common.Bytes2Hex(e.BlockHash[:]), "it is not there any more")
+	}
 }

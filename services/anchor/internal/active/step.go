@@ -45,9 +45,9 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 		// Leaving the lease starts over from settleOnContract, which knows what the operator allows.
 		return false, fault.As(fault.Conflict, errContractGone)
 	}
-	a.safe.Store(sight.Safe)
 	a.report(state, sight, now)
 	next := step.Next(state, sight.View, a.Set.Limits, now)
+	a.safe.Store(safeAfter(next, sight))
 	switch next.(type) {
 	case step.Wait:
 		return false, nil
@@ -55,6 +55,16 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 		return false, a.do(ctx, next, state, sight) // now the chain has to move
 	}
 	return true, a.do(ctx, next, state, sight)
+}
+
+// safeAfter is the safe height that may be announced by. It speaks of the chain that was looked at: as long as the journal has
+// batches elsewhere, nothing is safe.
+func safeAfter(next step.Step, sight chain.Sight) uint64 {
+	switch next.(type) {
+	case step.Unsettle, step.Doubt, step.Halt:
+		return 0
+	}
+	return sight.Safe
 }
 
 // learnAges looks up how old the sales of each batch that is not mined are: how long they have waited decides what may be paid.

@@ -47,7 +47,7 @@ type Announcer struct {
 	Journal *journal.Journal
 	Bus     *stream.Bus
 	Place   Place
-	Safe    func() uint64 // height of the chain's safe block
+	Safe    func() uint64 // height of the chain's safe block, 0 while the journal has to follow a reorg
 
 	low   int64 // every event up to it is announced
 	known bool  // low was looked up
@@ -103,12 +103,13 @@ func (a *Announcer) say(ctx context.Context, s journal.Saying) (done bool, err e
 	if s.Event.State != a.Place.salesState() {
 		return true, nil
 	}
+	safe := a.Safe() // before it is asked whether the batch stands: a reorg is journaled before the height that goes with it is told
 	stands, err := a.Journal.Stands(ctx, s.Event)
 	if err != nil {
 		return false, err
 	}
 	if stands {
-		if a.Place.Finality == "safe" && (s.Event.BlockNumber == nil || *s.Event.BlockNumber > a.Safe()) {
+		if a.Place.Finality == "safe" && (s.Event.BlockNumber == nil || *s.Event.BlockNumber > safe) {
 			return false, nil
 		}
 		// The event's place in the journal is the generation: a batch that a reorg moved is announced anew.
