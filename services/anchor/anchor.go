@@ -139,6 +139,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer stop()
+	group.Go(func() error { return actor.Watch(ctx) })
 	group.Go(func() error {
 		if actor.Signer == nil { // sales are taken in while the signer is away
 			external, err := cfg.externalSigner(ctx, tel.Log)
@@ -206,15 +207,10 @@ func (c Config) settings() active.Settings {
 	}
 }
 
-// statusEndpoint answers ops.anchor.status with what this replica saw last; a standby says that it is not active.
+// statusEndpoint answers ops.anchor.status: any replica what waits, the active one what it saw of the chain last, too.
 func statusEndpoint(actor *active.Anchor) stream.Endpoint {
 	return stream.Answers(stream.Endpoint{
-		Subject: "ops.anchor.status", Description: "Deployment, next batch, what is in flight, the account and the oldest unanchored sale",
+		Subject: "ops.anchor.status", Description: "What waits and how long; from the active anchor also contract, next batch, fees and account",
 		Request: "{}", Response: `{"active":true,"deployment":1,"next_batch_id":13,"in_flight":12,"oldest_unanchored_seconds":4}`,
-	}, func(context.Context, struct{}) (active.Status, error) {
-		if status := actor.Status.Load(); status != nil {
-			return *status, nil
-		}
-		return active.Status{}, nil
-	})
+	}, func(context.Context, struct{}) (active.Status, error) { return actor.Status(), nil })
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/stretchr/testify/require"
 
@@ -124,9 +125,28 @@ func TestIntakeGoesOnWithoutFundsAndWithoutASigner(t *testing.T) {
 		return err
 	})
 	require.Contains(t, log.String(), "account is low")
+	head := h.head()
+	testkit.Eventually(t, soon, "three seconds of blocks have come, and a raise of the fee was due", func() error {
+		if now := h.head(); now < head+30 {
+			return fmt.Errorf("block %d", now)
+		}
+		return nil
+	})
+	require.Equal(t, "1", h.ask(signedCount), "nothing is signed that the account can't pay")
 	poorAddress := addressOf(t, newKey.Reveal())
 	h.send(testkit.DevKey, &poorAddress, params.Ether, nil)
 	h.verify(sold, h.anchored(sold, nil))
+}
+
+// head is the height of the chain.
+func (h *house) head() uint64 {
+	h.t.Helper()
+	node, err := ethclient.Dial(h.chain.URL())
+	require.NoError(h.t, err)
+	defer node.Close()
+	head, err := node.BlockNumber(h.t.Context())
+	require.NoError(h.t, err)
+	return head
 }
 
 // leaves waits until as many leaves are journaled.

@@ -62,17 +62,26 @@ type Anchor struct {
 	Log     *slog.Logger
 	Set     Settings
 	Metrics *Metrics
-	Status  atomic.Pointer[Status] // what ops.anchor.status answers
+
+	backlog atomic.Pointer[backlog]
+	ages    ages
+	seen    atomic.Pointer[Status]        // what the chain shows, while this replica acts
+	acting  atomic.Pointer[journal.Scope] // for which deployment it acts; nil while it stands by
 
 	id       chain.Identity
 	contract common.Address
 	scope    journal.Scope
-	sent     map[common.Hash]time.Time // by this process
-	oldest   map[uint64]time.Time      // when the first leaf of a batch that is not final was journaled
+	sent     map[common.Hash]sending // by this process
 	floor    floor
 	safe     atomic.Uint64
 
 	warnedLow time.Time // when the log last said that the account is low
+}
+
+// sending is when an attempt was sent last, and how high the chain was when it was sent first.
+type sending struct {
+	at   time.Time
+	head uint64
 }
 
 // Run tries for the lease, acts while it holds it, and returns on a Fatal or Invalid fault or when ctx ends (nil).
@@ -83,7 +92,6 @@ func (a *Anchor) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil, err == nil:
 		case fault.Is(err, fault.Fatal), fault.Is(err, fault.Invalid):
-			a.Metrics.Halted.Set(1)
 			a.Log.Error("ALARM: the anchor has stopped and needs a person", "error", err)
 			return err
 		case fault.Is(err, fault.Conflict):
@@ -126,11 +134,13 @@ func (a *Anchor) act(ctx context.Context, lease *journal.Lease) error {
 		return ctx.Err()
 	})
 	group.Go(func() error {
-		a.sent, a.oldest, a.floor = make(map[common.Hash]time.Time), make(map[uint64]time.Time), floor{}
+		a.sent, a.floor = make(map[common.Hash]sending), floor{}
 		a.scope = journal.Scope{Epoch: lease.Epoch}
 		if err := a.settleOnContract(ctx); err != nil {
 			return err
 		}
+		acting := a.scope
+		a.acting.Store(&acting)
 		low, err := a.Journal.StartFloor(ctx, a.scope.Deployment, lowSeqRotation)
 		if err != nil {
 			return err

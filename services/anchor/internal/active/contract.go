@@ -46,7 +46,7 @@ func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
 	if err := a.checkRate(ctx); err != nil {
 		return false, err
 	}
-	all, err := a.Journal.Contracts(ctx, a.id.ChainID)
+	all, now, err := a.Journal.Contracts(ctx, a.id.ChainID)
 	if err != nil {
 		return false, err
 	}
@@ -62,10 +62,8 @@ func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	for i := range attemptsOf(d) {
-		d.Attempts[i].SentAt = a.sent[d.Attempts[i].Hash]
-	}
-	switch s := step.NextDeploy(d, view, rules, a.Set.Limits, time.Now()).(type) {
+	a.remember(attemptsOf(d), now)
+	switch s := step.NextDeploy(d, view, rules, a.Set.Limits, now).(type) {
 	case step.Use:
 		a.contract = d.Contract
 		a.scope.Deployment, a.scope.Replay = d.ID, d.Replay
@@ -78,7 +76,7 @@ func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
 		_, err := a.resign(ctx, s, sight, nil, binding.DeployData(a.owner(), a.Signer.Address()))
 		return false, err
 	case step.Send:
-		return false, a.send(ctx, s.Attempt.Hash)
+		return false, a.send(ctx, s.Attempt.Hash, sight)
 	case step.Doubt:
 		return false, fault.New(fault.Transient, "%s", s.Reason)
 	case step.Halt:
@@ -156,7 +154,7 @@ func (a *Anchor) deploy(ctx context.Context, s step.Deploy, sight chain.Sight) e
 	}
 	crash.At("deployment journaled, not sent")
 	a.Log.Info("deploying a contract", "contract", contract.Contract.Hex(), "chain_id", a.id.ChainID.String(), "tx_hash", signed.Hash.Hex())
-	return a.send(ctx, signed.Hash)
+	return a.send(ctx, signed.Hash, sight)
 }
 
 // sign makes a transaction's signed bytes; to is nil for a deploy.
@@ -177,7 +175,7 @@ func (a *Anchor) sign(ctx context.Context, batchID, nonce uint64, f fee.Fee, gas
 // resign journals a further attempt for a nonce and sends it; it returns the attempt's hash. At the fee's ceiling the old one
 // is sent again, and there is no new hash.
 func (a *Anchor) resign(ctx context.Context, s step.Sign, sight chain.Sight, to *common.Address, data []byte) (common.Hash, error) {
-	ceiling := fee.Ceiling(a.Set.FeeCapWei, a.Set.FeeHardWei, a.oldestAge(), a.Set.FeeRiseAfter)
+	ceiling := a.ceiling()
 	f, gas := fee.First(sight.BaseFeeWei, sight.TipWei, ceiling), uint64(anchorGas)
 	if to == nil {
 		gas = deployGas
@@ -185,7 +183,10 @@ func (a *Anchor) resign(ctx context.Context, s step.Sign, sight chain.Sight, to 
 	if s.Replaces != nil {
 		var room bool
 		if f, room = fee.Bump(s.Replaces.Fee, sight.BaseFeeWei, sight.TipWei, ceiling); !room {
-			return common.Hash{}, a.insist(ctx, s)
+			return common.Hash{}, a.insist(ctx, s, sight, "the fee is at its ceiling")
+		}
+		if cost := new(big.Int).Mul(f.CapWei, new(big.Int).SetUint64(gas)); cost.Cmp(sight.BalanceWei) > 0 {
+			return common.Hash{}, a.insist(ctx, s, sight, "the account can't pay a higher fee")
 		}
 	}
 	signed, err := a.sign(ctx, s.Batch.ID, s.Nonce, f, gas, to, data)
@@ -196,25 +197,29 @@ func (a *Anchor) resign(ctx context.Context, s step.Sign, sight chain.Sight, to 
 		return common.Hash{}, err
 	}
 	crash.At("transaction signed, not sent")
-	return signed.Hash, a.send(ctx, signed.Hash)
+	return signed.Hash, a.send(ctx, signed.Hash, sight)
 }
 
-// insist sends an attempt again whose fee can't be raised.
-func (a *Anchor) insist(ctx context.Context, s step.Sign) error {
-	if time.Since(s.Replaces.SentAt) < a.Set.Limits.ResendAfter {
+// insist sends an attempt again whose fee can't be raised, as often as one whose time has not come.
+func (a *Anchor) insist(ctx context.Context, s step.Sign, sight chain.Sight, why string) error {
+	if time.Since(a.sent[s.Replaces.Hash].at) < a.Set.Limits.ResendAfter {
 		return nil
 	}
-	a.Log.Warn("the fee is at its ceiling; sending the transaction again as it is", "batch_id", s.Batch.ID)
-	return a.send(ctx, s.Replaces.Hash)
+	a.Log.Warn("sending the transaction again as it is", "batch_id", s.Batch.ID, "reason", why)
+	return a.send(ctx, s.Replaces.Hash, sight)
 }
 
 // send broadcasts journaled bytes. Whether they arrived is for the next look to see; the nodes' errors are hints.
-func (a *Anchor) send(ctx context.Context, hash common.Hash) error {
+func (a *Anchor) send(ctx context.Context, hash common.Hash, sight chain.Sight) error {
 	raw, err := a.Journal.Raw(ctx, hash)
 	if err != nil {
 		return err
 	}
-	a.sent[hash] = time.Now()
+	first, again := a.sent[hash]
+	if !again {
+		first.head = sight.Head.Number
+	}
+	a.sent[hash] = sending{at: time.Now(), head: first.head}
 	err = a.Chain.Broadcast(ctx, raw)
 	crash.At("transaction sent")
 	if fault.Is(err, fault.Fatal) {

@@ -3,17 +3,16 @@ package active
 import (
 	"math"
 	"math/big"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/fee"
-	"github.com/tillseal/tillseal/services/anchor/internal/step"
-	"github.com/tillseal/tillseal/shared/event"
 )
 
-// Status is what the active anchor saw last.
+// Status is what the journal tells, in any replica, and what the active anchor saw of the chain last.
 type Status struct {
 	Active           bool   `json:"active"`
 	Deployment       int64  `json:"deployment"`
@@ -38,9 +37,12 @@ type Status struct {
 	FinalityAnnounce string `json:"finality"`
 }
 
-// Metrics are the anchor's gauges; the age of the oldest unanchored sale is the first alarm.
+// Metrics are the anchor's gauges; the age of the oldest unanchored sale is the first alarm. What the journal tells is told by
+// every replica, what the chain tells by the active one.
 type Metrics struct {
-	Active, Halted, Oldest, Waiting, NotFinal, BalanceGwei, Runway, Head prometheus.Gauge
+	Active, BalanceGwei, Runway, Head prometheus.Gauge
+
+	backlog atomic.Pointer[backlog]
 }
 
 // NewMetrics registers the gauges.
@@ -50,24 +52,30 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		registerer.MustRegister(g)
 		return g
 	}
-	return &Metrics{
-		Active:      gauge("active", "1 while this replica is the one that acts."),
-		Halted:      gauge("halted", "1 after the anchor stopped for a person to look: an alarm."),
-		Oldest:      gauge("oldest_unanchored_seconds", "Age of the oldest leaf that no mined batch holds."),
-		Waiting:     gauge("waiting_leaves", "Leaves for the next batch, counted up to ANCHOR_BATCH_MAX."),
-		NotFinal:    gauge("batches_not_final", "Batches that are mined and not final."),
+	m := &Metrics{
+		Active:      gauge("active", "1 while this replica is the one that acts; alarm when none is."),
 		BalanceGwei: gauge("balance_gwei", "What the anchorer's account holds, in gwei."),
 		Runway:      gauge("runway_batches", "For how many batches the balance lasts at the present fee."),
 		Head:        gauge("head_block", "Height of the chain as last seen."),
 	}
+	told := func(name, help string, read func(*backlog) int64) {
+		registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tillseal_anchor_" + name, Help: help},
+			func() float64 { //nolint:forbidigo // a metric is a float
+				if b := m.backlog.Load(); b != nil {
+					return float64(read(b)) //nolint:forbidigo // a metric is a float
+				}
+				return 0
+			}))
+	}
+	told("oldest_unanchored_seconds", "Age of the oldest leaf that no mined batch holds.", func(b *backlog) int64 { return int64(b.age().Seconds()) })
+	told("waiting_leaves", "Leaves for the next batch, counted up to ANCHOR_BATCH_MAX.", func(b *backlog) int64 { return int64(b.waiting) })
+	told("batches_not_final", "Batches that are mined and not final.", func(b *backlog) int64 { return int64(b.notFinal) })
+	return m
 }
 
-// oldestAge is how long the oldest unanchored sale has waited, as last seen.
-func (a *Anchor) oldestAge() time.Duration {
-	if s := a.Status.Load(); s != nil {
-		return time.Duration(s.OldestSeconds) * time.Second
-	}
-	return 0
+// ceiling is the most to pay for a gas now.
+func (a *Anchor) ceiling() *big.Int {
+	return fee.Ceiling(a.Set.FeeCapWei, a.Set.FeeHardWei, a.backlog.Load().age(), a.Set.FeeRiseAfter)
 }
 
 // runway is for how many batches the balance lasts at the chain's present fee, by the gas of a steady anchor().
@@ -90,52 +98,43 @@ const (
 	lowAgain  = 5 * time.Minute
 )
 
-// forget makes this replica one that does not act: what it saw is another's to say now.
+// forget makes this replica one that does not act: what it saw of the chain is another's to say now.
 func (a *Anchor) forget() {
-	a.Status.Store(nil)
-	for _, gauge := range []prometheus.Gauge{a.Metrics.Active, a.Metrics.Oldest, a.Metrics.Waiting, a.Metrics.NotFinal} {
-		gauge.Set(0)
-	}
+	a.acting.Store(nil)
+	a.seen.Store(nil)
+	a.Metrics.Active.Set(0)
 }
 
-// report keeps what was seen for ops.anchor.status and the metrics.
-func (a *Anchor) report(state step.Journal, sight chain.Sight, now time.Time) {
+// Status answers ops.anchor.status.
+func (a *Anchor) Status() Status {
+	var s Status
+	if seen := a.seen.Load(); seen != nil {
+		s = *seen
+	}
+	s.FinalityAnnounce, s.FeeCeilingWei = a.Set.Finality, a.ceiling().String()
+	if b := a.backlog.Load(); b != nil {
+		s.Deployment, s.Waiting, s.InFlight, s.NotFinal, s.OldestSeconds = b.deployment, b.waiting, b.inFlight, b.notFinal, int64(b.age().Seconds())
+		if b.fee.CapWei != nil {
+			s.FeeCapWei, s.TipCapWei = b.fee.CapWei.String(), b.fee.TipWei.String()
+		}
+	}
+	return s
+}
+
+// report keeps what was seen of the chain for ops.anchor.status and the metrics.
+func (a *Anchor) report(sight chain.Sight) {
+	now := time.Now()
 	s := Status{
-		Active: true, Deployment: a.scope.Deployment, ChainID: a.id.ChainID.String(), Contract: a.contract.Hex(),
-		NextBatchID: sight.NextBatchID, Waiting: state.Waiting.Count, Nonce: sight.Nonce, BalanceWei: sight.BalanceWei.String(),
+		Active: true, ChainID: a.id.ChainID.String(), Contract: a.contract.Hex(), NextBatchID: sight.NextBatchID, Nonce: sight.Nonce,
+		BalanceWei: sight.BalanceWei.String(), BaseFeeWei: sight.BaseFeeWei.String(), RunwayBatches: runway(sight),
 		HeadBlock: sight.Head.Number, FinalizedBlock: sight.Finalized, SeenAt: now.UTC().Format(time.RFC3339),
-		AnchorerAddress: a.Signer.Address().Hex(), FinalityAnnounce: a.Set.Finality,
+		AnchorerAddress: a.Signer.Address().Hex(),
 	}
-	s.RunwayBatches, s.BaseFeeWei = runway(sight), sight.BaseFeeWei.String()
-	oldest := state.Waiting.Oldest
-	for _, b := range state.Open {
-		if b.State == event.BatchMined {
-			s.NotFinal++
-			continue
-		}
-		if s.InFlight == 0 {
-			s.InFlight = b.ID
-			if n := len(b.Attempts); n > 0 {
-				s.FeeCapWei, s.TipCapWei = b.Attempts[n-1].Fee.CapWei.String(), b.Attempts[n-1].Fee.TipWei.String()
-			}
-		}
-		if at := a.oldest[b.ID]; oldest.IsZero() || at.Before(oldest) {
-			oldest = at
-		}
-	}
-	if !oldest.IsZero() {
-		s.OldestSeconds = int64(now.Sub(oldest).Seconds())
-	}
-	age := time.Duration(s.OldestSeconds) * time.Second
-	s.FeeCeilingWei = fee.Ceiling(a.Set.FeeCapWei, a.Set.FeeHardWei, age, a.Set.FeeRiseAfter).String()
 	if s.RunwayBatches < lowRunway && now.Sub(a.warnedLow) >= lowAgain {
 		a.warnedLow = now
 		a.Log.Warn("ALARM: the anchorer's account is low", "address", s.AnchorerAddress, "balance_wei", s.BalanceWei, "runway_batches", s.RunwayBatches)
 	}
-	a.Status.Store(&s)
-	a.Metrics.Oldest.Set(float64(s.OldestSeconds)) //nolint:forbidigo // a metric is a float
-	a.Metrics.Waiting.Set(float64(s.Waiting))      //nolint:forbidigo // a metric is a float
-	a.Metrics.NotFinal.Set(float64(s.NotFinal))    //nolint:forbidigo // a metric is a float
+	a.seen.Store(&s)
 	a.Metrics.Head.Set(float64(s.HeadBlock))       //nolint:forbidigo // a metric is a float
 	a.Metrics.Runway.Set(float64(s.RunwayBatches)) //nolint:forbidigo // a metric is a float
 	balance, _ := sight.BalanceWei.Float64()

@@ -21,21 +21,17 @@ var errContractGone = errors.New("the contract is gone from the chain")
 
 // Step looks at journal and chain, decides and acts once. It reports whether there may be more to do at once.
 func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
-	now := time.Now()
 	a.scope.LowSeq = a.floor.low
 	state, floor, err := a.Journal.State(ctx, a.scope, a.Set.Limits.BatchMax)
 	if err != nil {
 		return false, err
 	}
-	a.floor.move(floor, now)
-	if err := a.learnAges(ctx, state.Open); err != nil {
+	a.floor.move(floor, time.Now())
+	if err := a.note(ctx, a.scope.Deployment, state); err != nil {
 		return false, err
 	}
 	for i := range state.Open {
-		for k := range state.Open[i].Attempts {
-			attempt := &state.Open[i].Attempts[k]
-			attempt.SentAt = a.sent[attempt.Hash]
-		}
+		a.remember(state.Open[i].Attempts, state.Now)
 	}
 	sight, err := a.Chain.Look(ctx, a.contract, a.Signer.Address(), state.Open)
 	if err != nil {
@@ -45,8 +41,8 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 		// Leaving the lease starts over from settleOnContract, which knows what the operator allows.
 		return false, fault.As(fault.Conflict, errContractGone)
 	}
-	a.report(state, sight, now)
-	next := step.Next(state, sight.View, a.Set.Limits, now)
+	a.report(sight)
+	next := step.Next(state, sight.View, a.Set.Limits, state.Now)
 	a.safe.Store(safeAfter(next, sight))
 	switch next.(type) {
 	case step.Wait:
@@ -67,19 +63,13 @@ func safeAfter(next step.Step, sight chain.Sight) uint64 {
 	return sight.Safe
 }
 
-// learnAges looks up how old the sales of each batch that is not mined are: how long they have waited decides what may be paid.
-func (a *Anchor) learnAges(ctx context.Context, open []step.Batch) error {
-	for _, b := range open {
-		if _, known := a.oldest[b.ID]; known || b.State == event.BatchMined {
-			continue
+// remember adds to attempts when this process sent them, told by the journal's clock.
+func (a *Anchor) remember(attempts []step.Attempt, now time.Time) {
+	for i := range attempts {
+		if sent, ok := a.sent[attempts[i].Hash]; ok {
+			attempts[i].SentAt, attempts[i].SentHead = now.Add(-time.Since(sent.at)), sent.head
 		}
-		at, err := a.Journal.OldestLeaf(ctx, a.scope.Deployment, b.ID)
-		if err != nil {
-			return err
-		}
-		a.oldest[b.ID] = at
 	}
-	return nil
 }
 
 func (a *Anchor) do(ctx context.Context, next step.Step, state step.Journal, sight chain.Sight) error {
@@ -94,7 +84,7 @@ func (a *Anchor) do(ctx context.Context, next step.Step, state step.Journal, sig
 	case step.Sign:
 		return a.signBatch(ctx, s, sight)
 	case step.Send:
-		if err := a.send(ctx, s.Attempt.Hash); err != nil {
+		if err := a.send(ctx, s.Attempt.Hash, sight); err != nil {
 			return err
 		}
 		return a.recordBroadcast(ctx, s.Batch, s.Attempt.Hash, s.Attempt.Nonce)
@@ -133,7 +123,6 @@ func (a *Anchor) finish(ctx context.Context, batches []step.Batch) error {
 	for _, b := range batches {
 		crash.At("batch final, not noted")
 		a.Log.Info("batch final", "batch_id", b.ID)
-		delete(a.oldest, b.ID)
 		for _, attempt := range b.Attempts {
 			delete(a.sent, attempt.Hash)
 		}

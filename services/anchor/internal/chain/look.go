@@ -90,6 +90,6 @@ func (c *Client) LookForCode(ctx context.Context, contract, sender common.Addres
 		d.Code, d.Matches = len(code) > 0, bytes.Equal(code, binding.RuntimeCode())
 		return v.account(ctx, sender, &s)
 	})
-	d.Sender, d.Nonce, d.Sure = sender, s.Nonce, s.Sure
+	d.Sender, d.Nonce, d.Head, d.Sure = sender, s.Nonce, s.Head.Number, s.Sure
 	return d, s, errors.Join(err, s.check(err))
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"math/big"
 	"slices"
 	"strconv"
 	"time"
@@ -32,7 +31,7 @@ type Scope struct {
 func (j *Journal) State(ctx context.Context, s Scope, most int) (state step.Journal, floor Floor, err error) {
 	err = kinded("read the journal", pgx.BeginTxFunc(ctx, j.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		args := pgx.NamedArgs{"deployment": s.Deployment, "low": s.LowSeq, "replay": s.Replay, "most": most}
-		if err := tx.QueryRow(ctx, lastBatch, args).Scan(&state.LastID); err != nil {
+		if err := tx.QueryRow(ctx, lastBatch, args).Scan(&state.LastID, &state.Now); err != nil {
 			return err
 		}
 		var oldest *time.Time
@@ -52,6 +51,20 @@ func (j *Journal) State(ctx context.Context, s Scope, most int) (state step.Jour
 		return attachAttempts(ctx, tx, s.Deployment, state.Open)
 	}))
 	return state, floor, err
+}
+
+// Current is the deployment that is anchored on, with an epoch that holds nothing; contract is ANCHOR_CONTRACT, zero for none.
+// A journal without one has deployment 0.
+func (j *Journal) Current(ctx context.Context, contract common.Address) (s Scope, err error) {
+	args := pgx.NamedArgs{"contract": nil}
+	if contract != (common.Address{}) {
+		args["contract"] = contract.Bytes()
+	}
+	err = j.pool.QueryRow(ctx, current, args).Scan(&s.Deployment, &s.Replay)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Scope{}, nil
+	}
+	return s, kinded("read the present deployment", err)
 }
 
 // StartFloor is a place in the journal up to which every leaf is in a batch, 0 if none is known. rotation is longer than any
@@ -255,63 +268,4 @@ func keepAttempt(ctx context.Context, tx pgx.Tx, s Scope, t Signed) (step.Attemp
 func (j *Journal) Raw(ctx context.Context, hash common.Hash) (raw []byte, err error) {
 	err = j.pool.QueryRow(ctx, "SELECT raw FROM anchor.tx_attempt WHERE hash = $1 LIMIT 1", hash.Bytes()).Scan(&raw)
 	return raw, kinded("read a signed transaction", err)
-}
-
-// Contract is a deployment as the journal has it, with the chain that it is on.
-type Contract struct {
-	step.Deployment
-	Genesis common.Hash
-}
-
-// Contracts lists the deployments on a chain id, newest first, each with the attempts of its deploy transaction.
-func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contract, err error) {
-	err = j.inTx(ctx, "read the deployments", func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, deployments, pgx.NamedArgs{"chain_id": amount(chainID)})
-		if err != nil {
-			return err
-		}
-		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Contract, err error) {
-			var genesis, contract, deployer []byte
-			var nonce string
-			if err = row.Scan(&c.ID, &genesis, &contract, &c.Given, &c.Replay, &deployer, &nonce, &c.Used, &c.Final); err != nil {
-				return c, err
-			}
-			c.Genesis, c.Contract = common.BytesToHash(genesis), common.BytesToAddress(contract)
-			c.Deployer = common.BytesToAddress(deployer)
-			c.Nonce, err = strconv.ParseUint(nonce, 10, 64)
-			return c, err
-		})
-		for i := range all {
-			if err != nil {
-				break
-			}
-			var byBatch map[uint64][]step.Attempt
-			byBatch, err = readAttempts(ctx, tx, all[i].ID, []int64{0})
-			all[i].Attempts = byBatch[0]
-		}
-		return err
-	})
-	return all, err
-}
-
-// AddContract journals a new deployment and, unless it is given by the operator, its signed deploy transaction with it.
-func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int, c Contract, deploy *Signed) (id int64, err error) {
-	args := pgx.NamedArgs{
-		"chain_id": amount(chainID), "genesis_hash": c.Genesis.Bytes(), "contract": c.Contract.Bytes(), "replay": c.Replay, "epoch": epoch,
-		"deployer": nil, "nonce": nil,
-	}
-	if deploy != nil {
-		args["deployer"], args["nonce"] = deploy.Sender.Bytes(), strconv.FormatUint(deploy.Nonce, 10)
-	}
-	err = j.inTx(ctx, "journal a deployment", func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, insertDeployment, args).Scan(&id)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return fault.New(fault.Conflict, "the lease moved on")
-		}
-		if err == nil && deploy != nil {
-			_, err = keepAttempt(ctx, tx, Scope{Deployment: id, Epoch: epoch}, *deploy)
-		}
-		return err
-	})
-	return id, err
 }

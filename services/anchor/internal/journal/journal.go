@@ -38,6 +38,7 @@ var (
 	insertDeployment  = statement("insert_deployment")
 	insertAttempt     = statement("insert_attempt")
 	attempts          = statement("attempts")
+	current           = statement("current")
 	openBatches       = statement("open_batches")
 	lastBatch         = statement("last_batch")
 	oldestLeaf        = statement("oldest_leaf")

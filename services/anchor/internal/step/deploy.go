@@ -26,6 +26,7 @@ type DeployView struct {
 	Matches bool           // and it is the build's
 	Sender  common.Address // the account that this anchor signs for
 	Nonce   uint64         // of the sender's next transaction
+	Head    uint64         // height of the block
 }
 
 // DeployRules say what the operator allows.
@@ -74,7 +75,7 @@ func decideDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits,
 	case d.Given:
 		return Halt{Reason: "there is no code at ANCHOR_CONTRACT on this chain: check the address and WEB3_PROVIDER"}
 	case !d.Final && d.Deployer == c.Sender && d.Nonce == c.Nonce: // never mined yet, or a reorg took it
-		return transmit(Batch{Attempts: d.Attempts}, c.Sender, c.Nonce, limits, now)
+		return transmit(Batch{Attempts: d.Attempts}, c.Sender, c.Nonce, c.Head, limits, now)
 	case d.Used && !rules.Development:
 		return Halt{Reason: "the contract is gone from the chain: check WEB3_PROVIDER; if the chain itself lost it, see OPERATIONS.md, A contract that is lost"}
 	case rules.MayDeploy: // its nonce was used by something else, or the development chain was wiped

@@ -24,7 +24,8 @@ type Attempt struct {
 	Nonce    uint64
 	Fee      fee.Fee
 	SignedAt time.Time
-	SentAt   time.Time // by this process; zero after a start, so that it is sent at once
+	SentAt   time.Time // by this process, in the journal's time; zero after a start, so that it is sent at once
+	SentHead uint64    // height of the chain when it was sent first
 }
 
 // Batch is a sealed batch that is not final yet.
@@ -41,9 +42,10 @@ type Batch struct {
 
 // Journal is what the anchor knows by itself.
 type Journal struct {
-	LastID  uint64  // of the batches sealed for this deployment; 0 for none
-	Open    []Batch // sealed and not final, ascending by ID
-	Waiting Waiting // leaves for the next batch
+	Now     time.Time // by the journal's clock, which all its times are of
+	LastID  uint64    // of the batches sealed for this deployment; 0 for none
+	Open    []Batch   // sealed and not final, ascending by ID
+	Waiting Waiting   // leaves for the next batch
 }
 
 // Waiting tells of the leaves that no batch holds.
@@ -163,7 +165,7 @@ func decide(j Journal, c View, limits Limits, now time.Time) Step {
 		switch {
 		case b.State == event.BatchMined:
 		case b.ID >= c.NextBatchID:
-			return transmit(b, c.Sender, c.Nonce, limits, now) // the lowest one alone: the contract takes them in order
+			return transmit(b, c.Sender, c.Nonce, c.Head.Number, limits, now) // the lowest one alone: the contract takes them in order
 		case looked:
 			return Settle{BatchID: b.ID, TxHash: a.TxHash, Block: a.Block} // whoever sent it, and whichever attempt was mined
 		default:
@@ -214,17 +216,21 @@ func due(w Waiting, limits Limits, now time.Time) bool {
 	return w.Count >= limits.BatchMax || w.Count > 0 && now.Sub(w.Oldest) >= limits.BatchAge
 }
 
+// passedOver is how many blocks must have come without an attempt before its fee counts as too low: while the chain stands still no
+// fee helps, and what is sent while a block is being made misses that one.
+const passedOver = 2
+
 // transmit gets an unmined batch to the chain. Only an attempt with the account's next nonce can be mined now: one below it
 // lost its nonce to something else, one above it waits for a transaction that a reorg took, and one of a sender whose key was
 // rotated is refused by the contract. The contract's order makes a further nonce safe.
-func transmit(b Batch, sender common.Address, nonce uint64, limits Limits, now time.Time) Step {
+func transmit(b Batch, sender common.Address, nonce, head uint64, limits Limits, now time.Time) Step {
 	last := latest(b.Attempts, sender, nonce)
 	switch {
 	case last == nil:
 		return Sign{Batch: b, Nonce: nonce}
 	case last.SentAt.IsZero():
 		return Send{Batch: b, Attempt: *last}
-	case now.Sub(last.SignedAt) >= limits.BumpAfter:
+	case now.Sub(last.SignedAt) >= limits.BumpAfter && head >= last.SentHead+passedOver:
 		return Sign{Batch: b, Nonce: nonce, Replaces: last}
 	case now.Sub(last.SentAt) >= limits.ResendAfter:
 		return Send{Batch: b, Attempt: *last}

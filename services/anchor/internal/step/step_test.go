@@ -49,7 +49,11 @@ func batch(id uint64, state event.BatchState, attempts ...step.Attempt) step.Bat
 func TestNext(t *testing.T) {
 	waiting := step.Waiting{Count: 1, Oldest: now.Add(-31 * time.Second)}
 	fresh, old, unsent := attempt(5, time.Second, time.Second), attempt(5, 91*time.Second, 2*time.Second), attempt(5, time.Second, -1)
-	stale := attempt(5, 20*time.Second, 16*time.Second)
+	stale, oldAndStale := attempt(5, 20*time.Second, 16*time.Second), attempt(5, 91*time.Second, 16*time.Second)
+	sentAt := func(head uint64, a step.Attempt) step.Attempt {
+		a.SentHead = head
+		return a
+	}
 	view := func(next, nonce, finalized uint64, anchored map[uint64]step.Anchored) step.View {
 		return step.View{Sure: true, Head: step.Block{Number: 9}, NextBatchID: next, Nonce: nonce, Finalized: finalized, Anchored: anchored}
 	}
@@ -79,13 +83,24 @@ func TestNext(t *testing.T) {
 		"one leaf that is young": {
 			step.Journal{Waiting: step.Waiting{Count: 3, Oldest: now.Add(-29 * time.Second)}}, view(1, 5, 0, nil), step.Wait{}, "",
 		},
-		"one leaf that is old":      {step.Journal{Waiting: waiting}, view(1, 5, 0, nil), step.Seal{}, ""},
-		"as many as a batch holds":  {step.Journal{Waiting: step.Waiting{Count: 4, Oldest: now}}, view(1, 5, 0, nil), step.Seal{}, ""},
-		"sealed, never signed":      {open(batch(1, "sealed")), view(1, 5, 0, nil), step.Sign{Batch: batch(1, "sealed"), Nonce: 5}, ""},
-		"signed, crashed, unsent":   {open(batch(1, "sealed", unsent)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "sealed", unsent), Attempt: unsent}, ""},
-		"sent a moment ago":         {open(batch(1, "broadcast", fresh)), view(1, 5, 0, nil), step.Wait{}, ""},
-		"sent, perhaps forgotten":   {open(batch(1, "broadcast", stale)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "broadcast", stale), Attempt: stale}, ""},
-		"sent, too cheap":           {open(batch(1, "broadcast", old)), view(1, 5, 0, nil), step.Sign{Batch: batch(1, "broadcast", old), Nonce: 5, Replaces: &old}, ""},
+		"one leaf that is old":     {step.Journal{Waiting: waiting}, view(1, 5, 0, nil), step.Seal{}, ""},
+		"as many as a batch holds": {step.Journal{Waiting: step.Waiting{Count: 4, Oldest: now}}, view(1, 5, 0, nil), step.Seal{}, ""},
+		"sealed, never signed":     {open(batch(1, "sealed")), view(1, 5, 0, nil), step.Sign{Batch: batch(1, "sealed"), Nonce: 5}, ""},
+		"signed, crashed, unsent":  {open(batch(1, "sealed", unsent)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "sealed", unsent), Attempt: unsent}, ""},
+		"sent a moment ago":        {open(batch(1, "broadcast", fresh)), view(1, 5, 0, nil), step.Wait{}, ""},
+		"sent, perhaps forgotten":  {open(batch(1, "broadcast", stale)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "broadcast", stale), Attempt: stale}, ""},
+		"sent, too cheap":          {open(batch(1, "broadcast", old)), view(1, 5, 0, nil), step.Sign{Batch: batch(1, "broadcast", old), Nonce: 5, Replaces: &old}, ""},
+		"too cheap, but the chain stands still": {
+			open(batch(1, "broadcast", sentAt(8, old))), view(1, 5, 0, nil), step.Wait{}, "",
+		},
+		"too cheap, forgotten, and the chain stands still": {
+			open(batch(1, "broadcast", sentAt(8, oldAndStale))), view(1, 5, 0, nil),
+			step.Send{Batch: batch(1, "broadcast", sentAt(8, oldAndStale)), Attempt: sentAt(8, oldAndStale)}, "",
+		},
+		"too cheap for two blocks": {
+			open(batch(1, "broadcast", sentAt(7, old))), view(1, 5, 0, nil),
+			step.Sign{Batch: batch(1, "broadcast", sentAt(7, old)), Nonce: 5, Replaces: new(sentAt(7, old))}, "",
+		},
 		"our nonce went elsewhere":  {open(batch(1, "broadcast", fresh)), view(1, 6, 0, nil), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 6}, ""},
 		"a reorg took nonces below": {open(batch(1, "broadcast", fresh)), view(1, 4, 0, nil), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 4}, ""},
 		"mined":                     {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(ours, block7)), step.Settle{BatchID: 1, TxHash: tx, Block: block7}, ""},

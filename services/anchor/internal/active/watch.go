@@ -1,0 +1,131 @@
+package active
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/fee"
+	"github.com/tillseal/tillseal/services/anchor/internal/journal"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/event"
+)
+
+// watchEvery is how often every replica reads from the journal what waits. The chain has no part in it: while it is away the
+// first alarm, the age of the oldest unanchored sale, must go on.
+const watchEvery = 5 * time.Second
+
+// backlog is what the journal alone tells of the work that is left.
+type backlog struct {
+	deployment int64
+	waiting    int    // leaves for the next batch, counted up to ANCHOR_BATCH_MAX
+	inFlight   uint64 // lowest batch that is sealed and not mined; 0 for none
+	fee        fee.Fee
+	notFinal   int       // batches that are mined and not final
+	since      time.Time // when the oldest unanchored sale was journaled, by this process's clock; zero for none
+}
+
+// age is how long the oldest unanchored sale has waited. It grows by itself while the journal can't be read.
+func (b *backlog) age() time.Duration {
+	if b == nil || b.since.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(b.since))
+}
+
+// Watch keeps the backlog that the metrics and ops.anchor.status tell, in an anchor that acts and in one that stands by alike.
+// It returns when ctx ends.
+func (a *Anchor) Watch(ctx context.Context) error {
+	var s survey
+	away := false
+	for {
+		err := s.read(ctx, a)
+		if err != nil && !away && ctx.Err() == nil {
+			a.Log.Warn("the journal can't be read; what waits is told as last seen", "error", err)
+		}
+		away = err != nil
+		if !pause(ctx, watchEvery) {
+			return nil
+		}
+	}
+}
+
+// survey remembers where waiting leaves begin.
+type survey struct {
+	scope  journal.Scope
+	turned time.Time
+}
+
+func (s *survey) read(ctx context.Context, a *Anchor) error {
+	scope, err := a.Journal.Current(ctx, a.Set.Given)
+	if err != nil {
+		return err
+	}
+	if acting := a.acting.Load(); acting != nil {
+		scope = *acting // it has asked the chain, too, which one is its own
+	}
+	if scope.Deployment != s.scope.Deployment || time.Since(s.turned) >= lowSeqRotation {
+		if scope.LowSeq, err = a.Journal.StartFloor(ctx, scope.Deployment, lowSeqRotation); err != nil {
+			return err
+		}
+		s.scope, s.turned = scope, time.Now()
+	}
+	state, _, err := a.Journal.State(ctx, s.scope, a.Set.Limits.BatchMax)
+	if err != nil {
+		return err
+	}
+	return a.note(ctx, s.scope.Deployment, state)
+}
+
+// note keeps what the journal told.
+func (a *Anchor) note(ctx context.Context, deployment int64, state step.Journal) error {
+	b := &backlog{deployment: deployment, waiting: state.Waiting.Count}
+	oldest := state.Waiting.Oldest
+	for _, batch := range state.Open {
+		if batch.State == event.BatchMined {
+			b.notFinal++
+			continue
+		}
+		if b.inFlight != 0 {
+			continue
+		}
+		b.inFlight = batch.ID // batches take the oldest leaves first: none above has older ones
+		if n := len(batch.Attempts); n > 0 {
+			b.fee = batch.Attempts[n-1].Fee
+		}
+		at, err := a.ages.of(ctx, a.Journal, deployment, batch.ID)
+		if err != nil {
+			return err
+		}
+		if oldest.IsZero() || at.Before(oldest) {
+			oldest = at
+		}
+	}
+	if !oldest.IsZero() {
+		b.since = time.Now().Add(-state.Now.Sub(oldest))
+	}
+	a.backlog.Store(b)
+	a.Metrics.backlog.Store(b)
+	return nil
+}
+
+// ages knows how old the leaves of the batch under way are, which takes reading them all.
+type ages struct {
+	mu         sync.Mutex
+	deployment int64
+	batch      uint64
+	oldest     time.Time
+}
+
+func (g *ages) of(ctx context.Context, j *journal.Journal, deployment int64, batch uint64) (time.Time, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.deployment == deployment && g.batch == batch {
+		return g.oldest, nil
+	}
+	oldest, err := j.OldestLeaf(ctx, deployment, batch)
+	if err == nil {
+		g.deployment, g.batch, g.oldest = deployment, batch, oldest
+	}
+	return oldest, err
+}

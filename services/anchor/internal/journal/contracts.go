@@ -1,0 +1,78 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"math/big"
+	"strconv"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Contract is a deployment as the journal has it, with the chain that it is on.
+type Contract struct {
+	step.Deployment
+	Genesis common.Hash
+}
+
+// Contracts lists the deployments on a chain id, newest first, each with the attempts of its deploy transaction, and says what
+// time it is by the journal's clock.
+func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contract, now time.Time, err error) {
+	err = j.inTx(ctx, "read the deployments", func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, deployments, pgx.NamedArgs{"chain_id": amount(chainID)})
+		if err != nil {
+			return err
+		}
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Contract, err error) {
+			var genesis, contract, deployer []byte
+			var nonce string
+			if err = row.Scan(&c.ID, &genesis, &contract, &c.Given, &c.Replay, &deployer, &nonce, &c.Used, &c.Final); err != nil {
+				return c, err
+			}
+			c.Genesis, c.Contract = common.BytesToHash(genesis), common.BytesToAddress(contract)
+			c.Deployer = common.BytesToAddress(deployer)
+			c.Nonce, err = strconv.ParseUint(nonce, 10, 64)
+			return c, err
+		})
+		for i := range all {
+			if err != nil {
+				break
+			}
+			var byBatch map[uint64][]step.Attempt
+			byBatch, err = readAttempts(ctx, tx, all[i].ID, []int64{0})
+			all[i].Attempts = byBatch[0]
+		}
+		return err
+	})
+	return all, now, err
+}
+
+// AddContract journals a new deployment and, unless it is given by the operator, its signed deploy transaction with it.
+func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int, c Contract, deploy *Signed) (id int64, err error) {
+	args := pgx.NamedArgs{
+		"chain_id": amount(chainID), "genesis_hash": c.Genesis.Bytes(), "contract": c.Contract.Bytes(), "replay": c.Replay, "epoch": epoch,
+		"deployer": nil, "nonce": nil,
+	}
+	if deploy != nil {
+		args["deployer"], args["nonce"] = deploy.Sender.Bytes(), strconv.FormatUint(deploy.Nonce, 10)
+	}
+	err = j.inTx(ctx, "journal a deployment", func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, insertDeployment, args).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fault.New(fault.Conflict, "the lease moved on")
+		}
+		if err == nil && deploy != nil {
+			_, err = keepAttempt(ctx, tx, Scope{Deployment: id, Epoch: epoch}, *deploy)
+		}
+		return err
+	})
+	return id, err
+}
