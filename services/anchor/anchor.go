@@ -41,7 +41,7 @@ type Config struct {
 	Owner    string `env:"ANCHOR_OWNER" doc:"address that owns a deployed contract and can replace the anchorer's key; needed to deploy, except on a development chain"`
 	Contract string `env:"ANCHOR_CONTRACT" doc:"address of the SaleAnchor contract; empty for the one in the journal"`
 	Deploy   bool   `env:"ANCHOR_DEPLOY" envDefault:"false" doc:"true to deploy a contract when there is none"`
-	Replay   bool   `env:"ANCHOR_REPLAY" envDefault:"false" doc:"true for a new deployment to take all sales again, not only those never sealed"`
+	Replay   bool   `env:"ANCHOR_REPLAY" envDefault:"false" doc:"true for a new deployment to take all sales again, not only those that are not final elsewhere"`
 
 	Finality  string        `env:"ANCHOR_FINALITY" envDefault:"finalized" doc:"when a sale is announced as anchored: latest, safe or finalized"`
 	BatchMax  int           `env:"ANCHOR_BATCH_MAX" envDefault:"4096" doc:"sales at which a batch is sealed at once, and the most it holds"`

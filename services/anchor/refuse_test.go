@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -82,17 +83,40 @@ func TestAJournalRestoredFromAnOlderBackupIsRefusedUntilItHasItsOwnContract(t *t
 	h.verify(all, h.anchored(all, func(e event.SaleAnchored) bool { return e.Contract == h.cfg.Contract }))
 }
 
-func TestANewContractTakesOnlyWhatIsNotSealedUnlessAskedFor(t *testing.T) {
+func TestANewContractTakesOnlyWhatIsNotFinalUnlessAskedFor(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
+	proxy := h.behind(1)[0]
 	stop := h.start()
 	h.anchored(h.sell(5), nil)
+	h.inState(event.BatchFinal, 5)
+
+	proxy.On("eth_getBlockByNumber", neverFinal)
+	mined := h.sell(4)
+	h.anchored(mined, nil)
+	proxy.On("eth_sendRawTransaction", testkit.Swallow())
+	sent := h.sell(3)
+	h.inState(event.BatchBroadcast, 12)
 	require.NoError(t, stop())
+	proxy.Clear()
+
 	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
-	stop = h.start()
-	sold := h.sell(5)
-	h.verify(sold, h.anchored(sold, nil))
-	require.NoError(t, stop())
+	h.start()
+	all := append(append(mined, sent...), h.sell(5)...)
+	h.verify(all, h.anchored(all, func(e event.SaleAnchored) bool { return e.Contract == h.cfg.Contract }))
+}
+
+// inState waits until batches of as many sales have been in a state.
+func (h *house) inState(state event.BatchState, sales int) {
+	h.t.Helper()
+	testkit.Eventually(h.t, soon, fmt.Sprintf("%d sales are %s", sales, state), func() error {
+		n := h.ask("SELECT coalesce(sum(size), 0)::text FROM anchor.batch b WHERE EXISTS (SELECT FROM anchor.batch_event e " +
+			"WHERE e.deployment = b.deployment AND e.batch_id = b.batch_id AND state = '" + string(state) + "')")
+		if n != strconv.Itoa(sales) {
+			return errors.New(n)
+		}
+		return nil
+	})
 }
 
 func TestIntakeGoesOnWithoutFundsAndWithoutASigner(t *testing.T) {

@@ -44,16 +44,19 @@ func TestAReorgSendsTheSameBatchAgainAndSaysSo(t *testing.T) {
 	require.Equal(t, first.BatchID, got[sold[0].SaleID].BatchID)
 }
 
+// neverFinal calls no block final.
+func neverFinal(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+	if string(call.Params[0]) == `"finalized"` {
+		call.Params[0] = json.RawMessage(`"earliest"`)
+	}
+	return next(call)
+}
+
 // neverFinal puts a node between the anchor and its chain that calls no block final: what a test takes from the chain must not
 // be final by then, and on a busy machine it might. upstream is the node behind it.
 func (h *house) neverFinal(upstream string) *testkit.Proxy {
 	proxy := testkit.RPCProxy(h.t, upstream)
-	proxy.On("eth_getBlockByNumber", func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
-		if string(call.Params[0]) == `"finalized"` {
-			call.Params[0] = json.RawMessage(`"earliest"`)
-		}
-		return next(call)
-	})
+	proxy.On("eth_getBlockByNumber", neverFinal)
 	h.cfg.Provider = config.Secret(proxy.URL())
 	return proxy
 }
@@ -142,12 +145,7 @@ func TestABatchThatAReorgMovedIsNotAnnouncedAsSafeWhereItWas(t *testing.T) {
 	h.cfg.Telemetry.LogOutput = &log
 	h.start()
 	sold := h.sell(3)
-	testkit.Eventually(t, soon, "all three are mined", func() error {
-		if n := h.ask("SELECT coalesce(sum(size), 0)::text FROM anchor.batch JOIN anchor.batch_event USING (deployment, batch_id) WHERE state = 'mined'"); n != "3" {
-			return errors.New(n)
-		}
-		return nil
-	})
+	h.inState(event.BatchMined, 3)
 	first := h.ask("SELECT string_agg(encode(block_hash, 'hex'), ' ') FROM anchor.batch_event WHERE state = 'mined'")
 	lowest, err := strconv.ParseUint(h.ask("SELECT min(block_number)::text FROM anchor.batch_event WHERE state = 'mined'"), 10, 64)
 	require.NoError(t, err)

@@ -141,7 +141,7 @@ func (a *Anchor) act(ctx context.Context, lease *journal.Lease) error {
 		}
 		acting := a.scope
 		a.acting.Store(&acting)
-		low, err := a.Journal.StartFloor(ctx, a.scope.Deployment, lowSeqRotation)
+		low, err := a.Journal.StartFloor(ctx, a.scope, lowSeqRotation)
 		if err != nil {
 			return err
 		}

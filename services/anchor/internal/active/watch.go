@@ -65,7 +65,7 @@ func (s *survey) read(ctx context.Context, a *Anchor) error {
 		scope = *acting // it has asked the chain, too, which one is its own
 	}
 	if scope.Deployment != s.scope.Deployment || time.Since(s.turned) >= lowSeqRotation {
-		if scope.LowSeq, err = a.Journal.StartFloor(ctx, scope.Deployment, lowSeqRotation); err != nil {
+		if scope.LowSeq, err = a.Journal.StartFloor(ctx, scope, lowSeqRotation); err != nil {
 			return err
 		}
 		s.scope, s.turned = scope, time.Now()

@@ -22,7 +22,7 @@ import (
 // Scope says for which deployment, and under which lease, the anchor acts.
 type Scope struct {
 	Deployment int64
-	Replay     bool  // the deployment takes all leaves, not only those that no earlier one has sealed
+	Replay     bool  // the deployment takes all leaves, not only those that are not final elsewhere
 	Epoch      int64 // of the lease; a read does not look at it
 	LowSeq     int64 // every leaf up to it is in a batch: where the search for waiting ones starts
 }
@@ -67,10 +67,10 @@ func (j *Journal) Current(ctx context.Context, contract common.Address) (s Scope
 	return s, kinded("read the present deployment", err)
 }
 
-// StartFloor is a place in the journal up to which every leaf is in a batch, 0 if none is known. rotation is longer than any
-// intake transaction takes.
-func (j *Journal) StartFloor(ctx context.Context, deployment int64, rotation time.Duration) (low int64, err error) {
-	err = j.pool.QueryRow(ctx, startFloor, pgx.NamedArgs{"deployment": deployment, "rotation": rotation}).Scan(&low)
+// StartFloor is a place in the journal up to which no leaf waits, 0 if none is known. rotation is longer than any intake
+// transaction takes.
+func (j *Journal) StartFloor(ctx context.Context, s Scope, rotation time.Duration) (low int64, err error) {
+	err = j.pool.QueryRow(ctx, startFloor, pgx.NamedArgs{"deployment": s.Deployment, "replay": s.Replay, "rotation": rotation}).Scan(&low)
 	return low, kinded("find where waiting leaves begin", err)
 }
 

@@ -82,7 +82,7 @@ func (b *book) exec(sql string, args ...any) {
 
 func (b *book) floor() int64 {
 	b.t.Helper()
-	low, err := b.StartFloor(b.t.Context(), b.scope.Deployment, 5*time.Minute)
+	low, err := b.StartFloor(b.t.Context(), b.scope, 5*time.Minute)
 	require.NoError(b.t, err)
 	return low
 }
@@ -105,6 +105,41 @@ func TestASearchForWaitingLeavesStartsBelowWhatMayStillAppear(t *testing.T) {
 	require.NoError(t, err)
 	b.exec("UPDATE anchor.batch SET at = at - interval '6 minutes' WHERE batch_id = 2")
 	require.Equal(t, int64(50), b.floor(), "the newest batch had room for this one leaf only: others like it may wait")
+}
+
+func TestANewDeploymentStartsItsSearchWhereTheOldOneIsNotFinal(t *testing.T) {
+	b := setup(t)
+	old := b.scope
+	finish := func(batch uint64) {
+		require.NoError(t, b.Record(t.Context(), old, journal.Move{BatchID: batch, From: []event.BatchState{event.BatchSealed}, To: event.BatchFinal}))
+	}
+	waits := func() int {
+		state, _, err := b.State(t.Context(), b.scope, 100)
+		require.NoError(t, err)
+		return state.Waiting.Count
+	}
+	b.sealed(1, 3)
+	b.sealed(2, 4)
+	b.sealed(3, 2)
+	finish(1)
+	b.exec("UPDATE anchor.batch SET at = at - interval '6 minutes' WHERE batch_id < 3")
+	var err error
+	b.scope.Deployment, err = b.AddContract(t.Context(), old.Epoch, big.NewInt(1337), journal.Contract{}, nil)
+	require.NoError(t, err)
+	require.Equal(t, int64(3), b.floor(), "what the old one sealed and did not see final is taken again")
+	require.Equal(t, 6, waits())
+	b.scope.LowSeq = b.floor()
+	require.Equal(t, 6, waits())
+	b.scope.Replay = true
+	require.Zero(t, b.floor())
+	b.scope.LowSeq = 0
+	require.Equal(t, 9, waits())
+
+	b.scope.Replay = false
+	finish(2)
+	finish(3)
+	require.Equal(t, int64(7), b.floor())
+	require.Zero(t, waits())
 }
 
 func TestASearchForWhatIsToBeAnnouncedStartsAfterTheLastThatWas(t *testing.T) {

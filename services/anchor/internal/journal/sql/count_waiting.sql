@@ -1,9 +1,17 @@
+-- As waiting.sql takes them.
 SELECT count(*), min(w.at), coalesce(min(w.seq), 0), coalesce((SELECT max(seq) FROM anchor.leaf), 0)
 FROM (
     SELECT l.seq, l.at
     FROM anchor.leaf l
     WHERE l.seq > @low
-      AND NOT EXISTS (SELECT FROM anchor.batch_leaf m WHERE m.sale_id = l.sale_id AND (m.deployment = @deployment OR NOT @replay))
+      AND NOT EXISTS (
+          SELECT FROM anchor.batch_leaf m
+          WHERE m.sale_id = l.sale_id
+            AND (m.deployment = @deployment
+                 OR NOT @replay AND EXISTS (
+                     SELECT FROM anchor.batch_event e WHERE e.deployment = m.deployment AND e.batch_id = m.batch_id AND e.state = 'final'
+                 ))
+      )
     ORDER BY l.seq
     LIMIT @most
 ) AS w;

@@ -1,19 +1,37 @@
--- A place up to which every leaf is in a batch, so that a start does not search the whole table. Batches take the lowest places
--- first. What lies below the highest place of a batch that is older than any intake transaction was visible when the newest
--- batch was sealed; so up to the lower of their highest places nothing waits.
-WITH newest AS (
-    SELECT batch_id, at FROM anchor.batch WHERE deployment = @deployment ORDER BY batch_id DESC LIMIT 1
+-- A place up to which nothing waits, so that a start does not search the whole table: for the deployment itself, every leaf up to it
+-- is in a batch. Batches take the lowest places first. What lies below the highest place of a batch that is older than any intake
+-- transaction was visible when the newest batch was sealed; so up to the lower of their highest places nothing waits.
+-- Of the deployment before, unless all is replayed, the same place counts as far as its batches are final.
+WITH considered AS (
+    SELECT @deployment::bigint AS id
+    UNION ALL
+    SELECT max(id) FROM anchor.deployment WHERE id < @deployment AND NOT @replay
+), newest AS (
+    SELECT c.id, b.batch_id, b.at
+    FROM considered c
+    CROSS JOIN LATERAL (SELECT batch_id, at FROM anchor.batch WHERE deployment = c.id ORDER BY batch_id DESC LIMIT 1) AS b
 ), settled AS (
-    SELECT b.batch_id FROM anchor.batch b, newest
-    WHERE b.deployment = @deployment AND b.at < newest.at - @rotation::interval
-    ORDER BY b.batch_id DESC LIMIT 1
-)
-SELECT coalesce(min(highest), 0)
-FROM (
-    SELECT (
-        SELECT max(l.seq) FROM anchor.batch_leaf m JOIN anchor.leaf l USING (sale_id)
-        WHERE m.deployment = @deployment AND m.batch_id = b.batch_id
+    SELECT n.id, b.batch_id
+    FROM newest n
+    CROSS JOIN LATERAL (
+        SELECT batch_id FROM anchor.batch
+        WHERE deployment = n.id AND at < n.at - @rotation::interval
+        ORDER BY batch_id DESC LIMIT 1
+    ) AS b
+), places AS (
+    SELECT b.id, (
+        SELECT max(l.seq) FROM anchor.batch_leaf m JOIN anchor.leaf l USING (sale_id) WHERE m.deployment = b.id AND m.batch_id = b.batch_id
     ) AS highest
-    FROM (SELECT batch_id FROM newest UNION ALL SELECT batch_id FROM settled) AS b
-) AS places
-WHERE EXISTS (SELECT FROM settled);
+    FROM (SELECT id, batch_id FROM newest UNION ALL SELECT id, batch_id FROM settled) AS b
+    WHERE b.id IN (SELECT id FROM settled)
+), unfinished AS (
+    SELECT n.id, min(l.seq) - 1 AS highest
+    FROM newest n
+    JOIN anchor.batch_leaf m ON m.deployment = n.id
+        AND m.batch_id > (SELECT coalesce(max(batch_id), 0) FROM anchor.batch_event WHERE deployment = n.id AND state = 'final')
+    JOIN anchor.leaf l USING (sale_id)
+    WHERE n.id <> @deployment
+    GROUP BY n.id
+)
+SELECT coalesce(max(floor), 0)
+FROM (SELECT p.id, least(min(p.highest), min(u.highest)) AS floor FROM places p LEFT JOIN unfinished u USING (id) GROUP BY p.id) AS floors;
