@@ -213,7 +213,22 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 func TestABatchThatCanNotKeepUpIsRefusedAtStart(t *testing.T) {
 	h := setup(t)
 	h.cfg.BatchMax, h.cfg.Stream.PeakSalesPerSecond = 1, 2
-	err := anchor.Run(t.Context(), h.cfg)
+	err := h.refused()
 	require.ErrorContains(t, err, "ANCHOR_BATCH_MAX")
 	require.True(t, fault.Is(err, fault.Invalid))
+}
+
+func TestAnAnchorThatHasAnchoredRunsOnAChainThatIsSlowJustNow(t *testing.T) {
+	h := setup(t)
+	stop := h.start()
+	sold := h.sell(1)
+	h.anchored(sold, nil)
+	require.NoError(t, stop())
+	h.cfg.BatchMax, h.cfg.Stream.PeakSalesPerSecond = 1, 2
+	gauge := h.measured()
+	sold = append(sold, h.sell(2)...)
+	h.verify(sold, h.anchored(sold, nil))
+	tooSmall, err := gauge("batches_too_small")
+	require.NoError(t, err)
+	require.Equal(t, int64(1), tooSmall)
 }

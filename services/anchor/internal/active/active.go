@@ -75,7 +75,7 @@ type Anchor struct {
 	floor    floor
 	safe     atomic.Uint64
 
-	warnedLow time.Time // when the log last said that the account is low
+	warnedLow, warnedRate time.Time // when the log last said that the account is low, or batches too small
 }
 
 // sending is when an attempt was sent last, and how high the chain was when it was sent first.
@@ -203,8 +203,9 @@ func (a *Anchor) announce(ctx context.Context) error {
 	}
 }
 
-// checkRate refuses settings under which batches could never keep up.
-func (a *Anchor) checkRate(ctx context.Context) error {
+// checkRate refuses settings under which batches could never keep up, at the first start on a chain. Later it only warns: a chain
+// that has been slow for a few minutes is no reason to stop anchoring what there is.
+func (a *Anchor) checkRate(ctx context.Context, first bool) error {
 	blockTime, known, err := a.Chain.BlockTime(ctx)
 	if err != nil {
 		return err
@@ -212,9 +213,20 @@ func (a *Anchor) checkRate(ctx context.Context) error {
 	if !known {
 		blockTime = fallbackBlock
 	}
-	if time.Duration(a.Set.PeakPerSecond)*blockTime >= time.Duration(a.Set.Limits.BatchMax)*time.Second {
-		return fault.New(fault.Invalid, "ANCHOR_BATCH_MAX (%d) over the block time (%s) is not more than PEAK_SALES_PER_SECOND (%d): batches could not keep up",
-			a.Set.Limits.BatchMax, blockTime, a.Set.PeakPerSecond)
+	slow := time.Duration(a.Set.PeakPerSecond)*blockTime >= time.Duration(a.Set.Limits.BatchMax)*time.Second
+	if !slow {
+		a.Metrics.TooSlow.Set(0)
+		return nil
+	}
+	a.Metrics.TooSlow.Set(1)
+	err = fault.New(fault.Invalid, "ANCHOR_BATCH_MAX (%d) over the block time (%s) is not more than PEAK_SALES_PER_SECOND (%d): batches could not keep up",
+		a.Set.Limits.BatchMax, blockTime, a.Set.PeakPerSecond)
+	if first {
+		return err
+	}
+	if now := time.Now(); now.Sub(a.warnedRate) >= warnAgain {
+		a.warnedRate = now
+		a.Log.Warn("ALARM: the settings are too small for the chain as it is now", "error", err)
 	}
 	return nil
 }

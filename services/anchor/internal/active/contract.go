@@ -43,11 +43,11 @@ func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
 	if a.Set.PlainKey && !rules.Development {
 		return false, fault.New(fault.Invalid, "ANCHOR_PRIVATE_KEY is refused on chain %s: it is for development chains; use ANCHOR_KEYSTORE", a.id.ChainID)
 	}
-	if err := a.checkRate(ctx); err != nil {
-		return false, err
-	}
 	all, now, err := a.Journal.Contracts(ctx, a.id.ChainID)
 	if err != nil {
+		return false, err
+	}
+	if err := a.checkRate(ctx, len(all) == 0); err != nil {
 		return false, err
 	}
 	d, err := a.choose(ctx, all, &rules)

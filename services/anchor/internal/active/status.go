@@ -40,7 +40,7 @@ type Status struct {
 // Metrics are the anchor's gauges; the age of the oldest unanchored sale is the first alarm. What the journal tells is told by
 // every replica, what the chain tells by the active one.
 type Metrics struct {
-	Active, BalanceGwei, Runway, Head prometheus.Gauge
+	Active, BalanceGwei, Runway, Head, TooSlow prometheus.Gauge
 
 	backlog atomic.Pointer[backlog]
 }
@@ -57,6 +57,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		BalanceGwei: gauge("balance_gwei", "What the anchorer's account holds, in gwei."),
 		Runway:      gauge("runway_batches", "For how many batches the balance lasts at the present fee."),
 		Head:        gauge("head_block", "Height of the chain as last seen."),
+		TooSlow:     gauge("batches_too_small", "1 when ANCHOR_BATCH_MAX over the block time, as the active anchor found it at its start, is not more than PEAK_SALES_PER_SECOND."),
 	}
 	told := func(name, help string, read func(*backlog) int64) {
 		registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tillseal_anchor_" + name, Help: help},
@@ -95,7 +96,7 @@ func runway(sight chain.Sight) int64 {
 const (
 	steadyGas = 51_755 // of one anchor(), from the contract's gas snapshot
 	lowRunway = 100    // batches; from here on the log warns
-	lowAgain  = 5 * time.Minute
+	warnAgain = 5 * time.Minute
 )
 
 // forget makes this replica one that does not act: what it saw of the chain is another's to say now.
@@ -130,7 +131,7 @@ func (a *Anchor) report(sight chain.Sight) {
 		HeadBlock: sight.Head.Number, FinalizedBlock: sight.Finalized, SeenAt: now.UTC().Format(time.RFC3339),
 		AnchorerAddress: a.Signer.Address().Hex(),
 	}
-	if s.RunwayBatches < lowRunway && now.Sub(a.warnedLow) >= lowAgain {
+	if s.RunwayBatches < lowRunway && now.Sub(a.warnedLow) >= warnAgain {
 		a.warnedLow = now
 		a.Log.Warn("ALARM: the anchorer's account is low", "address", s.AnchorerAddress, "balance_wei", s.BalanceWei, "runway_batches", s.RunwayBatches)
 	}
