@@ -166,6 +166,25 @@ func TestFewNodesAreFollowedButMakeNothingFinal(t *testing.T) {
 	require.Zero(t, sight.Safe)
 }
 
+func TestTheTipIsWhatWasPaidAndNoOneNodesToName(t *testing.T) {
+	c, proxies, seen := client(t, 3)
+	tip := func() string {
+		_, sight, err := seen.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)
+		require.NoError(t, err)
+		return sight.TipWei.String()
+	}
+	require.Equal(t, "1000000", tip(), "all blocks are empty")
+	pay(t, c, 0, 3e9)
+	pay(t, c, 1, 40e9)
+	pay(t, c, 2, 2e9)
+	require.Equal(t, "3000000000", tip())
+	proxies[0].On("eth_feeHistory", reply(`{"oldestBlock":"0x1","baseFeePerGas":["0x1","0x1"],"gasUsedRatio":[0.5],"reward":[["0xffffffffffff"]]}`))
+	require.Equal(t, "3000000000", tip())
+	proxies[1].On("eth_feeHistory", testkit.Lose())
+	proxies[2].On("eth_feeHistory", testkit.Lose())
+	require.Equal(t, "50000000000", tip(), "bounded, when there is nobody else to ask")
+}
+
 func TestARefusalThatOneNodeAloneForetellsStopsNothing(t *testing.T) {
 	_, proxies, seen := client(t, 3)
 	_, sight, err := seen.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)

@@ -12,8 +12,10 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
@@ -43,6 +45,27 @@ func finalizedIsLatest(_ context.Context, call testkit.Call, next func(testkit.C
 		call.Params[0] = json.RawMessage(`"latest"`)
 	}
 	return next(call)
+}
+
+// reply answers every call alike.
+func reply(result string) testkit.Hook {
+	return func(context.Context, testkit.Call, func(testkit.Call) testkit.Reply) testkit.Reply {
+		return testkit.Reply{Result: json.RawMessage(result)}
+	}
+}
+
+// pay makes a block with a transaction that leaves a tip.
+func pay(t *testing.T, c *local.Chain, nonce uint64, tipWei int64) {
+	t.Helper()
+	key, err := crypto.HexToECDSA(testkit.DevKey)
+	require.NoError(t, err)
+	node, err := ethclient.Dial(c.URL())
+	require.NoError(t, err)
+	defer node.Close()
+	require.NoError(t, node.SendTransaction(t.Context(), types.MustSignNewTx(key, types.LatestSignerForChainID(c.ChainID()), &types.DynamicFeeTx{
+		ChainID: c.ChainID(), Nonce: nonce, To: &testkit.DevAddress, Gas: 21_000, GasTipCap: big.NewInt(tipWei), GasFeeCap: big.NewInt(100e9),
+	})))
+	c.Commit()
 }
 
 // transfer is a transaction of testkit.DevAddress to itself.

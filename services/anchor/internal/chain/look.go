@@ -18,7 +18,7 @@ type Sight struct {
 	step.View
 	Safe       uint64   // height; at least Finalized
 	BaseFeeWei *big.Int // of the head
-	TipWei     *big.Int // what the node suggests
+	TipWei     *big.Int // the usual one of recent blocks
 	BalanceWei *big.Int // of the sender
 	CodeIsOurs bool     // the contract is still there
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"sort"
 	"sync"
 
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tillseal/tillseal/contracts/binding"
+	"github.com/tillseal/tillseal/services/anchor/internal/fee"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/event"
 )
@@ -46,10 +48,40 @@ func (v viewer) account(ctx context.Context, sender common.Address, s *Sight) (e
 	if s.BalanceWei, err = v.node.BalanceAtHash(ctx, sender, v.at); err != nil {
 		return hide(err)
 	}
-	if s.TipWei, err = v.node.SuggestGasTipCap(ctx); err != nil {
-		return hide(err)
+	s.TipWei, err = tip(ctx, s.agreeing)
+	return err
+}
+
+const (
+	tipBlocks     = 20 // recent blocks whose tips are looked at
+	tipPercentile = 50 // of the gas of a block
+)
+
+// tip is the median of what the agreeing nodes tell of the tips in recent blocks: one of them could ask for any.
+func tip(ctx context.Context, agreeing []seen) (*big.Int, error) {
+	nodes, said := make([]*node, len(agreeing)), make([]*big.Int, len(agreeing))
+	for i, s := range agreeing {
+		nodes[i] = s.node
 	}
-	return nil
+	errs := each(ctx, nodes, func(ctx context.Context, i int, n *node) error {
+		history, err := n.FeeHistory(ctx, tipBlocks, agreeing[i].head.Number, []float64{tipPercentile}) //nolint:forbidigo // the library's type of a percentile
+		if err != nil {
+			return hide(err)
+		}
+		var paid []*big.Int
+		for block, tips := range history.Reward {
+			if block < len(history.GasUsedRatio) && history.GasUsedRatio[block] > 0 && len(tips) == 1 && tips[0] != nil {
+				paid = append(paid, tips[0])
+			}
+		}
+		said[i] = fee.Tip(paid)
+		return nil
+	})
+	said = slices.DeleteFunc(said, func(wei *big.Int) bool { return wei == nil })
+	if len(said) == 0 {
+		return nil, fmt.Errorf("read the tips of recent blocks: %w", errors.Join(errs...))
+	}
+	return fee.Median(said), nil
 }
 
 // height reads a tagged block's height. A chain too young to have one, whose node answers with an error or nothing, is at 0.

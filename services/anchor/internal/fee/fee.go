@@ -3,13 +3,36 @@ package fee
 
 import (
 	"math/big"
+	"slices"
 	"time"
+
+	"github.com/ethereum/go-ethereum/params"
 )
 
 // Fee is an EIP-1559 fee, in wei per gas.
 type Fee struct {
 	CapWei *big.Int // maxFeePerGas
 	TipWei *big.Int // maxPriorityFeePerGas
+}
+
+var (
+	minTipWei = big.NewInt(params.GWei / 1000) // what nodes take as they come (geth's default): blocks that were empty say nothing
+	maxTipWei = big.NewInt(50 * params.GWei)   // above the 30 gwei that Polygon demands; a raise may go beyond it, up to the ceiling
+)
+
+// Tip is what to offer a block's maker: the median of what was paid in recent blocks, bounded.
+func Tip(paidWei []*big.Int) *big.Int {
+	tip := minTipWei
+	if len(paidWei) > 0 {
+		tip = Median(paidWei)
+	}
+	return new(big.Int).Set(smaller(larger(tip, minTipWei), maxTipWei))
+}
+
+// Median is the middle one of some amounts, one at least, the lower of the two middle ones of an even number.
+func Median(wei []*big.Int) *big.Int {
+	sorted := slices.SortedFunc(slices.Values(wei), (*big.Int).Cmp)
+	return sorted[(len(sorted)-1)/2]
 }
 
 // First is the fee of a first attempt: twice the base fee, which covers six full blocks of growth (12.5 % each), and
@@ -39,6 +62,13 @@ func raised(wei *big.Int) *big.Int {
 
 func larger(a, b *big.Int) *big.Int {
 	if a.Cmp(b) >= 0 {
+		return a
+	}
+	return b
+}
+
+func smaller(a, b *big.Int) *big.Int {
+	if a.Cmp(b) <= 0 {
 		return a
 	}
 	return b

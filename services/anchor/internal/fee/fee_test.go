@@ -51,3 +51,17 @@ func TestTheCeilingRisesWithTheAgeOfTheOldestSaleUpToTheHardOne(t *testing.T) {
 	}
 	require.Equal(t, usual, fee.Ceiling(usual, usual, 100*time.Hour, time.Hour))
 }
+
+func TestATipIsTheMiddleOfWhatWasPaidWithinBounds(t *testing.T) {
+	gwei := func(n ...int64) (wei []*big.Int) {
+		for _, g := range n {
+			wei = append(wei, big.NewInt(g*1e9))
+		}
+		return wei
+	}
+	require.Equal(t, "2000000000", fee.Tip(gwei(1, 900, 2)).String(), "one block that was paid for dearly says nothing")
+	require.Equal(t, "1000000000", fee.Tip(gwei(3, 1)).String())
+	require.Equal(t, "1000000", fee.Tip(nil).String(), "empty blocks")
+	require.Equal(t, "1000000", fee.Tip(gwei(0)).String())
+	require.Equal(t, "50000000000", fee.Tip(gwei(900)).String())
+}
