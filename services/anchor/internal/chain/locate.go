@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"time"
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
@@ -43,21 +45,55 @@ func (v viewer) locate(ctx context.Context, b step.Batch) (common.Hash, step.Blo
 			return receipt.TxHash, block, nil
 		}
 	}
-	return v.locateByEvent(ctx, b.ID)
+	return v.locateByEvent(ctx, b)
 }
 
-func (v viewer) locateByEvent(ctx context.Context, batchID uint64) (common.Hash, step.Block, error) {
-	logs, err := v.node.FilterLogs(ctx, ethereum.FilterQuery{
-		FromBlock: common.Big0, ToBlock: new(big.Int).SetUint64(v.head),
-		Addresses: []common.Address{v.contract}, Topics: binding.BatchAnchoredTopics(batchID),
-	})
+const (
+	logWindow      = 1000      // blocks that are searched at once, as providers allow; halved where one allows less
+	leastLogWindow = 8         // below which no provider can be meant
+	clockSlack     = time.Hour // between Postgres's clock and those of the makers of blocks
+)
+
+// locateByEvent searches back from the head to where the batch was sealed: providers refuse to search a whole chain.
+func (v viewer) locateByEvent(ctx context.Context, b step.Batch) (common.Hash, step.Block, error) {
+	window, top := uint64(logWindow), v.head
+	for {
+		from := top - min(top, window-1)
+		logs, err := v.node.FilterLogs(ctx, ethereum.FilterQuery{
+			FromBlock: new(big.Int).SetUint64(from), ToBlock: new(big.Int).SetUint64(top),
+			Addresses: []common.Address{v.contract}, Topics: binding.BatchAnchoredTopics(b.ID),
+		})
+		var refused rpc.Error
+		switch {
+		case errors.As(err, &refused) && window > leastLogWindow:
+			window = max(window/2, leastLogWindow)
+			continue
+		case err != nil:
+			return common.Hash{}, step.Block{}, hide(err)
+		case len(logs) == 1:
+			return logs[0].TxHash, step.Block{Number: logs[0].BlockNumber, Hash: logs[0].BlockHash}, nil
+		}
+		before, err := v.sealedAfter(ctx, b, from)
+		if err != nil {
+			return common.Hash{}, step.Block{}, err
+		}
+		if before || len(logs) > 1 {
+			return common.Hash{}, step.Block{}, fmt.Errorf("batch %d has its root and %d events at this node", b.ID, len(logs))
+		}
+		top = from - 1
+	}
+}
+
+// sealedAfter reports whether the batch was sealed after a block was made, so that no older one can hold it.
+func (v viewer) sealedAfter(ctx context.Context, b step.Batch, block uint64) (bool, error) {
+	if block == 0 {
+		return true, nil
+	}
+	header, err := v.node.HeaderByNumber(ctx, new(big.Int).SetUint64(block))
 	if err != nil {
-		return common.Hash{}, step.Block{}, hide(err)
+		return false, hide(err)
 	}
-	if len(logs) != 1 {
-		return common.Hash{}, step.Block{}, fmt.Errorf("batch %d has its root and %d events at this node", batchID, len(logs))
-	}
-	return logs[0].TxHash, step.Block{Number: logs[0].BlockNumber, Hash: logs[0].BlockHash}, nil
+	return time.Unix(int64(header.Time), 0).Before(b.SealedAt.Add(-clockSlack)), nil
 }
 
 func (v viewer) canonical(ctx context.Context, b step.Block) (bool, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/ethclient"
@@ -121,9 +122,10 @@ func finalizedAt(tag string) testkit.Hook {
 func TestHoweverManyBatchesAreNotFinal(t *testing.T) {
 	s := many(t)
 	for name, check := range map[string]func(*testing.T, *shelf){
-		"a look costs the same":                  costsTheSame,
-		"they become final in a few looks":       becomeFinal,
-		"a reorg below them is found by halving": reorgIsFound,
+		"a look costs the same":                            costsTheSame,
+		"they become final in a few looks":                 becomeFinal,
+		"its event finds one whose transaction is unknown": eventIsFound,
+		"a reorg below them is found by halving":           reorgIsFound,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
@@ -178,4 +180,29 @@ func reorgIsFound(t *testing.T, s *shelf) {
 	settle, ok := s.next(open).(step.Settle)
 	require.True(t, ok)
 	require.Equal(t, step.Settle{BatchID: 151, TxHash: s.open[150].MinedTx, Block: s.open[150].Mined}, settle)
+}
+
+// fewBlocks refuses to search more than some blocks for logs, as public providers do.
+func fewBlocks(most uint64) testkit.Hook {
+	return func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		var query struct{ FromBlock, ToBlock hexutil.Uint64 }
+		if err := json.Unmarshal(call.Params[0], &query); err != nil || uint64(query.ToBlock-query.FromBlock) >= most {
+			return testkit.Reply{Error: &testkit.RPCError{Code: -32005, Message: "query exceeds max block range"}}
+		}
+		return next(call)
+	}
+}
+
+func eventIsFound(t *testing.T, s *shelf) {
+	s.proxy.On("eth_getLogs", fewBlocks(10))
+	lost := s.open[4]
+	lost.State, lost.Attempts, lost.Mined, lost.MinedTx = event.BatchSealed, nil, step.Block{}, common.Hash{}
+	sight := s.look([]step.Batch{lost})
+	require.Equal(t, step.Anchored{Root: lost.Root, TxHash: s.open[4].MinedTx, Block: s.open[4].Mined}, sight.Anchored[lost.ID])
+
+	before := s.proxy.Calls("eth_getLogs")
+	lost.SealedAt = time.Now().Add(24 * time.Hour)
+	_, err := s.seen.Look(t.Context(), s.contract, testkit.DevAddress, []step.Batch{lost})
+	require.ErrorContains(t, err, "0 events")
+	require.Equal(t, before+8, s.proxy.Calls("eth_getLogs"), "seven refusals, and no search below where it was sealed")
 }
