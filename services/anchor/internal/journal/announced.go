@@ -27,6 +27,8 @@ const sayingsAtOnce = 256
 // Unannounced lists events to announce, oldest first, after the event low. salesState is the state whose event calls for
 // the SaleAnchored.
 func (j *Journal) Unannounced(ctx context.Context, deployment int64, salesState event.BatchState, low int64) ([]Saying, error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	rows, err := j.pool.Query(ctx, unannounced, pgx.NamedArgs{
 		"deployment": deployment, "sales_state": string(salesState), "low": low, "most": sayingsAtOnce,
 	})
@@ -44,6 +46,8 @@ func (j *Journal) Unannounced(ctx context.Context, deployment int64, salesState 
 
 // AnnouncedFloor is an event up to which all of the deployment's are announced, 0 if none is known.
 func (j *Journal) AnnouncedFloor(ctx context.Context, deployment int64, salesState event.BatchState) (low int64, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	err = j.pool.QueryRow(ctx, announcedFloor, pgx.NamedArgs{"deployment": deployment, "sales_state": string(salesState)}).Scan(&low)
 	return low, kinded("find what is announced", err)
 }
@@ -66,12 +70,16 @@ func optionalUint(text *string) (*uint64, error) {
 
 // Stands reports whether no reorg has undone the event since.
 func (j *Journal) Stands(ctx context.Context, e event.Batch) (stands bool, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	err = j.pool.QueryRow(ctx, stillLatest, pgx.NamedArgs{"deployment": e.Deployment, "batch_id": e.BatchID, "event_id": e.Sequence}).Scan(&stands)
 	return stands, kinded("check that a batch stands", err)
 }
 
 // MarkAnnounced journals that everybody could have heard.
 func (j *Journal) MarkAnnounced(ctx context.Context, epoch, eventID int64, what string) error {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	_, err := j.pool.Exec(ctx, insertAnnounced, pgx.NamedArgs{"event_id": eventID, "what": what, "epoch": epoch})
 	return kinded("journal an announcement", err)
 }

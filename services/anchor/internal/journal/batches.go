@@ -29,6 +29,8 @@ type Scope struct {
 
 // State reads what step.Next wants to know, and the highest leaf there is, all as of one moment.
 func (j *Journal) State(ctx context.Context, s Scope, most int) (state step.Journal, floor Floor, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	err = kinded("read the journal", pgx.BeginTxFunc(ctx, j.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		args := pgx.NamedArgs{"deployment": s.Deployment, "low": s.LowSeq, "replay": s.Replay, "most": most}
 		if err := tx.QueryRow(ctx, lastBatch, args).Scan(&state.LastID, &state.Now); err != nil {
@@ -56,6 +58,8 @@ func (j *Journal) State(ctx context.Context, s Scope, most int) (state step.Jour
 // Current is the deployment that is anchored on, with an epoch that holds nothing; contract is ANCHOR_CONTRACT, zero for none.
 // A journal without one has deployment 0.
 func (j *Journal) Current(ctx context.Context, contract common.Address) (s Scope, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	args := pgx.NamedArgs{"contract": nil}
 	if contract != (common.Address{}) {
 		args["contract"] = contract.Bytes()
@@ -70,12 +74,16 @@ func (j *Journal) Current(ctx context.Context, contract common.Address) (s Scope
 // StartFloor is a place in the journal up to which no leaf waits, 0 if none is known. rotation is longer than any intake
 // transaction takes.
 func (j *Journal) StartFloor(ctx context.Context, s Scope, rotation time.Duration) (low int64, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	err = j.pool.QueryRow(ctx, startFloor, pgx.NamedArgs{"deployment": s.Deployment, "replay": s.Replay, "rotation": rotation}).Scan(&low)
 	return low, kinded("find where waiting leaves begin", err)
 }
 
 // OldestLeaf is when the first leaf of a sealed batch was journaled.
 func (j *Journal) OldestLeaf(ctx context.Context, deployment int64, batchID uint64) (at time.Time, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	err = j.pool.QueryRow(ctx, oldestLeaf, pgx.NamedArgs{"deployment": deployment, "batch_id": batchID}).Scan(&at)
 	return at, kinded("read a batch's oldest leaf", err)
 }
@@ -134,6 +142,8 @@ func readAttempts(ctx context.Context, tx pgx.Tx, deployment int64, batchIDs []i
 // Seal makes batch id of the leaves that wait, at most `most` of them, in one transaction. No leaf, or an id that is taken,
 // is a Conflict.
 func (j *Journal) Seal(ctx context.Context, s Scope, id uint64, most int) (size int, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	err = j.inTx(ctx, "seal a batch", func(tx pgx.Tx) error {
 		leaves, err := takeWaiting(ctx, tx, s, most)
 		if err != nil {
@@ -206,6 +216,8 @@ type Move struct {
 
 // Record journals a move; one from another state than those named is a Conflict.
 func (j *Journal) Record(ctx context.Context, s Scope, m Move) error {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	return j.inTx(ctx, "journal a batch as "+string(m.To), func(tx pgx.Tx) error {
 		return guarded(ctx, tx, insertEvent, eventArgs(s, m))
 	})
@@ -244,6 +256,8 @@ type Signed struct {
 
 // KeepAttempt journals signed bytes, which may be sent from then on.
 func (j *Journal) KeepAttempt(ctx context.Context, s Scope, t Signed) (a step.Attempt, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	err = j.inTx(ctx, "journal a signed transaction", func(tx pgx.Tx) error {
 		a, err = keepAttempt(ctx, tx, s, t)
 		return err
@@ -266,6 +280,8 @@ func keepAttempt(ctx context.Context, tx pgx.Tx, s Scope, t Signed) (step.Attemp
 
 // Raw returns a journaled transaction's signed bytes; under several deployments the same hash has the same bytes.
 func (j *Journal) Raw(ctx context.Context, hash common.Hash) (raw []byte, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	err = j.pool.QueryRow(ctx, "SELECT raw FROM anchor.tx_attempt WHERE hash = $1 LIMIT 1", hash.Bytes()).Scan(&raw)
 	return raw, kinded("read a signed transaction", err)
 }

@@ -23,6 +23,8 @@ type Contract struct {
 // Contracts lists the deployments on a chain id, newest first, each with the attempts of its deploy transaction, and says what
 // time it is by the journal's clock.
 func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contract, now time.Time, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	err = j.inTx(ctx, "read the deployments", func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
 			return err
@@ -57,6 +59,8 @@ func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contra
 
 // AddContract journals a new deployment and, unless it is given by the operator, its signed deploy transaction with it.
 func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int, c Contract, deploy *Signed) (id int64, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	args := pgx.NamedArgs{
 		"chain_id": amount(chainID), "genesis_hash": c.Genesis.Bytes(), "contract": c.Contract.Bytes(), "replay": c.Replay, "epoch": epoch,
 		"deployer": nil, "nonce": nil,

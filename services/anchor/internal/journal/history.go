@@ -40,6 +40,8 @@ func (j *Journal) History(ctx context.Context, deployment int64, batchID uint64)
 }
 
 func (j *Journal) events(ctx context.Context, sql string, deployment int64, args pgx.NamedArgs) ([]event.Batch, error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	rows, err := j.pool.Query(ctx, sql, args)
 	if err != nil {
 		return nil, kinded("read batches", err)
@@ -50,6 +52,8 @@ func (j *Journal) events(ctx context.Context, sql string, deployment int64, args
 
 // Attempts lists a batch's transactions, oldest first.
 func (j *Journal) Attempts(ctx context.Context, deployment int64, batchID uint64) (all []step.Attempt, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	err = j.inTx(ctx, "read a batch's transactions", func(tx pgx.Tx) error {
 		byBatch, err := readAttempts(ctx, tx, deployment, []int64{int64(batchID)})
 		all = byBatch[batchID]
@@ -60,12 +64,16 @@ func (j *Journal) Attempts(ctx context.Context, deployment int64, batchID uint64
 
 // Newest is the id of the newest deployment; 0 for none.
 func (j *Journal) Newest(ctx context.Context) (id int64, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	err = j.pool.QueryRow(ctx, "SELECT coalesce(max(id), 0) FROM anchor.deployment").Scan(&id)
 	return id, kinded("read the newest deployment", err)
 }
 
 // At tells where a deployment is: its chain's id and its contract.
 func (j *Journal) At(ctx context.Context, deployment int64) (chainID uint64, contract common.Address, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	var address []byte
 	err = j.pool.QueryRow(ctx, "SELECT chain_id::bigint, contract FROM anchor.deployment WHERE id = $1", deployment).Scan(&chainID, &address)
 	return chainID, common.BytesToAddress(address), kinded("read a deployment", err)

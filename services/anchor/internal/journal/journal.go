@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -65,13 +66,18 @@ var sessionSettings = map[string]string{
 	"idle_in_transaction_session_timeout": "5s",
 }
 
-const maxConns = 8 // intake, step, announce and reads of one replica
+const (
+	maxConns       = 8                // intake, step, announce, watch and reads of one replica
+	connectTimeout = 5 * time.Second  // for a new session
+	callLimit      = 35 * time.Second // for one call, a whole transaction: longer than statement_timeout, for a Postgres that does not answer at all
+)
 
 // Journal is safe for concurrent use. Every error it returns has a kind: Transient while Postgres is away, Conflict where
 // another took the lease or the state moved on, Invalid for data that can't be journaled.
 type Journal struct {
-	pool *pgxpool.Pool
-	url  string
+	pool  *pgxpool.Pool
+	url   string
+	limit time.Duration // callLimit, but for tests
 }
 
 // Open returns at once; a Postgres that is away is waited for by the calls.
@@ -81,21 +87,24 @@ func Open(ctx context.Context, url config.Secret) (*Journal, error) {
 		return nil, fault.New(fault.Invalid, "DB_URL is not a Postgres URL") // the cause may quote the password
 	}
 	cfg.MaxConns = maxConns
+	cfg.ConnConfig.ConnectTimeout = connectTimeout
 	maps.Copy(cfg.ConnConfig.RuntimeParams, sessionSettings)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "DB_URL can't be used") // as above
 	}
-	return &Journal{pool: pool, url: url.Reveal()}, nil
+	return &Journal{pool: pool, url: url.Reveal(), limit: callLimit}, nil
 }
 
 // Close ends all sessions.
 func (j *Journal) Close() { j.pool.Close() }
 
-// Ping reports whether Postgres answers.
-func (j *Journal) Ping(ctx context.Context) error { return kinded("reach Postgres", j.pool.Ping(ctx)) }
+// bounded limits what one call to the journal takes.
+func (j *Journal) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, j.limit)
+}
 
-// inTx runs do in a transaction.
+// inTx runs do in a transaction; ctx is bounded.
 func (j *Journal) inTx(ctx context.Context, what string, do func(pgx.Tx) error) error {
 	return kinded(what, pgx.BeginFunc(ctx, j.pool, do))
 }

@@ -32,6 +32,8 @@ type Claim struct {
 // AddLeaves journals leaves in one transaction. A sale that has its leaf keeps it. It returns the claims of another sale_hash
 // than the one that is journaled for the sale: nothing the services do can lead to that.
 func (j *Journal) AddLeaves(ctx context.Context, leaves []Leaf) (forged map[Claim]bool, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	rates, rows, err := columns(leaves)
 	if err != nil {
 		return nil, kinded("encode rates", err)
@@ -93,6 +95,8 @@ func columns(leaves []Leaf) (rates, rows pgx.NamedArgs, err error) {
 
 // BatchLeaves reads the leaves of a sealed batch in the order of their index.
 func (j *Journal) BatchLeaves(ctx context.Context, deployment int64, batchID uint64) ([]Leaf, error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
 	rows, err := j.pool.Query(ctx, batchLeaves, pgx.NamedArgs{"deployment": deployment, "batch_id": batchID})
 	if err != nil {
 		return nil, kinded("read a batch's leaves", err)
