@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -71,6 +72,10 @@ func (c Config) Check() error {
 			errs = append(errs, errors.New(text))
 		}
 	}
+	wrongAddress := func(variable, text string) {
+		wrong(text != "" && !common.IsHexAddress(text), variable+" is not an address")
+		wrong(common.IsHexAddress(text) && !checksumHolds(text), variable+" is mistyped: its checksum (EIP-55) is wrong")
+	}
 	wrong(c.DBURL == "", "DB_URL is not set")
 	wrong(c.Provider == "", "WEB3_PROVIDER is not set")
 	keys := 0
@@ -81,12 +86,12 @@ func (c Config) Check() error {
 	}
 	wrong(keys == 0, "ANCHOR_KEYSTORE is not set (nor ANCHOR_SIGNER_URL or, on a development chain, ANCHOR_PRIVATE_KEY)")
 	wrong(keys > 1, "more than one of ANCHOR_KEYSTORE, ANCHOR_SIGNER_URL and ANCHOR_PRIVATE_KEY is set")
-	wrong(c.SignerAddress != "" && !common.IsHexAddress(c.SignerAddress), "ANCHOR_SIGNER_ADDRESS is not an address")
+	wrongAddress("ANCHOR_SIGNER_ADDRESS", c.SignerAddress)
 	wrong(c.FeeHard > maxFeeCap || c.FeeHard != 0 && c.FeeHard < c.FeeCap, "ANCHOR_FEE_CEILING_GWEI must be 0, or between ANCHOR_FEE_CAP_GWEI and 100000")
 	wrong(c.FeeRise < minInterval, "ANCHOR_FEE_RISE_AFTER must be at least 10ms")
 	wrong(c.Keystore != "" && c.KeystorePassword == "", "ANCHOR_KEYSTORE_PASSWORD_FILE is not set")
-	wrong(c.Owner != "" && !common.IsHexAddress(c.Owner), "ANCHOR_OWNER is not an address")
-	wrong(c.Contract != "" && !common.IsHexAddress(c.Contract), "ANCHOR_CONTRACT is not an address")
+	wrongAddress("ANCHOR_OWNER", c.Owner)
+	wrongAddress("ANCHOR_CONTRACT", c.Contract)
 	wrong(c.Finality != "latest" && c.Finality != "safe" && c.Finality != "finalized", "ANCHOR_FINALITY is not one of latest, safe, finalized")
 	wrong(c.BatchMax < 1 || c.BatchMax > min(maxBatchMax, merkle.MaxLeaves), "ANCHOR_BATCH_MAX must be between 1 and 65536")
 	wrong(c.BatchAge < minInterval || c.BatchAge > maxBatchWait, "ANCHOR_BATCH_AGE must be between 10ms and 24h")
@@ -187,6 +192,15 @@ func (c Config) externalSigner(ctx context.Context, log *slog.Logger) (*signer.E
 		case <-timer.C:
 		}
 	}
+}
+
+// checksumHolds reports whether the capitals of an address are those of EIP-55. One in lower or upper case alone has no checksum.
+func checksumHolds(address string) bool {
+	digits := address[len(address)-2*common.AddressLength:]
+	if digits == strings.ToLower(digits) || digits == strings.ToUpper(digits) {
+		return true
+	}
+	return digits == common.HexToAddress(address).Hex()[2:]
 }
 
 // address reads one that was checked; "" is none.

@@ -210,6 +210,31 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	}
 }
 
+func TestAMistypedAddressIsToldByItsChecksum(t *testing.T) {
+	h := setup(t, func(c *anchor.Config) { c.PrivateKey, c.SignerURL = "", "http://127.0.0.1:1" })
+	for variable, field := range map[string]*string{
+		"ANCHOR_OWNER": &h.cfg.Owner, "ANCHOR_CONTRACT": &h.cfg.Contract, "ANCHOR_SIGNER_ADDRESS": &h.cfg.SignerAddress,
+	} {
+		for text, good := range map[string]bool{
+			"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed": true, // the example of EIP-55
+			"5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed":   true,
+			"0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed": true,
+			"0x5AAEB6053F3E94C9B9A09F33669435E7EF1BEAED": true,
+			"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAEd": false,
+			"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed": false,
+		} {
+			*field = text
+			err := h.cfg.Check()
+			*field = ""
+			if good {
+				require.NoError(t, err, text)
+				continue
+			}
+			require.ErrorContains(t, err, variable+" is mistyped", text)
+		}
+	}
+}
+
 func TestABatchThatCanNotKeepUpIsRefusedAtStart(t *testing.T) {
 	h := setup(t)
 	h.cfg.BatchMax, h.cfg.Stream.PeakSalesPerSecond = 1, 2
