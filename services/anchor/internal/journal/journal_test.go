@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"fmt"
 	"math/big"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tillseal/tillseal/services/anchor/internal/fee"
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
@@ -184,12 +186,60 @@ func TestASearchForWhatIsToBeAnnouncedStartsAfterTheLastThatWas(t *testing.T) {
 	require.Equal(t, int64(6), low())
 }
 
+func TestSalesThatAreHeldBackAreFoundThoughTheirBatchIsFinal(t *testing.T) {
+	b := setup(t)
+	b.sealed(1, 1)
+	for _, step := range [][2]event.BatchState{{event.BatchSealed, event.BatchMined}, {event.BatchMined, event.BatchFinal}} {
+		require.NoError(t, b.Record(t.Context(), b.scope, journal.Move{
+			BatchID: 1, From: step[:1], To: step[1], TxHash: &common.Hash{1}, Block: &blockOne,
+		}))
+	}
+	events, err := b.Unannounced(t.Context(), b.scope.Deployment, event.BatchMined, 0)
+	require.NoError(t, err)
+	for _, s := range events { // all but the sales, which wait for a safe block that the announcer has not heard of yet
+		require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, s.Event.Sequence, journal.SaidBatch))
+	}
+	low, err := b.AnnouncedFloor(t.Context(), b.scope.Deployment, event.BatchMined)
+	require.NoError(t, err)
+	left, err := b.Unannounced(t.Context(), b.scope.Deployment, event.BatchMined, low)
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+	require.Equal(t, event.BatchMined, left[0].Event.State)
+}
+
+var blockOne = step.Block{Number: 1, Hash: common.Hash{1}}
+
 func TestAForgedSaleInTheSameDeliveryDoesNotHarmTheTrueOne(t *testing.T) {
 	b := setup(t)
 	honest := leaf(1)
 	forged := honest
 	forged.SaleHash = common.Hash{0xbd}
 	require.Equal(t, map[journal.Claim]bool{{SaleID: forged.SaleID, SaleHash: forged.SaleHash}: true}, b.add(honest, forged, honest))
+}
+
+func TestAnchorsThatTakeTheSameRatesInAtOnceDoNotDeadlock(t *testing.T) {
+	b := setup(t)
+	const rounds, rates = 20, 200
+	for round := range rounds {
+		one := make([]journal.Leaf, rates)
+		for i := range one {
+			one[i] = leaf(int64(i))
+			one[i].Rate.ID = fmt.Sprintf("%d-%d", round, i)
+		}
+		other := make([]journal.Leaf, rates)
+		for i := range other { // other sales, in the opposite order of their rates
+			other[i] = leaf(int64(i))
+			other[i].Rate.ID = fmt.Sprintf("%d-%d", round, rates-i)
+		}
+		var group errgroup.Group
+		for _, leaves := range [][]journal.Leaf{one, other} {
+			group.Go(func() error {
+				_, err := b.AddLeaves(t.Context(), leaves)
+				return err
+			})
+		}
+		require.NoError(t, group.Wait())
+	}
 }
 
 func TestABatchIsAsOldAsItsOldestLeaf(t *testing.T) {

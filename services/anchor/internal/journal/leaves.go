@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"slices"
 
@@ -62,8 +63,8 @@ func (j *Journal) AddLeaves(ctx context.Context, leaves []Leaf) (forged map[Clai
 	return forged, kinded("compare leaves", err)
 }
 
-// columns puts the leaves in the order of their sales: replicas that are given the same ones in different orders would
-// deadlock on each other's rows.
+// columns puts the leaves in the order of their sales, and the rates in that of their ids: replicas that are given the same ones in
+// different orders would deadlock on each other's rows.
 func columns(leaves []Leaf) (rates, rows pgx.NamedArgs, err error) {
 	leaves = slices.Clone(leaves)
 	slices.SortStableFunc(leaves, func(a, b Leaf) int { return bytes.Compare(a.SaleID[:], b.SaleID[:]) })
@@ -72,21 +73,23 @@ func columns(leaves []Leaf) (rates, rows pgx.NamedArgs, err error) {
 		hashes                                            [][]byte
 		amounts, rateOf, stores                           []string
 		ids, values, currencies, tiers, sources, observed []string
-		seen                                              = make(map[string]bool)
+		byID                                              = make(map[string]event.Rate)
 	)
 	for _, l := range leaves {
 		saleIDs, hashes = append(saleIDs, l.SaleID), append(hashes, l.SaleHash.Bytes())
 		amounts, rateOf, stores = append(amounts, amount(l.AmountWei)), append(rateOf, l.Rate.ID), append(stores, l.StoreID)
-		if seen[l.Rate.ID] {
-			continue
+		if _, seen := byID[l.Rate.ID]; !seen {
+			byID[l.Rate.ID] = l.Rate
 		}
-		seen[l.Rate.ID] = true
-		encoded, err := json.Marshal(l.Rate.Sources)
+	}
+	for _, id := range slices.Sorted(maps.Keys(byID)) {
+		rate := byID[id]
+		encoded, err := json.Marshal(rate.Sources)
 		if err != nil {
 			return nil, nil, err
 		}
-		ids, values, currencies = append(ids, l.Rate.ID), append(values, l.Rate.Value), append(currencies, l.Rate.Currency)
-		tiers, sources, observed = append(tiers, l.Rate.Tier), append(sources, string(encoded)), append(observed, l.Rate.ObservedAt)
+		ids, values, currencies = append(ids, id), append(values, rate.Value), append(currencies, rate.Currency)
+		tiers, sources, observed = append(tiers, rate.Tier), append(sources, string(encoded)), append(observed, rate.ObservedAt)
 	}
 	rates = pgx.NamedArgs{"ids": ids, "values": values, "currencies": currencies, "tiers": tiers, "sources": sources, "observed": observed}
 	rows = pgx.NamedArgs{"sale_ids": saleIDs, "hashes": hashes, "amounts": amounts, "rates": rateOf, "stores": stores}

@@ -1,11 +1,16 @@
 -- An event up to which all are announced, so that a start does not search the whole table. Events are announced in order; only
--- the sales of batches that are not final yet may be held back.
+-- the sales of batches may be held back, in the order of the batches: where a final batch's were said, so were all before.
 WITH told AS (
     SELECT e.id, e.batch_id
     FROM anchor.batch_event e
     WHERE e.deployment = @deployment AND e.state = 'final'
       AND EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'batch')
-      AND (@sales_state::text <> 'final' OR EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'sales'))
+      AND EXISTS (
+          SELECT FROM anchor.announced a
+          WHERE a.what = 'sales' AND a.event_id = (
+              SELECT max(s.id) FROM anchor.batch_event s WHERE s.deployment = e.deployment AND s.batch_id = e.batch_id AND s.state = @sales_state
+          )
+      )
     ORDER BY e.batch_id DESC, e.id DESC
     LIMIT 1
 )
