@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
@@ -98,15 +99,23 @@ func TestARestartedAnchorGoesOnAtItsContract(t *testing.T) {
 }
 
 func TestADevelopmentChainMadeAnewGetsAllSalesAgain(t *testing.T) {
-	h := setup(t)
-	stop := h.start()
-	sold := h.sell(7)
-	first := h.anchored(sold, nil)[sold[0].SaleID]
-	require.NoError(t, stop())
-	h.chain = testkit.Chain(t, func(c *local.ChainConfig) { c.Period = 100 * time.Millisecond })
-	h.cfg.Provider = config.Secret(h.chain.URL())
-	h.start()
-	h.verify(sold, h.anchored(sold, func(e event.SaleAnchored) bool { return e.Deployment > first.Deployment }))
+	for name, given := range map[string]bool{"deployed": false, "at a contract that is given": true} {
+		t.Run(name, func(t *testing.T) {
+			h := setup(t)
+			stop := h.start()
+			sold := h.sell(7)
+			first := h.anchored(sold, nil)[sold[0].SaleID]
+			h.inState(event.BatchFinal, 7)
+			require.NoError(t, stop())
+			h.chain = testkit.Chain(t, func(c *local.ChainConfig) { c.Period = 100 * time.Millisecond })
+			h.cfg.Provider = config.Secret(h.chain.URL())
+			if given {
+				h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
+			}
+			h.start()
+			h.verify(sold, h.anchored(sold, func(e event.SaleAnchored) bool { return e.Deployment > first.Deployment }))
+		})
+	}
 }
 
 func TestOperatorsListShowResendAndAnnounceBatches(t *testing.T) {

@@ -38,7 +38,7 @@ func TestAContractThatIsNotOursIsRefused(t *testing.T) {
 	stranger := addressOf(t, newKey.Reveal())
 	for name, c := range map[string]struct{ contract, says string }{
 		"none":             {"", "ANCHOR_DEPLOY=true"},
-		"missing":          {"0x00000000000000000000000000000000000000aA", "no code at ANCHOR_CONTRACT"},
+		"missing":          {"0x00000000000000000000000000000000000000aa", "no code at ANCHOR_CONTRACT"},
 		"foreign":          {h.send(testkit.DevKey, nil, 0, oneByte).Hex(), "not this build's"},
 		"of another build": {h.send(testkit.DevKey, nil, 0, otherBuild()).Hex(), "not this build's"},
 		"another's":        {h.send(testkit.DevKey, nil, 0, binding.DeployData(stranger, stranger)).Hex(), stranger.Hex()},

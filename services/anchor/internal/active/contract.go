@@ -94,21 +94,35 @@ func attemptsOf(d *step.Deployment) []step.Attempt {
 
 // choose picks the journal's deployment for this chain: the one at ANCHOR_CONTRACT, journaled when it is new to us, or the newest.
 func (a *Anchor) choose(ctx context.Context, all []journal.Contract, rules *step.DeployRules) (*step.Deployment, error) {
+	here := false
 	for i := range all {
-		switch {
-		case all[i].Genesis != a.id.Genesis:
-			rules.OtherGenesis = true
-		case a.Set.Given == (common.Address{}) || all[i].Contract == a.Set.Given:
+		if all[i].Genesis != a.id.Genesis {
+			continue
+		}
+		here = true
+		if a.Set.Given == (common.Address{}) || all[i].Contract == a.Set.Given {
 			return &all[i].Deployment, nil
 		}
 	}
+	rules.OtherGenesis = len(all) > 0 && !here
 	if a.Set.Given == (common.Address{}) {
 		return nil, nil //nolint:nilnil // none is an answer: step.NextDeploy decides what follows
 	}
-	given := journal.Contract{Deployment: step.Deployment{Contract: a.Set.Given, Given: true, Replay: rules.Replay}, Genesis: a.id.Genesis}
+	return a.adopt(ctx, *rules)
+}
+
+// adopt journals the contract at ANCHOR_CONTRACT as a deployment, if it is one for us. One that is not must not become the newest
+// of ours.
+func (a *Anchor) adopt(ctx context.Context, rules step.DeployRules) (*step.Deployment, error) {
+	given := journal.Contract{
+		Deployment: step.Deployment{Contract: a.Set.Given, Given: true, Replay: rules.Replay || rules.OtherGenesis}, Genesis: a.id.Genesis,
+	}
 	view, _, err := a.Chain.LookForCode(ctx, a.Set.Given, a.Signer.Address())
-	if err != nil || !view.Matches {
-		return &given.Deployment, err // not journaled: it will be refused
+	if err != nil {
+		return nil, err
+	}
+	if _, use := step.NextDeploy(&given.Deployment, view, rules, a.Set.Limits, time.Now()).(step.Use); !use {
+		return &given.Deployment, nil // it will be refused
 	}
 	sight, err := a.Chain.Look(ctx, a.Set.Given, a.Signer.Address(), nil)
 	if err != nil {
@@ -116,7 +130,7 @@ func (a *Anchor) choose(ctx context.Context, all []journal.Contract, rules *step
 	}
 	switch s := step.Next(step.Journal{}, sight.View, a.Set.Limits, time.Now()).(type) {
 	case step.Halt:
-		return nil, isHalt(s) // another's, or used by another journal: it must not become the newest of ours
+		return nil, isHalt(s) // another's, or used by another journal
 	case step.Doubt:
 		return nil, fault.New(fault.Transient, "%s", s.Reason)
 	}

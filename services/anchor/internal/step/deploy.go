@@ -8,7 +8,7 @@ import (
 
 // Deployment is a contract as the journal has it.
 type Deployment struct {
-	ID       int64
+	ID       int64 // 0 for one at ANCHOR_CONTRACT that is not journaled yet
 	Contract common.Address
 	Given    bool // by ANCHOR_CONTRACT: not ours to deploy
 	Used     bool // a batch of it was mined once, so that it did exist
@@ -64,6 +64,9 @@ func decideDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits,
 	switch {
 	case d == nil && rules.OtherGenesis && !rules.Development:
 		return Halt{Reason: "the journal's deployments are on a chain with this id and another genesis block: check WEB3_PROVIDER"}
+	case d != nil && d.ID == 0 && rules.OtherGenesis && !rules.Development && !rules.Replay:
+		return Halt{Reason: "the journal's deployments are on a chain with this id and another genesis block: check WEB3_PROVIDER; if the chain was made " +
+			"anew set ANCHOR_REPLAY=true as well as ANCHOR_CONTRACT, since what was final is lost with it"}
 	case d == nil && rules.MayDeploy:
 		return Deploy{Nonce: c.Nonce, Replay: rules.Replay || rules.OtherGenesis}
 	case d == nil:
@@ -72,6 +75,8 @@ func decideDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits,
 		return Use{}
 	case c.Code:
 		return Halt{Reason: "the contract's code on the chain is not this build's: check ANCHOR_CONTRACT and WEB3_PROVIDER, or run the build that deployed it"}
+	case d.Nonce > c.Nonce && d.Deployer == c.Sender && !rules.Development:
+		return Doubt{Reason: "the account has fewer transactions than the journal: the node is still syncing or on a fork of its own"}
 	case d.Given:
 		return Halt{Reason: "there is no code at ANCHOR_CONTRACT on this chain: check the address and WEB3_PROVIDER"}
 	case !d.Final && d.Deployer == c.Sender && d.Nonce == c.Nonce: // never mined yet, or a reorg took it

@@ -189,6 +189,7 @@ func TestNextDeploy(t *testing.T) {
 	may := step.DeployRules{MayDeploy: true}
 	dev := step.DeployRules{MayDeploy: true, Development: true}
 	moved := step.DeployRules{MayDeploy: true, OtherGenesis: true}
+	movedReplay := step.DeployRules{OtherGenesis: true, Replay: true}
 	for name, c := range map[string]struct {
 		deployment *step.Deployment
 		view       step.DeployView
@@ -213,6 +214,11 @@ func TestNextDeploy(t *testing.T) {
 		"signed by a key that was rotated": {of(mine(false, fresh), theirKey, false), step.DeployView{Nonce: 5, Sender: ourKey}, may, step.Deploy{Nonce: 5}, ""},
 		"gone, development":                {mine(true, fresh), step.DeployView{Nonce: 0}, dev, step.Deploy{Nonce: 0, Replay: true}, ""},
 		"gone, say too few nodes":          {mine(true, fresh), step.DeployView{Nonce: 6}, may, nil, "gone from the chain"},
+		"a stale node":                     {of(mine(true, fresh), ourKey, true), step.DeployView{Nonce: 4, Sender: ourKey}, may, step.Doubt{}, "still syncing"},
+		"a stale node, never mined":        {of(mine(false, fresh), ourKey, false), step.DeployView{Nonce: 4, Sender: ourKey}, may, step.Doubt{}, "still syncing"},
+		"given, another chain, same id":    {&step.Deployment{Given: true}, step.DeployView{Code: true, Matches: true}, moved, nil, "ANCHOR_REPLAY=true"},
+		"given, chain made anew, replayed": {&step.Deployment{Given: true}, step.DeployView{Code: true, Matches: true}, movedReplay, step.Use{}, ""},
+		"given, journaled, replay is over": {&step.Deployment{ID: 2, Given: true}, step.DeployView{Code: true, Matches: true}, moved, step.Use{}, ""},
 		"another chain, same id":           {nil, step.DeployView{}, moved, nil, "another genesis"},
 		"development chain made anew": {
 			nil, step.DeployView{Nonce: 0}, step.DeployRules{MayDeploy: true, Development: true, OtherGenesis: true}, step.Deploy{Replay: true}, "",
@@ -225,10 +231,13 @@ func TestNextDeploy(t *testing.T) {
 				require.Equal(t, c.want, got)
 				return
 			}
-			if c.view.Sure {
-				require.IsType(t, step.Halt{}, got)
-			} else {
+			switch {
+			case !c.view.Sure:
 				require.IsType(t, step.Doubt{}, got)
+			case c.want != nil:
+				require.IsType(t, c.want, got)
+			default:
+				require.IsType(t, step.Halt{}, got)
 			}
 			require.Contains(t, fmt.Sprint(got), c.halts)
 		})
