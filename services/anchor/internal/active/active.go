@@ -3,6 +3,7 @@ package active
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/big"
 	"sync/atomic"
@@ -118,7 +119,19 @@ func (a *Anchor) once(ctx context.Context, waiting *bool) error {
 	a.Log.Info("active", "epoch", lease.Epoch)
 	a.Metrics.Active.Set(1)
 	defer a.forget()
-	return a.act(ctx, lease)
+	err = a.act(ctx, lease)
+	if !fault.Is(err, fault.Fatal) || ctx.Err() != nil {
+		return err
+	}
+	// What looks wrong may be the work of an anchor that took over between the look at the journal and the look at the chain.
+	held, leaseErr := a.Journal.Holds(ctx, lease.Epoch)
+	switch {
+	case leaseErr != nil:
+		return fault.As(fault.Transient, errors.Join(err, leaseErr))
+	case !held:
+		return fault.New(fault.Conflict, "another anchor has taken over: %w", err)
+	}
+	return err
 }
 
 // act holds the lease until something ends it. The lease is watched beside the work: the epoch in every write is what makes

@@ -69,6 +69,14 @@ func (l *Lease) take(ctx context.Context) error {
 	return kinded("take the lease", l.conn.QueryRow(ctx, takeLease, pgx.NamedArgs{"holder": holder}).Scan(&l.Epoch))
 }
 
+// Holds reports whether an epoch is still the newest: nobody else has taken the lease since.
+func (j *Journal) Holds(ctx context.Context, epoch int64) (held bool, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
+	err = j.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM anchor.lease WHERE epoch = $1)", epoch).Scan(&held)
+	return held, kinded("check the lease", err)
+}
+
 // Check fails when the session that holds the lock is gone.
 func (l *Lease) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, leasePing)

@@ -35,6 +35,7 @@ func TestAPostgresThatDoesNotAnswerIsGivenUp(t *testing.T) {
 
 	ctx := t.Context()
 	for name, call := range map[string]func() error{
+		"Holds":          func() error { _, err := j.Holds(ctx, 1); return err },
 		"Unannounced":    func() error { _, err := j.Unannounced(ctx, 1, event.BatchFinal, 0); return err },
 		"AnnouncedFloor": func() error { _, err := j.AnnouncedFloor(ctx, 1, event.BatchFinal); return err },
 		"Stands":         func() error { _, err := j.Stands(ctx, event.Batch{}); return err },
