@@ -62,6 +62,8 @@ const (
 	minInterval  = 10 * time.Millisecond
 	maxFeeCap    = 100_000 // gwei; beyond any fee ever paid
 	maxBatchWait = 24 * time.Hour
+	maxBumpAfter = 24 * time.Hour  // a fee that is never raised is no fee strategy
+	maxPoll      = 5 * time.Minute // a batch takes three looks at least
 )
 
 // Check names each variable that is wrong.
@@ -96,8 +98,8 @@ func (c Config) Check() error {
 	wrong(c.BatchMax < 1 || c.BatchMax > min(maxBatchMax, merkle.MaxLeaves), "ANCHOR_BATCH_MAX must be between 1 and 65536")
 	wrong(c.BatchAge < minInterval || c.BatchAge > maxBatchWait, "ANCHOR_BATCH_AGE must be between 10ms and 24h")
 	wrong(c.FeeCap < 1 || c.FeeCap > maxFeeCap, "ANCHOR_FEE_CAP_GWEI must be between 1 and 100000")
-	wrong(c.BumpAfter < minInterval, "ANCHOR_BUMP_AFTER must be at least 10ms")
-	wrong(c.Poll < minInterval, "ANCHOR_POLL must be at least 10ms")
+	wrong(c.BumpAfter < minInterval || c.BumpAfter > maxBumpAfter, "ANCHOR_BUMP_AFTER must be between 10ms and 24h")
+	wrong(c.Poll < minInterval || c.Poll > maxPoll, "ANCHOR_POLL must be between 10ms and 5m")
 	return errors.Join(append(errs, c.Telemetry.Check(), c.Stream.Check())...)
 }
 

@@ -179,14 +179,9 @@ func TestAnotherRootInOurPlaceStopsTheAnchor(t *testing.T) {
 	require.NoError(t, stop())
 	h.exec("UPDATE anchor.batch SET root = '\\x" + common.Bytes2Hex(make([]byte, 31)) + "01'")
 	h.exec("DELETE FROM anchor.batch_event WHERE state = 'final'")
-	done := make(chan error, 1)
-	go func() { done <- anchor.Run(t.Context(), h.cfg) }()
-	select {
-	case err := <-done:
-		require.True(t, fault.Is(err, fault.Fatal), "%v", err)
-	case <-time.After(soon):
-		t.Fatal("the anchor goes on")
-	}
+	err := h.refused()
+	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
+	require.ErrorContains(t, err, "another root holds our batch's id")
 }
 
 func TestWrongSettingsAreNamed(t *testing.T) {
@@ -206,7 +201,8 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"ANCHOR_BATCH_MAX":              func(c *anchor.Config) { c.BatchMax = 0 },
 		"ANCHOR_BATCH_AGE":              func(c *anchor.Config) { c.BatchAge = 0 },
 		"ANCHOR_FEE_CAP_GWEI":           func(c *anchor.Config) { c.FeeCap = 0 },
-		"ANCHOR_POLL":                   func(c *anchor.Config) { c.Poll = 0 },
+		"ANCHOR_POLL":                   func(c *anchor.Config) { c.Poll = 6 * time.Minute },
+		"ANCHOR_BUMP_AFTER":             func(c *anchor.Config) { c.BumpAfter = 25 * time.Hour },
 		"NATS_URL":                      func(c *anchor.Config) { c.Stream.URL = "" },
 		"PEAK_SALES_PER_SECOND":         func(c *anchor.Config) { c.Stream.PeakSalesPerSecond = 0 },
 		"LOG_LEVEL":                     func(c *anchor.Config) { c.Telemetry.LogLevel = "loud" },

@@ -2,6 +2,7 @@ package anchor_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -16,15 +17,12 @@ import (
 
 func TestALostReplyToABroadcastIsNoSecondTransaction(t *testing.T) {
 	t.Parallel()
-	var proxy *testkit.Proxy
 	h := setup(t)
-	proxy = testkit.RPCProxy(t, h.chain.URL())
-	h.cfg.Provider = config.Secret(proxy.URL())
-	proxy.On("eth_sendRawTransaction", testkit.Drop())
+	h.behind(1)[0].On("eth_sendRawTransaction", testkit.Drop())
 	h.start()
 	sold := h.sell(3)
 	h.verify(sold, h.anchored(sold, nil))
-	require.Equal(t, "2", h.ask("SELECT count(*)::text FROM anchor.tx_attempt"), "the deploy and one anchor transaction")
+	require.Equal(t, h.ask("SELECT (1 + count(*))::text FROM anchor.batch"), h.ask(signedCount), "the deploy and one transaction for each batch")
 }
 
 func TestASwallowedTransactionIsSentAgain(t *testing.T) {
@@ -136,12 +134,29 @@ func TestNodesThatDisagreeAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	proxies := h.behind(2)
+	var log syncBuffer
+	h.cfg.Telemetry.LogOutput = &log
 	h.start()
 	sold := h.sell(5)
 	h.anchored(sold, nil)
 	proxies[0].Reorganize(2)
+	testkit.Eventually(t, soon, "the nodes are not believed", func() error {
+		if !strings.Contains(log.String(), "disagree about block") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	done := h.ask("SELECT max(id)::text FROM anchor.batch_event")
+	before := proxies[1].Calls("eth_getBlockByNumber")
 	sold = append(sold, h.sell(5)...)
 	h.leaves(10)
+	testkit.Eventually(t, soon, "ten looks in vain", func() error {
+		if n := proxies[1].Calls("eth_getBlockByNumber"); n < before+20 {
+			return fmt.Errorf("%d calls", n-before)
+		}
+		return nil
+	})
+	require.Equal(t, done, h.ask("SELECT max(id)::text FROM anchor.batch_event"), "nothing is done on what one of two says")
 	proxies[0].Clear()
 	h.verify(sold, h.settled(sold))
 }

@@ -19,10 +19,16 @@ import (
 // measured starts an anchor with metrics and returns how to read a gauge of it.
 func (h *house) measured() (gauge func(name string) (int64, error)) {
 	h.t.Helper()
+	_, gauge = h.startMeasured()
+	return gauge
+}
+
+func (h *house) startMeasured() (stop func() error, gauge func(name string) (int64, error)) {
+	h.t.Helper()
 	addr := "127.0.0.1:" + strconv.Itoa(testkit.FreePort(h.t))
 	h.cfg.Telemetry.MetricsAddr = addr
-	h.start()
-	return func(name string) (int64, error) {
+	stop = h.start()
+	return stop, func(name string) (int64, error) {
 		req, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, "http://"+addr+"/metrics", nil)
 		require.NoError(h.t, err)
 		res, err := http.DefaultClient.Do(req)
