@@ -2,15 +2,23 @@ package anchor_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/accounts/keystore"
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/params"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/contracts/binding"
@@ -104,6 +112,43 @@ func TestANewContractTakesOnlyWhatIsNotFinalUnlessAskedFor(t *testing.T) {
 	h.start()
 	all := append(append(mined, sent...), h.sell(5)...)
 	h.verify(all, h.anchored(all, func(e event.SaleAnchored) bool { return e.Contract == h.cfg.Contract }))
+}
+
+func TestVariablesThatHaveDoneTheirWorkAreTold(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	var log syncBuffer
+	h.cfg.Telemetry.LogOutput = &log
+	says := func(what string) {
+		testkit.Eventually(t, soon, what, func() error {
+			if !strings.Contains(log.String(), what) {
+				return errors.New("not said")
+			}
+			return nil
+		})
+	}
+	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
+	stop := h.start()
+	says("anchoring at a contract")
+	require.NoError(t, stop())
+	h.cfg.Replay = true
+	stop = h.start()
+	says("ANCHOR_REPLAY=true changes nothing")
+	require.NoError(t, stop())
+	require.NotContains(t, log.String(), "ANCHOR_DEPLOY", "on a development chain it may stay")
+
+	h.behind(1)[0].On("eth_chainId", func(context.Context, testkit.Call, func(testkit.Call) testkit.Reply) testkit.Reply {
+		return testkit.Reply{Result: json.RawMessage(`"0x1"`)}
+	})
+	h.cfg.PrivateKey, h.cfg.Keystore, h.cfg.KeystorePassword = "", filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "password")
+	key, err := crypto.HexToECDSA(testkit.DevKey)
+	require.NoError(t, err)
+	encrypted, err := keystore.EncryptKey(&keystore.Key{Id: uuid.New(), Address: testkit.DevAddress, PrivateKey: key}, "secret", keystore.LightScryptN, keystore.LightScryptP)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(h.cfg.Keystore, encrypted, 0o600))
+	require.NoError(t, os.WriteFile(h.cfg.KeystorePassword, []byte("secret"), 0o600))
+	h.start()
+	says("ANCHOR_DEPLOY=true is still set")
 }
 
 // inState waits until batches of as many sales have been in a state.

@@ -68,6 +68,7 @@ func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
 		a.contract = d.Contract
 		a.scope.Deployment, a.scope.Replay = d.ID, d.Replay
 		a.Log.Info("anchoring at a contract", "contract", d.Contract.Hex(), "chain_id", a.id.ChainID.String(), "deployment", d.ID)
+		a.remind(*d, rules)
 		return true, nil
 	case step.Deploy:
 		return false, a.deploy(ctx, s, sight)
@@ -83,6 +84,16 @@ func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
 		return false, isHalt(s)
 	}
 	return false, nil
+}
+
+// remind tells of variables that do nothing, or more than is needed, now that there is a contract.
+func (a *Anchor) remind(d step.Deployment, rules step.DeployRules) {
+	if rules.Replay && !d.Replay {
+		a.Log.Warn("ANCHOR_REPLAY=true changes nothing here: this deployment was begun without it, and only a new one takes all sales again", "deployment", d.ID)
+	}
+	if rules.MayDeploy && !rules.Development {
+		a.Log.Warn("ANCHOR_DEPLOY=true is still set: there is a contract, so set it to false; a deploy should be a person's decision")
+	}
 }
 
 func attemptsOf(d *step.Deployment) []step.Attempt {
