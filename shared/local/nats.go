@@ -25,7 +25,8 @@ type NATSConfig struct {
 	Port         int             // 0: a free one, the same over Restart
 	PortVar      string          // the variable that sets Port, for the error about a taken one
 	SyncInterval time.Duration   // how often JetStream flushes to disk; 0: the server's default, two minutes; below 0: every write
-	Base         *server.Options // users and permissions, for instance from server.ProcessConfigFile; address, store and limits are ours
+	Base         *server.Options // users and permissions of a server without accounts; address, store and limits are ours
+	Conf         string          // a nats.conf as text, over Base: accounts belong to one server, so each start reads it anew
 	Log          *slog.Logger    // gets warnings and errors; nil: none
 	Progress     io.Writer       // one line a step; nil: silent
 }
@@ -72,10 +73,15 @@ func (n *NATS) startOnPort(ctx context.Context) error {
 	}
 }
 
-func (n *NATS) options() *server.Options {
+func (n *NATS) options() (*server.Options, error) {
 	o := &server.Options{}
 	if n.cfg.Base != nil {
 		o = n.cfg.Base.Clone()
+	}
+	if n.cfg.Conf != "" {
+		if err := o.ProcessConfigString(n.cfg.Conf); err != nil {
+			return nil, fmt.Errorf("read the configuration of NATS: %w", err)
+		}
 	}
 	o.Host, o.Port = loopback, n.port
 	o.NoSigs, o.NoLog = true, false
@@ -88,12 +94,16 @@ func (n *NATS) options() *server.Options {
 	case n.cfg.SyncInterval < 0:
 		o.SyncAlways = true
 	}
-	return o
+	return o, nil
 }
 
 // start runs one server on n.port; n.mu is held or n is not shared yet.
 func (n *NATS) start(ctx context.Context) error {
-	s, err := server.NewServer(n.options())
+	options, err := n.options()
+	if err != nil {
+		return err
+	}
+	s, err := server.NewServer(options)
 	if err != nil {
 		return fmt.Errorf("configure NATS: %w", err)
 	}

@@ -25,6 +25,7 @@ type NATSClusterConfig struct {
 	Nodes        int             // 3 or more
 	SyncInterval time.Duration   // as in NATSConfig
 	Base         *server.Options // as in NATSConfig
+	Conf         string          // as in NATSConfig, over Base
 	Log          *slog.Logger    // as in NATSConfig, with each line's node
 	Progress     io.Writer
 }
@@ -62,7 +63,7 @@ func StartNATSCluster(ctx context.Context, cfg NATSClusterConfig) (_ *NATSCluste
 		}
 		group.Go(func() (err error) {
 			c.Nodes[i], err = StartNATS(starting, NATSConfig{
-				Dir: filepath.Join(cfg.Dir, name), SyncInterval: cfg.SyncInterval, Base: base, Log: log, Progress: cfg.Progress,
+				Dir: filepath.Join(cfg.Dir, name), SyncInterval: cfg.SyncInterval, Base: base, Conf: cfg.Conf, Log: log, Progress: cfg.Progress,
 			})
 			return err
 		})

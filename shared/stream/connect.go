@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"time"
 
@@ -19,7 +21,7 @@ import (
 // Config is the part of each service's settings that this package reads.
 type Config struct {
 	URL                config.Secret `env:"NATS_URL,required,notEmpty" doc:"NATS servers, comma-separated, such as nats://127.0.0.1:4222"`
-	NKeyFile           string        `env:"NATS_NKEY_FILE" doc:"file with the nkey seed this service logs in with; empty for none"`
+	NKeyFile           string        `env:"NATS_NKEY_FILE" doc:"file with the nkey seed to log in to NATS with, mode 0600; empty for none"`
 	PeakSalesPerSecond int           `env:"PEAK_SALES_PER_SECOND" envDefault:"100" doc:"the most sales a second to plan for: sizes the streams, checks ANCHOR_BATCH_MAX"`
 	// Replicas 0, of a Config made in code, is 1.
 	Replicas int `env:"NATS_REPLICAS" envDefault:"1" doc:"servers that keep a copy of each stream: 1, or 3 in a cluster of at least three"`
@@ -66,6 +68,8 @@ const (
 	drainTimeout  = 5 * time.Second
 	pingInterval  = 2 * time.Second // a server that hangs without closing the connection is left after maxPings+1 of them
 	maxPings      = 2
+
+	forOthers = 0o077 // rights of a file's group and of everybody
 )
 
 // Connect opens the connection and returns at once: a NATS that is away is waited for in the background and calls fail
@@ -85,12 +89,19 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 		}),
 		nats.ConnectHandler(func(*nats.Conn) { log.Info("connected to NATS") }),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Info("NATS is back") }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS reports", "error", err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				log.Error("ALARM: NATS refuses what this identity has no right to, see infra/nats/nats.conf", "error", err)
+				return
+			}
+			log.Warn("NATS reports", "error", err)
+		}),
+		nats.CustomInboxPrefix(nats.InboxPrefix + service), // answers to others can't be heard
 	}
 	if cfg.NKeyFile != "" {
-		option, err := nats.NkeyOptionFromSeed(cfg.NKeyFile)
+		option, err := login(cfg.NKeyFile)
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "NATS_NKEY_FILE holds no nkey seed") // the cause may quote it
+			return nil, err
 		}
 		options = append(options, option)
 	}
@@ -107,6 +118,27 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 		Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond, replicas: max(cfg.Replicas, 1),
 		health: make(map[string]*health), lookout: lookout{alarmed: make(map[string]time.Time)},
 	}, nil
+}
+
+// login makes an identity of the seed in a file that nobody but its owner can read. Errors are Invalid and never quote the file.
+func login(path string) (nats.Option, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		if at, ok := errors.AsType[*fs.PathError](err); ok {
+			err = at.Err // without the path: somebody may have put the seed itself there
+		}
+		return nil, fault.New(fault.Invalid, "NATS_NKEY_FILE can't be read: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fault.New(fault.Invalid, "NATS_NKEY_FILE is no file")
+	case info.Mode().Perm()&forOthers != 0:
+		return nil, fault.New(fault.Invalid, "NATS_NKEY_FILE has mode %04o, so that others than its owner can use it: chmod 600", info.Mode().Perm())
+	}
+	option, err := nats.NkeyOptionFromSeed(path)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "NATS_NKEY_FILE holds no nkey seed of a user, or not for this process to read") // the cause may quote it
+	}
+	return option, nil
 }
 
 // Bucket creates or updates a key-value bucket, trying until it succeeds or ctx ends, which is no error but leaves it nil.

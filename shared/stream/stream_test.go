@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/config"
@@ -270,5 +273,47 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		_, err := stream.Connect("pricing", cfg, slog.New(slog.DiscardHandler))
 		require.ErrorContains(t, err, variable)
 		require.True(t, fault.Is(err, fault.Invalid))
+	}
+}
+
+func TestASeedThatOthersCouldUseIsRefusedAndNoneIsTold(t *testing.T) {
+	user, err := nkeys.CreateUser()
+	require.NoError(t, err)
+	seed, err := user.Seed()
+	require.NoError(t, err)
+	account, err := nkeys.CreateAccount()
+	require.NoError(t, err)
+	other, err := account.Seed()
+	require.NoError(t, err)
+	connect := func(path string) error {
+		bus, err := stream.Connect("pricing", stream.Config{URL: "nats://127.0.0.1:1", PeakSalesPerSecond: 1, NKeyFile: path}, slog.New(slog.DiscardHandler))
+		if err == nil {
+			bus.Close()
+		}
+		return err
+	}
+	file := func(content []byte, mode os.FileMode) string {
+		path := filepath.Join(t.TempDir(), "pricing.nk")
+		require.NoError(t, os.WriteFile(path, content, mode))
+		require.NoError(t, os.Chmod(path, mode))
+		return path
+	}
+	require.NoError(t, connect(file(seed, 0o600)))
+	require.NoError(t, connect(file(seed, 0o400)))
+	for path, why := range map[string]string{
+		file(seed, 0o640):              "mode 0640",
+		file(seed, 0o604):              "mode 0604",
+		file(other, 0o600):             "no nkey seed",
+		file([]byte("sesame"), 0o600):  "no nkey seed",
+		t.TempDir():                    "no file",
+		string(seed):                   "no such file",
+		file(seed, 0o600) + ".missing": "no such file",
+	} {
+		err := connect(path)
+		require.True(t, fault.Is(err, fault.Invalid), "%v", err)
+		require.ErrorContains(t, err, "NATS_NKEY_FILE")
+		require.ErrorContains(t, err, why)
+		require.NotContains(t, err.Error(), string(seed))
+		require.NotContains(t, err.Error(), string(other))
 	}
 }

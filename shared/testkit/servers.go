@@ -115,14 +115,18 @@ func check(t testing.TB, err error) {
 
 // NATSCluster is a JetStream cluster of three nodes, of this test alone. It takes seconds to start, and an election after the
 // loss of a node up to ten.
-func NATSCluster(t testing.TB) *local.NATSCluster {
+func NATSCluster(t testing.TB, adjust ...func(*local.NATSClusterConfig)) *local.NATSCluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
 	defer cancel()
 	place := dir(t, "nats-cluster")
-	c, err := local.StartNATSCluster(ctx, local.NATSClusterConfig{
+	cfg := local.NATSClusterConfig{
 		Dir: place, Nodes: 3, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
-	})
+	}
+	for _, f := range adjust {
+		f(&cfg)
+	}
+	c, err := local.StartNATSCluster(ctx, cfg)
 	if err != nil {
 		t.Fatalf("testkit: %v", err)
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 )
 
 // root is the repository's.
@@ -111,6 +113,38 @@ func TestEachServiceLogsInAsItsOwnRole(t *testing.T) {
 		seen[user[1]] = user[2]
 	}
 	require.ElementsMatch(t, []string{"gateway", "anchor", "ledger", "tillseal"}, slices.Collect(maps.Keys(seen)))
+}
+
+// Each holder of an identity sees its own seed and no other, under the same path.
+func TestEachServiceHasItsOwnIdentity(t *testing.T) {
+	p := project(t)
+	holders := map[string]string{
+		"gateway-1": identity.Gateway, "gateway-2": identity.Gateway, "pricing": identity.Pricing, "anchor": identity.Anchor, "ledger": identity.Ledger,
+		"copies": identity.Copier, "operator": identity.Operator, "downstream": identity.Downstream, "nats": "public",
+	}
+	for name, s := range p.Services {
+		var seen []string
+		for _, mount := range s.Volumes {
+			if strings.HasPrefix(mount.Source, "nkeys-") && name != "identities" {
+				require.Equal(t, "/nkeys", mount.Target, name)
+				require.True(t, mount.ReadOnly, name)
+				seen = append(seen, strings.TrimPrefix(mount.Source, "nkeys-"))
+			}
+		}
+		if holder := holders[name]; holder != "" {
+			require.Equal(t, []string{holder}, seen, name)
+			continue
+		}
+		require.Empty(t, seen, name)
+	}
+	var made []string
+	for _, mount := range p.Services["identities"].Volumes {
+		name := strings.TrimPrefix(mount.Source, "nkeys-")
+		require.Equal(t, "/nkeys/"+name, mount.Target)
+		require.Regexp(t, `(for name in|mkdir /nkeys/).*\b`+name+`\b`, read(t, "infra/docker/Dockerfile"), "the volume is its user's")
+		made = append(made, name)
+	}
+	require.ElementsMatch(t, append([]string{"public"}, identity.Names...), made)
 }
 
 func TestImagesAreExact(t *testing.T) {
@@ -211,7 +245,7 @@ func TestOnlyTillsAndTheChainAreReachedFromOutside(t *testing.T) {
 func TestEveryServerHasAHealthCheckAndItsDataAVolume(t *testing.T) {
 	p := project(t)
 	for name, s := range p.Services {
-		if name != "migrate" && len(s.Profiles) == 0 {
+		if s.Restart != "no" && len(s.Profiles) == 0 { // those that end have done their work
 			require.NotNil(t, s.HealthCheck, name)
 			require.NotEmpty(t, s.HealthCheck.Test, name)
 		}

@@ -7,9 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/infra/tools/internal/copies"
+	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/testkit"
@@ -17,10 +20,20 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// The server that compose runs lets the services in, nobody else, and has room for their streams.
+// The server that compose runs lets in those whose seeds cmd/identities made, nobody else, and has room for their streams and the
+// copies of these.
 func TestNATSTakesTheServicesAndTheirStreams(t *testing.T) {
-	env := example(t)
-	t.Setenv("NATS_PASSWORD", env["NATS_PASSWORD"])
+	env, dir := example(t), t.TempDir()
+	require.NoError(t, identity.Run(t.Context(), identity.Config{Dir: dir}))
+	public, err := dotenv.Read(filepath.Join(dir, "public/nkeys.env"))
+	require.NoError(t, err)
+	require.NoError(t, identity.Run(t.Context(), identity.Config{Dir: dir}))
+	again, err := dotenv.Read(filepath.Join(dir, "public/nkeys.env"))
+	require.NoError(t, err)
+	require.Equal(t, public, again, "made once")
+	for name, key := range public {
+		t.Setenv(name, key)
+	}
 	options, err := server.ProcessConfigFile(filepath.Join(root, "infra/nats/nats.conf"))
 	require.NoError(t, err)
 	require.Equal(t, 4222, options.Port)
@@ -34,17 +47,32 @@ func TestNATSTakesTheServicesAndTheirStreams(t *testing.T) {
 
 	peak, err := strconv.Atoi(env["PEAK_SALES_PER_SECOND"])
 	require.NoError(t, err)
-	bus, err := stream.Connect("test", stream.Config{
-		URL: config.Secret("nats://tillseal:" + env["NATS_PASSWORD"] + "@" + nats.Addr().String()), PeakSalesPerSecond: peak,
-	}, slog.New(slog.DiscardHandler))
+	login := func(name string) stream.Config {
+		return stream.Config{
+			URL: config.Secret("nats://" + nats.Addr().String()), NKeyFile: filepath.Join(dir, name, "seed"), PeakSalesPerSecond: peak,
+		}
+	}
+	for _, service := range []string{identity.Gateway, identity.Pricing, identity.Anchor, identity.Ledger} {
+		bus, err := stream.Connect(service, login(service), slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		require.NoError(t, bus.Ensure(t.Context()))
+		bus.Close()
+	}
+	require.NoError(t, copies.Make(t.Context(), copies.Config{Stream: login(identity.Copier)}, slog.New(slog.DiscardHandler)))
+	require.Equal(t, 5, streams(t, identity.Operator, login(identity.Operator)))
+	require.Equal(t, 3, streams(t, identity.Downstream, login(identity.Downstream)))
+}
+
+// streams counts those that an identity sees.
+func streams(t *testing.T, name string, cfg stream.Config) (count int) {
+	t.Helper()
+	bus, err := stream.Connect(name, cfg, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer bus.Close()
-	require.NoError(t, bus.Ensure(t.Context()))
 	names := bus.JS.StreamNames(t.Context())
-	count := 0
 	for range names.Name() {
 		count++
 	}
 	require.NoError(t, names.Err())
-	require.Equal(t, 5, count)
+	return count
 }

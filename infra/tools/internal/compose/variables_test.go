@@ -9,8 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/infra/tools/internal/copies"
 	"github.com/tillseal/tillseal/infra/tools/internal/devchain"
 	"github.com/tillseal/tillseal/infra/tools/internal/engine"
+	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/infra/tools/internal/migrate"
 	"github.com/tillseal/tillseal/infra/tools/internal/verify"
 	"github.com/tillseal/tillseal/services/anchor"
@@ -38,14 +40,17 @@ var programs = map[string]program{
 	"ledger":  of[ledger.Config]("services/ledger/cmd/ledger"),
 	"migrate": of[migrate.Config]("infra/tools/cmd/migrate"),
 	"chain":   of[devchain.Config]("infra/tools/cmd/chain"),
-	"verify":  of[verify.Config]("infra/tools/cmd/verify"),
+
+	"identities": of[identity.Config]("infra/tools/cmd/identities"),
+	"copies":     of[copies.Config]("infra/tools/cmd/copies"),
+	"verify":     of[verify.Config]("infra/tools/cmd/verify"),
 }
 
 // order is that of the README's table; dev is make run.
-var order = []string{"gateway", "pricing", "anchor", "ledger", "migrate", "chain", "verify", "dev"}
+var order = []string{"gateway", "pricing", "anchor", "ledger", "migrate", "identities", "copies", "chain", "verify", "dev"}
 
 // composeOnly are the variables that docker-compose.yml alone reads.
-var composeOnly = []string{"DB_PASSWORD_ADMIN", "REDIS_PASSWORD", "NATS_PASSWORD", "GATEWAY_PORT", "CHAIN_RPC_PORT"}
+var composeOnly = []string{"DB_PASSWORD_ADMIN", "REDIS_PASSWORD", "GATEWAY_PORT", "CHAIN_RPC_PORT"}
 
 func all() map[string][]config.Variable {
 	known := map[string][]config.Variable{"dev": config.Variables[engine.Config]()}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -139,7 +140,7 @@ func (e *Engine) Terminal(ctx context.Context) (Terminal, error) {
 
 // AddTerminal makes a terminal as an operator does; one that exists is a Conflict.
 func (e *Engine) AddTerminal(ctx context.Context, store, terminal string) (Terminal, error) {
-	bus, err := stream.Connect("dev", stream.Config{URL: config.Secret(e.NATSURL), PeakSalesPerSecond: 1}, slog.New(slog.DiscardHandler))
+	bus, err := stream.Connect("dev", stream.Config{URL: config.Secret(e.NATSURL), NKeyFile: e.NKeyFile, PeakSalesPerSecond: 1}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return Terminal{}, err
 	}
@@ -199,12 +200,18 @@ func (e *Engine) Do(ctx context.Context, key, method, path, idempotencyKey, body
 
 // writeEnv writes RUN_DIR/env for shells to source.
 func (e *Engine) writeEnv(till Terminal, contract string) error {
+	operator, err := filepath.Abs(e.NKeyFile) // the shell that sources it may stand anywhere
+	if err != nil {
+		return err
+	}
 	var env bytes.Buffer
 	env.WriteString("# Written by make run; source it: . " + e.cfg.path("env") + "\n")
 	for _, v := range [][2]string{
 		{"GATEWAY_URL", e.GatewayURL},
 		{"TERMINAL_KEY", till.Key},
 		{"NATS_URL", e.NATSURL},
+		{"NATS_NKEY_FILE", operator},
+		{"NATS_NKEY", operator}, // the nats command's name for it
 		{"DB_URL", e.AuditorURL},
 		{"DB_ADMIN_URL", e.AdminURL},
 		{"REDIS_URL", e.RedisURL},

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/schema"
 )
@@ -33,6 +34,7 @@ type Engine struct {
 	ChainURL   string
 	AdminURL   string // of the database, its owner
 	AuditorURL string
+	NKeyFile   string // the operator's seed for NATS
 
 	cfg      Config
 	secrets  secrets
@@ -81,6 +83,9 @@ func Start(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err := e.startServices(ctx); err != nil {
 		return nil, err
 	}
+	if err := e.makeCopies(ctx); err != nil {
+		return nil, err
+	}
 	e.watch()
 	return e, nil
 }
@@ -113,6 +118,11 @@ func (e *Engine) startServers(ctx context.Context) error {
 		return fmt.Errorf("open the log: %w", err)
 	}
 	log := slog.New(slog.NewJSONHandler(e.log, nil))
+	conf, err := cfg.serverConf()
+	if err != nil {
+		return err
+	}
+	e.NKeyFile = cfg.seedFile(identity.Operator)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		e.postgres, err = local.StartPostgres(ctx, local.PostgresConfig{
@@ -128,7 +138,7 @@ func (e *Engine) startServers(ctx context.Context) error {
 	})
 	group.Go(func() (err error) {
 		e.nats, err = local.StartNATS(ctx, local.NATSConfig{
-			Dir: cfg.path("nats"), Port: cfg.NATSPort, PortVar: "NATS_PORT", Log: log, Progress: cfg.Progress,
+			Dir: cfg.path("nats"), Port: cfg.NATSPort, PortVar: "NATS_PORT", Conf: conf, Log: log, Progress: cfg.Progress,
 		})
 		return err
 	})

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
@@ -76,10 +79,40 @@ func open(t *testing.T, cfg engine.Config) *shop {
 	defer cancel()
 	e, err := engine.Start(ctx, cfg)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, e.Close(t.Context())) })
+	t.Cleanup(func() {
+		require.NoError(t, e.Close(t.Context()))
+		requireNoViolation(t, cfg.Dir)
+	})
 	till, err := e.Terminal(ctx)
 	require.NoError(t, err)
 	return &shop{t: t, e: e, till: till}
+}
+
+// violation is a line by which a service or the server says that a right is missing.
+var violation = regexp.MustCompile(`(?i).*violation.*`)
+
+// requireNoViolation reads every log: NATS refused nothing, so each identity has the rights that it needs.
+func requireNoViolation(t *testing.T, dir string) {
+	t.Helper()
+	logs, err := filepath.Glob(filepath.Join(dir, "log", "*.log"))
+	require.NoError(t, err)
+	require.NotEmpty(t, logs)
+	for _, path := range logs {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Empty(t, violation.FindString(string(text)), path)
+	}
+}
+
+// operator is a connection as an operator's.
+func (s *shop) operator(options ...nats.Option) *nats.Conn {
+	s.t.Helper()
+	login, err := nats.NkeyOptionFromSeed(s.e.NKeyFile)
+	require.NoError(s.t, err)
+	conn, err := nats.Connect(s.e.NATSURL, append(options, login)...)
+	require.NoError(s.t, err)
+	s.t.Cleanup(conn.Close)
+	return conn
 }
 
 type answer struct {
@@ -271,7 +304,9 @@ func start(t *testing.T, cfg engine.Config) *program {
 	}
 	require.Equal(t, readyLine, lines.Text())
 	go func() { _, _ = io.Copy(io.Discard, out) }()
-	remote := &engine.Engine{GatewayURL: p.gateway, NATSURL: "nats://127.0.0.1:" + strings.TrimPrefix(ports[4], "NATS_PORT=")}
+	remote := &engine.Engine{
+		GatewayURL: p.gateway, NATSURL: "nats://127.0.0.1:" + strings.TrimPrefix(ports[4], "NATS_PORT="), NKeyFile: filepath.Join(cfg.Dir, "nkeys/operator.nk"),
+	}
 	p.till, err = remote.AddTerminal(t.Context(), "s1", "t"+strconv.Itoa(port))
 	require.NoError(t, err)
 	return p

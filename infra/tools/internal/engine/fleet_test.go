@@ -1,14 +1,19 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +24,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tillseal/tillseal/infra/tools/internal/copies"
 	"github.com/tillseal/tillseal/infra/tools/internal/engine"
+	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/services/anchor"
 	"github.com/tillseal/tillseal/services/gateway"
 	"github.com/tillseal/tillseal/services/ledger"
@@ -34,7 +41,8 @@ import (
 type fleet struct {
 	t        *testing.T
 	nats     *local.NATSCluster
-	js       jetstream.JetStream
+	seed     func(identity string) (path string)
+	js       jetstream.JetStream // the operator's
 	conn     *nats.Conn
 	audit    *pgx.Conn
 	gateways []*engine.Engine // each as a till sees it
@@ -47,7 +55,17 @@ type fleet struct {
 
 func openFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{t: t, nats: testkit.NATSCluster(t), sold: make(map[string]bool)}
+	dir := t.TempDir()
+	seed := func(name string) string { return filepath.Join(dir, name+".nk") }
+	keys, err := identity.Keep(seed)
+	require.NoError(t, err)
+	conf, err := identity.ServerConf(keys)
+	require.NoError(t, err)
+	refusals := &violations{t: t}
+	t.Cleanup(func() { require.Zero(t, refusals.seen.Load(), "each identity has the rights that it needs") })
+	f := &fleet{t: t, seed: seed, sold: make(map[string]bool), nats: testkit.NATSCluster(t, func(c *local.NATSClusterConfig) {
+		c.Conf, c.Log = conf, slog.New(slog.NewTextHandler(refusals, &slog.HandlerOptions{Level: slog.LevelError}))
+	})}
 	db, redis := testkit.Database(t), testkit.Redis(t)
 	chain := testkit.Chain(t, func(c *local.ChainConfig) { c.Period = local.DefaultPeriod })
 	environ := []string{
@@ -58,21 +76,25 @@ func openFleet(t *testing.T) *fleet {
 	}
 	addresses := make(chan string, 2)
 	for range 2 {
-		serve(t, environ, db.Gateway, func(ctx context.Context, cfg gateway.Config) error {
+		serve(t, environ, seed(identity.Gateway), db.Gateway, func(ctx context.Context, cfg gateway.Config) error {
 			cfg.Ready = func(addr string) { addresses <- addr }
 			return gateway.Run(ctx, cfg)
 		})
-		serve(t, environ, "", pricing.Run)
-		serve(t, environ, db.Anchor, anchor.Run)
-		serve(t, environ, db.Ledger, ledger.Run)
+		serve(t, environ, seed(identity.Pricing), "", pricing.Run)
+		serve(t, environ, seed(identity.Anchor), db.Anchor, anchor.Run)
+		serve(t, environ, seed(identity.Ledger), db.Ledger, ledger.Run)
 	}
 	for range 2 {
-		f.gateways = append(f.gateways, &engine.Engine{GatewayURL: "http://" + <-addresses, NATSURL: f.nats.URL()})
+		f.gateways = append(f.gateways, &engine.Engine{GatewayURL: "http://" + <-addresses, NATSURL: f.nats.URL(), NKeyFile: seed(identity.Operator)})
 	}
-	var err error
+	require.NoError(t, copies.Make(t.Context(), copies.Config{Stream: stream.Config{
+		URL: config.Secret(f.nats.URL()), NKeyFile: seed(identity.Copier), PeakSalesPerSecond: 5, Replicas: 3,
+	}}, slog.New(slog.NewTextHandler(t.Output(), nil))))
 	f.till, err = f.gateways[0].AddTerminal(t.Context(), "s1", "t1")
 	require.NoError(t, err)
-	f.conn, err = nats.Connect(f.nats.URL(), nats.MaxReconnects(-1))
+	login, err := nats.NkeyOptionFromSeed(seed(identity.Operator))
+	require.NoError(t, err)
+	f.conn, err = nats.Connect(f.nats.URL(), login, nats.MaxReconnects(-1))
 	require.NoError(t, err)
 	t.Cleanup(f.conn.Close)
 	f.js, err = jetstream.New(f.conn)
@@ -83,10 +105,24 @@ func openFleet(t *testing.T) *fleet {
 	return f
 }
 
+// violations counts what the servers refused for want of a right.
+type violations struct {
+	t    *testing.T
+	seen atomic.Int64
+}
+
+func (v *violations) Write(line []byte) (int, error) {
+	if bytes.Contains(bytes.ToLower(line), []byte("violation")) {
+		v.seen.Add(1)
+	}
+	v.t.Log(strings.TrimSuffix(string(line), "\n"))
+	return len(line), nil
+}
+
 // serve runs a service through its door until the test ends; one that ends by itself fails the test.
-func serve[C any](t *testing.T, environ []string, dbURL string, door func(context.Context, C) error) {
+func serve[C any](t *testing.T, environ []string, seed, dbURL string, door func(context.Context, C) error) {
 	t.Helper()
-	cfg, err := config.Load[C](append(slices.Clone(environ), "DB_URL="+dbURL))
+	cfg, err := config.Load[C](append(slices.Clone(environ), "DB_URL="+dbURL, "NATS_NKEY_FILE="+seed))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
@@ -194,6 +230,31 @@ func (f *fleet) stepDown(subject string) {
 	})
 }
 
+// requireCopied reads what downstream systems are told, until every sale is among it.
+func (f *fleet) requireCopied() {
+	f.t.Helper()
+	login, err := nats.NkeyOptionFromSeed(f.seed(identity.Downstream))
+	require.NoError(f.t, err)
+	conn, err := nats.Connect(f.nats.URL(), login)
+	require.NoError(f.t, err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	require.NoError(f.t, err)
+	reader, err := js.OrderedConsumer(f.t.Context(), stream.SalesAnchored, jetstream.OrderedConsumerConfig{})
+	require.NoError(f.t, err)
+	missing := maps.Clone(f.sold)
+	testkit.Eventually(f.t, soon, "every sale is in the copy", func() error {
+		for len(missing) > 0 {
+			msg, err := reader.Next(jetstream.FetchMaxWait(askLimit))
+			if err != nil { // the node that keeps the consumer may not be known yet
+				return fmt.Errorf("%d are missing: %w", len(missing), err)
+			}
+			delete(missing, msg.Headers().Get("ce-subject"))
+		}
+		return nil
+	})
+}
+
 const (
 	tills        = 6
 	betweenSales = 25 * time.Millisecond
@@ -238,6 +299,7 @@ func TestAClusterThatLosesANodeAndItsLeadersLosesAndDoublesNoSale(t *testing.T) 
 		require.Equal(t, len(ids), f.one("SELECT count(*) FROM "+view), "none is %s twice", what)
 		require.Equal(t, len(ids), f.one("SELECT count(DISTINCT sale_id) FROM "+view+" WHERE sale_id::text = ANY($1)", ids), "each is %s", what)
 	}
+	f.requireCopied()
 	parked, err := f.js.Stream(t.Context(), stream.SalesDLQ)
 	require.NoError(t, err)
 	require.Zero(t, parked.CachedInfo().State.Msgs)

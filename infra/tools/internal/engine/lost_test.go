@@ -20,10 +20,7 @@ import (
 // jetStream is an operator's access to the streams.
 func (s *shop) jetStream() jetstream.JetStream {
 	s.t.Helper()
-	conn, err := nats.Connect(s.e.NATSURL, nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
-	require.NoError(s.t, err)
-	s.t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
+	js, err := jetstream.New(s.operator(nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond)))
 	require.NoError(s.t, err)
 	return js
 }
@@ -136,7 +133,7 @@ func TestAnOlderCopyOfTheStreamsAndANATSThatIsAwayLoseNothing(t *testing.T) {
 	for _, a := range sold {
 		s.requireAnchored(a)
 	}
-	streams, older := filepath.Join(cfg.Dir, "nats/jetstream/jetstream/$G/streams"), t.TempDir()
+	streams, older := filepath.Join(cfg.Dir, "nats/jetstream/jetstream/TILLSEAL/streams"), t.TempDir()
 	js := s.jetStream()
 	names := []string{stream.SalesRecorded, stream.SalesPriced, stream.SalesAnchored, stream.Batches, stream.SalesDLQ}
 

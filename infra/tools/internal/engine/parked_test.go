@@ -16,10 +16,10 @@ import (
 // ask sends an operator's request and reads its answer.
 func (s *shop) ask(subject, request string, answer any) {
 	s.t.Helper()
-	conn, err := nats.Connect(s.e.NATSURL)
-	require.NoError(s.t, err)
+	conn := s.operator()
 	defer conn.Close()
 	var msg *nats.Msg
+	var err error
 	testkit.Eventually(s.t, soon, subject+" is answered", func() error { // tills are served before every service is up
 		msg, err = conn.Request(subject, []byte(request), 10*time.Second)
 		return err

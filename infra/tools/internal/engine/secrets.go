@@ -12,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
 
+	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/shared/schema"
 )
 
@@ -46,6 +47,18 @@ func (c Config) secrets() (secrets, error) {
 		return s, err
 	}
 	return s, replaceFile(path, content)
+}
+
+// seedFile is where an identity's seed for NATS is kept.
+func (c Config) seedFile(name string) string { return c.path("nkeys/" + name + ".nk") }
+
+// serverConf makes the identities at the first start, and is the configuration of a NATS that knows them.
+func (c Config) serverConf() (string, error) {
+	keys, err := identity.Keep(c.seedFile)
+	if err != nil {
+		return "", err
+	}
+	return identity.ServerConf(keys)
 }
 
 func (s secrets) anchorer() (common.Address, error) {

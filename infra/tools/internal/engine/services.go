@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tillseal/tillseal/infra/tools/internal/copies"
+	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/services/anchor"
 	"github.com/tillseal/tillseal/services/gateway"
 	"github.com/tillseal/tillseal/services/ledger"
 	"github.com/tillseal/tillseal/services/pricing"
+	"github.com/tillseal/tillseal/shared/config"
 )
 
 // startServices runs the four through their doors and waits until tills are served.
@@ -19,21 +23,21 @@ func (e *Engine) startServices(ctx context.Context) error {
 	if err := e.cfg.claimMetrics(ctx); err != nil {
 		return err
 	}
-	gatewayCfg, err := load[gateway.Config](e.cfg, "gateway", "DB_URL="+e.roleURL("gateway"), "REDIS_URL="+e.RedisURL, "NATS_URL="+e.NATSURL,
+	gatewayCfg, err := load[gateway.Config](e, identity.Gateway, "DB_URL="+e.roleURL("gateway"), "REDIS_URL="+e.RedisURL,
 		"GATEWAY_ADDR="+e.cfg.GatewayAddr, "METRICS_ADDR="+e.cfg.metricsAddr(0))
 	if err != nil {
 		return err
 	}
-	pricingCfg, err := load[pricing.Config](e.cfg, "pricing", "NATS_URL="+e.NATSURL, "METRICS_ADDR="+e.cfg.metricsAddr(1))
+	pricingCfg, err := load[pricing.Config](e, identity.Pricing, "METRICS_ADDR="+e.cfg.metricsAddr(1))
 	if err != nil {
 		return err
 	}
-	anchorCfg, err := load[anchor.Config](e.cfg, "anchor", "DB_URL="+e.roleURL("anchor"), "NATS_URL="+e.NATSURL, "WEB3_PROVIDER="+e.ChainURL,
+	anchorCfg, err := load[anchor.Config](e, identity.Anchor, "DB_URL="+e.roleURL("anchor"), "WEB3_PROVIDER="+e.ChainURL,
 		"ANCHOR_PRIVATE_KEY="+e.secrets.AnchorKey, "ANCHOR_DEPLOY=true", "METRICS_ADDR="+e.cfg.metricsAddr(2))
 	if err != nil {
 		return err
 	}
-	ledgerCfg, err := load[ledger.Config](e.cfg, "ledger", "DB_URL="+e.roleURL("ledger"), "NATS_URL="+e.NATSURL, "METRICS_ADDR="+e.cfg.metricsAddr(3))
+	ledgerCfg, err := load[ledger.Config](e, identity.Ledger, "DB_URL="+e.roleURL("ledger"), "METRICS_ADDR="+e.cfg.metricsAddr(3))
 	if err != nil {
 		return err
 	}
@@ -57,6 +61,24 @@ func (e *Engine) startServices(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// makeCopies gives downstream systems something to read.
+func (e *Engine) makeCopies(ctx context.Context) error {
+	cfg, err := load[copies.Config](e, identity.Copier)
+	if err != nil {
+		return err
+	}
+	return copies.Make(ctx, cfg, slog.New(slog.NewJSONHandler(e.log, nil)))
+}
+
+// load makes the Config of a program that logs in to NATS under this name, of its environment.
+func load[C any](e *Engine, name string, own ...string) (C, error) {
+	cfg, err := config.Load[C](e.cfg.environFor(append(own, "NATS_URL="+e.NATSURL, "NATS_NKEY_FILE="+e.cfg.seedFile(name))...))
+	if err != nil {
+		return cfg, fmt.Errorf("%s: %w", name, err)
+	}
+	return cfg, nil
 }
 
 // run starts a service with its log in its own file; one that ends before it is stopped is a failure.

@@ -14,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/tillseal/tillseal/shared/config"
 )
 
 // Config is what the engine reads from the environment. Port 0 takes a free one.
@@ -87,15 +85,6 @@ func (c Config) environFor(own ...string) []string {
 		}
 	}
 	return append(environ, own...)
-}
-
-// load makes a service's Config of its environment.
-func load[C any](c Config, service string, own ...string) (C, error) {
-	cfg, err := config.Load[C](c.environFor(own...))
-	if err != nil {
-		return cfg, fmt.Errorf("%s: %w", service, err)
-	}
-	return cfg, nil
 }
 
 func (c Config) metricsAddr(place int) string {

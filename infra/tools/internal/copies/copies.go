@@ -1,0 +1,52 @@
+// Package copies makes the streams that downstream systems read: copies of the sale events in an account of their own.
+package copies
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/tillseal/tillseal/infra/tools/internal/identity"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// Config is what cmd/copies reads from the environment; NATS_NKEY_FILE is the copier's.
+type Config struct{ Stream stream.Config }
+
+// Check names the variable that is wrong.
+func (c Config) Check() error { return c.Stream.Check() }
+
+const limit = 2 * time.Minute // for a NATS that starts at the same time
+
+// Run makes or updates the copies and returns; run again it changes nothing. A wrong Config is Invalid, a NATS that does not
+// answer within two minutes Transient.
+func Run(ctx context.Context, cfg Config) error {
+	return Make(ctx, cfg, slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("service", "copies"))
+}
+
+// Make is Run with a log.
+func Make(ctx context.Context, cfg Config, log *slog.Logger) error {
+	if err := cfg.Check(); err != nil {
+		return fault.As(fault.Invalid, err)
+	}
+	bus, err := stream.Connect(identity.Copier, cfg.Stream, log)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := bus.EnsureCopies(limited); err != nil {
+		return err
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case limited.Err() != nil:
+		return fault.New(fault.Transient, "NATS did not let the copies be made within %s", limit)
+	}
+	log.Info("the copies for downstream are there")
+	return nil
+}

@@ -1,0 +1,177 @@
+// Package identity makes and keeps the nkeys that everybody logs in to NATS with; what each may do stands in
+// infra/nats/nats.conf.
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/nats-io/nkeys"
+
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Names of the identities. Copier makes the copies that Downstream reads; Sys looks at the server itself.
+const (
+	Gateway    = "gateway"
+	Pricing    = "pricing"
+	Anchor     = "anchor"
+	Ledger     = "ledger"
+	Operator   = "operator"
+	Downstream = "downstream"
+	Copier     = "copier"
+	Sys        = "sys"
+)
+
+// Names are all identities.
+var Names = []string{Gateway, Pricing, Anchor, Ledger, Operator, Downstream, Copier, Sys}
+
+const (
+	privateDir  = 0o700
+	privateFile = 0o600
+	publicFile  = 0o644
+	maxSeedSize = 4 << 10
+)
+
+// Config is what cmd/identities reads from the environment.
+type Config struct {
+	Dir string `env:"NKEYS_DIR,required,notEmpty" doc:"directory that gets <name>/seed of each identity, for its holder alone, and public/nkeys.env with the public halves"`
+}
+
+// Check names the variable that is wrong.
+func (c Config) Check() error {
+	if c.Dir == "" {
+		return errors.New("NKEYS_DIR is not set")
+	}
+	return nil
+}
+
+// Run makes the identities that are missing, writes the public halves as NKEY_<NAME>=… and returns; run again it changes nothing.
+func Run(_ context.Context, cfg Config) error {
+	if err := cfg.Check(); err != nil {
+		return fault.As(fault.Invalid, err)
+	}
+	keys, err := Keep(func(name string) string { return filepath.Join(cfg.Dir, name, "seed") })
+	if err != nil {
+		return err
+	}
+	var env strings.Builder
+	for _, name := range Names {
+		fmt.Fprintf(&env, "%s=%s\n", Variable(name), keys[name])
+	}
+	public := filepath.Join(cfg.Dir, "public")
+	if err := os.MkdirAll(public, privateDir|0o055); err != nil {
+		return fault.New(fault.Invalid, "NKEYS_DIR: %w", err)
+	}
+	return replace(filepath.Join(public, "nkeys.env"), []byte(env.String()), publicFile)
+}
+
+// Keys are the public halves by name.
+type Keys map[string]string
+
+// Variable is the name under which nats.conf expects an identity's public half.
+func Variable(name string) string { return "NKEY_" + strings.ToUpper(name) }
+
+// Keep reads every identity's seed from the file that place names, and makes those that are missing, readable to this user alone.
+// A file that holds something else is Invalid and stays as it is.
+func Keep(place func(name string) string) (Keys, error) {
+	keys := make(Keys, len(Names))
+	for _, name := range Names {
+		path := place(name)
+		public, err := read(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			public, err = create(path)
+		}
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "identity %s in %s: %w", name, path, err)
+		}
+		keys[name] = public
+	}
+	return keys, nil
+}
+
+func read(path string) (public string, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if info.Size() > maxSeedSize {
+		return "", errors.New("it is no nkey seed")
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	pair, err := nkeys.ParseDecoratedUserNKey(content)
+	if err != nil {
+		return "", errors.New("it is no nkey seed of a user: restore it, or remove it for a new one") // the cause may quote it
+	}
+	defer pair.Wipe()
+	return pair.PublicKey()
+}
+
+func create(path string) (public string, err error) {
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		return "", err
+	}
+	defer pair.Wipe()
+	seed, err := pair.Seed()
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), privateDir); err != nil {
+		return "", err
+	}
+	if err := replace(path, append(seed, '\n'), privateFile); err != nil {
+		return "", err
+	}
+	return pair.PublicKey()
+}
+
+// replace writes a file in one step, so that a crash leaves the old one or the new one.
+func replace(path string, content []byte, mode fs.FileMode) error {
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, content, mode); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}
+
+// ServerConf is infra/nats/nats.conf with the identities' public halves, as text for a server inside this process. It is looked
+// for in the working directory and those above it.
+func ServerConf(keys Keys) (string, error) {
+	text, err := find(filepath.Join("infra", "nats", "nats.conf"))
+	if err != nil {
+		return "", err
+	}
+	var conf strings.Builder
+	for _, name := range Names {
+		fmt.Fprintf(&conf, "%s: %q\n", Variable(name), keys[name])
+	}
+	conf.Write(text)
+	return conf.String(), nil
+}
+
+func find(path string) ([]byte, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		text, err := os.ReadFile(filepath.Join(dir, path))
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return text, err
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return nil, fault.New(fault.Invalid, "%s is not found: start in Tillseal's folder", path)
+		}
+		dir = above
+	}
+}

@@ -1,0 +1,103 @@
+package identity_test
+
+import (
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/infra/tools/internal/copies"
+	"github.com/tillseal/tillseal/infra/tools/internal/identity"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+const soon = time.Minute // a busy machine, and the pauses after which JetStream looks for a source again
+
+// house is a NATS with the identities, the streams, their durables and the copies.
+type house struct {
+	t    *testing.T
+	nats *local.NATS
+	dir  string
+	js   jetstream.JetStream // the operator's
+}
+
+func setup(t *testing.T) *house {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir()}
+	keys, err := identity.Keep(h.seed)
+	require.NoError(t, err)
+	conf, err := identity.ServerConf(keys)
+	require.NoError(t, err)
+	h.nats = testkit.NATS(t, func(c *local.NATSConfig) { c.Conf = conf })
+	bus, err := stream.Connect(identity.Gateway, h.config(identity.Gateway), slog.New(slog.NewTextHandler(t.Output(), nil)))
+	require.NoError(t, err)
+	require.NoError(t, bus.Ensure(t.Context()))
+	bus.Close()
+	require.NoError(t, copies.Make(t.Context(), copies.Config{Stream: h.config(identity.Copier)}, slog.New(slog.NewTextHandler(t.Output(), nil))))
+	h.js, err = jetstream.New(h.as(identity.Operator))
+	require.NoError(t, err)
+	for _, s := range stream.Topologies(1, 1) {
+		for _, durable := range s.Durables {
+			_, err := h.js.CreateOrUpdateConsumer(t.Context(), s.Stream.Name, durable)
+			require.NoError(t, err)
+		}
+	}
+	return h
+}
+
+func (h *house) seed(name string) string { return filepath.Join(h.dir, name+".nk") }
+
+func (h *house) config(name string) stream.Config {
+	return stream.Config{URL: config.Secret(h.nats.URL()), NKeyFile: h.seed(name), PeakSalesPerSecond: 1}
+}
+
+// as connects as an identity.
+func (h *house) as(name string) *nats.Conn {
+	h.t.Helper()
+	login, err := nats.NkeyOptionFromSeed(h.seed(name))
+	require.NoError(h.t, err)
+	options := []nats.Option{login, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})}
+	if name != identity.Operator && name != identity.Downstream { // whose tools have inboxes by default
+		options = append(options, nats.CustomInboxPrefix(nats.InboxPrefix+name))
+	}
+	conn, err := nats.Connect(h.nats.URL(), options...)
+	require.NoError(h.t, err)
+	h.t.Cleanup(conn.Close)
+	return conn
+}
+
+// sell has the gateway publish n sales.
+func (h *house) sell(n int) {
+	h.t.Helper()
+	js, err := jetstream.New(h.as(identity.Gateway))
+	require.NoError(h.t, err)
+	for range n {
+		_, err := js.Publish(h.t.Context(), "sales.v1.recorded.s1", []byte(`{"sale_id":"01a2049c-fe3a-7c04-b785-ff40d06a3cea","kind":"sale"}`))
+		require.NoError(h.t, err)
+	}
+}
+
+// messages are a stream's, as one sees it.
+func messages(t *testing.T, js jetstream.JetStream, name string) uint64 {
+	t.Helper()
+	s, err := js.Stream(t.Context(), name)
+	require.NoError(t, err)
+	return s.CachedInfo().State.Msgs
+}
+
+// refused reports whether the server refused what was just done.
+func refused(t *testing.T, conn *nats.Conn) bool {
+	t.Helper()
+	require.NoError(t, conn.FlushTimeout(soon)) // a refusal comes before the answer to this
+	return errors.Is(conn.LastError(), nats.ErrPermissionViolation)
+}
