@@ -75,6 +75,7 @@ type Anchor struct {
 	sent     map[common.Hash]sending // by this process
 	floor    floor
 	safe     atomic.Uint64
+	gas      uint64 // that an anchor() took last
 
 	warnedLow, warnedRate time.Time // when the log last said that the account is low, or batches too small
 }

@@ -28,6 +28,7 @@ type Status struct {
 	TipCapWei        string `json:"tip_cap_wei,omitempty"`
 	BalanceWei       string `json:"balance_wei"`
 	RunwayBatches    int64  `json:"runway_batches"` // for which the balance lasts at the present fee
+	GasPerBatch      uint64 `json:"gas_per_batch"`  // of the last batch that was seen to be mined
 	BaseFeeWei       string `json:"base_fee_wei"`
 	FeeCeilingWei    string `json:"fee_ceiling_wei"` // the most to pay now
 	HeadBlock        uint64 `json:"head_block"`
@@ -79,10 +80,10 @@ func (a *Anchor) ceiling() *big.Int {
 	return fee.Ceiling(a.Set.FeeCapWei, a.Set.FeeHardWei, a.backlog.Load().age(), a.Set.FeeRiseAfter)
 }
 
-// runway is for how many batches the balance lasts at the chain's present fee, by the gas of a steady anchor().
-func runway(sight chain.Sight) int64 {
+// runway is for how many batches the balance lasts at the chain's present fee, each taking as much gas.
+func runway(sight chain.Sight, gas uint64) int64 {
 	price := new(big.Int).Add(sight.BaseFeeWei, sight.TipWei)
-	cost := price.Mul(price, big.NewInt(steadyGas))
+	cost := price.Mul(price, new(big.Int).SetUint64(gas))
 	if cost.Sign() == 0 {
 		return math.MaxInt64
 	}
@@ -94,7 +95,7 @@ func runway(sight chain.Sight) int64 {
 }
 
 const (
-	steadyGas = 51_755 // of one anchor(), from the contract's gas snapshot
+	steadyGas = 51_755 // of one anchor(), from the contract's gas snapshot; until this process has seen what the chain takes
 	lowRunway = 100    // batches; from here on the log warns
 	warnAgain = 5 * time.Minute
 )
@@ -125,9 +126,17 @@ func (a *Anchor) Status() Status {
 // report keeps what was seen of the chain for ops.anchor.status and the metrics.
 func (a *Anchor) report(sight chain.Sight) {
 	now := time.Now()
+	if a.gas == 0 {
+		a.gas = steadyGas
+	}
+	for _, anchored := range sight.Anchored {
+		if anchored.GasUsed > 0 {
+			a.gas = anchored.GasUsed
+		}
+	}
 	s := Status{
-		Active: true, ChainID: a.id.ChainID.String(), Contract: a.contract.Hex(), NextBatchID: sight.NextBatchID, Nonce: sight.Nonce,
-		BalanceWei: sight.BalanceWei.String(), BaseFeeWei: sight.BaseFeeWei.String(), RunwayBatches: runway(sight),
+		Active: true, GasPerBatch: a.gas, ChainID: a.id.ChainID.String(), Contract: a.contract.Hex(), NextBatchID: sight.NextBatchID, Nonce: sight.Nonce,
+		BalanceWei: sight.BalanceWei.String(), BaseFeeWei: sight.BaseFeeWei.String(), RunwayBatches: runway(sight, a.gas),
 		HeadBlock: sight.Head.Number, FinalizedBlock: sight.Finalized, SeenAt: now.UTC().Format(time.RFC3339),
 		AnchorerAddress: a.Signer.Address().Hex(),
 	}

@@ -19,19 +19,20 @@ import (
 
 // locate finds the transaction that stored a batch's root, and its block on the canonical chain: where it was before, by the
 // receipts of all attempts, since an older one may be the one that was mined, or by its event.
-func (v viewer) locate(ctx context.Context, b step.Batch) (common.Hash, step.Block, error) {
+func (v viewer) locate(ctx context.Context, b step.Batch, a *step.Anchored) error {
 	if b.Mined != (step.Block{}) {
 		if canonical, err := v.canonical(ctx, b.Mined); err != nil || canonical {
-			return b.MinedTx, b.Mined, err
+			a.TxHash, a.Block = b.MinedTx, b.Mined
+			return err
 		}
 	}
-	for _, v0 := range slices.Backward(b.Attempts) {
-		receipt, err := v.node.TransactionReceipt(ctx, v0.Hash)
+	for _, attempt := range slices.Backward(b.Attempts) {
+		receipt, err := v.node.TransactionReceipt(ctx, attempt.Hash)
 		if errors.Is(err, ethereum.NotFound) {
 			continue
 		}
 		if err != nil {
-			return common.Hash{}, step.Block{}, hide(err)
+			return hide(err)
 		}
 		block := step.Block{Number: receipt.BlockNumber.Uint64(), Hash: receipt.BlockHash}
 		if receipt.Status != types.ReceiptStatusSuccessful || block.Number > v.head {
@@ -39,13 +40,14 @@ func (v viewer) locate(ctx context.Context, b step.Batch) (common.Hash, step.Blo
 		}
 		canonical, err := v.canonical(ctx, block)
 		if err != nil {
-			return common.Hash{}, step.Block{}, err
+			return err
 		}
 		if canonical {
-			return receipt.TxHash, block, nil
+			a.TxHash, a.Block, a.GasUsed = receipt.TxHash, block, receipt.GasUsed
+			return nil
 		}
 	}
-	return v.locateByEvent(ctx, b)
+	return v.locateByEvent(ctx, b, a)
 }
 
 const (
@@ -55,7 +57,7 @@ const (
 )
 
 // locateByEvent searches back from the head to where the batch was sealed: providers refuse to search a whole chain.
-func (v viewer) locateByEvent(ctx context.Context, b step.Batch) (common.Hash, step.Block, error) {
+func (v viewer) locateByEvent(ctx context.Context, b step.Batch, a *step.Anchored) error {
 	window, top := uint64(logWindow), v.head
 	for {
 		from := top - min(top, window-1)
@@ -69,16 +71,17 @@ func (v viewer) locateByEvent(ctx context.Context, b step.Batch) (common.Hash, s
 			window = max(window/2, leastLogWindow)
 			continue
 		case err != nil:
-			return common.Hash{}, step.Block{}, hide(err)
+			return hide(err)
 		case len(logs) == 1:
-			return logs[0].TxHash, step.Block{Number: logs[0].BlockNumber, Hash: logs[0].BlockHash}, nil
+			a.TxHash, a.Block = logs[0].TxHash, step.Block{Number: logs[0].BlockNumber, Hash: logs[0].BlockHash}
+			return nil
 		}
 		before, err := v.sealedAfter(ctx, b, from)
 		if err != nil {
-			return common.Hash{}, step.Block{}, err
+			return err
 		}
 		if before || len(logs) > 1 {
-			return common.Hash{}, step.Block{}, fmt.Errorf("batch %d has its root and %d events at this node", b.ID, len(logs))
+			return fmt.Errorf("batch %d has its root and %d events at this node", b.ID, len(logs))
 		}
 		top = from - 1
 	}

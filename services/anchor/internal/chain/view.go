@@ -193,7 +193,7 @@ func (v viewer) anchored(ctx context.Context, b step.Batch) (a step.Anchored, er
 		return a, fmt.Errorf("read rootOf: %w", err)
 	}
 	if a.Root == b.Root {
-		a.TxHash, a.Block, err = v.locate(ctx, b)
+		err = v.locate(ctx, b, &a)
 	}
 	return a, err
 }

@@ -56,9 +56,10 @@ type Waiting struct {
 
 // Anchored is a batch as the chain holds it: the stored root, and the transaction that put it there.
 type Anchored struct {
-	Root   common.Hash
-	TxHash common.Hash
-	Block  Block
+	Root    common.Hash
+	TxHash  common.Hash
+	Block   Block
+	GasUsed uint64 // by the transaction; 0 when its receipt was not read
 }
 
 // View is the chain as one block shows it.
