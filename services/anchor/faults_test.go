@@ -1,6 +1,7 @@
 package anchor_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -128,6 +129,28 @@ func TestOneBadNodeOfThreeDoesNotMatter(t *testing.T) {
 		h.anchored(sold, nil)
 	}
 	h.verify(sold, h.settled(sold))
+}
+
+func TestOneNodeOfThreeWithABrokenStateStopsNothing(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	proxies := h.behind(3)
+	var log syncBuffer
+	h.cfg.Telemetry.LogOutput = &log
+	ended := h.run()
+	sold := h.sell(5)
+	h.anchored(sold, nil)
+	proxies[0].On("eth_call", func(context.Context, testkit.Call, func(testkit.Call) testkit.Reply) testkit.Reply {
+		return testkit.Reply{Result: fmt.Appendf(nil, `"0x%064x"`, 1000)} // whatever it is asked for
+	})
+	sold = append(sold, h.sell(5)...)
+	h.verify(sold, h.anchored(sold, nil))
+	require.Contains(t, log.String(), "fewer than most of the configured nodes say so: the chain holds batches that the journal lacks")
+	select {
+	case err := <-ended:
+		t.Fatal(err)
+	default:
+	}
 }
 
 func TestNodesThatDisagreeAreWaitedFor(t *testing.T) {

@@ -63,7 +63,14 @@ func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	a.remember(attemptsOf(d), now)
-	switch s := step.NextDeploy(d, view, rules, a.Set.Limits, now).(type) {
+	decide := func(view step.DeployView) step.Step { return step.NextDeploy(d, view, rules, a.Set.Limits, now) }
+	next := a.confirmed(sight, decide(view), func() (others []step.Step) {
+		for _, other := range a.Chain.WitnessesForCode(ctx, sight, address, a.Signer.Address()) {
+			others = append(others, decide(other))
+		}
+		return others
+	})
+	switch s := next.(type) {
 	case step.Use:
 		a.contract = d.Contract
 		a.scope.Deployment, a.scope.Replay = d.ID, d.Replay
@@ -139,7 +146,14 @@ func (a *Anchor) adopt(ctx context.Context, rules step.DeployRules) (*step.Deplo
 	if err != nil {
 		return nil, err
 	}
-	switch s := step.Next(step.Journal{}, sight.View, a.Set.Limits, time.Now()).(type) {
+	decide := func(view step.View) step.Step { return step.Next(step.Journal{}, view, a.Set.Limits, time.Now()) }
+	next := a.confirmed(sight, decide(sight.View), func() (others []step.Step) {
+		for _, other := range a.Chain.Witnesses(ctx, sight, a.Set.Given, a.Signer.Address(), nil) {
+			others = append(others, decide(other.View))
+		}
+		return others
+	})
+	switch s := next.(type) {
 	case step.Halt:
 		return nil, isHalt(s) // another's, or used by another journal
 	case step.Doubt:

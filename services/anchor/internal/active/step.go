@@ -42,7 +42,12 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 		return false, fault.As(fault.Conflict, errContractGone)
 	}
 	a.report(sight)
-	next := step.Next(state, sight.View, a.Set.Limits, state.Now)
+	next := a.confirmed(sight, step.Next(state, sight.View, a.Set.Limits, state.Now), func() (others []step.Step) {
+		for _, other := range a.Chain.Witnesses(ctx, sight, a.contract, a.Signer.Address(), state.Open) {
+			others = append(others, step.Next(state, other.View, a.Set.Limits, state.Now))
+		}
+		return others
+	})
 	a.safe.Store(safeAfter(next, sight))
 	switch next.(type) {
 	case step.Wait:
@@ -51,6 +56,26 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 		return false, a.do(ctx, next, state, sight) // now the chain has to move
 	}
 	return true, a.do(ctx, next, state, sight)
+}
+
+// confirmed believes a Halt once most of the configured nodes lead to one at the same block, others being what the others do: one node
+// with a broken state must not stop the anchor. It is left out for a while instead.
+func (a *Anchor) confirmed(sight chain.Sight, next step.Step, others func() []step.Step) step.Step {
+	halt, ok := next.(step.Halt)
+	if !ok {
+		return next
+	}
+	said := 1
+	for _, other := range others() {
+		if _, same := other.(step.Halt); same {
+			said++
+		}
+	}
+	if a.Chain.Most(said) {
+		return next
+	}
+	a.Chain.Distrust(sight)
+	return step.Doubt{Reason: "fewer than most of the configured nodes say so: " + halt.Reason}
 }
 
 // safeAfter is the safe height that may be announced by. It speaks of the chain that was looked at: as long as the journal has

@@ -194,9 +194,9 @@ func withoutLaggards(all []seen) []seen {
 	return slices.DeleteFunc(all, func(s seen) bool { return s.head.Number.Cmp(least) < 0 })
 }
 
-// most reports whether n nodes are most of those in WEB3_PROVIDER. Fewer are followed while the others are away, but nothing is
+// Most reports whether n nodes are most of those in WEB3_PROVIDER. Fewer are followed while the others are away, but nothing is
 // called final on their word, and nothing wrong.
-func (c *Client) most(n int) bool { return n >= quorum(len(c.nodes)) }
+func (c *Client) Most(n int) bool { return n >= quorum(len(c.nodes)) }
 
 // settledHeights reads the finalized and the safe height that most of the configured nodes have reached, 0 when fewer agree: one
 // node alone could call final what is not.
@@ -222,7 +222,7 @@ func (c *Client) settledHeights(ctx context.Context, agreeing []seen) (finalized
 	switch {
 	case len(saidFinal) == 0:
 		return 0, 0, fmt.Errorf("read the final block: %w", errors.Join(errs...))
-	case !c.most(len(saidFinal)):
+	case !c.Most(len(saidFinal)):
 		return 0, 0, nil
 	}
 	most := quorum(len(c.nodes))

@@ -13,7 +13,8 @@ const blockGaps = 21
 // BlockTime is the chain's usual block time, the median of its last blockGaps gaps: an outage, or a night for which a development
 // chain was stopped, is one gap among them. It is false when there are too few blocks.
 func (c *Client) BlockTime(ctx context.Context) (usual time.Duration, known bool, err error) {
-	err = c.read(ctx, func(ctx context.Context, from seen, _ []seen) error {
+	err = c.read(ctx, func(ctx context.Context, agreeing []seen) error {
+		from := agreeing[0]
 		if from.head.Number.Uint64() <= blockGaps {
 			return nil
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/big"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -26,12 +27,12 @@ type Sight struct {
 }
 
 // read picks a block and a node that has it, and lets do read there. A node that fails is left out for a while.
-func (c *Client) read(ctx context.Context, do func(ctx context.Context, from seen, agreeing []seen) error) error {
+func (c *Client) read(ctx context.Context, do func(ctx context.Context, agreeing []seen) error) error {
 	agreeing, err := c.latest(ctx)
 	if err != nil {
 		return err
 	}
-	if err := do(ctx, agreeing[0], agreeing); err != nil {
+	if err := do(ctx, agreeing); err != nil {
 		agreeing[0].node.rest()
 		return fault.New(fault.Transient, "read the chain from node %d: %w", agreeing[0].node.number, err)
 	}
@@ -45,7 +46,7 @@ func (c *Client) viewer(from seen, contract common.Address) viewer {
 func (c *Client) sightOf(agreeing []seen) Sight {
 	from := agreeing[0]
 	s := Sight{BaseFeeWei: from.head.BaseFee, agreeing: agreeing}
-	s.Sure = c.most(len(agreeing))
+	s.Sure = c.Most(len(agreeing))
 	s.Head = step.Block{Number: from.head.Number.Uint64(), Hash: from.head.Hash()}
 	return s
 }
@@ -53,22 +54,46 @@ func (c *Client) sightOf(agreeing []seen) Sight {
 // Look reads the chain at one block, for a contract, its anchorer and the open batches. Errors are Transient; a chain without
 // EIP-1559 is Invalid.
 func (c *Client) Look(ctx context.Context, contract, sender common.Address, open []step.Batch) (s Sight, err error) {
-	err = c.read(ctx, func(ctx context.Context, from seen, agreeing []seen) (err error) {
-		s = c.sightOf(agreeing)
-		v := c.viewer(from, contract)
-		if err = errors.Join(v.code(ctx, &s.CodeIsOurs), v.account(ctx, sender, &s)); err != nil {
-			return err
-		}
-		if s.Finalized, s.Safe, err = c.settledHeights(ctx, agreeing); err != nil {
-			return err
-		}
-		if s.CodeIsOurs { // after the heights: a reorg in between must show in the blocks
-			err = v.batches(ctx, open, &s.View)
-		}
+	err = c.read(ctx, func(ctx context.Context, agreeing []seen) (err error) {
+		s, err = c.look(ctx, agreeing, contract, sender, open)
 		return err
 	})
 	return s, errors.Join(err, s.check(err))
 }
+
+// look reads from the first of the nodes that agree.
+func (c *Client) look(ctx context.Context, agreeing []seen, contract, sender common.Address, open []step.Batch) (s Sight, err error) {
+	s = c.sightOf(agreeing)
+	v := c.viewer(agreeing[0], contract)
+	if err = errors.Join(v.code(ctx, &s.CodeIsOurs), v.account(ctx, sender, &s)); err != nil {
+		return s, err
+	}
+	if s.Finalized, s.Safe, err = c.settledHeights(ctx, agreeing); err != nil {
+		return s, err
+	}
+	if s.CodeIsOurs { // after the heights: a reorg in between must show in the blocks
+		err = v.batches(ctx, open, &s.View)
+	}
+	return s, err
+}
+
+// Witnesses looks at the block of a Sight through the other nodes that have it; those that fail say nothing.
+func (c *Client) Witnesses(ctx context.Context, s Sight, contract, sender common.Address, open []step.Batch) (others []Sight) {
+	for i := 1; i < len(s.agreeing); i++ {
+		if other, err := c.look(ctx, s.from(i), contract, sender, open); err == nil {
+			others = append(others, other)
+		}
+	}
+	return others
+}
+
+// from puts another of the agreeing nodes first.
+func (s Sight) from(i int) []seen {
+	return append([]seen{s.agreeing[i]}, slices.Delete(slices.Clone(s.agreeing), i, i+1)...)
+}
+
+// Distrust leaves the node that a Sight was read from out for a while.
+func (c *Client) Distrust(s Sight) { s.agreeing[0].node.rest() }
 
 // check refuses a chain that no fee could be made for.
 func (s Sight) check(err error) error {
@@ -80,16 +105,32 @@ func (s Sight) check(err error) error {
 
 // LookForCode reads what NextDeploy wants to know; contract may be zero.
 func (c *Client) LookForCode(ctx context.Context, contract, sender common.Address) (d step.DeployView, s Sight, err error) {
-	err = c.read(ctx, func(ctx context.Context, from seen, agreeing []seen) error {
-		s = c.sightOf(agreeing)
-		v := c.viewer(from, contract)
-		code, err := from.node.CodeAtHash(ctx, contract, v.at)
-		if err != nil {
-			return hide(err)
-		}
-		d.Code, d.Matches = len(code) > 0, bytes.Equal(code, binding.RuntimeCode())
-		return v.account(ctx, sender, &s)
+	err = c.read(ctx, func(ctx context.Context, agreeing []seen) (err error) {
+		d, s, err = c.lookForCode(ctx, agreeing, contract, sender)
+		return err
 	})
-	d.Sender, d.Nonce, d.Head, d.Sure = sender, s.Nonce, s.Head.Number, s.Sure
 	return d, s, errors.Join(err, s.check(err))
+}
+
+func (c *Client) lookForCode(ctx context.Context, agreeing []seen, contract, sender common.Address) (d step.DeployView, s Sight, err error) {
+	s = c.sightOf(agreeing)
+	v := c.viewer(agreeing[0], contract)
+	code, err := v.node.CodeAtHash(ctx, contract, v.at)
+	if err != nil {
+		return d, s, hide(err)
+	}
+	err = v.account(ctx, sender, &s)
+	return step.DeployView{
+		Code: len(code) > 0, Matches: bytes.Equal(code, binding.RuntimeCode()), Sender: sender, Nonce: s.Nonce, Head: s.Head.Number, Sure: s.Sure,
+	}, s, err
+}
+
+// WitnessesForCode is for LookForCode what Witnesses is for Look.
+func (c *Client) WitnessesForCode(ctx context.Context, s Sight, contract, sender common.Address) (others []step.DeployView) {
+	for i := 1; i < len(s.agreeing); i++ {
+		if other, _, err := c.lookForCode(ctx, s.from(i), contract, sender); err == nil {
+			others = append(others, other)
+		}
+	}
+	return others
 }

@@ -34,7 +34,7 @@ func (c *Client) Dry(ctx context.Context, at Sight, from common.Address, to *com
 			reverting++
 		}
 	}
-	if !c.most(reverting) {
+	if !c.Most(reverting) {
 		return fault.New(fault.Transient, "try the transaction: %d of %d nodes say that the contract would refuse it: %s", reverting, len(c.nodes), reason)
 	}
 	return fault.New(fault.Fatal, "the contract would refuse the transaction: %s", reason)
