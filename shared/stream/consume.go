@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,7 +33,7 @@ const (
 	reopenAfter   = time.Second
 	finishWithin  = 5 * time.Second // for a batch under way when its service stops; what isn't done by then comes again
 	releaseWithin = 2 * time.Second // for the server to send what it had on its way
-	inFlight      = 4               // batches that one replica holds at most: pulled, waiting and being worked on
+	inFlight      = 4               // batches that one replica holds at most: one pulled, two waiting and one being worked on
 )
 
 // errTurned ends a subscription whose breaker opened or closed: the next one pulls by other limits.
@@ -46,6 +47,7 @@ type consumption struct {
 	handle   Handler
 	health   *health
 	breaker  breaker
+	held     *held // of the present subscription
 
 	received, settled atomic.Uint64 // messages of the present subscription
 }
@@ -92,18 +94,22 @@ func (c *consumption) subscribe(ctx context.Context) error {
 	if c.breaker.open() {
 		size = min(size, probeBatch)
 	}
-	iterator, err := consumer.Messages(jetstream.PullMaxMessages((inFlight-2)*size), jetstream.PullHeartbeat(heartbeat))
+	iterator, err := consumer.Messages(jetstream.PullMaxMessages(size), jetstream.PullHeartbeat(heartbeat))
 	if err != nil {
 		return fault.New(fault.Transient, "pull from %s: %w", c.durable, err)
 	}
 	c.received.Store(0)
 	c.settled.Store(0)
-	waiting := make(chan jetstream.Msg, size)
+	c.held = newHeld(size)
+	waiting := make(chan jetstream.Msg, (inFlight-2)*size)
 	handling, done := c.handlingContext(ctx)
 	defer done()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.pull(running, iterator, waiting) })
 	group.Go(func() error { return c.watchdog(running, consumer) })
+	keeping, stopKeeping := context.WithCancel(handling)
+	var kept sync.WaitGroup
+	kept.Go(func() { c.held.keep(keeping) }) // a batch that outlives ctx too
 	group.Go(func() error {
 		for {
 			batch := gather(running, waiting, size)
@@ -116,6 +122,8 @@ func (c *consumption) subscribe(ctx context.Context) error {
 		}
 	})
 	err = group.Wait()
+	stopKeeping()
+	kept.Wait()
 	c.release(ctx, iterator, waiting)
 	return err
 }
@@ -144,6 +152,14 @@ func (c *consumption) pull(ctx context.Context, iterator jetstream.MessagesConte
 			return fault.New(fault.Transient, "pull from %s: %w", c.durable, err)
 		}
 		c.received.Add(1)
+		mine, before := c.held.take(msg)
+		if before {
+			c.settle(msg.Ack())
+		}
+		if !mine {
+			c.settled.Add(1)
+			continue
+		}
 		select {
 		case waiting <- msg:
 		case <-ctx.Done():

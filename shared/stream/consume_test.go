@@ -146,6 +146,34 @@ func TestAStopFinishesWhatIsUnderWayAndGivesTheRestToAnotherAtOnce(t *testing.T)
 	}
 }
 
+// TestASlowHandlerIsGivenNothingTwice has batches that each take half of the time after which a message comes again: those that
+// wait are behind two or three of them.
+func TestASlowHandlerIsGivenNothingTwice(t *testing.T) {
+	t.Parallel()
+	_, bus := setup(t)
+	const all, atOnce = 50, 10
+	require.NoError(t, bus.PublishAll(t.Context(), sales(all)))
+	var handled atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- bus.Consume(ctx, stream.DurablePricing, atOnce, func(ctx context.Context, batch []stream.Message) []error {
+			handled.Add(int64(len(batch)))
+			slow := time.NewTimer(stream.AckWait / 2) // the work itself
+			defer slow.Stop()
+			select {
+			case <-slow.C:
+			case <-ctx.Done():
+			}
+			return make([]error, len(batch))
+		})
+	}()
+	testkit.Settled(t, soon, bus.JS, stream.SalesRecorded, stream.DurablePricing)
+	cancel()
+	require.NoError(t, <-done)
+	require.Equal(t, int64(all), handled.Load())
+}
+
 func TestAFatalFaultStopsAfterTheOthersOfItsBatchAreSettled(t *testing.T) {
 	_, bus := setup(t)
 	require.NoError(t, bus.PublishAll(t.Context(), sales(3)))

@@ -19,7 +19,7 @@ const (
 	retryDelay    = 2 * time.Second // before a message that could not be worked on comes again
 	parkTimeout   = time.Second     // below ackWait: what is being parked must not come again meanwhile
 	parkAgain     = 5 * time.Second // before a message that could not be parked comes again
-	inProgress    = ackWait / 3     // how often a slow handler's messages are kept from being delivered to another
+	inProgress    = ackWait / 3     // how often what waits for a slow handler is kept from being delivered to another
 	maxLoggedSame = 1               // of a batch's messages that come again: the reason is mostly the same
 
 	// What is kept of a message that is parked: more than any event of ours has, and in base64 well within the largest message
@@ -38,9 +38,7 @@ func (c *consumption) deliver(ctx context.Context, batch []jetstream.Msg) error 
 			messages[i].Sequence = meta.Sequence.Stream
 		}
 	}
-	stop := keepAlive(batch)
 	errs := c.handle(ctx, messages)
-	stop()
 	var (
 		fatal, why error
 		poisonous  []poison
@@ -50,9 +48,11 @@ func (c *consumption) deliver(ctx context.Context, batch []jetstream.Msg) error 
 		switch err := errs[i]; {
 		case err == nil:
 			c.settle(msg.Ack())
+			c.held.drop(msg, true)
 			done++
 		case fault.Is(err, fault.Fatal):
 			fatal = err // its message comes again when a person has looked
+			c.held.drop(msg, false)
 		case fault.Is(err, fault.Invalid):
 			poisonous = append(poisonous, poison{msg, messages[i], err})
 		default:
@@ -61,10 +61,14 @@ func (c *consumption) deliver(ctx context.Context, batch []jetstream.Msg) error 
 					"kind", fault.KindOf(err).String(), "error", err)
 			}
 			why = err
+			c.held.drop(msg, false)
 			c.settle(msg.NakWithDelay(jitter(retryDelay)))
 		}
 	}
 	c.park(ctx, poisonous)
+	for _, p := range poisonous {
+		c.held.drop(p.msg, false)
+	}
 	c.settled.Add(uint64(len(batch)))
 	c.health.handled.Add(uint64(done))
 	c.health.again.Add(uint64(again))
@@ -90,26 +94,6 @@ func (c *consumption) turn(done, again int, why error) error {
 		c.log.Warn("the dependency is still away", "durable", c.durable, "next_try_in", c.breaker.pause, "error", why)
 	}
 	return errTurned
-}
-
-// keepAlive tells the server that the batch is being worked on, until stop is called.
-func keepAlive(batch []jetstream.Msg) (stop func()) {
-	done := make(chan struct{})
-	go func() {
-		ticker := time.NewTicker(jitter(inProgress))
-		defer ticker.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-ticker.C:
-				for _, msg := range batch {
-					_ = msg.InProgress() // the message comes again, which is harmless
-				}
-			}
-		}
-	}()
-	return func() { close(done) }
 }
 
 // poison is a message that can't be worked on, and why.

@@ -34,7 +34,7 @@ const (
 	maxAge        = 7 * 24 * time.Hour
 	holdAtPeak    = 6 * time.Hour    // how long a reader may be away at the peak rate before DiscardOld bites
 	dedupeWindow  = 2 * time.Minute  // longer than a publisher's retries
-	ackWait       = 5 * time.Second  // how soon what a killed service held comes again, within an anchor's takeover of ten seconds; a slow one says that it is still at work
+	ackWait       = 5 * time.Second  // how soon what a killed service held comes again, within an anchor's takeover of ten seconds; a slow one says what it still holds
 	maxAckPending = 8192             // what one durable may have under way; several of the largest handler batches
 	rateHistory   = 64               // rates kept of each currency, the most a bucket can: half an hour of polls to look at
 	maxRateBytes  = 8 << 10          // one rate with its sources
