@@ -1,6 +1,7 @@
 package anchor_test
 
 import (
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -182,11 +183,17 @@ func TestOperatorsListShowResendAndAnnounceBatches(t *testing.T) {
 
 func TestAnotherRootInOurPlaceStopsTheAnchor(t *testing.T) {
 	h := setup(t)
+	h.neverFinal(h.chain.URL())
 	stop := h.start()
 	h.anchored(h.sell(1), nil)
+	testkit.Eventually(t, soon, "all is noted as told, so that nobody reads the batch again to tell it", func() error {
+		if h.ask("SELECT count(*)::text FROM anchor.announced WHERE what = 'sales'") != "1" {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 	require.NoError(t, stop())
 	h.exec("UPDATE anchor.batch SET root = '\\x" + common.Bytes2Hex(make([]byte, 31)) + "01'")
-	h.exec("DELETE FROM anchor.batch_event WHERE state = 'final'")
 	err := h.refused()
 	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
 	require.ErrorContains(t, err, "another root holds our batch's id")
