@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/infra/tools/internal/identity"
+	"github.com/tillseal/tillseal/infra/tools/internal/migrate"
 )
 
 // root is the repository's.
@@ -112,7 +113,7 @@ func TestEachServiceLogsInAsItsOwnRole(t *testing.T) {
 		require.NotContains(t, slices.Collect(maps.Values(seen)), user[2], "%s has the password of another", name)
 		seen[user[1]] = user[2]
 	}
-	require.ElementsMatch(t, []string{"gateway", "anchor", "ledger", "tillseal"}, slices.Collect(maps.Keys(seen)))
+	require.ElementsMatch(t, []string{"gateway", "anchor", "ledger", migrate.Owner}, slices.Collect(maps.Keys(seen)))
 }
 
 // Each holder of an identity sees its own seed and no other, under the same path.

@@ -16,6 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tillseal/tillseal/infra/tools/internal/identity"
+	"github.com/tillseal/tillseal/infra/tools/internal/migrate"
+	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/schema"
 )
@@ -155,7 +157,7 @@ func (e *Engine) startServers(ctx context.Context) error {
 // migrate makes the database and brings it to the present schema.
 func (e *Engine) migrate(ctx context.Context) error {
 	e.NATSURL, e.RedisURL, e.ChainURL = e.nats.URL(), e.redis.URL(), e.chain.URL()
-	e.AdminURL = e.postgres.AdminURL(database)
+	e.AdminURL = e.roleURL(migrate.Owner)
 	e.AuditorURL = e.roleURL("auditor")
 	conn, err := pgx.Connect(ctx, e.postgres.AdminURL("postgres"))
 	if err != nil {
@@ -171,11 +173,14 @@ func (e *Engine) migrate(ctx context.Context) error {
 			return fmt.Errorf("create the database: %w", err)
 		}
 	}
+	if err := migrate.Roles(ctx, config.Secret(e.postgres.AdminURL(database)), e.secrets.Roles[migrate.Owner]); err != nil {
+		return err
+	}
 	if err := schema.Migrate(ctx, e.AdminURL); err != nil {
 		return err
 	}
-	for role, password := range e.secrets.Roles {
-		if err := schema.SetPassword(ctx, e.AdminURL, role, password); err != nil {
+	for _, role := range schema.Roles {
+		if err := schema.SetPassword(ctx, e.AdminURL, role, e.secrets.Roles[role]); err != nil {
 			return err
 		}
 	}

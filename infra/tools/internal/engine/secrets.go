@@ -13,6 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/tillseal/tillseal/infra/tools/internal/identity"
+	"github.com/tillseal/tillseal/infra/tools/internal/migrate"
 	"github.com/tillseal/tillseal/shared/schema"
 )
 
@@ -30,7 +31,7 @@ func (c Config) secrets() (secrets, error) {
 		if err := json.Unmarshal(content, &s); err != nil {
 			return s, fmt.Errorf("%s is damaged; without it the data can't be opened, so either restore it or remove the whole directory", path)
 		}
-		return s, nil
+		return s, s.complete(path)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return s, fmt.Errorf("read the passwords: %w", err)
@@ -40,13 +41,25 @@ func (c Config) secrets() (secrets, error) {
 		return s, fmt.Errorf("make the anchorer's key: %w", err)
 	}
 	s = secrets{AnchorKey: hex.EncodeToString(crypto.FromECDSA(key)), Roles: make(map[string]string)}
-	for _, role := range schema.Roles {
-		s.Roles[role] = rand.Text()
+	return s, s.complete(path)
+}
+
+// complete makes the passwords of roles that have none and keeps them.
+func (s secrets) complete(path string) error {
+	made := false
+	for _, role := range append([]string{migrate.Owner}, schema.Roles...) {
+		if s.Roles[role] == "" {
+			s.Roles[role], made = rand.Text(), true
+		}
 	}
-	if content, err = json.MarshalIndent(s, "", " "); err != nil {
-		return s, err
+	if !made {
+		return nil
 	}
-	return s, replaceFile(path, content)
+	content, err := json.MarshalIndent(s, "", " ")
+	if err != nil {
+		return err
+	}
+	return replaceFile(path, content)
 }
 
 // seedFile is where an identity's seed for NATS is kept.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nkeys"
 
+	"github.com/tillseal/tillseal/infra/tools/internal/place"
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
@@ -77,12 +78,12 @@ type Keys map[string]string
 // Variable is the name under which nats.conf expects an identity's public half.
 func Variable(name string) string { return "NKEY_" + strings.ToUpper(name) }
 
-// Keep reads every identity's seed from the file that place names, and makes those that are missing, readable to this user alone.
+// Keep reads every identity's seed from the file that seedFile names, and makes those that are missing, readable to this user alone.
 // A file that holds something else is Invalid and stays as it is.
-func Keep(place func(name string) string) (Keys, error) {
+func Keep(seedFile func(name string) string) (Keys, error) {
 	keys := make(Keys, len(Names))
 	for _, name := range Names {
-		path := place(name)
+		path := seedFile(name)
 		public, err := read(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			public, err = create(path)
@@ -143,10 +144,9 @@ func replace(path string, content []byte, mode fs.FileMode) error {
 	return os.Rename(temporary, path)
 }
 
-// ServerConf is infra/nats/nats.conf with the identities' public halves, as text for a server inside this process. It is looked
-// for in the working directory and those above it.
+// ServerConf is infra/nats/nats.conf with the identities' public halves, as text for a server inside this process.
 func ServerConf(keys Keys) (string, error) {
-	text, err := find(filepath.Join("infra", "nats", "nats.conf"))
+	text, err := place.Read("infra/nats/nats.conf")
 	if err != nil {
 		return "", err
 	}
@@ -156,22 +156,4 @@ func ServerConf(keys Keys) (string, error) {
 	}
 	conf.Write(text)
 	return conf.String(), nil
-}
-
-func find(path string) ([]byte, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
-	for {
-		text, err := os.ReadFile(filepath.Join(dir, path))
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return text, err
-		}
-		above := filepath.Dir(dir)
-		if above == dir {
-			return nil, fault.New(fault.Invalid, "%s is not found: start in Tillseal's folder", path)
-		}
-		dir = above
-	}
 }

@@ -1,0 +1,42 @@
+-- Who may log in to Postgres, and to whom the database belongs. Run by a superuser in Tillseal's database, whenever this file has
+-- changed, and harmless at any other time: by make run at each start, by docker compose when the database is made, elsewhere by
+--     psql -v ON_ERROR_STOP=1 -f infra/postgres/roles.sql "<the superuser's URL of the database>"
+-- What a role may do with tables stands beside these, in shared/schema/migrations. No password is here: the superuser gives role
+-- migration its own, and cmd/migrate the others theirs.
+
+DO $$
+DECLARE name text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('tillseal roles'));
+    FOREACH name IN ARRAY ARRAY['migration', 'gateway', 'anchor', 'ledger', 'auditor'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I', name);
+        END IF;
+        EXECUTE format('ALTER ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', name);
+    END LOOP;
+END $$;
+
+-- Owns everything; its URL is DB_ADMIN_URL, which only cmd/migrate is given. It sets the others' passwords.
+ALTER ROLE migration CREATEROLE;
+GRANT gateway, anchor, ledger, auditor TO migration WITH ADMIN OPTION;
+
+-- Reads, and holds up neither writers nor the removal of dead rows: a forgotten session ends by itself.
+ALTER ROLE auditor SET default_transaction_read_only = on;
+ALTER ROLE auditor SET idle_in_transaction_session_timeout = '10min';
+
+DO $$
+DECLARE thing regclass; name text;
+BEGIN
+    EXECUTE format('ALTER DATABASE %I OWNER TO migration', current_database());
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()); -- nobody makes temporary tables
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO gateway, anchor, ledger, auditor', current_database());
+    -- What a superuser made before there was this role.
+    FOR name IN SELECT nspname FROM pg_namespace WHERE nspname IN ('sales', 'anchor', 'ledger', 'audit') AND nspowner <> 'migration'::regrole LOOP
+        EXECUTE format('ALTER SCHEMA %I OWNER TO migration', name);
+    END LOOP;
+    FOR thing IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE c.relowner <> 'migration'::regrole AND c.relkind IN ('r', 'p', 'v', 'm')
+                   AND (n.nspname IN ('sales', 'anchor', 'ledger', 'audit') OR n.nspname = 'public' AND c.relname = 'goose_db_version') LOOP
+        EXECUTE format('ALTER TABLE %s OWNER TO migration', thing); -- views too
+    END LOOP;
+END $$;

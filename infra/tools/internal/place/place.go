@@ -1,0 +1,31 @@
+// Package place finds the repository's own files for programs that are started somewhere in it.
+package place
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Read returns a file of the repository by its path there. It is looked for from the working directory upwards; one that is
+// nowhere is Invalid.
+func Read(path string) ([]byte, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(path)))
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return text, err
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return nil, fault.New(fault.Invalid, "%s is not found: start in Tillseal's folder", path)
+		}
+		dir = above
+	}
+}
