@@ -95,11 +95,13 @@ func TestNext(t *testing.T) {
 		},
 		"too cheap, forgotten, and the chain stands still": {
 			open(batch(1, "broadcast", sentAt(8, oldAndStale))), view(1, 5, 0, nil),
-			step.Send{Batch: batch(1, "broadcast", sentAt(8, oldAndStale)), Attempt: sentAt(8, oldAndStale)}, "",
+			step.Send{Batch: batch(1, "broadcast", sentAt(8, oldAndStale)), Attempt: sentAt(8, oldAndStale)},
+			"",
 		},
 		"too cheap for two blocks": {
 			open(batch(1, "broadcast", sentAt(7, old))), view(1, 5, 0, nil),
-			step.Sign{Batch: batch(1, "broadcast", sentAt(7, old)), Nonce: 5, Replaces: new(sentAt(7, old))}, "",
+			step.Sign{Batch: batch(1, "broadcast", sentAt(7, old)), Nonce: 5, Replaces: new(sentAt(7, old))},
+			"",
 		},
 		"our nonce went elsewhere":  {open(batch(1, "broadcast", fresh)), view(1, 6, 0, nil), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 6}, ""},
 		"a reorg took nonces below": {open(batch(1, "broadcast", fresh)), view(1, 4, 0, nil), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 4}, ""},
