@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
@@ -104,16 +105,27 @@ func TestWhatAServiceParkedIsKept(t *testing.T) {
 		Service: "pricing", Reason: "no tier has a rate for EUR\x00", Stream: stream.SalesRecorded, Sequence: 7, Subject: "sales.v1.recorded.s1",
 		SaleID: "01935f0e-8a7b-7c3d-9e4f-000000000007", Data: []byte(`{"total":"5.00"}`), At: noon.Format(time.RFC3339Nano),
 	}
-	again := event.ParkedBy(parked)
+	again := event.ParkedBy(parked, time.Time{})
 	again.Header[nats.MsgIdHdr] = []string{"delivered again"}
-	s.say(event.ParkedBy(parked), again)
+	s.say(event.ParkedBy(parked, time.Time{}), again)
 	s.settled(stream.SalesDLQ, stream.DurableLedgerParked)
 	require.Equal(t, 1, s.count(`SELECT count(*) FROM ledger.parked WHERE sale_id = $1 AND reason LIKE 'no tier%'`, parked.SaleID))
 }
 
+// random is text that doesn't compress: an index takes much of what does.
+func random(chars int) (text string) {
+	for len(text) < chars {
+		text += rand.Text()
+	}
+	return text[:chars]
+}
+
 func TestAMessageInTheDLQThatIsNoneOfOursIsKeptAndGoesRoundNoMore(t *testing.T) {
 	s := setup(t)
-	for i, body := range []string{"tea", "{}", `{"service":"x","stream":"y","at":"` + strings.Repeat("z", 9) + `"}`} {
+	for i, body := range []string{
+		"tea", "{}", `{"service":"x","stream":"y","at":"` + strings.Repeat("z", 9) + `"}`,
+		`{"service":"` + random(4000) + `","stream":"` + random(4000) + `","reason":"` + random(9000) + `"}`,
+	} {
 		msg := nats.NewMsg("sales.v1.dlq.somebody")
 		msg.Data = []byte(body)
 		s.say(msg)
@@ -122,7 +134,7 @@ func TestAMessageInTheDLQThatIsNoneOfOursIsKeptAndGoesRoundNoMore(t *testing.T) 
 	s.settled(stream.SalesDLQ, stream.DurableLedgerParked)
 	str, err := s.bus.JS.Stream(t.Context(), stream.SalesDLQ)
 	require.NoError(t, err)
-	require.Equal(t, uint64(3), str.CachedInfo().State.Msgs)
+	require.Equal(t, uint64(4), str.CachedInfo().State.Msgs)
 }
 
 func TestARestartedLedgerGoesOnWhereItWas(t *testing.T) {

@@ -87,7 +87,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus)
-	if err := bus.Ensure(ctx); err != nil {
+	if err := bus.Ensure(ctx); err != nil || ctx.Err() != nil {
 		return stopped(ctx, err)
 	}
 	operators := parked.Desk{Pool: pool, Bus: bus, Log: tel.Log, RepairAfter: cfg.RepairAfter}

@@ -31,19 +31,37 @@ func scrape(t *testing.T, addr string) map[string]string {
 	return found
 }
 
+func hours(n int) time.Time { return time.Now().Add(-time.Duration(n) * time.Hour) }
+
+// agesOf are the hours for which the oldest sale waits for its leaf, its batch and its announcement.
+func agesOf(scraped map[string]string) (h [3]int) {
+	for i, stage := range []string{"leaf", "batch", "anchored"} {
+		age, _ := time.ParseDuration(scraped[`tillseal_ledger_oldest_sale_seconds{stage="`+stage+`"}`] + "s") // 0 before the first tick
+		h[i] = int(age / time.Hour)
+	}
+	return h
+}
+
+func TestTheAgesAreToldWhileNATSIsAway(t *testing.T) {
+	addr := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
+	s := setup(t, quickly, func(cfg *ledger.Config) { cfg.Telemetry.MetricsAddr = addr })
+	sold, deployment := s.sell(1, hours(5)), s.deploy()
+	s.leaf(sold, "1")
+	s.waitFor("it waits for its batch", func() bool { return agesOf(scrape(t, addr)) == [3]int{0, 5, 0} })
+	s.nats.Stop()
+	s.seal(deployment, 1, sold)
+	s.waitFor("it waits for being told", func() bool { return agesOf(scrape(t, addr)) == [3]int{0, 0, 5} })
+	for range 20 {
+		found := scrape(t, addr)
+		require.Equal(t, [3]int{0, 0, 5}, agesOf(found))
+		require.Equal(t, "1", found["tillseal_ledger_reconciler_active"])
+	}
+}
+
 func TestTheAgeOfTheOldestSaleIsToldByWhatItWaitsFor(t *testing.T) {
 	addr := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
 	s := setup(t, quickly, func(cfg *ledger.Config) { cfg.Telemetry.MetricsAddr = addr })
-	hours := func(n int) time.Time { return time.Now().Add(-time.Duration(n) * time.Hour) }
-	ages := func() [3]int {
-		found := scrape(t, addr)
-		var h [3]int
-		for i, stage := range []string{"leaf", "batch", "anchored"} {
-			age, _ := time.ParseDuration(found[`tillseal_ledger_oldest_sale_seconds{stage="`+stage+`"}`] + "s") // 0 before the first tick
-			h[i] = int(age / time.Hour)
-		}
-		return h
-	}
+	ages := func() [3]int { return agesOf(scrape(t, addr)) }
 	anchored := s.seal(s.deploy(), 1, s.sell(1, hours(9)))
 	s.say(event.Anchored(anchored.anchored(0, 99), noon, 0))
 	leafed, lost, parked := s.sell(3, hours(5)), s.sell(4, hours(3)), s.sell(5, hours(8))

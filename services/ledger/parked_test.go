@@ -42,7 +42,7 @@ func (s *shop) park(sequence uint64, sales ...sale.Sale) {
 		s.say(event.ParkedBy(event.Parked{
 			Service: "pricing", Reason: "no tier has a rate for INR", Stream: stream.SalesRecorded, Sequence: sequence + uint64(i),
 			Subject: "sales.v1.recorded.s1", SaleID: facts.SaleID, At: noon.Format(time.RFC3339),
-		}))
+		}, time.Time{}))
 	}
 	s.waitFor("they are parked", func() bool { return s.count(`SELECT count(*) FROM ledger.parked`) == before+len(sales) })
 }
@@ -181,7 +181,7 @@ func TestAParkedMessageIsShownInFull(t *testing.T) {
 	reason := strings.Repeat("no tier has a rate ", 20)
 	s.say(event.ParkedBy(event.Parked{
 		Service: "pricing", Reason: reason, Stream: stream.SalesRecorded, Sequence: 7, SaleID: facts.SaleID, Data: []byte(`{"total":"5.00"}`), At: noon.Format(time.RFC3339),
-	}), event.ParkedBy(event.Parked{Service: "anchor", Reason: "not JSON", Stream: stream.SalesPriced, Sequence: 8, Raw: []byte("tea"), At: noon.Format(time.RFC3339)}))
+	}, time.Time{}), event.ParkedBy(event.Parked{Service: "anchor", Reason: "not JSON", Stream: stream.SalesPriced, Sequence: 8, Raw: []byte("tea"), At: noon.Format(time.RFC3339)}, time.Time{}))
 	s.waitFor("both are parked", func() bool { return s.parked(nil).Total == 2 })
 	require.Less(t, len(s.parked(map[string]any{"service": "pricing"}).Parked[0].Reason), len(reason), "a list is short")
 	got, err := s.show(map[string]any{"sale_id": strings.ToUpper(facts.SaleID)})
@@ -212,9 +212,10 @@ func TestADiscardedSaleIsReportedWithWhoAndWhyAndIsNoWorkForAnybody(t *testing.T
 	facts, other := s.sell(1, noon), s.sell(2, noon)
 	p := s.run(lose)
 	for says, request := range map[string]map[string]any{
-		"operator is missing": {"sale_id": facts.SaleID, "reason": "a test till"},
+		"operator is missing": {"sale_id": facts.SaleID, "operator": " ", "reason": "a test till"},
 		"reason is missing":   {"sale_id": facts.SaleID, "operator": "asha"},
 		"control character":   {"sale_id": facts.SaleID, "operator": "asha", "reason": "a\x00test"},
+		"NUL character":       {"service": "pricing\x00", "stream": "x", "sequence": 1, "operator": "asha", "reason": "a test till"},
 		"longer than 500":     {"sale_id": facts.SaleID, "operator": "asha", "reason": strings.Repeat("a", 501)},
 		"is parked":           {"sale_id": other.SaleID, "operator": "asha", "reason": "a test till"},
 	} {

@@ -121,7 +121,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus)
-	if err := bus.Ensure(ctx); err != nil {
+	if err := bus.Ensure(ctx); err != nil || ctx.Err() != nil {
 		return stopped(ctx, err)
 	}
 	poller, err := startPoller(ctx, cfg, sources, board, bus, tel)

@@ -56,7 +56,7 @@ func fixtures() map[string]*nats.Msg {
 		"parked": withTrace(event.ParkedBy(event.Parked{
 			Service: "pricing", Reason: "no rate for XAF", Stream: "SALES_RECORDED", Sequence: 5, Subject: "sales.v1.recorded.s1", SaleID: recorded.SaleID,
 			Data: json.RawMessage(`{"sale_id":"x"}`), At: "2026-11-22T04:45:32Z",
-		})),
+		}, at)),
 	}
 }
 

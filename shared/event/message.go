@@ -80,11 +80,16 @@ func BatchMovedAgain(e Batch, generation int) *nats.Msg {
 	})
 }
 
-// ParkedBy makes the message that hands a poisonous one to SALES_DLQ.
-func ParkedBy(e Parked) *nats.Msg {
+// ParkedBy makes the message that hands a poisonous one to SALES_DLQ. stored is when its stream took it, the zero time when that is
+// not known: places are used again once a stream is made anew.
+func ParkedBy(e Parked, stored time.Time) *nats.Msg {
+	generation := 0
+	if !stored.IsZero() {
+		generation = int(stored.UnixMicro())
+	}
 	return message(SubjectParked+"."+e.Service, e, envelope{
 		id:     e.Stream + "/" + strconv.FormatUint(e.Sequence, 10) + "/parked",
-		source: e.Service, kind: "tillseal.parked.v1", subject: e.SaleID, at: e.At,
+		source: e.Service, kind: "tillseal.parked.v1", subject: e.SaleID, at: e.At, generation: generation,
 	})
 }
 

@@ -7,8 +7,13 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,6 +39,11 @@ func (c Config) Check() error {
 	if c.URL == "" {
 		return errors.New("NATS_URL is not set")
 	}
+	for server := range strings.SplitSeq(c.URL.Reveal(), ",") {
+		if !validServer(strings.TrimSpace(server)) {
+			return errors.New("NATS_URL is not a list of servers such as nats://127.0.0.1:4222") // it may hold a password
+		}
+	}
 	if c.PeakSalesPerSecond < 1 || c.PeakSalesPerSecond > maxPeak {
 		return fmt.Errorf("PEAK_SALES_PER_SECOND must be between 1 and %d", maxPeak)
 	}
@@ -41,6 +51,23 @@ func (c Config) Check() error {
 		return errors.New("NATS_REPLICAS must be 1 or 3")
 	}
 	return nil
+}
+
+// validServer takes what nats.go does: host, host:port or a URL of its schemes.
+func validServer(server string) bool {
+	if !strings.Contains(server, "://") {
+		server = "nats://" + server
+	}
+	u, err := url.Parse(server)
+	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+		return false
+	}
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	const bits = 16
+	port, err := strconv.ParseUint(u.Port(), 10, bits)
+	return err == nil && port > 0
 }
 
 // Bus is a service's connection to NATS, and a prometheus.Collector of its streams and consumers. It is safe for concurrent use.
@@ -78,7 +105,13 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fault.As(fault.Invalid, err)
 	}
+	var told atomic.Bool // of a NATS that is away at the start; later ones are told by the lost connection
 	options := []nats.Option{
+		nats.ReconnectErrHandler(func(conn *nats.Conn, err error) {
+			if conn.Stats().InMsgs == 0 && conn.Reconnects == 0 && !told.Swap(true) {
+				log.Warn("NATS is away: it is tried again until it answers", "error", err)
+			}
+		}),
 		nats.Name("tillseal " + service), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
 		nats.DrainTimeout(drainTimeout), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPings),
 		nats.IgnoreAuthErrorAbort(), // or a login that is refused twice, while the server's are being changed, ends the connection for good

@@ -112,7 +112,7 @@ func (c *consumption) park(ctx context.Context, poisonous []poison) {
 	}
 	msgs := make([]*nats.Msg, len(poisonous))
 	for i, p := range poisonous {
-		msgs[i] = event.ParkedBy(c.parked(p))
+		msgs[i] = event.ParkedBy(c.parked(p), storedAt(p.msg))
 	}
 	publishCtx, cancel := context.WithTimeout(ctx, parkTimeout)
 	defer cancel()
@@ -130,6 +130,15 @@ func (c *consumption) park(ctx context.Context, poisonous []poison) {
 		c.health.parked.Add(1)
 		c.settle(p.msg.TermWithReason("parked in " + SalesDLQ))
 	}
+}
+
+// storedAt is when a message's stream took it, the same each time that it is delivered.
+func storedAt(msg jetstream.Msg) time.Time {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return time.Time{}
+	}
+	return meta.Timestamp
 }
 
 // parked is what SALES_DLQ is told. A body beyond any of ours is cut, since one that the server refuses could never be parked.

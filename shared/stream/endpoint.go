@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"strconv"
 	"strings"
 	"sync"
@@ -62,6 +63,9 @@ func Answers[Req, Res any](e Endpoint, answer func(ctx context.Context, req Req)
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&req); err != nil {
 			return nil, fault.New(fault.Invalid, "the request is not like %s: %w", e.Request, err)
+		}
+		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+			return nil, fault.New(fault.Invalid, "the request is not like %s: something follows it", e.Request)
 		}
 		return answer(ctx, req)
 	}

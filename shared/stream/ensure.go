@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -162,6 +163,10 @@ func consumerConflict(have, want jetstream.ConsumerConfig) (field, is, must stri
 		return "ack_policy", word(have.AckPolicy), word(want.AckPolicy)
 	case have.ReplayPolicy != want.ReplayPolicy:
 		return "replay_policy", word(have.ReplayPolicy), word(want.ReplayPolicy)
+	case have.PriorityPolicy != want.PriorityPolicy:
+		return "priority_policy", word(have.PriorityPolicy), word(want.PriorityPolicy)
+	case have.MemoryStorage != want.MemoryStorage:
+		return "mem_storage", strconv.FormatBool(have.MemoryStorage), strconv.FormatBool(want.MemoryStorage)
 	}
 	return "", "", ""
 }

@@ -31,6 +31,7 @@ const (
 	lookEvery  = 10 * time.Second // for the alarm
 	lookFresh  = time.Second      // a look that is younger answers STATS and a scrape too
 	lookLimit  = 3 * time.Second  // for one look at all streams of a service
+	lookAgain  = 5 * time.Second  // after one that failed, STATS and scrapes wait for no other
 	lookStale  = 3 * lookEvery    // an older one is shown to nobody
 	alarmEvery = 10 * time.Minute // between two log lines of an alarm that lasts
 )
@@ -68,6 +69,7 @@ func standingOf(info *jetstream.StreamInfo, durable string, consumer *jetstream.
 type lookout struct {
 	mu      sync.Mutex
 	at      time.Time
+	failed  time.Time
 	last    []Standing
 	alarmed map[string]time.Time // by stream, when it was logged last
 }
@@ -93,7 +95,7 @@ func (b *Bus) Standings(ctx context.Context) []Standing {
 	if now.Sub(b.lookout.at) < lookFresh {
 		return b.lookout.last
 	}
-	if b.Conn.IsConnected() {
+	if b.Conn.IsConnected() && now.Sub(b.lookout.failed) >= lookAgain {
 		ctx, cancel := context.WithTimeout(ctx, lookLimit)
 		defer cancel()
 		found, err := b.look(ctx, now)
@@ -103,6 +105,7 @@ func (b *Bus) Standings(ctx context.Context) []Standing {
 			return found
 		}
 		b.log.Debug("the streams could not be looked at", "error", err)
+		b.lookout.failed = time.Now()
 	}
 	if now.Sub(b.lookout.at) > lookStale {
 		b.lookout.last = nil

@@ -227,6 +227,6 @@ func everyEvent(saleID string, serial int64) []*nats.Msg {
 	}
 	return []*nats.Msg{
 		event.Recorded(recorded, "gateway", 0, ""), event.Priced(priced, time.Now(), 0, ""), event.Anchored(anchored, time.Now(), 0),
-		event.BatchMoved(batch), event.ParkedBy(parked),
+		event.BatchMoved(batch), event.ParkedBy(parked, time.Time{}),
 	}
 }

@@ -21,6 +21,9 @@ const (
 // Files are the configurations by their path: streams/<stream>.json and consumers/<stream>.<durable>.json. A peak in sales a
 // second or replicas that no service would take are Invalid.
 func Files(peak, replicas int) (map[string][]byte, error) {
+	if replicas == 0 { // which of a Config made in code is 1
+		return nil, errors.New("-replicas must be 1 or 3")
+	}
 	check := stream.Config{URL: config.Secret("none"), PeakSalesPerSecond: peak, Replicas: replicas}
 	if err := check.Check(); err != nil {
 		return nil, err
@@ -50,7 +53,16 @@ func add(files map[string][]byte, path string, cfg any) error {
 	return nil
 }
 
-// Write makes the files below dir and removes those of streams and durables that are no more.
+// ours reports whether a file has the metadata that each of ours has.
+func ours(path string) bool {
+	var cfg struct {
+		Metadata map[string]string `json:"metadata"`
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // in the folder that -out names
+	return err == nil && json.Unmarshal(text, &cfg) == nil && cfg.Metadata["tillseal.schema"] != ""
+}
+
+// Write makes the files below dir and removes those of streams and durables of ours that are no more.
 func Write(dir string, files map[string][]byte) error {
 	for _, folder := range []string{"streams", "consumers"} {
 		if err := os.MkdirAll(filepath.Join(dir, folder), publicDir); err != nil {
@@ -61,10 +73,11 @@ func Write(dir string, files map[string][]byte) error {
 			return err
 		}
 		for _, path := range old {
-			if _, kept := files[folder+"/"+filepath.Base(path)]; !kept {
-				if err := os.Remove(path); err != nil {
-					return err
-				}
+			if _, kept := files[folder+"/"+filepath.Base(path)]; kept || !ours(path) {
+				continue
+			}
+			if err := os.Remove(path); err != nil {
+				return err
 			}
 		}
 	}

@@ -20,7 +20,10 @@ type parked struct {
 	at                               time.Time
 }
 
-const maxText = 2000 // bytes of a reason or subject that are kept
+const (
+	maxText = 2000 // bytes of a reason or subject that are kept
+	maxName = 255  // and of a stream's or service's name, which are in a key: NATS takes no longer ones
+)
 
 // readParked takes every message: one that is no event.Parked is itself kept, as what could not be read.
 func readParked(msg stream.Message) (parked, error) {
@@ -28,7 +31,7 @@ func readParked(msg stream.Message) (parked, error) {
 	e, unlike := event.Decode[event.Parked](msg.Data)
 	if ours := unlike == nil && e.Service != "" && e.Stream != ""; !ours {
 		return parked{
-			stream: stream.SalesDLQ, service: "unknown", reason: "a message in SALES_DLQ that is not like one of ours", subject: clean(msg.Subject),
+			stream: stream.SalesDLQ, service: "unknown", reason: "a message in SALES_DLQ that is not like one of ours", subject: clean(msg.Subject, maxText),
 			sequence: int64(msg.Sequence), saleID: saleID(event.SubjectOf(msg.Header)), data: nonNil(msg.Data), at: said,
 		}, nil
 	}
@@ -41,7 +44,7 @@ func readParked(msg stream.Message) (parked, error) {
 		data = e.Raw
 	}
 	return parked{
-		stream: clean(e.Stream), service: clean(e.Service), reason: clean(e.Reason), subject: clean(e.Subject), sequence: int64(e.Sequence),
+		stream: clean(e.Stream, maxName), service: clean(e.Service, maxName), reason: clean(e.Reason, maxText), subject: clean(e.Subject, maxText), sequence: int64(e.Sequence),
 		saleID: saleID(e.SaleID), data: nonNil(data), at: at,
 	}, nil
 }
@@ -60,10 +63,10 @@ func parkedColumns(rows []parked) pgx.NamedArgs {
 }
 
 // clean makes text that Postgres takes: valid UTF-8, no NUL, not too long.
-func clean(text string) string {
+func clean(text string, limit int) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "?")
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "")
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "")
 	}
 	return text
 }

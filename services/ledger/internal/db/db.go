@@ -22,6 +22,9 @@ const (
 	statementTimeout = "15s" // the longest read of the reconciler, many times over
 	lockTimeout      = "5s"
 	idleInTxTimeout  = "15s"
+	keepaliveSeconds = "5"
+	keepalives       = "3"
+	userTimeout      = "20000" // ms
 )
 
 // Open makes a pool without connecting: a Postgres that is away is met by the first statement, as Transient. An unusable url is Invalid.
@@ -35,6 +38,9 @@ func Open(ctx context.Context, url config.Secret) (*pgxpool.Pool, error) {
 	maps.Copy(cfg.ConnConfig.RuntimeParams, map[string]string{
 		"application_name": "tillseal ledger", "statement_timeout": statementTimeout, "lock_timeout": lockTimeout,
 		"idle_in_transaction_session_timeout": idleInTxTimeout,
+		// A machine that vanishes says no goodbye: its session, and with it the reconciler's lock, ends by these.
+		"tcp_keepalives_idle": keepaliveSeconds, "tcp_keepalives_interval": keepaliveSeconds, "tcp_keepalives_count": keepalives,
+		"tcp_user_timeout": userTimeout,
 	})
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {

@@ -3,6 +3,7 @@ package parked
 import (
 	"context"
 	_ "embed" // the statements
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -124,9 +125,9 @@ func (d *Desk) discard(ctx context.Context, req discardRequest) (answer discardA
 		return answer, err
 	}
 	switch {
-	case req.Operator == "":
+	case strings.TrimSpace(req.Operator) == "":
 		return answer, fault.New(fault.Invalid, "operator is missing: who gives it up")
-	case req.Reason == "":
+	case strings.TrimSpace(req.Reason) == "":
 		return answer, fault.New(fault.Invalid, "reason is missing: why it is given up")
 	}
 	if err := req.check(); err != nil {
@@ -139,7 +140,7 @@ func (d *Desk) discard(ctx context.Context, req discardRequest) (answer discardA
 	if answer.Discarded == 0 {
 		return answer, fault.New(fault.Conflict, "nothing of this sale or place is parked")
 	}
-	d.Log.Warn("a parked message is given up for good", "sale_id", req.SaleID, "service", req.Service, "stream", req.Stream,
+	d.Log.Warn("a parked message is given up for good", "sale_id", req.SaleID, "parked_by", req.Service, "stream", req.Stream,
 		"sequence", req.Sequence, "operator", req.Operator)
 	return answer, nil
 }

@@ -7,6 +7,7 @@ import (
 	_ "embed" // the statements
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -93,8 +94,11 @@ func (d *Desk) list(ctx context.Context, req listRequest) (listAnswer, error) {
 		return listAnswer{}, fault.New(fault.Invalid, "state is not one of %s", states)
 	}
 	after, err := readCursor(req.Cursor)
-	if err != nil {
+	switch {
+	case err != nil:
 		return listAnswer{}, err
+	case strings.Contains(req.Service+req.Currency+after.Service+after.Stream, "\x00"):
+		return listAnswer{}, errNUL
 	}
 	args := pgx.NamedArgs{
 		"state": req.State, "service": req.Service, "currency": req.Currency, "rows": req.Limit + 1, "reason_chars": reasonChars,

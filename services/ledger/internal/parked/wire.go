@@ -3,6 +3,7 @@ package parked
 import (
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -64,6 +65,9 @@ func (w which) args() (pgx.NamedArgs, error) {
 	if place && (w.Service == "" || w.Stream == "") {
 		return nil, fault.New(fault.Invalid, "service, stream and sequence must be given together")
 	}
+	if strings.Contains(w.Service+w.Stream, "\x00") {
+		return nil, errNUL
+	}
 	if w.SaleID == "" {
 		return args, nil
 	}
@@ -74,6 +78,9 @@ func (w which) args() (pgx.NamedArgs, error) {
 	args["sale_id"] = id.String()
 	return args, nil
 }
+
+// errNUL is about a character that Postgres has no text with.
+var errNUL = fault.New(fault.Invalid, "service or stream has a NUL character")
 
 // said is who decides, and why.
 type said struct {

@@ -22,7 +22,8 @@ func (h Hop) through(sequence uint64) bool {
 type Gate struct {
 	since  time.Time // the moment that is being followed; zero: none
 	hop    int       // which hop it has to leave next
-	target uint64    // the sequence that this hop had reached then
+	known  bool      // target is
+	target uint64    // the sequence that this hop had reached by then, or later
 	last   []uint64
 	clear  time.Time
 }
@@ -36,10 +37,9 @@ func (g *Gate) See(begun time.Time, hops []Hop) {
 		g.follow(begun, hops)
 	}
 	g.note(hops)
-	for hops[g.hop].through(g.target) {
+	for !g.since.IsZero() && g.left(hops[g.hop]) {
 		if g.hop+1 < len(hops) {
-			g.hop++
-			g.target = hops[g.hop].Last
+			g.hop, g.known = g.hop+1, false
 			continue
 		}
 		done := g.since
@@ -51,8 +51,21 @@ func (g *Gate) See(begun time.Time, hops []Hop) {
 	}
 }
 
-// follow starts to follow the moment at which a look was begun.
-func (g *Gate) follow(begun time.Time, hops []Hop) { g.since, g.hop, g.target = begun, 0, hops[0].Last }
+// left reports whether what is followed has left its hop. A hop that is not there has a sequence to wait for once it is.
+func (g *Gate) left(h Hop) bool {
+	if !g.known && h.Present {
+		g.target, g.known = h.Last, true
+	}
+	return g.known && h.through(g.target)
+}
+
+// follow starts to follow the moment at which a look was begun, unless the first hop is not there: what is in it is not known.
+func (g *Gate) follow(begun time.Time, hops []Hop) {
+	g.since, g.hop, g.known = begun, 0, false
+	if !hops[0].Present {
+		g.since = time.Time{}
+	}
+}
 
 // wentBack reports whether a stream is shorter than it was: emptied and made anew, or an older copy of it.
 func (g *Gate) wentBack(hops []Hop) bool {

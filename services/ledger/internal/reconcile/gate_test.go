@@ -53,6 +53,22 @@ func TestNothingIsClearWithoutADurable(t *testing.T) {
 	require.True(t, g.Clear().IsZero())
 }
 
+func TestWhatADurableThatComesBackHasToReadIsPending(t *testing.T) {
+	for name, hops := range map[string][2][]Hop{
+		"the first":  {{{}, idle(7)}, {busy(0, 1000), idle(7)}},
+		"the second": {{idle(1000), {}}, {idle(1000), busy(0, 1000)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var g Gate
+			g.See(noon, hops[0])
+			g.See(noon.Add(10*time.Second), hops[1])
+			require.True(t, g.Clear().IsZero())
+			g.See(noon.Add(20*time.Second), []Hop{idle(1000), idle(1000)})
+			require.False(t, g.Clear().IsZero(), "once it is done with that")
+		})
+	}
+}
+
 func TestAStreamThatWentBackIsFollowedAnew(t *testing.T) {
 	var g Gate
 	g.See(noon, []Hop{busy(5, 1000), idle(7)})
@@ -85,9 +101,13 @@ func TestTheGateNeverClearsWhatIsPending(t *testing.T) {
 			case 2:
 				second = second[move(second):]
 			case 3:
-				g.See(now, []Hop{
+				hops := []Hop{
 					busy(uint64(len(entered)-len(first)), uint64(len(entered))), busy(last-uint64(len(second)), last),
-				})
+				}
+				if gone := rapid.IntRange(0, 5).Draw(t, "gone"); gone < len(hops) {
+					hops[gone] = Hop{} // for this look
+				}
+				g.See(now, hops)
 			}
 			for _, pending := range [][]int{first, second} {
 				for _, message := range pending {

@@ -142,7 +142,10 @@ func (l *leader) tick(ctx context.Context) (more bool, err error) {
 	if err := l.measure(ctx, now); err != nil { // a NATS that is away is when the ages matter
 		return false, err
 	}
-	return more, lookErr
+	if lookErr != nil && ctx.Err() == nil { // the lock and the session are kept
+		l.Log.Warn("the streams could not be looked at: nothing is repaired", "kind", fault.KindOf(lookErr).String(), "error", lookErr)
+	}
+	return more, nil
 }
 
 // due is the moment up to which repairs are due: what nothing is pending of, and in any case what waited for RepairMax.
