@@ -23,6 +23,7 @@ type backlog struct {
 	fee        fee.Fee
 	notFinal   int       // batches that are mined and not final
 	since      time.Time // when the oldest unanchored sale was journaled, by this process's clock; zero for none
+	read       time.Time
 }
 
 // age is how long the oldest unanchored sale has waited. It grows by itself while the journal can't be read.
@@ -57,6 +58,9 @@ type survey struct {
 }
 
 func (s *survey) read(ctx context.Context, a *Anchor) error {
+	if b := a.backlog.Load(); b != nil && time.Since(b.read) < watchEvery {
+		return nil // each look of one that acts reads the journal, whether or not the chain answers
+	}
 	scope, err := a.Journal.Current(ctx, a.Set.Given)
 	if err != nil {
 		return err
@@ -79,7 +83,7 @@ func (s *survey) read(ctx context.Context, a *Anchor) error {
 
 // note keeps what the journal told.
 func (a *Anchor) note(ctx context.Context, deployment int64, state step.Journal) error {
-	b := &backlog{deployment: deployment, waiting: state.Waiting.Count}
+	b := &backlog{deployment: deployment, waiting: state.Waiting.Count, read: time.Now()}
 	oldest := state.Waiting.Oldest
 	for _, batch := range state.Open {
 		if batch.State == event.BatchMined {
