@@ -8,6 +8,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -118,6 +119,27 @@ func TestADevelopmentChainMadeAnewGetsAllSalesAgain(t *testing.T) {
 			h.verify(sold, h.anchored(sold, func(e event.SaleAnchored) bool { return e.Deployment > first.Deployment }))
 		})
 	}
+}
+
+func TestALeafThatBecomesVisibleBelowOthersThatAreSealedIsAnchoredToo(t *testing.T) {
+	h := setup(t)
+	h.start()
+	sold := h.sell(1)
+	h.anchored(sold, nil)
+	conn, err := pgx.Connect(t.Context(), h.db.Admin)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	late := priced(0)
+	_, err = tx.Exec(t.Context(), "INSERT INTO anchor.leaf (sale_id, sale_hash, amount_wei, rate_id, store_id) VALUES ($1, $2, $3, 'r1', $4)",
+		late.SaleID, late.SaleHash[:], late.AmountWei, late.StoreID)
+	require.NoError(t, err)
+	sold = append(sold, h.sell(5)...)
+	h.anchored(sold, nil)
+	require.NoError(t, tx.Commit(t.Context()))
+	sold = append(sold, late)
+	h.verify(sold, h.anchored(sold, nil))
 }
 
 func TestOperatorsListShowResendAndAnnounceBatches(t *testing.T) {

@@ -21,12 +21,13 @@ var errContractGone = errors.New("the contract is gone from the chain")
 
 // Step looks at journal and chain, decides and acts once. It reports whether there may be more to do at once.
 func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
-	a.scope.LowSeq = a.floor.low
+	var whole bool
+	a.scope.LowSeq, whole = a.floor.start(time.Now())
 	state, floor, err := a.Journal.State(ctx, a.scope, a.Set.Limits.BatchMax)
 	if err != nil {
 		return false, err
 	}
-	a.floor.move(floor, time.Now())
+	a.floor.move(floor, whole, time.Now())
 	if err := a.note(ctx, a.scope.Deployment, state); err != nil {
 		return false, err
 	}
@@ -184,26 +185,4 @@ func (a *Anchor) recordBroadcast(ctx context.Context, b step.Batch, hash common.
 	return a.Journal.Record(ctx, a.scope, journal.Move{
 		BatchID: b.ID, To: event.BatchBroadcast, TxHash: &hash, Nonce: &nonce, From: []event.BatchState{event.BatchSealed, event.BatchReorged},
 	})
-}
-
-// floor keeps the place in the journal below which no leaf waits, so that the search does not grow with the table. Places are
-// given before they are visible: a leaf may appear below one that is sealed already, so the floor follows at a distance.
-type floor struct {
-	low, next int64
-	turned    time.Time
-}
-
-func (f *floor) move(seen journal.Floor, now time.Time) {
-	if f.turned.IsZero() {
-		f.turned = now
-		return
-	}
-	if now.Sub(f.turned) < lowSeqRotation {
-		return
-	}
-	clear := seen.Highest // every visible leaf up to here is in a batch
-	if seen.LowestWaiting > 0 {
-		clear = seen.LowestWaiting - 1
-	}
-	f.low, f.next, f.turned = min(f.next, clear), seen.Highest, now
 }
