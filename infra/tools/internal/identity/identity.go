@@ -152,6 +152,9 @@ func ServerConf(keys Keys) (string, error) {
 	}
 	var conf strings.Builder
 	for _, name := range Names {
+		if keys[name] == "" {
+			return "", fault.New(fault.Invalid, "%s is missing", Variable(name))
+		}
 		fmt.Fprintf(&conf, "%s: %q\n", Variable(name), keys[name])
 	}
 	conf.Write(text)
