@@ -104,6 +104,7 @@ func TestARestartedAnchorGoesOnAtItsContract(t *testing.T) {
 func TestADevelopmentChainMadeAnewGetsAllSalesAgain(t *testing.T) {
 	for name, given := range map[string]bool{"deployed": false, "at a contract that is given": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := setup(t)
 			stop := h.start()
 			sold := h.sell(7)
@@ -122,6 +123,7 @@ func TestADevelopmentChainMadeAnewGetsAllSalesAgain(t *testing.T) {
 }
 
 func TestALeafThatBecomesVisibleBelowOthersThatAreSealedIsAnchoredToo(t *testing.T) {
+	t.Parallel()
 	h := setup(t)
 	h.start()
 	sold := h.sell(1)
@@ -286,6 +288,7 @@ func TestABatchThatCanNotKeepUpIsRefusedAtStart(t *testing.T) {
 }
 
 func TestAnAnchorThatHasAnchoredRunsOnAChainThatIsSlowJustNow(t *testing.T) {
+	t.Parallel()
 	h := setup(t)
 	stop := h.start()
 	sold := h.sell(1)

@@ -137,6 +137,7 @@ func TestTwoThatBothBelieveTheyAreActiveDoNoHarm(t *testing.T) {
 
 // Between its look at the journal and its look at the chain another anchor takes the lease, seals a batch and has it mined.
 func TestAnAnchorThatWasOvertakenDoesNotTakeItForAnotherJournal(t *testing.T) {
+	t.Parallel()
 	h := setup(t)
 	proxy := h.behind(1)[0]
 	ended := h.run()
