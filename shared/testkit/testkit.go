@@ -71,6 +71,8 @@ var known = []goleak.Option{
 	// fasthttp's clock never ends, and its worker pool sees only every ten seconds that it was stopped.
 	goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 	goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+	// A NATS that is stopped while a stream asks its source for messages waits out the answer.
+	goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*stream).trySetupSourceConsumer.func3"),
 	// Ends a second after its database was closed.
 	goleak.IgnoreAnyFunction("github.com/syndtr/goleveldb/leveldb.(*DB).mpoolDrain"),
 }
