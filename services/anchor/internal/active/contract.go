@@ -96,7 +96,8 @@ func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
 // remind tells of variables that do nothing, or more than is needed, now that there is a contract.
 func (a *Anchor) remind(d step.Deployment, rules step.DeployRules) {
 	if rules.Replay && !d.Replay {
-		a.Log.Warn("ANCHOR_REPLAY=true changes nothing here: this deployment was begun without it, and only a new one takes all sales again", "deployment", d.ID)
+		a.Log.Warn("ANCHOR_REPLAY=true changes nothing here: this deployment was begun without it; only a new one takes all sales again",
+			"deployment", d.ID)
 	}
 	if rules.MayDeploy && !rules.Development {
 		a.Log.Warn("ANCHOR_DEPLOY=true is still set: there is a contract, so set it to false; a deploy should be a person's decision")

@@ -58,7 +58,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		BalanceGwei: gauge("balance_gwei", "What the anchorer's account holds, in gwei."),
 		Runway:      gauge("runway_batches", "For how many batches the balance lasts at the present fee."),
 		Head:        gauge("head_block", "Height of the chain as last seen."),
-		TooSlow:     gauge("batches_too_small", "1 when ANCHOR_BATCH_MAX over the block time, as the active anchor found it at its start, is not more than PEAK_SALES_PER_SECOND."),
+		TooSlow:     gauge("batches_too_small", "1 when ANCHOR_BATCH_MAX over the block time, as the active anchor found it, is too little for the peak."),
 	}
 	told := func(name, help string, read func(*backlog) int64) {
 		registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tillseal_anchor_" + name, Help: help},

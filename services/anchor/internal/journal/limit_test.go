@@ -30,7 +30,8 @@ func TestAPostgresThatDoesNotAnswerIsGivenUp(t *testing.T) {
 	tx, err := conn.Begin(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = tx.Rollback(t.Context()) }()
-	_, err = tx.Exec(t.Context(), "LOCK TABLE anchor.deployment, anchor.batch, anchor.batch_event, anchor.leaf, anchor.rate, anchor.tx_attempt, anchor.announced, anchor.lease")
+	_, err = tx.Exec(t.Context(), `LOCK TABLE anchor.deployment, anchor.batch, anchor.batch_event, anchor.leaf, anchor.rate, anchor.tx_attempt,
+		anchor.announced, anchor.lease`)
 	require.NoError(t, err)
 
 	ctx := t.Context()
