@@ -1,10 +1,13 @@
 package anchor_test
 
 import (
+	"errors"
 	"fmt"
+	"math/big"
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/contracts/binding"
@@ -44,4 +47,38 @@ func TestTheFeesCeilingRisesWithTheAgeOfTheSalesInABatchUnderWay(t *testing.T) {
 	require.Equal(t, "500000000000", got.Ceiling)
 	proxy.Clear()
 	h.verify(sold, h.anchored(sold, nil))
+}
+
+// The first attempt of an account without funds is dear. What is paid in later would not cover it, but does what the chain takes then.
+func TestABatchIsAnchoredThoughTheAccountCantPayItsFirstAttemptAnyMore(t *testing.T) {
+	t.Parallel()
+	h := setup(t, func(c *anchor.Config) { c.BumpAfter = time.Second })
+	poor := addressOf(t, newKey.Reveal())
+	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, poor)).Hex()
+	h.cfg.PrivateKey = newKey
+	h.start()
+	sold := h.sell(5)
+	testkit.Eventually(t, soon, "a transaction is signed", func() error {
+		if h.ask(signedCount) == "0" {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	dear, ok := new(big.Int).SetString(h.ask("SELECT min(fee_cap_wei)::text FROM anchor.tx_attempt"), 10)
+	require.True(t, ok)
+	node, err := ethclient.Dial(h.chain.URL())
+	require.NoError(t, err)
+	defer node.Close()
+	testkit.Eventually(t, soon, "the base fee falls", func() error {
+		head, err := node.HeaderByNumber(t.Context(), nil)
+		if err == nil && new(big.Int).Mul(head.BaseFee, big.NewInt(16)).Cmp(dear) > 0 {
+			err = fmt.Errorf("%s", head.BaseFee)
+		}
+		return err
+	})
+	require.Equal(t, "1", h.ask(signedCount), "nothing is signed that the account can't pay")
+	const gasLimit = 250_000
+	h.send(testkit.DevKey, &poor, dear.Int64()*gasLimit/2, nil)
+	h.verify(sold, h.anchored(sold, nil))
+	require.Equal(t, "true", h.ask(fmt.Sprintf("SELECT (min(fee_cap_wei) <= %s / 2)::text FROM anchor.tx_attempt", dear)))
 }

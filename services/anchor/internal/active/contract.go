@@ -181,7 +181,7 @@ func (a *Anchor) deploy(ctx context.Context, s step.Deploy, sight chain.Sight) e
 	if err := a.Chain.Dry(ctx, sight, deployer, nil, deployGas, data); err != nil {
 		return err // or each look would pay for another deploy that fails
 	}
-	first := fee.First(sight.BaseFeeWei, sight.TipWei, a.Set.FeeCapWei)
+	first := fee.FirstWithin(sight.BaseFeeWei, sight.TipWei, a.Set.FeeCapWei, fee.Payable(sight.BalanceWei, deployGas))
 	signed, err := a.sign(ctx, 0, s.Nonce, first, deployGas, nil, data)
 	if err != nil {
 		return err
@@ -212,22 +212,16 @@ func (a *Anchor) sign(ctx context.Context, batchID, nonce uint64, f fee.Fee, gas
 	return journal.Signed{BatchID: batchID, Sender: a.Signer.Address(), Hash: tx.Hash(), Nonce: nonce, Raw: raw, Fee: f}, nil
 }
 
-// resign journals a further attempt for a nonce and sends it; it returns the attempt's hash. At the fee's ceiling the old one
-// is sent again, and there is no new hash.
+// resign journals a further attempt for a nonce and sends it; it returns the attempt's hash. Where no other fee is to be had the
+// old one is sent again, and there is no new hash.
 func (a *Anchor) resign(ctx context.Context, s step.Sign, sight chain.Sight, to *common.Address, data []byte) (common.Hash, error) {
-	ceiling := a.ceiling()
-	f, gas := fee.First(sight.BaseFeeWei, sight.TipWei, ceiling), uint64(anchorGas)
+	gas := uint64(anchorGas)
 	if to == nil {
 		gas = deployGas
 	}
-	if s.Replaces != nil {
-		var room bool
-		if f, room = fee.Bump(s.Replaces.Fee, sight.BaseFeeWei, sight.TipWei, ceiling); !room {
-			return common.Hash{}, a.insist(ctx, s, sight, "the fee is at its ceiling")
-		}
-		if cost := new(big.Int).Mul(f.CapWei, new(big.Int).SetUint64(gas)); cost.Cmp(sight.BalanceWei) > 0 {
-			return common.Hash{}, a.insist(ctx, s, sight, "the account can't pay a higher fee")
-		}
+	f, why := a.offer(s.Replaces, sight, gas)
+	if why != "" {
+		return common.Hash{}, a.insist(ctx, s, sight, why)
 	}
 	signed, err := a.sign(ctx, s.Batch.ID, s.Nonce, f, gas, to, data)
 	if err != nil {
@@ -240,7 +234,30 @@ func (a *Anchor) resign(ctx context.Context, s step.Sign, sight chain.Sight, to 
 	return signed.Hash, a.send(ctx, signed.Hash, sight)
 }
 
-// insist sends an attempt again whose fee can't be raised, as often as one whose time has not come.
+// offer is the fee of an attempt with a gas limit: a first one, or one in the place of another. A node takes a transaction only from
+// an account that holds its gas limit times its cap, so what the account can't pay is offered less as soon as the chain takes less:
+// whichever attempt is mined, they are of one nonce and one batch. Where no fee helps it says why.
+func (a *Anchor) offer(replaces *step.Attempt, sight chain.Sight, gas uint64) (f fee.Fee, why string) {
+	ceiling, payable := a.ceiling(), fee.Payable(sight.BalanceWei, gas)
+	if replaces == nil {
+		return fee.FirstWithin(sight.BaseFeeWei, sight.TipWei, ceiling, payable), ""
+	}
+	why = "the fee is at its ceiling"
+	if payable.Cmp(ceiling) < 0 {
+		ceiling, why = payable, "the account can't pay another fee"
+	}
+	reprice := fee.Bump
+	if replaces.Fee.CapWei.Cmp(payable) > 0 {
+		reprice = fee.Lower
+	}
+	f, room := reprice(replaces.Fee, sight.BaseFeeWei, sight.TipWei, ceiling)
+	if room {
+		why = ""
+	}
+	return f, why
+}
+
+// insist sends an attempt again whose fee can't be changed, as often as one whose time has not come.
 func (a *Anchor) insist(ctx context.Context, s step.Sign, sight chain.Sight, why string) error {
 	if time.Since(a.sent[s.Replaces.Hash].at) < a.Set.Limits.ResendAfter {
 		return nil

@@ -80,18 +80,24 @@ func (a *Anchor) ceiling() *big.Int {
 	return fee.Ceiling(a.Set.FeeCapWei, a.Set.FeeHardWei, a.backlog.Load().age(), a.Set.FeeRiseAfter)
 }
 
-// runway is for how many batches the balance lasts at the chain's present fee, each taking as much gas.
-func runway(sight chain.Sight, gas uint64) int64 {
+// runway is for how many batches the balance lasts at the chain's present fee, each taking as much gas. The last one needs the whole
+// gas limit at the cap of a first attempt, which no node takes it without: 0 when there is not that much.
+func runway(sight chain.Sight, gas uint64, ceilingWei *big.Int) int64 {
 	price := new(big.Int).Add(sight.BaseFeeWei, sight.TipWei)
 	cost := price.Mul(price, new(big.Int).SetUint64(gas))
-	if cost.Sign() == 0 {
+	reserve := fee.First(sight.BaseFeeWei, sight.TipWei, ceilingWei).CapWei
+	over := new(big.Int).Sub(sight.BalanceWei, reserve.Mul(reserve, big.NewInt(anchorGas)))
+	switch {
+	case over.Sign() < 0:
+		return 0
+	case cost.Sign() == 0:
 		return math.MaxInt64
 	}
-	batches := cost.Div(sight.BalanceWei, cost)
-	if !batches.IsInt64() {
+	batches := over.Div(over, cost)
+	if !batches.IsInt64() || batches.Int64() == math.MaxInt64 {
 		return math.MaxInt64
 	}
-	return batches.Int64()
+	return batches.Int64() + 1
 }
 
 const (
@@ -136,7 +142,7 @@ func (a *Anchor) report(sight chain.Sight) {
 	}
 	s := Status{
 		Active: true, GasPerBatch: a.gas, ChainID: a.id.ChainID.String(), Contract: a.contract.Hex(), NextBatchID: sight.NextBatchID, Nonce: sight.Nonce,
-		BalanceWei: sight.BalanceWei.String(), BaseFeeWei: sight.BaseFeeWei.String(), RunwayBatches: runway(sight, a.gas),
+		BalanceWei: sight.BalanceWei.String(), BaseFeeWei: sight.BaseFeeWei.String(), RunwayBatches: runway(sight, a.gas, a.ceiling()),
 		HeadBlock: sight.Head.Number, FinalizedBlock: sight.Finalized, SeenAt: now.UTC().Format(time.RFC3339),
 		AnchorerAddress: a.Signer.Address().Hex(),
 	}

@@ -42,6 +42,31 @@ func First(baseFeeWei, tipWei, ceilingWei *big.Int) Fee {
 	return bounded(Fee{CapWei: capWei, TipWei: new(big.Int).Set(tipWei)}, ceilingWei)
 }
 
+// Payable is the highest cap, in wei per gas, at which an account that holds balanceWei can pay for a transaction's whole gas limit,
+// as nodes demand before they take it (geth's core/txpool: insufficient funds for gas * price + value).
+func Payable(balanceWei *big.Int, gasLimit uint64) *big.Int {
+	return new(big.Int).Div(balanceWei, new(big.Int).SetUint64(gasLimit))
+}
+
+// least is the lowest cap at which the next block may hold a transaction that pays the tip.
+func least(baseFeeWei, tipWei *big.Int) *big.Int { return new(big.Int).Add(baseFeeWei, tipWei) }
+
+// FirstWithin is First with a cap that the account can pay, but not below what the next block takes: one that can't pay even that is
+// to be paid in to, and no cheaper attempt would help it.
+func FirstWithin(baseFeeWei, tipWei, ceilingWei, payableWei *big.Int) Fee {
+	return First(baseFeeWei, tipWei, smaller(ceilingWei, larger(payableWei, least(baseFeeWei, tipWei))))
+}
+
+// Lower is the fee of an attempt in the place of prev, which the account can't pay: the chain's present first fee, at most mostWei. It
+// reports false while the next block takes no such fee. A node that still holds prev refuses it as too cheap a replacement, which
+// does no harm: there prev can be mined.
+func Lower(prev Fee, baseFeeWei, tipWei, mostWei *big.Int) (Fee, bool) {
+	if mostWei.Cmp(least(baseFeeWei, tipWei)) < 0 || mostWei.Cmp(prev.CapWei) >= 0 {
+		return Fee{}, false
+	}
+	return First(baseFeeWei, tipWei, mostWei), true
+}
+
 // Bump is the fee of an attempt that replaces prev: 12.5 % and 1 wei more on both, since nodes refuse less than 10 % and
 // some the exact boundary, or the chain's present first fee if that is more. It reports false when that would pass
 // ceilingWei: then the old attempt is sent again.

@@ -44,6 +44,31 @@ func TestAtTheCeilingThereIsNoBump(t *testing.T) {
 	require.False(t, ok)
 }
 
+func TestAFirstFeeIsWithinWhatTheAccountPaysIfTheChainTakesThat(t *testing.T) {
+	base, tip, ceiling := big.NewInt(1000), big.NewInt(10), big.NewInt(1e9)
+	require.Equal(t, "1500", fee.Payable(big.NewInt(375_249_999), 250_000).String())
+	for payable, want := range map[int64]string{5000: "2010", 1500: "1500", 1010: "1010", 900: "1010", 0: "1010"} {
+		require.Equal(t, want, fee.FirstWithin(base, tip, ceiling, big.NewInt(payable)).CapWei.String(), "%d", payable)
+	}
+	require.Equal(t, "700", fee.FirstWithin(base, tip, big.NewInt(700), big.NewInt(900)).CapWei.String(), "the ceiling holds whatever the chain takes")
+}
+
+func TestAFeeThatTheAccountCantPayIsLoweredOnceTheChainTakesLess(t *testing.T) {
+	prev := fee.Fee{CapWei: big.NewInt(10_000), TipWei: big.NewInt(50)}
+	lower := func(base, most int64) string {
+		f, ok := fee.Lower(prev, big.NewInt(base), big.NewInt(10), big.NewInt(most))
+		if !ok {
+			return ""
+		}
+		return f.CapWei.String() + " " + f.TipWei.String()
+	}
+	require.Equal(t, "2010 10", lower(1000, 4000))
+	require.Equal(t, "1500 10", lower(1000, 1500))
+	require.Equal(t, "1010 10", lower(1000, 1010))
+	require.Empty(t, lower(1000, 1009), "the next block takes no less than 1010")
+	require.Empty(t, lower(1000, 10_000), "prev is payable")
+}
+
 func TestTheCeilingRisesWithTheAgeOfTheOldestSaleUpToTheHardOne(t *testing.T) {
 	usual, hard := big.NewInt(100), big.NewInt(500)
 	for age, want := range map[time.Duration]int64{0: 100, time.Hour: 100, 90 * time.Minute: 300, 2 * time.Hour: 500, 100 * time.Hour: 500} {
