@@ -79,3 +79,30 @@ func TestTheAnchorersKeyIsRotatedWithABatchUnderWay(t *testing.T) {
 	sold = append(sold, h.sell(5)...)
 	h.verify(sold, h.anchored(sold, nil))
 }
+
+// One of two nodes is no majority: on its word the old anchor does not stop for good, but it makes room for the new one.
+func TestTheAnchorersKeyIsRotatedWhileOneOfTwoNodesIsAway(t *testing.T) {
+	t.Parallel()
+	ownerKey := common.Bytes2Hex(crypto.Keccak256([]byte("owner")))
+	owner, successor := addressOf(t, ownerKey), addressOf(t, newKey.Reveal())
+	h := setup(t, func(c *anchor.Config) { c.Owner = owner.Hex() })
+	h.chain = testkit.Chain(t, func(c *local.ChainConfig) {
+		c.Period, c.Fund = 100*time.Millisecond, []common.Address{testkit.DevAddress, owner, successor}
+	})
+	away := h.behind(2)[1]
+	old := h.run()
+	sold := h.sell(5)
+	contract := common.HexToAddress(h.anchored(sold, nil)[sold[0].SaleID].Contract)
+	away.On("*", testkit.Lose())
+	h.cfg.PrivateKey = newKey
+	h.start() // stands by
+	h.send(ownerKey, &contract, 0, binding.NewSaleAnchor().PackSetAnchorer(successor))
+	sold = append(sold, h.sell(5)...)
+	h.inEpoch(2)
+	h.verify(sold, h.anchored(sold, nil))
+	select {
+	case err := <-old:
+		t.Fatal("the old anchor has ended on the word of one node: ", err)
+	default:
+	}
+}

@@ -70,6 +70,38 @@ func TestAnotherAnchorTakesOverFromOneThatWasKilled(t *testing.T) {
 	require.Equal(t, int64(1), actives(t, standby))
 }
 
+// inEpoch waits until the lease was taken as often; an anchor that can do nothing holds it for half a minute.
+func (h *house) inEpoch(epoch int) {
+	h.t.Helper()
+	testkit.Eventually(h.t, 3*soon, "the lease is taken anew", func() error {
+		if now := h.ask("SELECT epoch::text FROM anchor.lease"); now != strconv.Itoa(epoch) {
+			return errors.New(now)
+		}
+		return nil
+	})
+}
+
+func TestAnAnchorWithoutAChainLeavesItToOneThatHasIt(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	ends := h.cfg.Provider
+	proxy := h.behind(1)[0]
+	h.start()
+	sold := h.sell(5)
+	h.anchored(sold, nil)
+	h.cfg.Provider = ends
+	_, standby := h.startMeasured()
+	testkit.Eventually(t, soon, "the other stands by", func() error {
+		_, err := standby("active")
+		return err
+	})
+	proxy.On("*", testkit.Lose())
+	sold = append(sold, h.sell(5)...)
+	h.inEpoch(2)
+	h.verify(sold, h.anchored(sold, nil))
+	require.Equal(t, int64(1), actives(t, standby))
+}
+
 // takeOver kills the active anchor and waits until another has the lease.
 func (h *house) takeOver(active *exec.Cmd) {
 	h.t.Helper()

@@ -4,6 +4,7 @@ package active
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"sync/atomic"
@@ -44,13 +45,14 @@ type Settings struct {
 }
 
 const (
-	standbyRetry   = time.Second     // how often a standby tries for the lease
-	leaseCheck     = time.Second     // how soon a lost lease is noticed
-	errorPause     = time.Second     // after a dependency failed
-	stepsAtOnce    = 32              // done without a pause before the lease and the clock are looked at again
-	anchorGas      = 250_000         // one anchor() takes 51,755 at most, and 146,875 where state is priced as EIP-8037 has it; fixed, since an estimate fails once the original is mined
-	deployGas      = 6_000_000       // 683,000, and 4.6 million by EIP-8037; what is not used is not paid
-	lowSeqRotation = 5 * time.Minute // longer than any intake transaction: a leaf that was invisible then is visible now or never
+	standbyRetry   = time.Second      // how often a standby tries for the lease
+	leaseCheck     = time.Second      // how soon a lost lease is noticed
+	fruitless      = 30 * time.Second // without one look at the chain, or one act, that came to its end: another anchor may do better
+	stayAway       = 10 * time.Second // from a lease given up for that: longer than a standby takes to try for it
+	stepsAtOnce    = 32               // done without a pause before the lease and the clock are looked at again
+	anchorGas      = 250_000          // one anchor() takes 51,755 at most, and 146,875 where state is priced as EIP-8037 has it; fixed, since an estimate fails once the original is mined
+	deployGas      = 6_000_000        // 683,000, and 4.6 million by EIP-8037; what is not used is not paid
+	lowSeqRotation = 5 * time.Minute  // longer than any intake transaction: a leaf that was invisible then is visible now or never
 	fallbackBlock  = 12 * time.Second
 )
 
@@ -77,6 +79,7 @@ type Anchor struct {
 	safe     atomic.Uint64
 	gas      uint64 // that an anchor() took last
 
+	fruitful              time.Time // when a look or an act came to its end last, or the lease began
 	warnedLow, warnedRate time.Time // when the log last said that the account is low, or batches too small
 }
 
@@ -90,9 +93,12 @@ type sending struct {
 func (a *Anchor) Run(ctx context.Context) error {
 	waiting := false
 	for ctx.Err() == nil {
-		err := a.once(ctx, &waiting)
+		err, away := a.once(ctx, &waiting), standbyRetry
 		switch {
 		case ctx.Err() != nil, err == nil:
+		case errors.Is(err, errFruitless):
+			away = stayAway
+			a.Log.Warn("leaving the chain to another anchor for a while", "error", err)
 		case fault.Is(err, fault.Fatal), fault.Is(err, fault.Invalid):
 			a.Log.Error("ALARM: the anchor has stopped and needs a person", "error", err)
 			return err
@@ -101,10 +107,14 @@ func (a *Anchor) Run(ctx context.Context) error {
 		default:
 			a.Log.Warn("the anchor tries again", "error", err)
 		}
-		pause(ctx, standbyRetry)
+		pause(ctx, away)
 	}
 	return nil
 }
+
+// errFruitless gives the lease up. This anchor may be cut off from nodes or signer where another one is not, or sign with a key that
+// was replaced while it has too few nodes to believe that.
+var errFruitless = fault.New(fault.Conflict, "nothing came to its end for %s", fruitless)
 
 func (a *Anchor) once(ctx context.Context, waiting *bool) error {
 	lease, err := a.Journal.Acquire(ctx)
@@ -148,7 +158,7 @@ func (a *Anchor) act(ctx context.Context, lease *journal.Lease) error {
 		return ctx.Err()
 	})
 	group.Go(func() error {
-		a.sent, a.floor = make(map[common.Hash]sending), floor{}
+		a.sent, a.floor, a.fruitful = make(map[common.Hash]sending), floor{}, time.Now()
 		a.scope = journal.Scope{Epoch: lease.Epoch}
 		if err := a.settleOnContract(ctx); err != nil {
 			return err
@@ -173,7 +183,7 @@ func (a *Anchor) tick(ctx context.Context) error {
 	for {
 		for range stepsAtOnce {
 			again, err := a.Step(ctx)
-			if err := a.tolerate(ctx, err); err != nil {
+			if err := a.persist(ctx, err); err != nil {
 				return err
 			}
 			if !again || err != nil {
@@ -197,6 +207,20 @@ func (a *Anchor) tolerate(ctx context.Context, err error) error {
 	case fault.Transient, fault.Unknown:
 	}
 	a.Log.Warn("the anchor tries again", "error", err)
+	return nil
+}
+
+// persist is tolerate for what the lease is held for: it must bear fruit now and then.
+func (a *Anchor) persist(ctx context.Context, err error) error {
+	if err == nil {
+		a.fruitful = time.Now()
+	}
+	if harm := a.tolerate(ctx, err); harm != nil {
+		return harm
+	}
+	if time.Since(a.fruitful) >= fruitless {
+		return fmt.Errorf("%w: %w", errFruitless, err)
+	}
 	return nil
 }
 

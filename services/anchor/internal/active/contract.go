@@ -22,7 +22,7 @@ import (
 func (a *Anchor) settleOnContract(ctx context.Context) error {
 	for {
 		done, err := a.contractStep(ctx)
-		if err := a.tolerate(ctx, err); err != nil {
+		if err := a.persist(ctx, err); err != nil {
 			return err
 		}
 		if done {

@@ -110,6 +110,7 @@ const (
 func (a *Anchor) forget() {
 	a.acting.Store(nil)
 	a.seen.Store(nil)
+	a.safe.Store(0)
 	a.Metrics.Active.Set(0)
 }
 
