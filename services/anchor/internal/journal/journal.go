@@ -76,7 +76,6 @@ const (
 // another took the lease or the state moved on, Invalid for data that can't be journaled.
 type Journal struct {
 	pool  *pgxpool.Pool
-	url   string
 	limit time.Duration // callLimit, but for tests
 }
 
@@ -93,7 +92,7 @@ func Open(ctx context.Context, url config.Secret) (*Journal, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "DB_URL can't be used") // as above
 	}
-	return &Journal{pool: pool, url: url.Reveal(), limit: callLimit}, nil
+	return &Journal{pool: pool, limit: callLimit}, nil
 }
 
 // Close ends all sessions.

@@ -3,6 +3,7 @@ package journal_test
 import (
 	"fmt"
 	"math/big"
+	"net/url"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
@@ -44,6 +46,23 @@ func setup(t *testing.T) *book {
 	b.scope.Deployment, err = j.AddContract(t.Context(), lease.Epoch, big.NewInt(1337), journal.Contract{}, nil)
 	require.NoError(t, err)
 	return b
+}
+
+func TestAPoolsSettingInTheURLIsNoneOfTheLeasesSession(t *testing.T) {
+	url, err := url.Parse(testkit.Database(t).Anchor)
+	require.NoError(t, err)
+	query := url.Query()
+	query.Set("pool_max_conns", "6")
+	url.RawQuery = query.Encode()
+	j, err := journal.Open(t.Context(), config.Secret(url.String()))
+	require.NoError(t, err)
+	defer j.Close()
+	lease, err := j.Acquire(t.Context())
+	require.NoError(t, err)
+	defer lease.Release(t.Context())
+	require.NoError(t, lease.Check(t.Context()))
+	_, err = j.Acquire(t.Context())
+	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
 }
 
 func leaf(n int64) journal.Leaf {

@@ -40,10 +40,7 @@ type Lease struct {
 func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseConnect)
 	defer cancel()
-	cfg, err := pgx.ParseConfig(j.url)
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "DB_URL is not a Postgres URL") // the cause may quote the password
-	}
+	cfg := j.pool.Config().ConnConfig.Copy() // not DB_URL read anew: what is the pool's in it, pool_max_conns say, no session takes
 	maps.Copy(cfg.RuntimeParams, leaseSettings)
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
