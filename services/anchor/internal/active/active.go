@@ -71,6 +71,8 @@ type Anchor struct {
 	seen    atomic.Pointer[Status]        // what the chain shows, while this replica acts
 	acting  atomic.Pointer[journal.Scope] // for which deployment it acts; nil while it stands by
 
+	warnedHeld atomic.Pointer[time.Time] // when the log last said that no batch is made
+
 	id       chain.Identity
 	contract common.Address
 	scope    journal.Scope

@@ -19,9 +19,10 @@ type Status struct {
 	ChainID          string `json:"chain_id"`
 	Contract         string `json:"contract"`
 	NextBatchID      uint64 `json:"next_batch_id"`
-	InFlight         uint64 `json:"in_flight"` // batch that is sealed and not mined; 0 for none
-	NotFinal         int    `json:"not_final"` // batches that are mined and not final
-	Waiting          int    `json:"waiting"`   // leaves for the next batch, counted up to ANCHOR_BATCH_MAX
+	InFlight         uint64 `json:"in_flight"`    // batch that is sealed and not mined; 0 for none
+	NotFinal         int    `json:"not_final"`    // batches that are mined and not final
+	SealingHeld      bool   `json:"sealing_held"` // so many batches are not final that no more are made
+	Waiting          int    `json:"waiting"`      // leaves for the next batch, counted up to ANCHOR_BATCH_MAX
 	OldestSeconds    int64  `json:"oldest_unanchored_seconds"`
 	Nonce            uint64 `json:"nonce"`
 	FeeCapWei        string `json:"fee_cap_wei,omitempty"` // per gas, of the newest transaction of the batch in flight
@@ -123,6 +124,7 @@ func (a *Anchor) Status() Status {
 	s.FinalityAnnounce, s.FeeCeilingWei = a.Set.Finality, a.ceiling().String()
 	if b := a.backlog.Load(); b != nil {
 		s.Deployment, s.Waiting, s.InFlight, s.NotFinal, s.OldestSeconds = b.deployment, b.waiting, b.inFlight, b.notFinal, int64(b.age().Seconds())
+		s.SealingHeld = b.held
 		if b.fee.CapWei != nil {
 			s.FeeCapWei, s.TipCapWei = b.fee.CapWei.String(), b.fee.TipWei.String()
 		}

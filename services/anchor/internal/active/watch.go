@@ -22,6 +22,7 @@ type backlog struct {
 	inFlight   uint64 // lowest batch that is sealed and not mined; 0 for none
 	fee        fee.Fee
 	notFinal   int       // batches that are mined and not final
+	held       bool      // as many batches are open as may be: no more are made until some are final
 	since      time.Time // when the oldest unanchored sale was journaled, by this process's clock; zero for none
 	read       time.Time
 }
@@ -83,7 +84,10 @@ func (s *survey) read(ctx context.Context, a *Anchor) error {
 
 // note keeps what the journal told.
 func (a *Anchor) note(ctx context.Context, deployment int64, state step.Journal) error {
-	b := &backlog{deployment: deployment, waiting: state.Waiting.Count, read: time.Now()}
+	b := &backlog{deployment: deployment, waiting: state.Waiting.Count, held: len(state.Open) >= a.Set.Limits.OpenMax, read: time.Now()}
+	if b.held {
+		a.warnHeld(len(state.Open))
+	}
 	oldest := state.Waiting.Oldest
 	for _, batch := range state.Open {
 		if batch.State == event.BatchMined {
@@ -111,6 +115,15 @@ func (a *Anchor) note(ctx context.Context, deployment int64, state step.Journal)
 	a.backlog.Store(b)
 	a.Metrics.backlog.Store(b)
 	return nil
+}
+
+// warnHeld tells, in the anchor that acts, that no batch is made: the chain is paid for nothing as long as it finalizes nothing.
+func (a *Anchor) warnHeld(open int) {
+	now, last := time.Now(), a.warnedHeld.Load()
+	if a.acting.Load() == nil || last != nil && now.Sub(*last) < warnAgain || !a.warnedHeld.CompareAndSwap(last, &now) {
+		return
+	}
+	a.Log.Warn("ALARM: no batch is made until the chain has finalized some", "not_final", open)
 }
 
 // ages knows how old the leaves of the batch under way are, which takes reading them all.

@@ -1,0 +1,40 @@
+package active
+
+import (
+	"bytes"
+	"log/slog"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/journal"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/event"
+)
+
+func TestAChainThatFinalizesNothingIsToldWhenItHoldsBatchesBack(t *testing.T) {
+	var log bytes.Buffer
+	a := Anchor{Metrics: NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(&log, nil))}
+	a.Set.Limits.OpenMax, a.Set.FeeCapWei, a.Set.FeeHardWei = 3, new(big.Int), new(big.Int)
+	looks := func(open int) {
+		var state step.Journal
+		for id := range open {
+			state.Open = append(state.Open, step.Batch{ID: uint64(id + 1), State: event.BatchMined})
+		}
+		require.NoError(t, a.note(t.Context(), 1, state))
+	}
+	looks(3)
+	require.True(t, a.Status().SealingHeld)
+	require.Empty(t, log.String(), "one that stands by leaves the alarm to the one that acts")
+	a.acting.Store(&journal.Scope{Deployment: 1})
+	looks(2)
+	require.False(t, a.Status().SealingHeld)
+	require.Empty(t, log.String())
+	looks(3)
+	looks(3)
+	require.Equal(t, 1, strings.Count(log.String(), "ALARM: no batch is made"), "once in five minutes: %s", log.String())
+	require.Contains(t, log.String(), "not_final=3")
+}
