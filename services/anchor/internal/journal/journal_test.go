@@ -161,6 +161,21 @@ func TestANewDeploymentStartsItsSearchWhereTheOldOneIsNotFinal(t *testing.T) {
 	finish(3)
 	require.Equal(t, int64(7), b.floor())
 	require.Zero(t, waits())
+
+	for range 2 { // after one that was never used
+		b.scope.Deployment, err = b.AddContract(t.Context(), old.Epoch, big.NewInt(1337), journal.Contract{}, nil)
+		require.NoError(t, err)
+		require.Equal(t, int64(7), b.floor())
+	}
+	b.sealed(1, 2)
+	b.sealed(2, 2)
+	b.exec("UPDATE anchor.batch SET at = at - interval '6 minutes' WHERE batch_id = 1 AND deployment = $1", b.scope.Deployment)
+	b.scope.Deployment, err = b.AddContract(t.Context(), old.Epoch, big.NewInt(1337), journal.Contract{}, nil)
+	require.NoError(t, err)
+	require.Equal(t, int64(7), b.floor(), "after one that saw no batch final")
+	require.Equal(t, 4, waits())
+	b.scope.LowSeq = b.floor()
+	require.Equal(t, 4, waits())
 }
 
 func TestASearchForWhatIsToBeAnnouncedStartsAfterTheLastThatWas(t *testing.T) {

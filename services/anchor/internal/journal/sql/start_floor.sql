@@ -1,11 +1,19 @@
 -- A place up to which nothing waits, so that a start does not search the whole table: for the deployment itself, every leaf up to it
 -- is in a batch. Batches take the lowest places first. What lies below the highest place of a batch that is older than any intake
 -- transaction was visible when the newest batch was sealed; so up to the lower of their highest places nothing waits.
--- Of the deployment before, unless all is replayed, the same place counts as far as its batches are final.
+-- Of the deployment before, unless all is replayed, the same place counts as far as its batches are final: what is final anywhere is
+-- not taken again. One that was hardly used, or never saw a batch final, knows no such place: the one before it does.
 WITH considered AS (
     SELECT @deployment::bigint AS id
     UNION ALL
-    SELECT max(id) FROM anchor.deployment WHERE id < @deployment AND NOT @replay
+    (SELECT d.id
+     FROM anchor.deployment d
+     CROSS JOIN LATERAL (SELECT at FROM anchor.batch WHERE deployment = d.id ORDER BY batch_id DESC LIMIT 1) AS b
+     WHERE d.id < @deployment AND NOT @replay
+       AND EXISTS (SELECT FROM anchor.batch o WHERE o.deployment = d.id AND o.at < b.at - @rotation::interval)
+       AND EXISTS (SELECT FROM anchor.batch_event e WHERE e.deployment = d.id AND e.state = 'final')
+     ORDER BY d.id DESC
+     LIMIT 1)
 ), newest AS (
     SELECT c.id, b.batch_id, b.at
     FROM considered c
