@@ -241,6 +241,42 @@ func TestSalesThatAreHeldBackAreFoundThoughTheirBatchIsFinal(t *testing.T) {
 	require.Equal(t, event.BatchMined, left[0].Event.State)
 }
 
+func TestSalesThatWereSaidAsFinalAreNotToBeSaidAsMined(t *testing.T) {
+	b := setup(t)
+	b.sealed(1, 1)
+	for _, step := range [][2]event.BatchState{{event.BatchSealed, event.BatchMined}, {event.BatchMined, event.BatchFinal}} {
+		require.NoError(t, b.Record(t.Context(), b.scope, journal.Move{
+			BatchID: 1, From: step[:1], To: step[1], TxHash: &common.Hash{1}, Block: &blockOne,
+		}))
+	}
+	left := func(state event.BatchState) (floor int64, n int) {
+		sayings, err := b.Unannounced(t.Context(), b.scope.Deployment, state, 0)
+		require.NoError(t, err)
+		floor, err = b.AnnouncedFloor(t.Context(), b.scope.Deployment, state)
+		require.NoError(t, err)
+		return floor, len(sayings)
+	}
+	events, err := b.Unannounced(t.Context(), b.scope.Deployment, event.BatchFinal, 0)
+	require.NoError(t, err)
+	require.Len(t, events, 3)
+	for _, s := range events {
+		require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, s.Event.Sequence, journal.SaidBatch))
+	}
+	mined, final := events[1].Event.Sequence, events[2].Event.Sequence
+	require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, mined, journal.SaidSales))
+	floor, n := left(event.BatchFinal)
+	require.Zero(t, floor)
+	require.Equal(t, 1, n, "said as mined is not said as final")
+
+	b.exec("DELETE FROM anchor.announced WHERE event_id = $1 AND what = 'sales'", mined)
+	require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, final, journal.SaidSales))
+	for _, state := range []event.BatchState{event.BatchFinal, event.BatchMined} {
+		floor, n := left(state)
+		require.Equal(t, final, floor, state)
+		require.Zero(t, n, state)
+	}
+}
+
 var blockOne = step.Block{Number: 1, Hash: common.Hash{1}}
 
 func TestAForgedSaleInTheSameDeliveryDoesNotHarmTheTrueOne(t *testing.T) {

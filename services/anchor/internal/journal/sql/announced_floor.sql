@@ -7,9 +7,9 @@ WITH told AS (
       AND EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'batch')
       AND EXISTS (
           SELECT FROM anchor.announced a
-          WHERE a.what = 'sales' AND a.event_id = (
+          WHERE a.what = 'sales' AND (a.event_id = e.id OR a.event_id = (
               SELECT max(s.id) FROM anchor.batch_event s WHERE s.deployment = e.deployment AND s.batch_id = e.batch_id AND s.state = @sales_state
-          )
+          ))
       )
     ORDER BY e.batch_id DESC, e.id DESC
     LIMIT 1

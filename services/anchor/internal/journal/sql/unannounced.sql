@@ -1,11 +1,16 @@
--- Events whose messages are not all acknowledged, oldest first.
+-- Events whose messages are not all acknowledged, oldest first. Sales that were said of a final batch are not said of its mined event as
+-- well: whoever lowered ANCHOR_FINALITY has heard more than is asked for now.
 SELECT e.batch_id, b.root, b.size, e.state, e.tx_hash, e.nonce::text, e.block_number::text, e.block_hash, e.at, e.id,
        EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'batch')
 FROM anchor.batch_event e
 JOIN anchor.batch b USING (deployment, batch_id)
 WHERE e.deployment = @deployment
   AND (NOT EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'batch')
-       OR (e.state = @sales_state AND NOT EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'sales')))
+       OR (e.state = @sales_state AND NOT EXISTS (
+           SELECT FROM anchor.batch_event f
+           JOIN anchor.announced a ON a.event_id = f.id AND a.what = 'sales'
+           WHERE f.deployment = e.deployment AND f.batch_id = e.batch_id AND (f.id = e.id OR f.state = 'final')
+       )))
   AND e.id > @low
 ORDER BY e.id
 LIMIT @most;
