@@ -3,6 +3,7 @@ package active
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -59,24 +60,31 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 	return true, a.do(ctx, next, state, sight)
 }
 
-// confirmed believes a Halt once most of the configured nodes lead to one at the same block, others being what the others do: one node
-// with a broken state must not stop the anchor. It is left out for a while instead.
+// confirmed believes a step that matters once enough nodes lead to it at the same block, others being what the others do: one node with
+// a broken state must not stop the anchor, nor spend its money. It is left out for a while instead.
 func (a *Anchor) confirmed(sight chain.Sight, next step.Step, others func() []step.Step) step.Step {
-	halt, ok := next.(step.Halt)
-	if !ok {
+	weight := step.WeightOf(next)
+	if weight == step.One {
 		return next
 	}
-	said := 1
+	said, against := 1, 0
 	for _, other := range others() {
-		if _, same := other.(step.Halt); same {
+		if step.Agree(next, other) {
 			said++
+		} else {
+			against++
 		}
 	}
-	if a.Chain.Most(said) {
+	if a.Chain.Most(said) || weight == step.MostPresent && sight.Most(said) {
 		return next
 	}
-	a.Chain.Distrust(sight)
-	return step.Doubt{Reason: "fewer than most of the configured nodes say so: " + halt.Reason}
+	if against > 0 {
+		a.Chain.Distrust(sight)
+	}
+	if halt, ok := next.(step.Halt); ok {
+		return step.Doubt{Reason: "fewer than most of the configured nodes say so: " + halt.Reason}
+	}
+	return step.Doubt{Reason: fmt.Sprintf("too few nodes show at block %d what leads to a %T", sight.Head.Number, next)}
 }
 
 // safeAfter is the safe height that may be announced by. It speaks of the chain that was looked at: as long as the journal has

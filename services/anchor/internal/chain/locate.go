@@ -19,25 +19,33 @@ import (
 
 // locate finds the transaction that stored a batch's root, and its block on the canonical chain: where it was before, by the
 // receipts of all attempts, since an older one may be the one that was mined, or by its event.
-func (v viewer) locate(ctx context.Context, b step.Batch, a *step.Anchored) error {
-	if b.Mined != (step.Block{}) {
+func (v viewer) locate(ctx context.Context, b step.Batch, finalized uint64, a *step.Anchored) error {
+	switch {
+	case b.Mined == (step.Block{}):
+	case b.Mined.Number <= finalized: // the receipt vouches for the block, too: the newest batch's was found on the chain
+		receipt, err := v.receipt(ctx, b.MinedTx)
+		if err != nil {
+			return err
+		}
+		if receipt != nil && receipt.BlockHash == b.Mined.Hash && receipt.Status == types.ReceiptStatusSuccessful {
+			a.TxHash, a.Block = b.MinedTx, b.Mined
+			return nil
+		}
+	default:
 		if canonical, err := v.canonical(ctx, b.Mined); err != nil || canonical {
 			a.TxHash, a.Block = b.MinedTx, b.Mined
 			return err
 		}
 	}
 	for _, attempt := range slices.Backward(b.Attempts) {
-		receipt, err := v.node.TransactionReceipt(ctx, attempt.Hash)
-		if errors.Is(err, ethereum.NotFound) {
-			continue
-		}
+		receipt, err := v.receipt(ctx, attempt.Hash)
 		if err != nil {
-			return hide(err)
+			return err
 		}
-		block := step.Block{Number: receipt.BlockNumber.Uint64(), Hash: receipt.BlockHash}
-		if receipt.Status != types.ReceiptStatusSuccessful || block.Number > v.head {
+		if receipt == nil || receipt.Status != types.ReceiptStatusSuccessful {
 			continue
 		}
+		block := blockOf(receipt)
 		canonical, err := v.canonical(ctx, block)
 		if err != nil {
 			return err
@@ -48,6 +56,54 @@ func (v viewer) locate(ctx context.Context, b step.Batch, a *step.Anchored) erro
 		}
 	}
 	return v.locateByEvent(ctx, b, a)
+}
+
+// receipt reads what became of a transaction up to the head; nil when it is not mined.
+func (v viewer) receipt(ctx context.Context, tx common.Hash) (*types.Receipt, error) {
+	receipt, err := v.node.TransactionReceipt(ctx, tx)
+	switch {
+	case errors.Is(err, ethereum.NotFound):
+		return nil, nil //nolint:nilnil // none is an answer
+	case err != nil:
+		return nil, hide(err)
+	case receipt.BlockNumber.Uint64() > v.head:
+		return nil, nil //nolint:nilnil // not yet, at this block
+	}
+	return receipt, nil
+}
+
+func blockOf(r *types.Receipt) step.Block {
+	return step.Block{Number: r.BlockNumber.Uint64(), Hash: r.BlockHash}
+}
+
+// outcomes reads the receipts of attempts.
+func (v viewer) outcomes(ctx context.Context, attempts []step.Attempt) (o step.Outcomes, err error) {
+	type place struct {
+		sender common.Address
+		nonce  uint64
+	}
+	failed := make(map[place]bool)
+	for _, attempt := range attempts {
+		receipt, err := v.receipt(ctx, attempt.Hash)
+		if err != nil {
+			return o, err
+		}
+		if receipt == nil {
+			continue
+		}
+		canonical, err := v.canonical(ctx, blockOf(receipt))
+		switch {
+		case err != nil:
+			return o, err
+		case !canonical:
+		case receipt.Status == types.ReceiptStatusSuccessful:
+			o.Succeeded = true
+		default:
+			failed[place{attempt.Sender, attempt.Nonce}] = true
+		}
+	}
+	o.Reverted = len(failed)
+	return o, nil
 }
 
 const (

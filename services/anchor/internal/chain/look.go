@@ -77,12 +77,19 @@ func (c *Client) look(ctx context.Context, agreeing []seen, contract, sender com
 	return s, err
 }
 
-// Witnesses looks at the block of a Sight through the other nodes that have it; those that fail say nothing.
+// Most reports whether n nodes are most of those that have the block.
+func (s Sight) Most(n int) bool { return n >= quorum(len(s.agreeing)) }
+
+// Witnesses looks at the block of a Sight through the other nodes that have it; those that fail say nothing and are left out for a
+// while, so that a node that has blocks and no answers is not waited for.
 func (c *Client) Witnesses(ctx context.Context, s Sight, contract, sender common.Address, open []step.Batch) (others []Sight) {
 	for i := 1; i < len(s.agreeing); i++ {
-		if other, err := c.look(ctx, s.from(i), contract, sender, open); err == nil {
-			others = append(others, other)
+		other, err := c.look(ctx, s.from(i), contract, sender, open)
+		if err != nil {
+			s.agreeing[i].node.rest()
+			continue
 		}
+		others = append(others, other)
 	}
 	return others
 }
@@ -128,9 +135,12 @@ func (c *Client) lookForCode(ctx context.Context, agreeing []seen, contract, sen
 // WitnessesForCode is for LookForCode what Witnesses is for Look.
 func (c *Client) WitnessesForCode(ctx context.Context, s Sight, contract, sender common.Address) (others []step.DeployView) {
 	for i := 1; i < len(s.agreeing); i++ {
-		if other, _, err := c.lookForCode(ctx, s.from(i), contract, sender); err == nil {
-			others = append(others, other)
+		other, _, err := c.lookForCode(ctx, s.from(i), contract, sender)
+		if err != nil {
+			s.agreeing[i].node.rest()
+			continue
 		}
+		others = append(others, other)
 	}
 	return others
 }

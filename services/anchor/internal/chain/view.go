@@ -112,6 +112,9 @@ func (v viewer) batches(ctx context.Context, open []step.Batch, s *step.View) er
 	if s.Anchorer, err = v.abi.UnpackAnchorer(anchorer); err != nil {
 		return fmt.Errorf("read anchorer: %w", err)
 	}
+	if s.Past, err = v.outcomes(ctx, step.Retried(open, *s)); err != nil {
+		return err
+	}
 	asked, err := v.worthALook(ctx, open, s)
 	if err != nil {
 		return err
@@ -122,7 +125,7 @@ func (v viewer) batches(ctx context.Context, open []step.Batch, s *step.View) er
 	group.SetLimit(callsAtOnce)
 	for _, b := range asked {
 		group.Go(func() error {
-			a, err := v.anchored(ctx, b)
+			a, err := v.anchored(ctx, b, s.Finalized)
 			mu.Lock()
 			defer mu.Unlock()
 			s.Anchored[b.ID] = a
@@ -183,8 +186,8 @@ func (v viewer) lowestGone(ctx context.Context, mined []step.Batch) (at int, err
 	return at, err
 }
 
-// anchored reads what the contract holds of a batch.
-func (v viewer) anchored(ctx context.Context, b step.Batch) (a step.Anchored, err error) {
+// anchored reads what the contract holds of a batch, and for one that may become final also whether its transaction put it there.
+func (v viewer) anchored(ctx context.Context, b step.Batch, finalized uint64) (a step.Anchored, err error) {
 	answer, err := v.call(ctx, v.abi.PackRootOf(b.ID))
 	if err != nil {
 		return a, err
@@ -193,7 +196,7 @@ func (v viewer) anchored(ctx context.Context, b step.Batch) (a step.Anchored, er
 		return a, fmt.Errorf("read rootOf: %w", err)
 	}
 	if a.Root == b.Root {
-		err = v.locate(ctx, b, &a)
+		err = v.locate(ctx, b, finalized, &a)
 	}
 	return a, err
 }

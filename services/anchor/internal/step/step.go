@@ -3,6 +3,7 @@
 package step
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -72,6 +73,27 @@ type View struct {
 	Sender      common.Address      // the account that this anchor signs for
 	Nonce       uint64              // of the sender's next transaction
 	Anchored    map[uint64]Anchored // of the open batches below NextBatchID, those that were looked at; see Next
+	Past        Outcomes            // of Retried
+}
+
+// Outcomes tell what became of attempts, by their own receipts.
+type Outcomes struct {
+	Succeeded bool // one was mined and did what it is for
+	Reverted  int  // nonces at which one was mined and failed
+}
+
+// Retried are the attempts of the batch that Next would sign at a further nonce, none when it would not: only then is what became
+// of them worth asking.
+func Retried(open []Batch, c View) []Attempt {
+	for _, b := range open {
+		if b.ID >= c.NextBatchID {
+			if latest(b.Attempts, c.Sender, c.Nonce) == nil {
+				return b.Attempts
+			}
+			break
+		}
+	}
+	return nil
 }
 
 // Limits are the waits that decide; all are checked when the service starts.
@@ -166,7 +188,7 @@ func decide(j Journal, c View, limits Limits, now time.Time) Step {
 		switch {
 		case b.State == event.BatchMined:
 		case b.ID >= c.NextBatchID:
-			return transmit(b, c.Sender, c.Nonce, c.Head.Number, limits, now) // the lowest one alone: the contract takes them in order
+			return c.Past.temper(transmit(b, c.Sender, c.Nonce, c.Head.Number, limits, now)) // the lowest one alone: the contract takes them in order
 		case looked:
 			return Settle{BatchID: b.ID, TxHash: a.TxHash, Block: a.Block} // whoever sent it, and whichever attempt was mined
 		default:
@@ -186,7 +208,7 @@ func moved(open []Batch, c View) (ids []uint64) {
 			continue
 		}
 		a, looked := c.Anchored[b.ID]
-		if len(ids) > 0 || b.ID >= c.NextBatchID || looked && a.Block != b.Mined {
+		if len(ids) > 0 || b.ID >= c.NextBatchID || looked && (a.Block != b.Mined || a.TxHash != b.MinedTx) {
 			ids = append(ids, b.ID)
 		}
 	}
@@ -237,6 +259,24 @@ func transmit(b Batch, sender common.Address, nonce, head uint64, limits Limits,
 		return Send{Batch: b, Attempt: *last}
 	}
 	return Wait{}
+}
+
+// failedMax is at how many nonces a batch's transaction may fail: each costs money, and was foretold to succeed.
+const failedMax = 3
+
+// temper keeps a batch from being paid for again and again on the word of a node that shows an old state.
+func (o Outcomes) temper(next Step) Step {
+	sign, ok := next.(Sign)
+	switch {
+	case !ok || sign.Replaces != nil:
+		return next
+	case o.Succeeded:
+		return Doubt{Reason: "the node shows a batch's transaction as successful, and the contract without the batch: what it answers is stale"}
+	case o.Reverted >= failedMax:
+		return Halt{Reason: fmt.Sprintf("batch %d was sent at %d nonces and failed at each, though the node foretells success: it shows an old "+
+			"state, or the contract refuses this anchor; see OPERATIONS.md, A transaction that fails again and again", sign.Batch.ID, o.Reverted)}
+	}
+	return next
 }
 
 // latest returns the newest attempt with a sender's nonce, nil if there is none.

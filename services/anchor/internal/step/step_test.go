@@ -62,6 +62,10 @@ func TestNext(t *testing.T) {
 		v.Sure = false
 		return v
 	}
+	past := func(v step.View, o step.Outcomes) step.View {
+		v.Past = o
+		return v
+	}
 	by := func(anchorer, sender common.Address, nonce uint64) step.View {
 		return step.View{Sure: true, NextBatchID: 1, Anchorer: anchorer, Sender: sender, Nonce: nonce}
 	}
@@ -105,13 +109,34 @@ func TestNext(t *testing.T) {
 		},
 		"our nonce went elsewhere":  {open(batch(1, "broadcast", fresh)), view(1, 6, 0, nil), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 6}, ""},
 		"a reorg took nonces below": {open(batch(1, "broadcast", fresh)), view(1, 4, 0, nil), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 4}, ""},
-		"mined":                     {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(ours, block7)), step.Settle{BatchID: 1, TxHash: tx, Block: block7}, ""},
-		"mined by an unseen hand":   {open(batch(1, "sealed")), view(2, 5, 0, at(ours, block7)), step.Settle{BatchID: 1, TxHash: tx, Block: block7}, ""},
-		"mined, the next may seal":  {open(batch(1, "mined")), view(2, 6, 6, at(ours, block7)), step.Seal{}, ""},
-		"mined and final":           {open(batch(1, "mined")), view(2, 6, 7, at(ours, block7)), step.Finish{Batches: []step.Batch{batch(1, "mined")}}, ""},
-		"moved to another block":    {open(batch(1, "mined")), view(2, 6, 0, at(ours, other7)), step.Unsettle{BatchIDs: []uint64{1}}, ""},
-		"gone from the chain":       {open(batch(1, "mined")), view(1, 5, 0, nil), step.Unsettle{BatchIDs: []uint64{1}}, ""},
-		"gone, then sent again":     {open(batch(1, "reorged", stale)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "reorged", stale), Attempt: stale}, ""},
+		"our nonce went elsewhere, mined after all": {
+			open(batch(1, "broadcast", fresh)), past(view(1, 6, 0, nil), step.Outcomes{Succeeded: true}), step.Doubt{}, "stale",
+		},
+		"failed at two nonces": {
+			open(batch(1, "broadcast", fresh)),
+			past(view(1, 6, 0, nil), step.Outcomes{Reverted: 2}),
+			step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 6},
+			"",
+		},
+		"failed at three nonces": {
+			open(batch(1, "broadcast", fresh)), past(view(1, 6, 0, nil), step.Outcomes{Reverted: 3}), step.Halt{}, "failed at each",
+		},
+		"failed at three nonces, say too few nodes": {
+			open(batch(1, "broadcast", fresh)), unsure(past(view(1, 6, 0, nil), step.Outcomes{Reverted: 3})), step.Doubt{}, "failed at each",
+		},
+		"in its block by another transaction": {
+			open(batch(1, "mined")),
+			view(2, 6, 7, map[uint64]step.Anchored{1: {Root: ours, TxHash: common.Hash{4}, Block: block7}}),
+			step.Unsettle{BatchIDs: []uint64{1}},
+			"",
+		},
+		"mined":                    {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(ours, block7)), step.Settle{BatchID: 1, TxHash: tx, Block: block7}, ""},
+		"mined by an unseen hand":  {open(batch(1, "sealed")), view(2, 5, 0, at(ours, block7)), step.Settle{BatchID: 1, TxHash: tx, Block: block7}, ""},
+		"mined, the next may seal": {open(batch(1, "mined")), view(2, 6, 6, at(ours, block7)), step.Seal{}, ""},
+		"mined and final":          {open(batch(1, "mined")), view(2, 6, 7, at(ours, block7)), step.Finish{Batches: []step.Batch{batch(1, "mined")}}, ""},
+		"moved to another block":   {open(batch(1, "mined")), view(2, 6, 0, at(ours, other7)), step.Unsettle{BatchIDs: []uint64{1}}, ""},
+		"gone from the chain":      {open(batch(1, "mined")), view(1, 5, 0, nil), step.Unsettle{BatchIDs: []uint64{1}}, ""},
+		"gone, then sent again":    {open(batch(1, "reorged", stale)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "reorged", stale), Attempt: stale}, ""},
 		"the lower of two gone": {
 			open(batch(1, "reorged", fresh), batch(2, "reorged", attempt(6, 0, 0))), view(1, 5, 0, nil), step.Wait{}, "",
 		},
