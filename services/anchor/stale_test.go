@@ -1,6 +1,7 @@
 package anchor_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -210,4 +211,48 @@ func TestWhatOneNodeOfThreeInventsIsNeverFinal(t *testing.T) {
 	defer node.Close()
 	require.NotZero(t, h.rootOf(node, lies.contract.Hex(), 2))
 	require.Equal(t, "0", h.ask("SELECT count(*)::text FROM anchor.batch_event WHERE state = '"+string(event.BatchReorged)+"'"), "it is never believed")
+}
+
+// noCode tells of no contract anywhere.
+func noCode(context.Context, testkit.Call, func(testkit.Call) testkit.Reply) testkit.Reply {
+	return testkit.Reply{Result: json.RawMessage(`"0x"`)}
+}
+
+func TestOneNodeOfThreeThatShowsNoCodeDeploysNothingAgain(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.behind(3)[0].On("eth_getCode", noCode)
+	h.start()
+	sold := h.sell(5)
+	h.verify(sold, h.anchored(sold, nil))
+	require.Equal(t, "1", h.ask("SELECT count(*)::text FROM anchor.deployment"))
+}
+
+func TestTheOnlyNodeShowsNoCodeAndOneContractIsDeployed(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	proxy := h.behind(1)[0]
+	proxy.On("eth_getCode", noCode)
+	h.start()
+	sold := h.sell(5)
+	h.passes(20)
+	proxy.Clear()
+	h.verify(sold, h.anchored(sold, nil))
+	require.Equal(t, "1", h.ask("SELECT count(*)::text FROM anchor.deployment"))
+}
+
+func TestADeployThatFailsIsNotPaidForAgain(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	proxy := h.behind(1)[0]
+	proxy.On("eth_getCode", noCode)
+	proxy.On("eth_getTransactionReceipt", func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		reply := next(call)
+		reply.Result = bytes.Replace(reply.Result, []byte(`"status":"0x1"`), []byte(`"status":"0x0"`), 1)
+		return reply
+	})
+	err := h.refused()
+	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
+	require.ErrorContains(t, err, "was mined and failed")
+	require.Equal(t, "1", h.ask(signedCount))
 }

@@ -58,14 +58,14 @@ func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
 	if d != nil {
 		address = d.Contract
 	}
-	view, sight, err := a.Chain.LookForCode(ctx, address, a.Signer.Address())
+	view, sight, err := a.Chain.LookForCode(ctx, address, a.Signer.Address(), attemptsOf(d)...)
 	if err != nil {
 		return false, err
 	}
 	a.remember(attemptsOf(d), now)
 	decide := func(view step.DeployView) step.Step { return step.NextDeploy(d, view, rules, a.Set.Limits, now) }
 	next := a.confirmed(sight, decide(view), func() (others []step.Step) {
-		for _, other := range a.Chain.WitnessesForCode(ctx, sight, address, a.Signer.Address()) {
+		for _, other := range a.Chain.WitnessesForCode(ctx, sight, address, a.Signer.Address(), attemptsOf(d)...) {
 			others = append(others, decide(other))
 		}
 		return others

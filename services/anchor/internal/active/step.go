@@ -64,6 +64,9 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 // a broken state must not stop the anchor, nor spend its money. It is left out for a while instead.
 func (a *Anchor) confirmed(sight chain.Sight, next step.Step, others func() []step.Step) step.Step {
 	weight := step.WeightOf(next)
+	if _, doubt := next.(step.Doubt); doubt {
+		a.Chain.Distrust(sight) // another may show what can be
+	}
 	if weight == step.One {
 		return next
 	}

@@ -110,32 +110,44 @@ func (s Sight) check(err error) error {
 	return nil
 }
 
-// LookForCode reads what NextDeploy wants to know; contract may be zero.
-func (c *Client) LookForCode(ctx context.Context, contract, sender common.Address) (d step.DeployView, s Sight, err error) {
+// LookForCode reads what NextDeploy wants to know; contract may be zero, attempts are those of its deploy transaction.
+func (c *Client) LookForCode(
+	ctx context.Context, contract, sender common.Address, attempts ...step.Attempt,
+) (d step.DeployView, s Sight, err error) {
 	err = c.read(ctx, func(ctx context.Context, agreeing []seen) (err error) {
-		d, s, err = c.lookForCode(ctx, agreeing, contract, sender)
+		d, s, err = c.lookForCode(ctx, agreeing, contract, sender, attempts)
 		return err
 	})
 	return d, s, errors.Join(err, s.check(err))
 }
 
-func (c *Client) lookForCode(ctx context.Context, agreeing []seen, contract, sender common.Address) (d step.DeployView, s Sight, err error) {
+func (c *Client) lookForCode(
+	ctx context.Context, agreeing []seen, contract, sender common.Address, attempts []step.Attempt,
+) (d step.DeployView, s Sight, err error) {
 	s = c.sightOf(agreeing)
 	v := c.viewer(agreeing[0], contract)
 	code, err := v.node.CodeAtHash(ctx, contract, v.at)
 	if err != nil {
 		return d, s, hide(err)
 	}
-	err = v.account(ctx, sender, &s)
+	if err = v.account(ctx, sender, &s); err != nil {
+		return d, s, err
+	}
+	if len(code) == 0 {
+		s.Past, err = v.outcomes(ctx, attempts)
+	}
 	return step.DeployView{
 		Code: len(code) > 0, Matches: bytes.Equal(code, binding.RuntimeCode()), Sender: sender, Nonce: s.Nonce, Head: s.Head.Number, Sure: s.Sure,
+		Past: s.Past,
 	}, s, err
 }
 
 // WitnessesForCode is for LookForCode what Witnesses is for Look.
-func (c *Client) WitnessesForCode(ctx context.Context, s Sight, contract, sender common.Address) (others []step.DeployView) {
+func (c *Client) WitnessesForCode(
+	ctx context.Context, s Sight, contract, sender common.Address, attempts ...step.Attempt,
+) (others []step.DeployView) {
 	for i := 1; i < len(s.agreeing); i++ {
-		other, _, err := c.lookForCode(ctx, s.from(i), contract, sender)
+		other, _, err := c.lookForCode(ctx, s.from(i), contract, sender, attempts)
 		if err != nil {
 			s.agreeing[i].node.rest()
 			continue

@@ -27,6 +27,7 @@ type DeployView struct {
 	Sender  common.Address // the account that this anchor signs for
 	Nonce   uint64         // of the sender's next transaction
 	Head    uint64         // height of the block
+	Past    Outcomes       // of the attempts at the deploy transaction, read when there is no code
 }
 
 // DeployRules say what the operator allows.
@@ -83,6 +84,11 @@ func decideDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits,
 		return transmit(Batch{Attempts: d.Attempts}, c.Sender, c.Nonce, c.Head, limits, now)
 	case d.Used && !rules.Development:
 		return Halt{Reason: "the contract is gone from the chain: check WEB3_PROVIDER; if the chain itself lost it, see OPERATIONS.md, A contract that is lost"}
+	case c.Past.Succeeded && !d.Used:
+		return Doubt{Reason: "the node shows the deploy transaction as successful, and no contract: what it answers is stale"}
+	case c.Past.Reverted > 0: // another would fail as well, and cost as much
+		return Halt{Reason: "the contract's deploy transaction was mined and failed: deploy one by hand and set ANCHOR_CONTRACT; see OPERATIONS.md, " +
+			"A transaction that fails again and again"}
 	case rules.MayDeploy: // its nonce was used by something else, or the development chain was wiped
 		return Deploy{Nonce: c.Nonce, Replay: rules.Replay || d.Replay || d.Used}
 	}
