@@ -5,11 +5,14 @@ WITH told AS (
     FROM anchor.batch_event e
     WHERE e.deployment = @deployment AND e.state = 'final'
       AND EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'batch')
-      AND EXISTS (
-          SELECT FROM anchor.announced a
-          WHERE a.what = 'sales' AND (a.event_id = e.id OR a.event_id = (
-              SELECT max(s.id) FROM anchor.batch_event s WHERE s.deployment = e.deployment AND s.batch_id = e.batch_id AND s.state = @sales_state
-          ))
+      AND (
+          EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'sales')
+          OR EXISTS (
+              SELECT FROM anchor.announced a
+              WHERE a.what = 'sales' AND a.event_id = (
+                  SELECT max(s.id) FROM anchor.batch_event s WHERE s.deployment = e.deployment AND s.batch_id = e.batch_id AND s.state = @sales_state
+              )
+          )
       )
     ORDER BY e.batch_id DESC, e.id DESC
     LIMIT 1
