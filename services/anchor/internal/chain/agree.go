@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"slices"
 	"sync"
@@ -22,6 +23,7 @@ const (
 	maxLagBlocks = 3                // behind the middle one of the nodes; one further back is left out
 	identityLife = 30 * time.Second // how long a node is believed to be on the chain that it said
 	nodeTimeout  = 3 * time.Second  // for what every node is asked: one that hangs must not hold up the others
+	warnAgain    = 5 * time.Minute  // how often the log says that a node is left out
 	restFor      = 30 * time.Second // how long a node that hung or failed is not asked while others are there
 )
 
@@ -34,6 +36,7 @@ type node struct {
 	identity Identity
 	asked    time.Time
 	resting  time.Time // until when
+	warned   time.Time // when the log last said that it is left out
 }
 
 // rest leaves the node out for a while: others may serve better.
@@ -41,6 +44,24 @@ func (n *node) rest() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.resting = time.Now().Add(restFor)
+}
+
+// wake has the node asked again at the next look.
+func (n *node) wake() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.resting = time.Time{}
+}
+
+// leftOut is the level to log at that the node is left out: a warning once in a while, since it may be so at each look.
+func (n *node) leftOut() slog.Level {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if time.Since(n.warned) < warnAgain {
+		return slog.LevelDebug
+	}
+	n.warned = time.Now()
+	return slog.LevelWarn
 }
 
 func (n *node) rests() bool {
@@ -99,8 +120,8 @@ func each(ctx context.Context, nodes []*node, ask func(ctx context.Context, i in
 	return errs
 }
 
-// heads asks every node that is on the chain c works with. Nodes that all say they are on another chain are a Conflict: the
-// chain was replaced, and whoever works on it has to look anew.
+// heads asks every node that is on the chain c works with. When all that are configured say at once that they are on another chain, it is
+// a Conflict: the chain was replaced, and whoever works on it has to look anew. Fewer may only be there by mistake.
 func (c *Client) heads(ctx context.Context) (all []seen, err error) {
 	nodes := c.askable()
 	answers := make([]seen, len(nodes))
@@ -131,10 +152,15 @@ func (c *Client) heads(ctx context.Context) (all []seen, err error) {
 		} else {
 			nodes[i].rest()
 		}
-		c.log.Warn("a node of WEB3_PROVIDER is left out", "node", nodes[i].number, "reason", failed)
+		c.log.Log(ctx, nodes[i].leftOut(), "a node of WEB3_PROVIDER is left out", "node", nodes[i].number, "reason", failed)
+	}
+	if len(all) == 0 {
+		for _, n := range c.nodes {
+			n.wake() // those that rest may serve again, and are asked whether they are elsewhere, too
+		}
 	}
 	switch {
-	case elsewhere == len(nodes):
+	case elsewhere == len(c.nodes):
 		c.identity.Store(nil)
 		return nil, fault.New(fault.Conflict, "every node of WEB3_PROVIDER is on another chain now")
 	case len(all) == 0:

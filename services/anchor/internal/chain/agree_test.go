@@ -217,6 +217,42 @@ func TestANodeOnAnotherChainHasNoSay(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Invalid), "one against one: %v", err)
 }
 
+func TestAChainIsKeptWhileTheOnlyNodeOnItIsAway(t *testing.T) {
+	c, other := tenBlocks(t), testkit.Chain(t)
+	right, wrong := testkit.RPCProxy(t, c.URL()), testkit.RPCProxy(t, other.URL())
+	wrong.On("*", testkit.Lose())
+	seen := connect(t, right.URL(), wrong.URL())
+	_, err := seen.Identify(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, uint64(11), height(t, seen))
+	wrong.Clear()
+	right.On("*", testkit.Lose())
+	for range 4 { // with either of them left out for a while
+		_, _, err := seen.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)
+		require.True(t, fault.Is(err, fault.Transient), "%v", err)
+	}
+	right.Clear()
+	require.Equal(t, uint64(11), height(t, seen))
+	id, err := seen.Identify(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, c.Genesis(), id.Genesis)
+}
+
+func TestANodeThatIsLeftOutIsToldOnce(t *testing.T) {
+	c := tenBlocks(t)
+	proxy := testkit.RPCProxy(t, c.URL())
+	var log strings.Builder
+	seen, err := chain.New(t.Context(), config.Secret(proxy.URL()), slog.New(slog.NewTextHandler(&log, nil)))
+	require.NoError(t, err)
+	defer seen.Close()
+	proxy.On("*", testkit.Lose())
+	for range 3 {
+		_, _, err := seen.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)
+		require.Error(t, err)
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "is left out"))
+}
+
 func TestNodesThatDisagreeAreNotBelieved(t *testing.T) {
 	c := tenBlocks(t)
 	proxy := testkit.RPCProxy(t, c.URL())
