@@ -20,6 +20,7 @@ import (
 
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor"
+	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/local"
@@ -255,4 +256,27 @@ func TestADeployThatFailsIsNotPaidForAgain(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
 	require.ErrorContains(t, err, "was mined and failed")
 	require.Equal(t, "1", h.ask(signedCount))
+}
+
+func TestAContractThatWasGivenOutlivesAReorg(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	proxy := testkit.RPCProxy(t, h.neverFinal(h.chain.URL()).URL())
+	h.cfg.Provider = config.Secret(proxy.URL())
+	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
+	var log syncBuffer
+	h.cfg.Telemetry.LogOutput = &log
+	h.start()
+	sold := h.sell(5)
+	h.anchored(sold, nil)
+	proxy.On("eth_getCode", noCode)
+	testkit.Eventually(t, soon, "it is missed", func() error {
+		if !strings.Contains(log.String(), "seen and is gone") {
+			return errors.New("not told")
+		}
+		return nil
+	})
+	proxy.Clear()
+	sold = append(sold, h.sell(5)...)
+	h.verify(sold, h.anchored(sold, nil))
 }

@@ -78,6 +78,8 @@ func decideDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits,
 		return Halt{Reason: "the contract's code on the chain is not this build's: check ANCHOR_CONTRACT and WEB3_PROVIDER, or run the build that deployed it"}
 	case d.Nonce > c.Nonce && d.Deployer == c.Sender && !rules.Development:
 		return Doubt{Reason: "the account has fewer transactions than the journal: the node is still syncing or on a fork of its own"}
+	case d.Given && d.ID != 0 && !d.Final:
+		return Doubt{Reason: "the code at ANCHOR_CONTRACT was seen and is gone: a reorg that may bring it back, or a stale node"}
 	case d.Given:
 		return Halt{Reason: "there is no code at ANCHOR_CONTRACT on this chain: check the address and WEB3_PROVIDER"}
 	case !d.Final && d.Deployer == c.Sender && d.Nonce == c.Nonce: // never mined yet, or a reorg took it

@@ -231,6 +231,8 @@ func TestNextDeploy(t *testing.T) {
 		"there, given":                   {&step.Deployment{Given: true}, step.DeployView{Code: true, Matches: true}, step.DeployRules{}, step.Use{}, ""},
 		"other code":                     {mine(true), step.DeployView{Code: true}, dev, nil, "not this build's"},
 		"given, no code":                 {&step.Deployment{Given: true}, step.DeployView{}, dev, nil, "no code at ANCHOR_CONTRACT"},
+		"given, seen once, no code":      {&step.Deployment{ID: 2, Given: true}, step.DeployView{}, may, step.Doubt{}, "seen and is gone"},
+		"given, final once, no code":     {&step.Deployment{ID: 2, Given: true, Final: true}, step.DeployView{}, may, nil, "no code at ANCHOR_CONTRACT"},
 		"journaled, crashed, unsent":     {mine(false, unsent), step.DeployView{Nonce: 5}, may, step.Send{Batch: step.Batch{Attempts: []step.Attempt{unsent}}, Attempt: unsent}, ""},
 		"sent":                           {mine(false, fresh), step.DeployView{Nonce: 5}, may, step.Wait{}, ""},
 		"nonce went elsewhere":           {mine(false, fresh), step.DeployView{Nonce: 6}, may, step.Deploy{Nonce: 6}, ""},
