@@ -57,6 +57,7 @@ type Config struct {
 const (
 	signerRetry  = 2 * time.Second
 	resendAfter  = 15 * time.Second // pools forget, and a second copy does no harm
+	lacksMax     = 30 * time.Minute // a chain without batches that are final; a node that syncs that long is no use
 	openMax      = 10_000           // not final: a day and more of blocks, each read from the journal at every look
 	maxBatchMax  = 65_536           // its proofs are made in well under a second and 16 elements long
 	minInterval  = 10 * time.Millisecond
@@ -215,7 +216,9 @@ func address(text string) common.Address {
 
 func (c Config) settings() active.Settings {
 	return active.Settings{
-		Limits:   step.Limits{BatchMax: c.BatchMax, BatchAge: c.BatchAge, BumpAfter: c.BumpAfter, ResendAfter: resendAfter, OpenMax: openMax},
+		Limits: step.Limits{
+			BatchMax: c.BatchMax, BatchAge: c.BatchAge, BumpAfter: c.BumpAfter, ResendAfter: resendAfter, LacksMax: lacksMax, OpenMax: openMax,
+		},
 		Rules:    step.DeployRules{MayDeploy: c.Deploy, Replay: c.Replay},
 		Finality: c.Finality, Poll: c.Poll, PeakPerSecond: c.Stream.PeakSalesPerSecond, PlainKey: c.PrivateKey != "",
 		FeeCapWei: active.GweiToWei(c.FeeCap), FeeHardWei: active.GweiToWei(max(c.FeeCap, c.FeeHard)), FeeRiseAfter: c.FeeRise,

@@ -81,6 +81,8 @@ type Anchor struct {
 	safe     atomic.Uint64
 	gas      uint64 // that an anchor() took last
 
+	lacks lacking // over leases: one is left when nothing comes to its end under it
+
 	fruitful              time.Time // when a look or an act came to its end last, or the lease began
 	warnedLow, warnedRate time.Time // when the log last said that the account is low, or batches too small
 }

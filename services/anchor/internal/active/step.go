@@ -44,12 +44,16 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 		return false, fault.As(fault.Conflict, errContractGone)
 	}
 	a.report(sight)
+	lacksSince := a.lacks.since(state.Now)
+	sight.LacksSince = lacksSince
 	next := a.confirmed(sight, step.Next(state, sight.View, a.Set.Limits, state.Now), func() (others []step.Step) {
 		for _, other := range a.Chain.Witnesses(ctx, sight, a.contract, a.Signer.Address(), state.Open) {
+			other.LacksSince = lacksSince
 			others = append(others, step.Next(state, other.View, a.Set.Limits, state.Now))
 		}
 		return others
 	})
+	a.lacks.note(next, state.Now)
 	a.safe.Store(safeAfter(next, sight))
 	switch next.(type) {
 	case step.Wait:

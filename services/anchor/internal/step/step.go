@@ -74,6 +74,7 @@ type View struct {
 	Nonce       uint64              // of the sender's next transaction
 	Anchored    map[uint64]Anchored // of the open batches below NextBatchID, those that were looked at; see Next
 	Past        Outcomes            // of Retried
+	LacksSince  time.Time           // since when each look lacks batches that are final; zero when the last one did not
 }
 
 // Outcomes tell what became of attempts, by their own receipts.
@@ -102,6 +103,7 @@ type Limits struct {
 	BatchAge    time.Duration // how long the oldest leaf waits for company
 	BumpAfter   time.Duration // how long an attempt may stay unmined before its fee is raised
 	ResendAfter time.Duration // how often an unmined attempt is sent again, since pools forget
+	LacksMax    time.Duration // how long a chain may lack batches that are final: nodes that still sync do
 	OpenMax     int           // batches that are not final, beyond which no more are made: a chain that is never final gets no more money
 }
 
@@ -133,7 +135,10 @@ type (
 	// Finish journals that batches, ascending, can't be undone any more.
 	Finish struct{ Batches []Batch }
 	// Doubt does nothing on what the chain shows: it can't be so, and a node will show it otherwise once it has caught up.
-	Doubt struct{ Reason string }
+	Doubt struct {
+		Reason string
+		Lacks  bool // batches that are final
+	}
 	// Halt stops the anchor until a person has looked.
 	Halt struct{ Reason string }
 	// Wait leaves everything as it is.
@@ -164,7 +169,11 @@ func decide(j Journal, c View, limits Limits, now time.Time) Step {
 	switch {
 	case c.NextBatchID < lowestOpen(j):
 		// Final batches do not go away: a node that is still syncing, or one of another fork. Nothing may be signed on its word.
-		return Doubt{Reason: "the contract holds fewer batches than are final: the node is still syncing or on a fork of its own"}
+		if !c.LacksSince.IsZero() && now.Sub(c.LacksSince) >= limits.LacksMax {
+			return Halt{Reason: fmt.Sprintf("the contract holds fewer batches than are final, and has for %s: a chain lost what it called final, or "+
+				"WEB3_PROVIDER is of a fork; see OPERATIONS.md, A contract that is lost", limits.LacksMax)}
+		}
+		return Doubt{Lacks: true, Reason: "the contract holds fewer batches than are final: the node is still syncing or on a fork of its own"}
 	case c.NextBatchID > j.LastID+1:
 		return Halt{Reason: "the chain holds batches that the journal lacks: it was restored from an older backup, or another journal has used this contract; " +
 			"see OPERATIONS.md, A journal older than the chain"}
@@ -199,6 +208,17 @@ func decide(j Journal, c View, limits Limits, now time.Time) Step {
 		return Seal{}
 	}
 	return Wait{}
+}
+
+// LacksSince says since when batches that are final are lacking, from what the last look said and what this one led to.
+func LacksSince(before time.Time, next Step, now time.Time) time.Time {
+	switch doubt, ok := next.(Doubt); {
+	case !ok || !doubt.Lacks:
+		return time.Time{}
+	case before.IsZero():
+		return now
+	}
+	return before
 }
 
 // moved lists the mined batches from the first that is not in its block any more: those above it are in later blocks.

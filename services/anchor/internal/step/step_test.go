@@ -17,7 +17,7 @@ import (
 
 var (
 	now      = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	limits   = step.Limits{BatchMax: 4, BatchAge: 30 * time.Second, BumpAfter: 90 * time.Second, ResendAfter: 15 * time.Second, OpenMax: 3}
+	limits   = step.Limits{BatchMax: 4, BatchAge: 30 * time.Second, BumpAfter: 90 * time.Second, ResendAfter: 15 * time.Second, LacksMax: time.Hour, OpenMax: 3}
 	ours     = common.Hash{1}
 	theirs   = common.Hash{2}
 	tx       = common.Hash{3}
@@ -60,6 +60,10 @@ func TestNext(t *testing.T) {
 	there := step.Anchored{Root: ours, TxHash: tx, Block: block7}
 	unsure := func(v step.View) step.View {
 		v.Sure = false
+		return v
+	}
+	lacks := func(v step.View, ago time.Duration) step.View {
+		v.LacksSince = now.Add(-ago)
 		return v
 	}
 	past := func(v step.View, o step.Outcomes) step.View {
@@ -186,6 +190,15 @@ func TestNext(t *testing.T) {
 		"a chain without what is final, one open": {
 			step.Journal{LastID: 3, Open: []step.Batch{batch(3, "broadcast", fresh)}}, view(2, 5, 0, nil), step.Doubt{}, "fewer batches",
 		},
+		"a chain that has long been without what is final": {
+			step.Journal{LastID: 3}, lacks(view(3, 5, 0, nil), time.Hour), step.Halt{}, "A contract that is lost",
+		},
+		"a chain that has been without what is final for a while": {
+			step.Journal{LastID: 3}, lacks(view(3, 5, 0, nil), time.Hour-1), step.Doubt{}, "fewer batches",
+		},
+		"a chain that has long been without what is final, say too few nodes": {
+			step.Journal{LastID: 3}, unsure(lacks(view(3, 5, 0, nil), time.Hour)), step.Doubt{}, "fewer than most",
+		},
 		"the key was rotated": {open(batch(1, "broadcast", fresh)), by(theirKey, ourKey, 5), step.Halt{}, "Rotating the anchorer's key"},
 		"the new key, the old one's transaction under way": {
 			open(batch(1, "broadcast", fresh)), by(ourKey, ourKey, 5), step.Sign{Batch: batch(1, "broadcast", fresh), Nonce: 5}, "",
@@ -277,4 +290,12 @@ func TestNextDeploy(t *testing.T) {
 			require.Contains(t, fmt.Sprint(got), c.halts)
 		})
 	}
+}
+
+func TestWhatIsFinalIsLackingFromTheFirstLookThatLacksItToTheFirstThatDoesNot(t *testing.T) {
+	lacking, since := step.Doubt{Lacks: true}, now.Add(-time.Minute)
+	require.Equal(t, now, step.LacksSince(time.Time{}, lacking, now))
+	require.Equal(t, since, step.LacksSince(since, lacking, now))
+	require.Zero(t, step.LacksSince(since, step.Doubt{}, now))
+	require.Zero(t, step.LacksSince(since, step.Wait{}, now))
 }
