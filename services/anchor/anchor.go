@@ -31,7 +31,7 @@ type Config struct {
 	Stream    stream.Config
 
 	DBURL    config.Secret `env:"DB_URL,required,notEmpty" doc:"Postgres, as role anchor"`
-	Provider config.Secret `env:"WEB3_PROVIDER,required,notEmpty" doc:"Ethereum JSON-RPC URLs, comma-separated; may hold API keys and are never shown"`
+	Provider config.Secret `env:"WEB3_PROVIDER,required,notEmpty" doc:"Ethereum JSON-RPC URLs, one or three, comma-separated; may hold API keys and are never shown"`
 
 	Keystore         string        `env:"ANCHOR_KEYSTORE" doc:"keystore file (Web3 Secret Storage) with the anchorer's key, mode 0600"`
 	KeystorePassword string        `env:"ANCHOR_KEYSTORE_PASSWORD_FILE" doc:"file with the keystore's password, mode 0600"`

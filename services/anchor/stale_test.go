@@ -280,15 +280,3 @@ func TestAContractThatWasGivenOutlivesAReorg(t *testing.T) {
 	sold = append(sold, h.sell(5)...)
 	h.verify(sold, h.anchored(sold, nil))
 }
-
-func TestANodeOfThreeThatCountsNoncesWronglyIsOvercome(t *testing.T) {
-	t.Parallel()
-	h := setup(t, func(c *anchor.Config) { c.BumpAfter = time.Second })
-	proxies := h.behind(3)
-	h.start()
-	sold := h.sell(5)
-	h.anchored(sold, nil)
-	proxies[0].On("eth_getTransactionCount", testkit.Off(3))
-	sold = append(sold, h.sell(5)...)
-	h.verify(sold, h.anchored(sold, nil))
-}

@@ -23,6 +23,7 @@ func TestWhatCanNotBeUndoneTakesMostOfTheConfiguredNodes(t *testing.T) {
 		{step.Use{}, step.One},
 		{once, step.One},
 		{again, step.MostPresent},
+		{step.Sign{Batch: again.Batch, Nonce: 5, Replaces: &again.Batch.Attempts[0]}, step.MostPresent},
 		{step.Settle{}, step.MostPresent},
 		{step.Unsettle{}, step.MostPresent},
 		{step.Finish{}, step.MostConfigured},
