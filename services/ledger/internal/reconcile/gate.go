@@ -34,17 +34,17 @@ func (g *Gate) Clear() time.Time { return g.clear }
 // See takes a look that was begun at a time.
 func (g *Gate) See(begun time.Time, hops []Hop) {
 	if g.since.IsZero() || g.wentBack(hops) {
-		g.follow(begun, hops)
+		g.follow(begun)
 	}
 	g.note(hops)
-	for !g.since.IsZero() && g.left(hops[g.hop]) {
+	for g.left(hops[g.hop]) {
 		if g.hop+1 < len(hops) {
 			g.hop, g.known = g.hop+1, false
 			continue
 		}
 		done := g.since
 		g.clear = done
-		g.follow(begun, hops)
+		g.follow(begun)
 		if done.Equal(begun) { // the way is idle
 			return
 		}
@@ -59,13 +59,8 @@ func (g *Gate) left(h Hop) bool {
 	return g.known && h.through(g.target)
 }
 
-// follow starts to follow the moment at which a look was begun, unless the first hop is not there: what is in it is not known.
-func (g *Gate) follow(begun time.Time, hops []Hop) {
-	g.since, g.hop, g.known = begun, 0, false
-	if !hops[0].Present {
-		g.since = time.Time{}
-	}
-}
+// follow starts to follow the moment at which a look was begun.
+func (g *Gate) follow(begun time.Time) { g.since, g.hop, g.known = begun, 0, false }
 
 // wentBack reports whether a stream is shorter than it was: emptied and made anew, or an older copy of it.
 func (g *Gate) wentBack(hops []Hop) bool {
