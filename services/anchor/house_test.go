@@ -36,7 +36,7 @@ import (
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
-const soon = 60 * time.Second // for what takes a few blocks of 100 ms, on a busy machine
+const soon = 3 * time.Minute // for what takes a few blocks of 100 ms, on a busy machine
 
 // house is the anchor's surroundings, without the anchor.
 type house struct {

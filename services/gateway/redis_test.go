@@ -27,7 +27,8 @@ func (s *shop) lineTo() (line *toxiproxy.Proxy, through config.Secret) {
 	s.t.Helper()
 	u, err := url.Parse(s.redis.URL())
 	require.NoError(s.t, err)
-	line = toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "redis", "127.0.0.1:0", u.Host)
+	line = toxiproxy.NewProxy(toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()), "redis",
+		fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(s.t)), u.Host) // where it listens again after a Stop
 	require.NoError(s.t, line.Start())
 	s.t.Cleanup(line.Stop)
 	u.Host = line.Listen

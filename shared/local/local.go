@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/tillseal/tillseal/shared/local/port"
 )
 
 const (
@@ -41,17 +43,8 @@ func say(w io.Writer, format string, args ...any) {
 	}
 }
 
-// FreePort finds a TCP port on loopback that nobody listens on. It may be taken again before it is used: servers that
-// are started with port 0 try anew.
-func FreePort() (int, error) {
-	return claimPort("a test or a server", 0, "")
-}
-
-// listen opens port on loopback; port 0 is a free one. A taken port is said with the variable that sets it.
-func listen(server string, port int, portVar string) (net.Listener, error) {
-	return listenOn(loopback, server, port, portVar)
-}
-
+// listenOn opens a port on host; port 0 is a free one, which is kept by being listened on. A taken port is said with the variable
+// that sets it.
 func listenOn(host, server string, port int, portVar string) (net.Listener, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port))) //nolint:noctx // an address of this machine, immediate
 	if err == nil {
@@ -66,15 +59,29 @@ func listenOn(host, server string, port int, portVar string) (net.Listener, erro
 	return nil, fmt.Errorf("port %d for %s on %s is taken by another program; set %s to a free port: %w", port, server, host, portVar, err)
 }
 
-// claimPort returns port if it is free, or a free one for 0, and leaves it unused for a server that listens itself.
-func claimPort(server string, port int, portVar string) (int, error) {
-	l, err := listen(server, port, portVar)
-	if err != nil {
-		return 0, err
-	}
-	port = l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
+// claim is the port of a server that listens itself: the one that was asked for, if it is free, or a reserved one. The server keeps
+// it over its stops, so that it can start again where it was.
+type claim struct {
+	number   int
+	reserved *port.Port // nil: it was asked for by number
 }
+
+func claimPort(server string, number int, portVar string) (claim, error) {
+	if number == 0 {
+		reserved, err := port.Reserve()
+		if err != nil {
+			return claim{}, fmt.Errorf("find a port for %s: %w", server, err)
+		}
+		return claim{number: reserved.Number(), reserved: reserved}, nil
+	}
+	l, err := listenOn(loopback, server, number, portVar)
+	if err != nil {
+		return claim{}, err
+	}
+	return claim{number: number}, l.Close()
+}
+
+func (c claim) address() string { return address(c.number) }
 
 func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
 

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 // childDir makes this test binary a program that starts everything in the directory, so that tests can kill it or
@@ -138,12 +139,12 @@ func (e engine) write(ctx context.Context) (w written, err error) {
 	if err := cache.Set(ctx, "kept", "42", 0).Err(); err != nil {
 		return w, err
 	}
-	nc, err := nats.Connect(e.nats.URL())
+	nc, err := nats.Connect(e.nats.URL(), testkit.Patient)
 	if err != nil {
 		return w, err
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, testkit.PatientJS)
 	if err != nil {
 		return w, err
 	}
@@ -194,10 +195,10 @@ func (e engine) requireWritten(t *testing.T, w written) {
 	defer cache.Close()
 	require.Equal(t, "42", cache.Get(ctx, "kept").Val())
 
-	nc, err := nats.Connect(e.nats.URL())
+	nc, err := nats.Connect(e.nats.URL(), testkit.Patient)
 	require.NoError(t, err)
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, testkit.PatientJS)
 	require.NoError(t, err)
 	stream, err := js.Stream(ctx, "KEPT")
 	require.NoError(t, err)

@@ -34,7 +34,7 @@ type NATSConfig struct {
 // NATS is a NATS server with JetStream inside this process, on loopback. It handles no signals.
 type NATS struct {
 	cfg  NATSConfig
-	port int
+	port claim
 	lock *dirLock
 
 	mu     sync.Mutex
@@ -55,22 +55,17 @@ func StartNATS(ctx context.Context, cfg NATSConfig) (_ *NATS, err error) {
 		lock.release()
 		return nil, err
 	}
-	say(cfg.Progress, "NATS on %s", address(n.port))
+	say(cfg.Progress, "NATS on %s", n.port.address())
 	return n, nil
 }
 
 func (n *NATS) startOnPort(ctx context.Context) error {
-	for attempt := 1; ; attempt++ {
-		port, err := claimPort("NATS", n.cfg.Port, n.cfg.PortVar)
-		if err != nil {
-			return err
-		}
-		n.port = port
-		err = n.start(ctx)
-		if err == nil || n.cfg.Port != 0 || attempt == portAttempts || ctx.Err() != nil {
-			return err
-		}
+	port, err := claimPort("NATS", n.cfg.Port, n.cfg.PortVar)
+	if err != nil {
+		return err
 	}
+	n.port = port
+	return n.start(ctx)
 }
 
 func (n *NATS) options() (*server.Options, error) {
@@ -83,7 +78,7 @@ func (n *NATS) options() (*server.Options, error) {
 			return nil, fmt.Errorf("read the configuration of NATS: %w", err)
 		}
 	}
-	o.Host, o.Port = loopback, n.port
+	o.Host, o.Port = loopback, n.port.number
 	o.NoSigs, o.NoLog = true, false
 	o.HTTPPort, o.HTTPSPort = 0, 0
 	o.JetStream, o.StoreDir = true, filepath.Join(n.cfg.Dir, "jetstream")
@@ -138,10 +133,10 @@ func (n *NATS) start(ctx context.Context) error {
 }
 
 // URL is where clients connect.
-func (n *NATS) URL() string { return "nats://" + address(n.port) }
+func (n *NATS) URL() string { return "nats://" + n.port.address() }
 
 // Port is the port on loopback; it stays over Restart.
-func (n *NATS) Port() int { return n.port }
+func (n *NATS) Port() int { return n.port.number }
 
 // Stop closes every connection, keeps the streams on disk and gives the directory free. A second Stop is a no-op.
 func (n *NATS) Stop() {

@@ -31,7 +31,11 @@ type NATSClusterConfig struct {
 }
 
 // NATSCluster is a JetStream cluster inside this process, on loopback.
-type NATSCluster struct{ Nodes []*NATS }
+type NATSCluster struct {
+	Nodes []*NATS
+
+	routes []claim // on which they talk to each other
+}
 
 // StartNATSCluster starts the nodes and returns once they have a leader and every one of them takes part. ctx bounds the start
 // only.
@@ -40,14 +44,13 @@ func StartNATSCluster(ctx context.Context, cfg NATSClusterConfig) (_ *NATSCluste
 		return nil, errors.New("a JetStream cluster needs three nodes to survive the loss of one")
 	}
 	routes := make([]*url.URL, cfg.Nodes)
-	ports := make([]int, cfg.Nodes)
+	c := &NATSCluster{Nodes: make([]*NATS, cfg.Nodes), routes: make([]claim, cfg.Nodes)}
 	for i := range routes {
-		if ports[i], err = claimPort("NATS", 0, ""); err != nil {
+		if c.routes[i], err = claimPort("NATS", 0, ""); err != nil {
 			return nil, err
 		}
-		routes[i] = &url.URL{Scheme: "nats-route", Host: address(ports[i])}
+		routes[i] = &url.URL{Scheme: "nats-route", Host: c.routes[i].address()}
 	}
-	c := &NATSCluster{Nodes: make([]*NATS, cfg.Nodes)}
 	group, starting := errgroup.WithContext(ctx)
 	for i := range cfg.Nodes {
 		name := "node-" + strconv.Itoa(i+1)
@@ -56,7 +59,7 @@ func StartNATSCluster(ctx context.Context, cfg NATSClusterConfig) (_ *NATSCluste
 			base = cfg.Base.Clone()
 		}
 		base.ServerName, base.Routes = name, routes
-		base.Cluster = server.ClusterOpts{Name: clusterName, Host: loopback, Port: ports[i], NoAdvertise: true}
+		base.Cluster = server.ClusterOpts{Name: clusterName, Host: loopback, Port: c.routes[i].number, NoAdvertise: true}
 		log := cfg.Log
 		if log != nil {
 			log = log.With("node", name)

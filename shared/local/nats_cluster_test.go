@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -17,10 +18,10 @@ func TestAClusterKeepsItsStreamsWithoutOneOfItsNodes(t *testing.T) {
 	c, err := local.StartNATSCluster(t.Context(), local.NATSClusterConfig{Dir: closedDir(t), Nodes: 3})
 	require.NoError(t, err)
 	defer c.Stop()
-	nc, err := nats.Connect(c.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
+	nc, err := nats.Connect(c.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond), testkit.Patient)
 	require.NoError(t, err)
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, testkit.PatientJS)
 	require.NoError(t, err)
 	made, err := js.CreateStream(limited(t), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Replicas: 3})
 	require.NoError(t, err)
@@ -31,8 +32,10 @@ func TestAClusterKeepsItsStreamsWithoutOneOfItsNodes(t *testing.T) {
 	require.NoError(t, err)
 	leader.Stop()
 	var state jetstream.StreamState
-	testkit.Eventually(t, time.Minute, "another node leads the stream", func() error {
-		s, err := js.Stream(limited(t), "S")
+	testkit.Eventually(t, 2*time.Minute, "another node leads the stream", func() error {
+		attempt, cancel := context.WithTimeout(t.Context(), 5*time.Second) // an answer lost with its node never comes
+		defer cancel()
+		s, err := js.Stream(attempt, "S")
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ type Postgres struct {
 	bin      string
 	user     runAs
 	password string
-	port     int
+	port     claim
 	lock     *dirLock
 
 	mu    sync.Mutex
@@ -66,7 +66,7 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (_ *Postgres, err er
 	if err := p.startOnPort(ctx); err != nil {
 		return nil, err
 	}
-	say(cfg.Progress, "Postgres on %s", address(p.port))
+	say(cfg.Progress, "Postgres on %s", p.port.address())
 	return p, nil
 }
 
@@ -75,17 +75,12 @@ func (p *Postgres) startOnPort(ctx context.Context) error {
 	if err := p.clear(ctx); err != nil {
 		return err
 	}
-	for attempt := 1; ; attempt++ {
-		port, err := claimPort("Postgres", p.cfg.Port, p.cfg.PortVar)
-		if err != nil {
-			return err
-		}
-		p.port = port
-		err = p.start(ctx)
-		if err == nil || p.cfg.Port != 0 || attempt == portAttempts || ctx.Err() != nil {
-			return err
-		}
+	port, err := claimPort("Postgres", p.cfg.Port, p.cfg.PortVar)
+	if err != nil {
+		return err
 	}
+	p.port = port
+	return p.start(ctx)
 }
 
 // start runs one server on p.port; p.mu is held or p is not shared yet.
@@ -116,7 +111,7 @@ func (p *Postgres) start(ctx context.Context) error {
 
 func (p *Postgres) settings() map[string]string {
 	s := map[string]string{
-		"listen_addresses": loopback, "port": fmt.Sprint(p.port), "unix_socket_directories": "",
+		"listen_addresses": loopback, "port": fmt.Sprint(p.port.number), "unix_socket_directories": "",
 		"max_connections": "200", "timezone": "UTC", "log_timezone": "UTC",
 	}
 	if !p.cfg.Durable {
@@ -156,14 +151,14 @@ func (p *Postgres) AdminURL(database string) string {
 // URL is a role's connection to a database.
 func (p *Postgres) URL(role, password, database string) string {
 	u := url.URL{
-		Scheme: "postgres", User: url.UserPassword(role, password), Host: address(p.port), Path: "/" + database,
+		Scheme: "postgres", User: url.UserPassword(role, password), Host: p.port.address(), Path: "/" + database,
 		RawQuery: "sslmode=disable",
 	}
 	return u.String()
 }
 
 // Port is the port on loopback; it stays over Restart.
-func (p *Postgres) Port() int { return p.port }
+func (p *Postgres) Port() int { return p.port.number }
 
 // Pid is the id of the current postmaster.
 func (p *Postgres) Pid() int {

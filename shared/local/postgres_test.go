@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/local/port"
 )
 
 func tools(t *testing.T) local.Tools {
@@ -159,7 +160,7 @@ func TestAnOrphanedPostgresIsReplaced(t *testing.T) {
 			_ = conn.Close()
 		}
 		return err == nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 
 	second, err := local.StartPostgres(t.Context(), cfg)
 	require.NoError(t, err)
@@ -170,9 +171,10 @@ func TestAnOrphanedPostgresIsReplaced(t *testing.T) {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	port, err := local.FreePort()
+	reserved, err := port.Reserve()
 	require.NoError(t, err)
-	return port
+	t.Cleanup(reserved.Release)
+	return reserved.Number()
 }
 
 // workingBelow lists the processes whose working directory lies below dir.

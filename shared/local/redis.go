@@ -33,7 +33,7 @@ type RedisConfig struct {
 type Redis struct {
 	cfg      RedisConfig
 	password string
-	port     int
+	port     claim
 	lock     *dirLock
 
 	mu    sync.Mutex
@@ -42,9 +42,6 @@ type Redis struct {
 
 // orphanGrace is how long processes of a killed parent get to end by themselves.
 const orphanGrace = 5 * time.Second
-
-// portAttempts is how many free ports are tried when another program takes the found one first.
-const portAttempts = 3
 
 var redisPrograms = []string{"redis-server", "valkey-server"}
 
@@ -76,7 +73,7 @@ func StartRedis(ctx context.Context, cfg RedisConfig) (_ *Redis, err error) {
 	if err := r.startOnPort(ctx); err != nil {
 		return nil, err
 	}
-	say(cfg.Progress, "Redis on %s", address(r.port))
+	say(cfg.Progress, "Redis on %s", r.port.address())
 	return r, nil
 }
 
@@ -85,17 +82,12 @@ func (r *Redis) startOnPort(ctx context.Context) error {
 	if err := clearOrphans(ctx, orphanGrace, r.data(), redisPrograms...); err != nil {
 		return err
 	}
-	for attempt := 1; ; attempt++ {
-		port, err := claimPort("Redis", r.cfg.Port, r.cfg.PortVar)
-		if err != nil {
-			return err
-		}
-		r.port = port
-		err = r.start(ctx)
-		if err == nil || r.cfg.Port != 0 || attempt == portAttempts || ctx.Err() != nil {
-			return err
-		}
+	port, err := claimPort("Redis", r.cfg.Port, r.cfg.PortVar)
+	if err != nil {
+		return err
 	}
+	r.port = port
+	return r.start(ctx)
 }
 
 // start runs one server process on r.port; r.mu is held or r is not shared yet.
@@ -122,18 +114,18 @@ func (r *Redis) start(ctx context.Context) error {
 // and log.
 func (r *Redis) answers(ctx context.Context) error {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", address(r.port))
+	conn, err := d.DialContext(ctx, "tcp", r.port.address())
 	if err != nil {
 		return err
 	}
-	client := redis.NewClient(&redis.Options{Addr: address(r.port), Password: r.password, MaxRetries: -1, PoolSize: 1})
+	client := redis.NewClient(&redis.Options{Addr: r.port.address(), Password: r.password, MaxRetries: -1, PoolSize: 1})
 	return errors.Join(conn.Close(), client.Ping(ctx).Err(), client.Close())
 }
 
 // conf is the configuration file: the password stays out of the process list that way.
 func (r *Redis) conf() string {
 	settings := map[string]string{
-		"bind": loopback, "port": fmt.Sprint(r.port), "protected-mode": "yes", "requirepass": r.password,
+		"bind": loopback, "port": fmt.Sprint(r.port.number), "protected-mode": "yes", "requirepass": r.password,
 		"daemonize": "no", "dir": "./", "save": `""`, "appendonly": "no",
 	}
 	if r.cfg.Durable {
@@ -151,11 +143,11 @@ func (r *Redis) data() string { return filepath.Join(r.cfg.Dir, "data") }
 
 // URL is where clients connect, password included.
 func (r *Redis) URL() string {
-	return fmt.Sprintf("redis://default:%s@%s/0", r.password, address(r.port))
+	return fmt.Sprintf("redis://default:%s@%s/0", r.password, r.port.address())
 }
 
 // Port is the port on loopback; it stays over Restart.
-func (r *Redis) Port() int { return r.port }
+func (r *Redis) Port() int { return r.port.number }
 
 // Pid is the id of the current server process.
 func (r *Redis) Pid() int {

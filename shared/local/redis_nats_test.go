@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 func TestRedisKeepsOnlyWhatItWasToldTo(t *testing.T) {
@@ -55,10 +56,10 @@ func TestNATSKeepsItsStreamsAndPortOverARestart(t *testing.T) {
 	n, err := local.StartNATS(t.Context(), local.NATSConfig{Dir: closedDir(t), SyncInterval: -1})
 	require.NoError(t, err)
 	defer n.Stop()
-	nc, err := nats.Connect(n.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(0))
+	nc, err := nats.Connect(n.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(0), testkit.Patient)
 	require.NoError(t, err)
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, testkit.PatientJS)
 	require.NoError(t, err)
 	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
 	require.NoError(t, err)

@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-const soon = 30 * time.Second
+const soon = 2 * time.Minute
 
 func setup(t *testing.T) (*local.NATS, *stream.Bus) {
 	t.Helper()

@@ -5,12 +5,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/local/port"
 	"github.com/tillseal/tillseal/shared/telemetry"
 )
 
@@ -65,8 +67,8 @@ func get(t *testing.T, url string) string {
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	reserved, err := port.Reserve()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	t.Cleanup(reserved.Release)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(reserved.Number()))
 }

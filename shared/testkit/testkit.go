@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/local/port"
 )
 
 const (
@@ -168,14 +169,15 @@ func (p progress) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// FreePort is a port on loopback that nobody listens on yet.
+// FreePort is a port on loopback that nobody listens on, and that nobody else is given before the test ends.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	port, err := local.FreePort()
+	reserved, err := port.Reserve()
 	if err != nil {
 		t.Fatalf("testkit: %v", err)
 	}
-	return port
+	t.Cleanup(reserved.Release)
+	return reserved.Number()
 }
 
 // Eventually polls check every 10 ms until it returns nil, and fails the test with what was awaited and the last

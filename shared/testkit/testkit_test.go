@@ -69,14 +69,14 @@ func TestRedisAndNATSAnswer(t *testing.T) {
 	client := redis.NewClient(options)
 	defer client.Close()
 	require.NoError(t, client.Ping(t.Context()).Err())
-	nc, err := nats.Connect(testkit.NATS(t).URL())
+	nc, err := nats.Connect(testkit.NATS(t).URL(), testkit.Patient)
 	require.NoError(t, err)
 	nc.Close()
 }
 
 func TestEventuallyWaitsAndSaysWhatItWaitedFor(t *testing.T) {
 	calls := 0
-	testkit.Eventually(t, time.Second, "the third call", func() error {
+	testkit.Eventually(t, time.Minute, "the third call", func() error {
 		if calls++; calls < 3 {
 			return errors.New("not yet")
 		}

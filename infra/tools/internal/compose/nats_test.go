@@ -43,7 +43,7 @@ func TestNATSTakesTheServicesAndTheirStreams(t *testing.T) {
 	require.NoError(t, err)
 	nats.Start()
 	defer func() { nats.Shutdown(); nats.WaitForShutdown() }()
-	require.True(t, nats.ReadyForConnections(10*time.Second))
+	require.True(t, nats.ReadyForConnections(time.Minute))
 
 	peak, err := strconv.Atoi(env["PEAK_SALES_PER_SECOND"])
 	require.NoError(t, err)

@@ -29,8 +29,8 @@ const (
 	demoStore    = "demo"
 	demoTerminal = "demo-till"
 	demoRecord   = `{"currency":"INR","total":"499.00","customer_id":"C-1001","lines":[{"sku":"TEA-250","name":"Assam tea","quantity":"1","unit_price":"499.00"}],"tenders":[{"type":"cash","amount":"499.00"}]}`
-	askTimeout   = 30 * time.Second // for an endpoint's first answer after a start
-	proofTimeout = 3 * time.Minute  // a contract to deploy, a batch and a block
+	askTimeout   = 2 * time.Minute // for an endpoint's first answer after a start, on a busy machine
+	proofTimeout = 3 * time.Minute // a contract to deploy, a batch and a block
 	proofPoll    = 250 * time.Millisecond
 	httpTimeout  = 10 * time.Second
 	maxTerminals = 100 // names tried for a new demonstration terminal

@@ -124,10 +124,31 @@ type answer struct {
 
 func (s *shop) record(key, record string) answer {
 	s.t.Helper()
-	status, body, err := s.e.Do(s.t.Context(), s.till.Key, http.MethodPost, "/record", key, record)
+	a, _, err := s.send(key, record)
 	require.NoError(s.t, err)
-	require.Equal(s.t, http.StatusCreated, status, "%s", body)
-	return answer{till: s.till, key: key, record: record, saleID: saleID(body), body: string(body)}
+	return a
+}
+
+// send has the till record a sale. A 503 is no answer: a till sends the same key again, which asked tells the times of.
+func (s *shop) send(key, record string) (a answer, asked int, err error) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), soon)
+	defer cancel()
+	for asked = 1; ; asked++ {
+		status, body, err := s.e.Do(ctx, s.till.Key, http.MethodPost, "/record", key, record)
+		switch {
+		case err != nil:
+			return answer{}, asked, err
+		case status == http.StatusCreated:
+			return answer{till: s.till, key: key, record: record, saleID: saleID(body), body: string(body)}, asked, nil
+		case status != http.StatusServiceUnavailable:
+			return answer{}, asked, fmt.Errorf("the sale was answered %d %s", status, body)
+		}
+		select {
+		case <-ctx.Done():
+			return answer{}, asked, fmt.Errorf("the sale was answered 503 %s until the end", body)
+		case <-time.After(awayPace):
+		}
+	}
 }
 
 // saleID is an answer's; "" when it is none.

@@ -258,7 +258,7 @@ func (f *fleet) requireCopied() {
 const (
 	tills        = 6
 	betweenSales = 25 * time.Millisecond
-	askLimit     = 5 * time.Second
+	askLimit     = 10 * time.Second // of one try
 )
 
 func TestAClusterThatLosesANodeAndItsLeadersLosesAndDoublesNoSale(t *testing.T) {

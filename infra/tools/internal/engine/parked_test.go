@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
@@ -21,7 +20,7 @@ func (s *shop) ask(subject, request string, answer any) {
 	var msg *nats.Msg
 	var err error
 	testkit.Eventually(s.t, soon, subject+" is answered", func() error { // tills are served before every service is up
-		msg, err = conn.Request(subject, []byte(request), 10*time.Second)
+		msg, err = conn.Request(subject, []byte(request), askLimit)
 		return err
 	})
 	require.NoError(s.t, json.Unmarshal(msg.Data, answer), "%s", msg.Header)

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 const (
 	root   = "../../../nats"
-	answer = 30 * time.Second
+	answer = 2 * time.Minute
 )
 
 func TestTheFilesAreWhatTheCommandWrites(t *testing.T) {

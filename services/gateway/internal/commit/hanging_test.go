@@ -51,7 +51,7 @@ func (b *bench) awaitWaiter(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), b.db.Admin)
 	require.NoError(t, err)
 	defer conn.Close(context.Background())
-	testkit.Eventually(t, time.Second, "somebody waits for a lock", func() error {
+	testkit.Eventually(t, time.Minute, "somebody waits for a lock", func() error {
 		var waiting bool
 		err := conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
 		if err == nil && !waiting {

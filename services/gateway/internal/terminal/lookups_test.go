@@ -46,7 +46,7 @@ func TestKeysThatAreAskedForTogetherShareAQuery(t *testing.T) {
 	}
 	ask(good, true)
 	ask(good, true)
-	testkit.Eventually(t, 10*time.Second, "all wait", func() error {
+	testkit.Eventually(t, time.Minute, "all wait", func() error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if n := len(l.waiting); n < others+1 {
