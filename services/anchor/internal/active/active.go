@@ -54,6 +54,7 @@ const (
 	deployGas      = 6_000_000        // 683,000, and 4.6 million by EIP-8037; what is not used is not paid
 	lowSeqRotation = 5 * time.Minute  // longer than any intake transaction: a leaf that was invisible then is visible now or never
 	fallbackBlock  = 12 * time.Second
+	rateAgain      = 10 * time.Minute // how old the chain's block time may be, as the metric knows it: a look takes 22 calls
 )
 
 // Anchor runs the active side of the service.
@@ -81,9 +82,13 @@ type Anchor struct {
 	safe     atomic.Uint64
 	gas      uint64 // that an anchor() took last
 
-	lacks lacking // over leases: one is left when nothing comes to its end under it
+	// Over leases, since one is left when nothing comes to its end under it.
+	lacks lacking
+	stops stopping
+	sight sighting
 
 	fruitful              time.Time // when a look or an act came to its end last, or the lease began
+	rated                 time.Time // when the chain's block time was looked at last
 	warnedLow, warnedRate time.Time // when the log last said that the account is low, or batches too small
 }
 
@@ -194,9 +199,20 @@ func (a *Anchor) tick(ctx context.Context) error {
 				break
 			}
 		}
+		a.watchRate(ctx)
 		if !pause(ctx, a.Set.Poll) {
 			return ctx.Err()
 		}
+	}
+}
+
+// watchRate looks at the chain's block time once it is old: what was seen when the lease began may have been a slow hour, or a lie.
+func (a *Anchor) watchRate(ctx context.Context) {
+	if time.Since(a.rated) < rateAgain {
+		return
+	}
+	if err := a.checkRate(ctx, false); err != nil && ctx.Err() == nil {
+		a.Log.Info("the chain's block time can't be read, and is looked at again later", "error", err)
 	}
 }
 
@@ -214,10 +230,16 @@ func (a *Anchor) tolerate(ctx context.Context, err error) error {
 	return nil
 }
 
-// persist is tolerate for what the lease is held for: it must bear fruit now and then.
+// persist is tolerate for what the lease is held for: it must bear fruit now and then. What stops the anchor does so when several
+// looks in a row lead to it.
 func (a *Anchor) persist(ctx context.Context, err error) error {
 	if err == nil {
 		a.fruitful = time.Now()
+	}
+	if harm := fault.Is(err, fault.Fatal) || fault.Is(err, fault.Invalid); !a.stops.note(err) && harm && ctx.Err() == nil {
+		a.Log.Error("ALARM: the anchor does nothing, and stops unless the next looks at the chain show otherwise",
+			"look", a.stops.looks, "stops_at", haltLooks, "error", err)
+		err = fault.As(fault.Transient, err)
 	}
 	if harm := a.tolerate(ctx, err); harm != nil {
 		return harm
@@ -248,6 +270,7 @@ func (a *Anchor) announce(ctx context.Context) error {
 // checkRate refuses settings under which batches could never keep up, at the first start on a chain. Later it only warns: a chain
 // that has been slow for a few minutes is no reason to stop anchoring what there is.
 func (a *Anchor) checkRate(ctx context.Context, first bool) error {
+	a.rated = time.Now()
 	blockTime, known, err := a.Chain.BlockTime(ctx)
 	if err != nil {
 		return err

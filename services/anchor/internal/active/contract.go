@@ -34,10 +34,16 @@ func (a *Anchor) settleOnContract(ctx context.Context) error {
 	}
 }
 
+// contractStep asks the nodes anew which chain they are on, looks and acts once.
 func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
-	if a.id, err = a.Chain.Identify(ctx); err != nil {
+	if err := a.identify(ctx); err != nil {
 		return false, err
 	}
+	done, err = a.contractOn(ctx)
+	return done, a.excused(err)
+}
+
+func (a *Anchor) contractOn(ctx context.Context) (done bool, err error) {
 	rules := a.Set.Rules
 	rules.Development = a.id.Development()
 	if a.Set.PlainKey && !rules.Development {
@@ -160,6 +166,9 @@ func (a *Anchor) adopt(ctx context.Context, rules step.DeployRules) (*step.Deplo
 	case step.Doubt:
 		return nil, fault.New(fault.Transient, "%s", s.Reason)
 	}
+	if err := a.sure(ctx); err != nil {
+		return nil, err
+	}
 	given.ID, err = a.Journal.AddContract(ctx, a.scope.Epoch, a.id.ChainID, given, nil)
 	return &given.Deployment, err
 }
@@ -175,6 +184,9 @@ func (a *Anchor) owner() common.Address {
 func (a *Anchor) deploy(ctx context.Context, s step.Deploy, sight chain.Sight) error {
 	if !a.id.Development() && a.Set.Owner == (common.Address{}) {
 		return fault.New(fault.Invalid, "ANCHOR_OWNER is not set: a contract needs an owner that can replace the anchorer's key")
+	}
+	if err := a.sure(ctx); err != nil {
+		return err
 	}
 	deployer := a.Signer.Address()
 	data := binding.DeployData(a.owner(), deployer)

@@ -139,7 +139,7 @@ func (a *Anchor) report(sight chain.Sight) {
 		a.gas = steadyGas
 	}
 	for _, anchored := range sight.Anchored {
-		if anchored.GasUsed > 0 {
+		if anchored.GasUsed > 0 && anchored.GasUsed <= anchorGas { // more no attempt of ours can take
 			a.gas = anchored.GasUsed
 		}
 	}

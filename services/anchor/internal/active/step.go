@@ -43,6 +43,7 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 		// Leaving the lease starts over from settleOnContract, which knows what the operator allows.
 		return false, fault.As(fault.Conflict, errContractGone)
 	}
+	a.lower(sight.Head.Number)
 	a.report(sight)
 	lacksSince := a.lacks.since(state.Now)
 	sight.LacksSince = lacksSince
@@ -109,6 +110,17 @@ func (a *Anchor) remember(attempts []step.Attempt, now time.Time) {
 	for i := range attempts {
 		if sent, ok := a.sent[attempts[i].Hash]; ok {
 			attempts[i].SentAt, attempts[i].SentHead = now.Add(-time.Since(sent.at)), sent.head
+		}
+	}
+}
+
+// lower corrects from which height on an attempt counts as passed over: a head that one node made up, or that a reorg took, would
+// have its fee never raised.
+func (a *Anchor) lower(head uint64) {
+	for hash, sent := range a.sent {
+		if head < sent.head {
+			sent.head = head
+			a.sent[hash] = sent
 		}
 	}
 }

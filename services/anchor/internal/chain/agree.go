@@ -70,13 +70,26 @@ func (n *node) rests() bool {
 	return time.Now().Before(n.resting)
 }
 
-// identify asks the node which chain it is on, at most every identityLife: what a load balancer answers may change.
-func (n *node) identify(ctx context.Context) (Identity, error) {
+// identify asks the node which chain it is on, at most every identityLife: what a load balancer answers may change. An answer that
+// is not the expected one is not kept but asked for again the next time: one wrong answer leaves the node out of one look.
+func (n *node) identify(ctx context.Context, expected *Identity) (Identity, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if time.Since(n.asked) < identityLife {
+	if time.Since(n.asked) < identityLife && (expected == nil || expected.Same(n.identity)) {
 		return n.identity, nil
 	}
+	return n.ask(ctx)
+}
+
+// identifyAnew asks the node which chain it is on, whenever it said so last.
+func (n *node) identifyAnew(ctx context.Context) (Identity, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.ask(ctx)
+}
+
+// ask is for holders of the node's lock.
+func (n *node) ask(ctx context.Context) (Identity, error) {
 	id, err := identify(ctx, n.Client)
 	if err != nil {
 		return Identity{}, err
@@ -126,7 +139,7 @@ func (c *Client) heads(ctx context.Context) (all []seen, err error) {
 	nodes := c.askable()
 	answers := make([]seen, len(nodes))
 	errs := each(ctx, nodes, func(ctx context.Context, i int, n *node) error {
-		id, err := n.identify(ctx)
+		id, err := n.identify(ctx, c.identity.Load())
 		if err != nil {
 			return hide(err)
 		}

@@ -3,6 +3,7 @@ package chain_test
 import (
 	"context"
 	"log/slog"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -236,6 +237,59 @@ func TestAChainIsKeptWhileTheOnlyNodeOnItIsAway(t *testing.T) {
 	id, err := seen.Identify(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, c.Genesis(), id.Genesis)
+}
+
+func TestAChainThatANodeNamedByMistakeIsForgottenAtTheNextQuestion(t *testing.T) {
+	c := tenBlocks(t)
+	for name, lie := range map[string]func(proxy *testkit.Proxy, times int64){
+		"genesis": func(proxy *testkit.Proxy, times int64) {
+			proxy.On("eth_getBlockByNumber", testkit.Times(times, otherBlock))
+		},
+		"chain id": func(proxy *testkit.Proxy, times int64) { proxy.On("eth_chainId", testkit.Times(times, testkit.Off(1))) },
+	} {
+		proxy := testkit.RPCProxy(t, c.URL())
+		seen := connect(t, proxy.URL())
+		lie(proxy, 1)
+		id, err := seen.Identify(t.Context())
+		require.NoError(t, err)
+		require.False(t, id.Same(chain.Identity{ChainID: big.NewInt(1337), Genesis: c.Genesis()}), name)
+		id, err = seen.Identify(t.Context())
+		require.NoError(t, err)
+		require.True(t, id.Same(chain.Identity{ChainID: big.NewInt(1337), Genesis: c.Genesis()}), name)
+		require.Equal(t, uint64(11), height(t, seen), name)
+	}
+}
+
+func TestOfTwoChainsThatTheNodesAreOnTheJournalsIsBelieved(t *testing.T) {
+	c, other := tenBlocks(t), testkit.Chain(t)
+	ours := chain.Identity{ChainID: big.NewInt(1337), Genesis: c.Genesis()}
+	id, err := connect(t, other.URL(), c.URL()).Identify(t.Context(), ours)
+	require.NoError(t, err)
+	require.True(t, id.Same(ours))
+	id, err = connect(t, other.URL(), other.URL(), c.URL()).Identify(t.Context(), ours)
+	require.NoError(t, err)
+	require.False(t, id.Same(ours), "against most nodes the journal has no say")
+}
+
+func TestANodeCanNotMakeUpTheTimesOfOldBlocks(t *testing.T) {
+	c := tenBlocks(t)
+	for range 20 {
+		c.Commit()
+	}
+	proxy := testkit.RPCProxy(t, c.URL())
+	seen := connect(t, proxy.URL())
+	_, known, err := seen.BlockTime(t.Context())
+	require.NoError(t, err)
+	require.True(t, known)
+	proxy.On("eth_getBlockByNumber", func(ctx context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		if string(call.Params[0]) == `"latest"` {
+			return next(call)
+		}
+		return otherBlock(ctx, call, next)
+	})
+	_, _, err = seen.BlockTime(t.Context())
+	require.ErrorContains(t, err, "was made on")
+	require.True(t, fault.Is(err, fault.Transient))
 }
 
 func TestANodeThatIsLeftOutIsToldOnce(t *testing.T) {

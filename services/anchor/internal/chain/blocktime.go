@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"fmt"
 	"math/big"
 	"slices"
 	"time"
@@ -11,20 +12,24 @@ import (
 const blockGaps = 21
 
 // BlockTime is the chain's usual block time, the median of its last blockGaps gaps: an outage, or a night for which a development
-// chain was stopped, is one gap among them. It is false when there are too few blocks.
+// chain was stopped, is one gap among them. It is false when there are too few blocks. The blocks are those that the newest one which
+// most nodes agree on was made on.
 func (c *Client) BlockTime(ctx context.Context) (usual time.Duration, known bool, err error) {
 	err = c.read(ctx, func(ctx context.Context, agreeing []seen) error {
 		from := agreeing[0]
 		if from.head.Number.Uint64() <= blockGaps {
 			return nil
 		}
-		times := []uint64{from.head.Time}
+		times, child := []uint64{from.head.Time}, from.head
 		for back := int64(1); back <= blockGaps; back++ {
 			past, err := from.node.HeaderByNumber(ctx, new(big.Int).Sub(from.head.Number, big.NewInt(back)))
 			if err != nil {
 				return hide(err)
 			}
-			times = append(times, past.Time)
+			if past.Hash() != child.ParentHash { // or one node could make up any times
+				return fmt.Errorf("block %s is not the one that block %s was made on", past.Number, child.Number)
+			}
+			times, child = append(times, past.Time), past
 		}
 		usual, known = medianGap(times), true
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/fault"
 )
@@ -55,6 +56,29 @@ func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contra
 		return err
 	})
 	return all, now, err
+}
+
+// Chains lists the chains that there are deployments on.
+func (j *Journal) Chains(ctx context.Context) (all []chain.Identity, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
+	rows, err := j.pool.Query(ctx, chains)
+	if err == nil {
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (id chain.Identity, err error) {
+			var chainID string
+			var genesis []byte
+			if err = row.Scan(&chainID, &genesis); err != nil {
+				return id, err
+			}
+			var ok bool
+			if id.ChainID, ok = new(big.Int).SetString(chainID, 10); !ok {
+				return id, fault.New(fault.Fatal, "a deployment's chain id is %q and must be a number", chainID)
+			}
+			id.Genesis = common.BytesToHash(genesis)
+			return id, nil
+		})
+	}
+	return all, kinded("read the chains of the deployments", err)
 }
 
 // AddContract journals a new deployment and, unless it is given by the operator, its signed deploy transaction with it.

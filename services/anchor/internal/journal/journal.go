@@ -36,6 +36,7 @@ var (
 	otherHashes       = statement("other_hashes")
 	takeLease         = statement("take_lease")
 	deployments       = statement("deployments")
+	chains            = statement("chains")
 	insertDeployment  = statement("insert_deployment")
 	insertAttempt     = statement("insert_attempt")
 	attempts          = statement("attempts")

@@ -1,0 +1,71 @@
+package active
+
+import (
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/chain"
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+func TestOneLookStopsNothing(t *testing.T) {
+	halt, away := fault.New(fault.Fatal, "another root"), fault.New(fault.Transient, "away")
+	var s stopping
+	for range haltLooks - 1 {
+		require.False(t, s.note(halt))
+		require.False(t, s.note(away), "it neither counts nor ends the row")
+	}
+	require.False(t, s.note(nil), "a good look ends the row")
+	for range haltLooks - 1 {
+		require.False(t, s.note(halt))
+	}
+	require.True(t, s.note(fault.New(fault.Invalid, "too slow")))
+}
+
+func TestAChainIsSettledOnceTheNodesHaveSaidItOften(t *testing.T) {
+	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	of := func(id int64, genesis byte) chain.Identity {
+		return chain.Identity{ChainID: big.NewInt(id), Genesis: common.Hash{genesis}}
+	}
+	dev, ours, other, elsewhere := of(1337, 1), of(1, 1), of(1, 2), of(5, 1)
+	for name, c := range map[string]struct {
+		seen             []chain.Identity
+		known            []chain.Identity
+		settled, excused bool
+	}{
+		"the first on a development chain":         {[]chain.Identity{dev}, nil, true, false},
+		"the first on another":                     {[]chain.Identity{ours}, nil, false, false},
+		"said often":                               {[]chain.Identity{ours, ours, ours, ours, ours}, nil, true, false},
+		"said often, but not in a row":             {[]chain.Identity{ours, ours, ours, other, ours}, nil, false, false},
+		"the journal's":                            {[]chain.Identity{ours}, []chain.Identity{other, ours}, false, false},
+		"another genesis":                          {[]chain.Identity{other}, []chain.Identity{ours}, false, true},
+		"another chain id":                         {[]chain.Identity{elsewhere}, []chain.Identity{ours}, false, true},
+		"a development chain made anew":            {[]chain.Identity{dev}, []chain.Identity{ours}, false, true},
+		"a development chain made anew, and stays": {[]chain.Identity{dev, dev, dev, dev, dev}, []chain.Identity{ours}, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s sighting
+			for _, id := range c.seen {
+				s.note(id, c.known, now)
+			}
+			require.Equal(t, c.settled, s.settled())
+			require.Equal(t, c.excused, s.excuses(now))
+			require.False(t, s.excuses(now.Add(strangeMax)), "but not for ever")
+			s.note(c.seen[0], c.known, now.Add(lacksGap+time.Second))
+			require.Equal(t, 1, s.looks, "others acted between the two")
+		})
+	}
+}
+
+func TestAHeadThatANodeMadeUpHoldsNoFeeDown(t *testing.T) {
+	hash := common.Hash{1}
+	a := Anchor{sent: map[common.Hash]sending{hash: {head: 1 << 62}}}
+	a.lower(100)
+	require.Equal(t, uint64(100), a.sent[hash].head)
+	a.lower(101)
+	require.Equal(t, uint64(100), a.sent[hash].head)
+}

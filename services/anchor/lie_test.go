@@ -1,0 +1,71 @@
+package anchor_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// about applies a hook to the calls whose first argument is one.
+func about(argument string, hook testkit.Hook) testkit.Hook {
+	return func(ctx context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		if string(call.Params[0]) != argument {
+			return next(call)
+		}
+		return hook(ctx, call, next)
+	}
+}
+
+// answered is a hook that answers what the node does with one word in the place of another.
+func answered(instead, word string) testkit.Hook {
+	return func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		reply := next(call)
+		reply.Result = bytes.Replace(reply.Result, []byte(instead), []byte(word), 1)
+		return reply
+	}
+}
+
+func says(result string) testkit.Hook {
+	return func(context.Context, testkit.Call, func(testkit.Call) testkit.Reply) testkit.Reply {
+		return testkit.Reply{Result: json.RawMessage(result)}
+	}
+}
+
+// The anchor has one node, and nobody starts it again.
+func TestWhatTheOnlyNodeLiedAboutIsNotHeldAgainstItOnceItTellsTheTruth(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	proxy := h.behind(1)[0]
+	stop := h.start()
+	sold := h.sell(2)
+	h.anchored(sold, nil)
+	require.NoError(t, stop())
+	h.cfg.Deploy = false // so that a chain without a contract in the journal stops the anchor
+
+	const often = 20 // answers, more than the looks that stop the anchor on the right chain
+	for _, lie := range []struct {
+		name, method string
+		hook         testkit.Hook
+	}{
+		{"the genesis block is another", "eth_getBlockByNumber", about(`"0x0"`, testkit.Times(often, answered(`"nonce":"0x0`, `"nonce":"0x1`)))},
+		{"the chain is another, and of value", "eth_chainId", testkit.Times(often, says(`"0x1"`))},
+		{"there is no contract", "eth_getCode", testkit.Times(3, says(`"0x"`))},
+		{"the contract has no batch and another anchorer", "eth_call", testkit.Times(6, says(`"0x0000000000000000000000000000000000000000000000000000000000000001"`))},
+		{"blocks have no fee", "eth_getBlockByNumber", about(`"latest"`, testkit.Times(3, answered(`"baseFeePerGas"`, `"noFee"`)))},
+	} {
+		proxy.On(lie.method, lie.hook)
+		stop := h.start()
+		more := h.sell(2)
+		h.anchored(more, nil)
+		sold = append(sold, more...)
+		require.NoError(t, stop(), lie.name)
+		proxy.Clear()
+	}
+	h.verify(sold, h.anchored(sold, nil))
+	require.Equal(t, "1", h.ask("SELECT count(*)::text FROM anchor.deployment"))
+}
