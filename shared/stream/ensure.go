@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
-	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,7 +19,8 @@ const (
 	replicasNotSupported jetstream.ErrorCode = 10074 // JSStreamReplicasNotSupportedErr
 )
 
-// Ensure creates or updates every stream, trying until it succeeds or ctx ends, which is no error. What waiting can't cure is
+// Ensure creates every stream that is missing, and in the ledger, which keeps them, changes those that differ, trying until it succeeds
+// or ctx ends, which is no error. What waiting can't cure is
 // Invalid and names the stream and the field or the variable: a store without the room, a stream that NATS can't change into
 // ours, replicas without a cluster. What operators set beside our fields stays, and a stream that a later version described
 // stays as it is.
@@ -41,6 +40,9 @@ func (b *Bus) ensureStream(ctx context.Context, s spec) error {
 	found, err := b.JS.Stream(ctx, s.name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		_, err = b.JS.CreateStream(ctx, want)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return fmt.Errorf("stream %s: another made it meanwhile", s.name) // and it is looked at anew
+		}
 		return b.refused(s, want, err)
 	}
 	if err != nil {
@@ -55,17 +57,17 @@ func (b *Bus) ensureStream(ctx context.Context, s spec) error {
 		return fault.New(fault.Invalid, "stream %s has %s %s and must have %s, which NATS can't change: let its readers finish, remove it "+
 			"(nats stream rm %s) and start again; what it held and nobody read is published again from Postgres", s.name, field, is, must, s.name)
 	}
-	next := have
-	next.Description, next.Subjects, next.Retention, next.Storage, next.Discard = want.Description, want.Subjects, want.Retention, want.Storage, want.Discard
-	next.MaxConsumers, next.MaxMsgs, next.MaxMsgsPerSubject, next.MaxMsgSize = want.MaxConsumers, want.MaxMsgs, want.MaxMsgsPerSubject, want.MaxMsgSize
-	next.MaxAge, next.MaxBytes, next.Duplicates, next.Replicas = want.MaxAge, want.MaxBytes, want.Duplicates, want.Replicas
-	next.AllowDirect, next.NoAck, next.DiscardNewPerSubject = want.AllowDirect, false, false
-	next.Sources, next.SubjectTransform = nil, nil
-	next.Metadata = withOurs(have.Metadata, want.Metadata)
-	if reflect.DeepEqual(have, next) {
+	next, differ := streamDrift(have, want)
+	if len(differ) == 0 {
 		return nil // in a cluster each update is a round of consensus
 	}
-	_, err = b.JS.UpdateStream(ctx, next)
+	drift := Drift{Stream: s.name, Fields: differ}
+	if !b.keeps() {
+		b.log.Info("a stream is not as this service would make it: the ledger decides", "stream", s.name, "differs", drift.What())
+		return nil
+	}
+	b.log.Info("a stream is changed", "stream", s.name, "differs", drift.What())
+	_, err = b.JS.UpdateStream(ctx, keepStuck(have, next))
 	return b.refused(s, want, err)
 }
 
@@ -129,8 +131,14 @@ func (b *Bus) ensureDurable(ctx context.Context, name string) (jetstream.Consume
 		return b.JS.CreateOrUpdateConsumer(ctx, s.name, want)
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
 		return b.JS.CreateOrUpdateConsumer(ctx, s.name, want)
+	case errors.Is(err, jetstream.ErrNotPullConsumer) && b.keeps():
+		b.log.Error("ALARM: a durable was made that sends by itself, and is made anew", "stream", s.name, "durable", name)
+		if err := b.remake(ctx, s, want); err != nil {
+			return nil, err
+		}
+		return b.JS.Consumer(ctx, s.name, name)
 	case errors.Is(err, jetstream.ErrNotPullConsumer):
-		return nil, durableConflict(s, name, "deliver_subject", "set", "unset")
+		return nil, durableConflict(s, name, Field{"deliver_subject", "set", "unset"})
 	case err != nil:
 		return nil, fmt.Errorf("durable %s: %w", name, err)
 	}
@@ -139,39 +147,18 @@ func (b *Bus) ensureDurable(ctx context.Context, name string) (jetstream.Consume
 		b.log.Warn("a later version described this durable: it stays as it is", "stream", s.name, "durable", name)
 		return found, nil
 	}
-	if field, is, must := consumerConflict(have, want); field != "" {
-		return nil, durableConflict(s, name, field, is, must)
-	}
-	next := have
-	next.Description, next.AckWait, next.MaxDeliver, next.MaxAckPending = want.Description, want.AckWait, want.MaxDeliver, want.MaxAckPending
-	next.BackOff, next.FilterSubject, next.FilterSubjects, next.HeadersOnly, next.RateLimit = nil, "", nil, false, 0
-	next.MaxRequestBatch, next.MaxRequestExpires, next.MaxRequestMaxBytes = 0, 0, 0 // limits that our pulls would break
-	next.InactiveThreshold = 0
-	next.Metadata = withOurs(have.Metadata, want.Metadata)
-	if reflect.DeepEqual(have, next) {
+	next, differ := consumerDrift(have, want)
+	if len(differ) == 0 {
 		return found, nil
 	}
-	return b.JS.CreateOrUpdateConsumer(ctx, s.name, next)
-}
-
-// consumerConflict names the first field of a durable that NATS can't change into ours, with both values.
-func consumerConflict(have, want jetstream.ConsumerConfig) (field, is, must string) {
-	switch {
-	case have.DeliverPolicy != want.DeliverPolicy:
-		return "deliver_policy", word(have.DeliverPolicy), word(want.DeliverPolicy)
-	case have.AckPolicy != want.AckPolicy:
-		return "ack_policy", word(have.AckPolicy), word(want.AckPolicy)
-	case have.ReplayPolicy != want.ReplayPolicy:
-		return "replay_policy", word(have.ReplayPolicy), word(want.ReplayPolicy)
-	case have.PriorityPolicy != want.PriorityPolicy:
-		return "priority_policy", word(have.PriorityPolicy), word(want.PriorityPolicy)
-	case have.MemoryStorage != want.MemoryStorage:
-		return "mem_storage", strconv.FormatBool(have.MemoryStorage), strconv.FormatBool(want.MemoryStorage)
+	if fixed := remakeFields(have, next); len(fixed) > 0 && !b.keeps() {
+		return nil, durableConflict(s, name, differ...)
 	}
-	return "", "", ""
+	b.log.Warn("a durable is changed", "stream", s.name, "durable", name, "differs", Drift{Fields: differ}.What())
+	return b.change(ctx, s, have, next)
 }
 
-func durableConflict(s spec, name, field, is, must string) error {
-	return fault.New(fault.Invalid, "durable %s of stream %s has %s %s and must have %s, which NATS can't change: remove it "+
-		"(nats consumer rm %s %s) and start again; it then reads the stream from its beginning, which changes nothing", name, s.name, field, is, must, s.name, name)
+// durableConflict is Transient: the ledger makes the durable anew.
+func durableConflict(s spec, name string, differ ...Field) error {
+	return fault.New(fault.Transient, "durable %s of stream %s can't be changed by its reader, and the ledger makes it anew: %s", name, s.name, Drift{Fields: differ}.What())
 }

@@ -30,7 +30,7 @@ var (
 
 // Position looks up a durable of Durables. ErrNoStream and ErrNoDurable are Conflict, anything else Transient.
 func (b *Bus) Position(ctx context.Context, durable string) (Position, error) {
-	name := streamOf(durable)
+	name := Of(durable)
 	consumer, err := b.JS.Consumer(ctx, name, durable)
 	if err != nil {
 		return Position{}, missing(durable, err)
@@ -49,7 +49,7 @@ func (b *Bus) Position(ctx context.Context, durable string) (Position, error) {
 // Reset makes a durable begin at its stream's first message again: it is deleted, and its service makes it anew as soon as it
 // sees that. A durable that is not there is no error.
 func (b *Bus) Reset(ctx context.Context, durable string) error {
-	err := b.JS.DeleteConsumer(ctx, streamOf(durable), durable)
+	err := b.JS.DeleteConsumer(ctx, Of(durable), durable)
 	if err == nil || errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
 	}
@@ -66,12 +66,13 @@ func missing(durable string, err error) error {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
 		return fault.New(fault.Conflict, "%s: %w", durable, ErrNoDurable)
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return fault.New(fault.Conflict, "%s of %s: %w", streamOf(durable), durable, ErrNoStream)
+		return fault.New(fault.Conflict, "%s of %s: %w", Of(durable), durable, ErrNoStream)
 	}
 	return fault.New(fault.Transient, "look at durable %s: %w", durable, err)
 }
 
-func streamOf(durable string) string {
+// Of names the stream of a durable of Durables.
+func Of(durable string) string {
 	s, _ := ofDurable(durable)
 	return s.name
 }

@@ -71,33 +71,151 @@ func TestAStreamThatCanNotBecomeOursIsNamedWithItsField(t *testing.T) {
 	}
 }
 
-func TestADurableThatCanNotBecomeOursIsNamedWithItsField(t *testing.T) {
-	for field, cfg := range map[string]jetstream.ConsumerConfig{
-		"durable pricing of stream SALES_RECORDED has ack_policy none and must have explicit":   {AckPolicy: jetstream.AckNonePolicy},
-		"durable pricing of stream SALES_RECORDED has deliver_policy new and must have all":     {AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverNewPolicy},
-		"durable pricing of stream SALES_RECORDED has replay_policy original and must have ins": {AckPolicy: jetstream.AckExplicitPolicy, ReplayPolicy: jetstream.ReplayOriginalPolicy},
+// Its reader waits for the ledger, which may delete it.
+func TestADurableThatNATSCanNotChangeIsMadeAnewByTheLedger(t *testing.T) {
+	for field, cfg := range map[string]nats.ConsumerConfig{
+		"ack_policy is none and must be explicit":      {AckPolicy: nats.AckNonePolicy},
+		"deliver_policy is new and must be all":        {AckPolicy: nats.AckExplicitPolicy, DeliverPolicy: nats.DeliverNewPolicy},
+		"replay_policy is original and must be inst":   {AckPolicy: nats.AckExplicitPolicy, ReplayPolicy: nats.ReplayOriginalPolicy},
+		"max_waiting is 1 and must be 512":             {AckPolicy: nats.AckExplicitPolicy, MaxWaiting: 1},
+		"mem_storage is true and must be false":        {AckPolicy: nats.AckExplicitPolicy, MemoryStorage: true},
+		"deliver_subject is set and must be unset":     {AckPolicy: nats.AckExplicitPolicy, DeliverSubject: "theirs"},
+		"opt_start_seq is 5 and must be 0":             {AckPolicy: nats.AckExplicitPolicy, DeliverPolicy: nats.DeliverByStartSequencePolicy, OptStartSeq: 5},
+		"inactive_threshold is 60000000000 and must":   {AckPolicy: nats.AckExplicitPolicy, InactiveThreshold: time.Minute},
+		"filter_subject is sales.v1.recorded.s9 and m": {AckPolicy: nats.AckExplicitPolicy, FilterSubject: "sales.v1.recorded.s9"},
 	} {
-		_, bus := setup(t)
-		cfg.Durable = stream.DurablePricing
-		_, err := bus.JS.CreateConsumer(t.Context(), stream.SalesRecorded, cfg)
-		require.NoError(t, err)
-		h := till{seen: map[string]int{}}
-		err = bus.Consume(within(t), stream.DurablePricing, 10, h.handle)
-		require.True(t, fault.Is(err, fault.Invalid), "%s: %v", field, err)
-		require.ErrorContains(t, err, field)
+		t.Run(field, func(t *testing.T) {
+			server, bus := setup(t)
+			old, err := bus.Conn.JetStream()
+			require.NoError(t, err)
+			cfg.Durable = stream.DurablePricing
+			_, err = old.AddConsumer(stream.SalesRecorded, &cfg)
+			require.NoError(t, err)
+			keeper := connect(t, server, "ledger")
+			drifts, err := keeper.Restore(within(t))
+			require.NoError(t, err)
+			require.Len(t, drifts, 1)
+			require.True(t, drifts[0].Restored, "%v", drifts[0].Why)
+			require.Equal(t, stream.DurablePricing, drifts[0].Durable)
+			require.Contains(t, drifts[0].What(), field)
+			drifts, err = keeper.Restore(within(t))
+			require.NoError(t, err)
+			require.Empty(t, drifts)
+			var h till
+			consume(t, bus, &h)
+			require.NoError(t, bus.PublishAll(t.Context(), sales(10)))
+			allHandled(t, &h, 10)
+		})
 	}
 }
 
-func TestAPushConsumerInADurablesPlaceIsNamed(t *testing.T) {
-	_, bus := setup(t)
-	old, err := bus.Conn.JetStream()
+// What anybody with the right to change a stream or a durable may do to ours. Each field is ours and put back, or an operator's and kept;
+// a field that a later version of the client brings has to be decided on here.
+func TestWhatSomebodyChangedIsPutBackFieldByField(t *testing.T) {
+	server, bus := setup(t)
+	keeper := connect(t, server, "ledger")
+	for _, topology := range stream.Topologies(1, 1) {
+		for _, durable := range topology.Durables {
+			_, err := bus.JS.CreateConsumer(t.Context(), topology.Stream.Name, durable)
+			require.NoError(t, err)
+		}
+	}
+	drifts, err := keeper.Restore(within(t))
 	require.NoError(t, err)
-	_, err = old.AddConsumer(stream.SalesRecorded, &nats.ConsumerConfig{Durable: stream.DurablePricing, DeliverSubject: "theirs", AckPolicy: nats.AckExplicitPolicy})
+	require.Empty(t, drifts, "what was just made is as described")
+	config := func() jetstream.StreamConfig {
+		s, err := bus.JS.Stream(t.Context(), stream.SalesPriced)
+		require.NoError(t, err)
+		return s.CachedInfo().Config
+	}
+	for field, change := range map[string]func(*jetstream.StreamConfig){
+		"max_msgs":             func(c *jetstream.StreamConfig) { c.MaxMsgs = 1 },
+		"max_bytes":            func(c *jetstream.StreamConfig) { c.MaxBytes = 4096 },
+		"max_age":              func(c *jetstream.StreamConfig) { c.MaxAge, c.Duplicates = time.Second, time.Second },
+		"max_msgs_per_subject": func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1 },
+		"max_msg_size":         func(c *jetstream.StreamConfig) { c.MaxMsgSize = 10 },
+		"max_consumers":        func(c *jetstream.StreamConfig) { c.MaxConsumers = 7 },
+		"discard":              func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardNew },
+		"retention":            func(c *jetstream.StreamConfig) { c.Retention = jetstream.InterestPolicy },
+		"subjects":             func(c *jetstream.StreamConfig) { c.Subjects = []string{"sales.v1.priced.other", "_INBOX.>"} },
+		"duplicate_window":     func(c *jetstream.StreamConfig) { c.Duplicates = 100 * time.Millisecond },
+		"no_ack":               func(c *jetstream.StreamConfig) { c.NoAck = true },
+		"allow_direct":         func(c *jetstream.StreamConfig) { c.AllowDirect = false },
+		"allow_rollup_hdrs":    func(c *jetstream.StreamConfig) { c.AllowRollup = true },
+		"allow_atomic":         func(c *jetstream.StreamConfig) { c.AllowAtomicPublish = true },
+		"republish": func(c *jetstream.StreamConfig) {
+			c.RePublish = &jetstream.RePublish{Source: ">", Destination: "leak.>"}
+		},
+		"sources": func(c *jetstream.StreamConfig) { c.Sources = []*jetstream.StreamSource{{Name: stream.SalesDLQ}} },
+		"subject_transform": func(c *jetstream.StreamConfig) {
+			c.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "sales.v1.priced.*", Destination: "sales.v1.priced.x"}
+		},
+		"description":     func(c *jetstream.StreamConfig) { c.Description = "theirs" },
+		"consumer_limits": func(c *jetstream.StreamConfig) { c.ConsumerLimits.InactiveThreshold = time.Hour },
+		"metadata":        func(c *jetstream.StreamConfig) { delete(c.Metadata, "tillseal.peak-sales-per-second") },
+	} {
+		before := config()
+		changed := config()
+		change(&changed)
+		_, err := bus.JS.UpdateStream(t.Context(), changed)
+		require.NoError(t, err, field)
+		drifts, err := keeper.Restore(within(t))
+		require.NoError(t, err, field)
+		require.Len(t, drifts, 1, field)
+		require.True(t, drifts[0].Restored, "%s: %v", field, drifts[0].Why)
+		require.Contains(t, drifts[0].What(), field)
+		require.Equal(t, before, config(), field)
+	}
+}
+
+func TestAStreamThatCanNotBePutBackIsNamedAndKeepsTheRestOfItsSettings(t *testing.T) {
+	server, bus := setup(t)
+	keeper := connect(t, server, "ledger")
+	made, err := bus.JS.Stream(t.Context(), stream.SalesPriced)
 	require.NoError(t, err)
-	h := till{seen: map[string]int{}}
-	err = bus.Consume(within(t), stream.DurablePricing, 10, h.handle)
-	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
-	require.ErrorContains(t, err, "deliver_subject")
+	cfg := made.CachedInfo().Config
+	cfg.AllowMsgTTL, cfg.MaxMsgs = true, 1
+	_, err = bus.JS.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	drifts, err := keeper.Restore(within(t))
+	require.NoError(t, err)
+	require.Len(t, drifts, 1)
+	require.False(t, drifts[0].Restored)
+	require.ErrorContains(t, drifts[0].Why, "NATS can't change allow_msg_ttl")
+	made, err = bus.JS.Stream(t.Context(), stream.SalesPriced)
+	require.NoError(t, err)
+	require.Equal(t, int64(-1), made.CachedInfo().Config.MaxMsgs)
+
+	cfg = made.CachedInfo().Config
+	cfg.Sealed = true
+	_, err = bus.JS.UpdateStream(t.Context(), cfg)
+	require.NoError(t, err)
+	drifts, err = keeper.Restore(within(t))
+	require.NoError(t, err)
+	require.ErrorContains(t, drifts[0].Why, "nats stream rm SALES_PRICED")
+}
+
+func TestOnlyTheLedgerChangesAStreamThatIsThere(t *testing.T) {
+	server, bus := setup(t)
+	cfg := stream.Config{URL: config.Secret(server.URL()), PeakSalesPerSecond: 3}
+	size := func() int64 {
+		made, err := bus.JS.Stream(t.Context(), stream.SalesPriced)
+		require.NoError(t, err)
+		return made.CachedInfo().Config.MaxBytes
+	}
+	before := size()
+	for _, service := range []string{"gateway", "pricing", "anchor"} {
+		other, err := stream.Connect(service, cfg, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		require.NoError(t, other.Ensure(within(t)))
+		other.Close()
+		require.Equal(t, before, size(), service)
+	}
+	keeper, err := stream.Connect("ledger", cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer keeper.Close()
+	require.NoError(t, keeper.Ensure(within(t)))
+	require.Equal(t, 3*before, size())
 }
 
 func TestWhatCanBeUpdatedIsAndWhatOperatorsAddedStays(t *testing.T) {
@@ -111,7 +229,7 @@ func TestWhatCanBeUpdatedIsAndWhatOperatorsAddedStays(t *testing.T) {
 	cfg.Metadata["owner"], cfg.Metadata["io.nats.monitor.msgs-warn"], cfg.Metadata["tillseal.forgotten"] = "shop", "1", "x"
 	_, err = bus.JS.UpdateStream(t.Context(), cfg)
 	require.NoError(t, err)
-	bigger, err := stream.Connect("pricing", stream.Config{URL: config.Secret(server.URL()), PeakSalesPerSecond: 3}, slog.New(slog.DiscardHandler))
+	bigger, err := stream.Connect("ledger", stream.Config{URL: config.Secret(server.URL()), PeakSalesPerSecond: 3}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer bigger.Close()
 	require.NoError(t, bigger.Ensure(within(t)))

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tillseal/tillseal/services/ledger/internal/db"
+	"github.com/tillseal/tillseal/shared/stream"
 )
 
 //go:embed stages.sql
@@ -22,6 +23,7 @@ type Metrics struct {
 	Repaired    prometheus.Counter
 	Reannounced prometheus.Counter
 	Reset       *prometheus.CounterVec
+	Restored    *prometheus.CounterVec
 	Open        prometheus.Gauge
 	Leads       prometheus.Gauge
 	Parked      *prometheus.GaugeVec
@@ -40,6 +42,9 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Reset: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tillseal_ledger_durables_reset_total", Help: "Durables reset because they were ahead of their stream's end.",
 		}, []string{"durable"}),
+		Restored: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tillseal_ledger_config_restored_total", Help: "Changes by others to a stream or one of its durables that were undone.",
+		}, []string{"stream"}),
 		Open: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_repairs_open", Help: "Sales that were found without a leaf and have none yet.",
 		}),
@@ -54,7 +59,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Help: "Age of the oldest sale that waits for its leaf, then for its batch, then for the ledger to hear that it is anchored; 0 when none does.",
 		}, []string{"stage"}),
 	}
-	registry.MustRegister(m.Repaired, m.Reannounced, m.Reset, m.Open, m.Leads, m.Parked, m.Oldest)
+	for _, durable := range stream.Durables() {
+		m.Restored.WithLabelValues(stream.Of(durable))
+	}
+	registry.MustRegister(m.Repaired, m.Reannounced, m.Reset, m.Restored, m.Open, m.Leads, m.Parked, m.Oldest)
 	return m
 }
 

@@ -6,6 +6,7 @@ package reconcile
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -72,6 +73,10 @@ func (r *Reconciler) lead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	leading, stop := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	beside.Go(func() { r.restoring(leading) })
+	defer func() { stop(); beside.Wait() }()
 	for {
 		more, err := l.tick(ctx)
 		if err != nil {
