@@ -97,7 +97,7 @@ func (h *house) refused() error {
 	case err := <-h.run():
 		require.Error(h.t, err)
 		return err
-	case <-time.After(soon):
+	case <-time.After(3 * soon): // several looks have to lead to it
 		h.t.Fatal("the anchor goes on")
 		return nil
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/infra/tools/internal/verify"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
@@ -140,7 +141,7 @@ func (e *Engine) Terminal(ctx context.Context) (Terminal, error) {
 
 // AddTerminal makes a terminal as an operator does; one that exists is a Conflict.
 func (e *Engine) AddTerminal(ctx context.Context, store, terminal string) (Terminal, error) {
-	bus, err := stream.Connect("dev", stream.Config{URL: config.Secret(e.NATSURL), NKeyFile: e.NKeyFile, PeakSalesPerSecond: 1}, slog.New(slog.DiscardHandler))
+	bus, err := stream.Connect(identity.Operator, stream.Config{URL: config.Secret(e.NATSURL), NKeyFile: e.NKeyFile, PeakSalesPerSecond: 1}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return Terminal{}, err
 	}
@@ -204,6 +205,17 @@ func (e *Engine) writeEnv(till Terminal, contract string) error {
 	if err != nil {
 		return err
 	}
+	natsContext, err := filepath.Abs(e.cfg.path("nats-operator.json"))
+	if err != nil {
+		return err
+	}
+	content, err := identity.Context(identity.Operator, e.NATSURL, operator)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(natsContext, content); err != nil {
+		return err
+	}
 	var env bytes.Buffer
 	env.WriteString("# Written by make run; source it: . " + e.cfg.path("env") + "\n")
 	for _, v := range [][2]string{
@@ -211,7 +223,8 @@ func (e *Engine) writeEnv(till Terminal, contract string) error {
 		{"TERMINAL_KEY", till.Key},
 		{"NATS_URL", e.NATSURL},
 		{"NATS_NKEY_FILE", operator},
-		{"NATS_NKEY", operator}, // the nats command's name for it
+		{"NATS_NKEY", operator},       // the nats command's name for it
+		{"NATS_CONTEXT", natsContext}, // and where it hears its answers, which has no variable
 		{"DB_URL", e.AuditorURL},
 		{"DB_ADMIN_URL", e.AdminURL},
 		{"REDIS_URL", e.RedisURL},

@@ -26,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/infra/tools/internal/engine"
+	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/infra/tools/internal/verify"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/lifecycle"
@@ -109,7 +110,7 @@ func (s *shop) operator(options ...nats.Option) *nats.Conn {
 	s.t.Helper()
 	login, err := nats.NkeyOptionFromSeed(s.e.NKeyFile)
 	require.NoError(s.t, err)
-	conn, err := nats.Connect(s.e.NATSURL, append(options, login)...)
+	conn, err := nats.Connect(s.e.NATSURL, append(options, login, nats.CustomInboxPrefix(identity.InboxPrefix(identity.Operator)))...)
 	require.NoError(s.t, err)
 	s.t.Cleanup(conn.Close)
 	return conn

@@ -133,9 +133,9 @@ func TestWhatJetStreamSendsForDownstreamReachesNobodyElse(t *testing.T) {
 		return err
 	})
 	control := make(chan string, 100)
-	_, err = conn.Subscribe("_INBOX.mine", func(m *nats.Msg) { control <- m.Subject })
+	_, err = conn.Subscribe("_INBOX.downstream.mine", func(m *nats.Msg) { control <- m.Subject })
 	require.NoError(t, err)
-	require.NoError(t, conn.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream.SalesRecorded+".mine", "_INBOX.mine", []byte(`{"batch":1,"no_wait":true}`)))
+	require.NoError(t, conn.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream.SalesRecorded+".mine", "_INBOX.downstream.mine", []byte(`{"batch":1,"no_wait":true}`)))
 	select {
 	case <-control: // what was sent before it has arrived, wherever it went
 	case <-time.After(soon):

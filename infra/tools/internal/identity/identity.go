@@ -4,6 +4,7 @@ package identity
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
 	"github.com/tillseal/tillseal/infra/tools/internal/place"
@@ -52,7 +54,8 @@ func (c Config) Check() error {
 	return nil
 }
 
-// Run makes the identities that are missing, writes the public halves as NKEY_<NAME>=… and returns; run again it changes nothing.
+// Run makes the identities that are missing, writes the public halves as NKEY_<NAME>=… and, beside the seeds of those who use the nats
+// command, a context for it, and returns; run again it changes nothing.
 func Run(_ context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
 		return fault.As(fault.Invalid, err)
@@ -60,6 +63,15 @@ func Run(_ context.Context, cfg Config) error {
 	keys, err := Keep(func(name string) string { return filepath.Join(cfg.Dir, name, "seed") })
 	if err != nil {
 		return err
+	}
+	for _, name := range []string{Operator, Downstream} {
+		content, err := Context(name, "", "")
+		if err == nil {
+			err = replace(filepath.Join(cfg.Dir, name, "nats.json"), content, privateFile)
+		}
+		if err != nil {
+			return fault.New(fault.Invalid, "NKEYS_DIR: %w", err)
+		}
 	}
 	var env strings.Builder
 	for _, name := range Names {
@@ -77,6 +89,21 @@ type Keys map[string]string
 
 // Variable is the name under which nats.conf expects an identity's public half.
 func Variable(name string) string { return "NKEY_" + strings.ToUpper(name) }
+
+// InboxPrefix is where an identity hears answers, and nobody else does.
+func InboxPrefix(name string) string { return nats.InboxPrefix + name }
+
+// Context is a context file of the nats command for an identity: NATS_CONTEXT names it, or its place. The command has no variable for
+// the prefix of its inboxes, and by its own default one it would hear nothing.
+func Context(name, url, seedFile string) ([]byte, error) {
+	content, err := json.MarshalIndent(struct {
+		Description string `json:"description"`
+		URL         string `json:"url,omitempty"`
+		NKey        string `json:"nkey,omitempty"`
+		InboxPrefix string `json:"inbox_prefix"`
+	}{"Tillseal, as " + name, url, seedFile, InboxPrefix(name)}, "", "  ")
+	return append(content, '\n'), err
+}
 
 // Keep reads every identity's seed from the file that seedFile names, and makes those that are missing, readable to this user alone.
 // A file that holds something else is Invalid and stays as it is.

@@ -68,13 +68,13 @@ var rights = []struct {
 	{hear("ops.ledger.>"), []string{identity.Ledger}},
 	{hear("$SRV.PING.anchor"), []string{identity.Anchor}},
 	{say("$SRV.STATS.anchor"), []string{identity.Operator}},
-	{hear("_INBOX.gateway.x"), []string{identity.Gateway, identity.Operator, identity.Downstream}}, // downstream's are of its own account
-	{hear("_INBOX.ledger.x"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
 	{hear("sales.>"), []string{identity.Operator, identity.Downstream}},
 	{hear("batches.>"), []string{identity.Operator}},
 	{hear("tillseal.copy.>"), nil},
 	{hear(">"), nil},
-	{say("$JS.API.STREAM.UPDATE.SALES_RECORDED"), []string{identity.Gateway, identity.Pricing, identity.Anchor, identity.Ledger, identity.Operator, identity.Copier}},
+	{say("$JS.API.STREAM.UPDATE.SALES_RECORDED"), []string{identity.Ledger, identity.Operator, identity.Copier}}, // the copier's own
+	{say("$JS.API.STREAM.UPDATE.SALES_DLQ"), []string{identity.Ledger, identity.Operator}},
+	{say("$JS.API.STREAM.CREATE.SALES_DLQ"), []string{identity.Gateway, identity.Pricing, identity.Anchor, identity.Ledger, identity.Operator}},
 	{say("$JS.API.STREAM.CREATE.OTHER"), []string{identity.Operator}},
 	{say("$JS.API.STREAM.PURGE.SALES_RECORDED"), []string{identity.Operator}},
 	{say("$JS.API.STREAM.DELETE.SALES_RECORDED"), []string{identity.Operator}},
@@ -84,7 +84,9 @@ var rights = []struct {
 	{say("$JS.API.CONSUMER.MSG.NEXT.SALES_PRICED.anchor"), []string{identity.Anchor, identity.Operator, identity.Downstream}},
 	{say("$JS.API.CONSUMER.MSG.NEXT.SALES_DLQ.ledger-parked"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
 	{say("$JS.ACK.SALES_PRICED.anchor.1.1.1.1.0"), []string{identity.Anchor, identity.Operator, identity.Downstream}},
-	{say("$JS.API.CONSUMER.CREATE.SALES_RECORDED.pricing"), []string{identity.Pricing, identity.Operator, identity.Downstream}},
+	{say("$JS.API.CONSUMER.CREATE.SALES_RECORDED.pricing"), []string{identity.Pricing, identity.Ledger, identity.Operator, identity.Downstream}},
+	{say("$JS.API.CONSUMER.CREATE.SALES_PRICED.anchor"), []string{identity.Anchor, identity.Ledger, identity.Operator, identity.Downstream}},
+	{say("$JS.API.CONSUMER.CREATE.SALES_DLQ.ledger-parked"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
 	{say("$JS.API.CONSUMER.CREATE.SALES_RECORDED.other"), []string{identity.Operator, identity.Downstream}},
 	{say("$JS.API.CONSUMER.DELETE.SALES_RECORDED.pricing"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
 	{say("$JS.API.CONSUMER.PAUSE.SALES_RECORDED.pricing"), []string{identity.Operator}},
@@ -105,6 +107,40 @@ func TestEachIdentityMayDoItsWorkAndNothingElse(t *testing.T) {
 			got := row.act.refusedTo(t, h.as(name))
 			require.Equal(t, !slices.Contains(row.may, name), got, "%s, %s: refused", name, row.act)
 		}
+	}
+}
+
+// A till's new key and a proof's salt are in answers.
+func TestNobodyHearsAnothersAnswers(t *testing.T) {
+	h := setup(t)
+	everybody := map[string]*nats.Conn{}
+	for _, name := range identity.Names {
+		if name != identity.Sys { // in an account of its own, where there is nothing of ours
+			everybody[name] = h.as(name)
+		}
+	}
+	for name, conn := range everybody {
+		for _, other := range identity.Names {
+			inbox := conn.NewInbox()
+			if other != name {
+				inbox = nats.InboxPrefix + other + ".x"
+			}
+			require.Equal(t, other != name, hear(inbox).refusedTo(t, h.as(name)), "%s hears %s", name, inbox)
+		}
+		for _, wide := range []string{"_INBOX.>", "_INBOX.*", "_INBOX.*.>", "_INBOX.*.*.*", "*.>", nats.NewInbox()} {
+			require.True(t, hear(wide).refusedTo(t, h.as(name)), "%s hears %s", name, wide)
+		}
+	}
+}
+
+// Whoever may make a stream only when it is missing can't use that right to change it.
+func TestAStreamThatIsThereIsNotChangedByMakingIt(t *testing.T) {
+	h := setup(t)
+	for _, name := range []string{identity.Gateway, identity.Pricing, identity.Anchor} {
+		js, err := jetstream.New(h.as(name))
+		require.NoError(t, err)
+		_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: stream.SalesRecorded, Subjects: []string{"sales.v1.recorded.*"}, MaxMsgs: 1})
+		require.ErrorIs(t, err, jetstream.ErrStreamNameAlreadyInUse, name)
 	}
 }
 

@@ -66,11 +66,7 @@ func (h *house) as(name string) *nats.Conn {
 	h.t.Helper()
 	login, err := nats.NkeyOptionFromSeed(h.seed(name))
 	require.NoError(h.t, err)
-	options := []nats.Option{login, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})}
-	if name != identity.Operator && name != identity.Downstream { // whose tools have inboxes by default
-		options = append(options, nats.CustomInboxPrefix(nats.InboxPrefix+name))
-	}
-	conn, err := nats.Connect(h.nats.URL(), options...)
+	conn, err := nats.Connect(h.nats.URL(), login, nats.CustomInboxPrefix(identity.InboxPrefix(name)), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	require.NoError(h.t, err)
 	h.t.Cleanup(conn.Close)
 	return conn

@@ -239,7 +239,7 @@ func (a *Anchor) persist(ctx context.Context, err error) error {
 	if harm := fault.Is(err, fault.Fatal) || fault.Is(err, fault.Invalid); !a.stops.note(err) && harm && ctx.Err() == nil {
 		a.Log.Error("ALARM: the anchor does nothing, and stops unless the next looks at the chain show otherwise",
 			"look", a.stops.looks, "stops_at", haltLooks, "error", err)
-		err = fault.As(fault.Transient, err)
+		return nil // others would come to the same, or the next look tells
 	}
 	if harm := a.tolerate(ctx, err); harm != nil {
 		return harm

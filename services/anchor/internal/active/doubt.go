@@ -12,7 +12,7 @@ import (
 // What nodes say once is not believed where it would stop the anchor for good, or be journaled for good: a node may lie, or answer for
 // a moment from another's state. Nothing is done meanwhile, so that waiting does no harm.
 const (
-	haltLooks  = 5                // looks in a row that must lead to a stop before the anchor stops: ten seconds at the default ANCHOR_POLL
+	haltLooks  = 3                // looks in a row that must lead to a stop before the anchor stops: some seconds at the default ANCHOR_POLL
 	strangeMax = 30 * time.Minute // how long the nodes must be on a chain that the journal lacks before the anchor stops for that, as long as for lacksMax
 )
 
