@@ -23,9 +23,25 @@ GRANT gateway, anchor, ledger, auditor TO migration WITH ADMIN OPTION;
 -- Reads, and holds up neither writers nor the removal of dead rows: a forgotten session ends by itself.
 ALTER ROLE auditor SET default_transaction_read_only = on;
 ALTER ROLE auditor SET idle_in_transaction_session_timeout = '10min';
+-- These two it can't lift: it never takes the services' connections, nor fills the disk with what it sorts.
+ALTER ROLE auditor CONNECTION LIMIT 10;
+ALTER ROLE auditor SET temp_file_limit = '1GB'; -- of each session
+
+-- What Postgres lets everybody call, and with which who may only read could stop or fill the database: advisory locks, which are one
+-- set of keys for all; large objects and messages in the log, which write. Ours take their locks by functions of their own, in
+-- shared/schema/migrations, which run with the migration role's rights; it has those that its own locks need.
+DO $$
+DECLARE thing regprocedure;
+BEGIN
+    FOR thing IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+                 AND (proname ~ '^(pg_(try_)?advisory_|lo_)' OR proname IN ('loread', 'lowrite', 'pg_logical_emit_message')) LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', thing);
+    END LOOP;
+END $$;
+GRANT EXECUTE ON FUNCTION pg_try_advisory_lock(bigint), pg_advisory_unlock(bigint), pg_advisory_xact_lock(bigint) TO migration;
 
 DO $$
-DECLARE thing regclass; name text;
+DECLARE thing regclass; call regprocedure; name text;
 BEGIN
     EXECUTE format('ALTER DATABASE %I OWNER TO migration', current_database());
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()); -- nobody makes temporary tables
@@ -39,4 +55,13 @@ BEGIN
                    AND (n.nspname IN ('sales', 'anchor', 'ledger', 'audit') OR n.nspname = 'public' AND c.relname = 'goose_db_version') LOOP
         EXECUTE format('ALTER TABLE %s OWNER TO migration', thing); -- views too
     END LOOP;
+    FOR call IN SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+                WHERE p.proowner <> 'migration'::regrole AND n.nspname IN ('sales', 'anchor', 'ledger', 'audit') LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO migration', call);
+    END LOOP;
+    -- In a cluster that is Tillseal's alone nobody has business in the databases that every cluster has, where all may make temporary
+    -- tables and large objects.
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolcanlogin AND NOT rolsuper AND rolname NOT IN ('migration', 'gateway', 'anchor', 'ledger', 'auditor')) THEN
+        REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;
+    END IF;
 END $$;

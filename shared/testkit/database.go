@@ -5,6 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,6 +19,8 @@ import (
 
 // rolePassword is every service's in a test's Postgres, which listens on loopback for the time of one test run.
 const rolePassword = "test"
+
+const rolesFile = "infra/postgres/roles.sql"
 
 // DB is a migrated database of one test: a URL for each role, and for the admin who owns it all.
 type DB struct{ Admin, Gateway, Anchor, Ledger, Auditor string }
@@ -107,6 +112,9 @@ func migrate(ctx context.Context, p *local.Postgres, name string) error {
 	if err != nil {
 		return fmt.Errorf("make a database: %w", err)
 	}
+	if err := roles(ctx, p, name); err != nil {
+		return fmt.Errorf("make the roles: %w", err)
+	}
 	if err := schema.Migrate(ctx, p.AdminURL(name)); err != nil {
 		return fmt.Errorf("migrate a database: %w", err)
 	}
@@ -116,6 +124,28 @@ func migrate(ctx context.Context, p *local.Postgres, name string) error {
 		}
 	}
 	return nil
+}
+
+// roles gives the services' roles the rights that they have in production. The file is an operator's, and not of this module: it is
+// looked for from the test's directory upwards.
+func roles(ctx context.Context, p *local.Postgres, name string) error {
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, rolesFile))
+	for ; errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir); text, err = os.ReadFile(filepath.Join(dir, rolesFile)) {
+		dir = filepath.Dir(dir)
+	}
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, p.AdminURL(name))
+	if err != nil {
+		return err
+	}
+	_, err = conn.PgConn().Exec(ctx, string(text)).ReadAll()
+	return errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 }
 
 // execute runs a statement about databases, from one that none of them is.

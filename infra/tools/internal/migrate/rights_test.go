@@ -2,12 +2,15 @@ package migrate
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -93,6 +96,31 @@ var rights = []struct {
 	{"ALTER ROLE migration SUPERUSER", nil},
 	{"COPY sales.sale TO PROGRAM 'cat'", nil},
 	{"SELECT pg_read_file('/etc/hostname')", nil},
+	// A lock that another holds stops an anchor, the reconciler or a migration: each role takes its own and no other.
+	{"SELECT anchor.try_acting()", []string{"anchor", Owner}},
+	{"SELECT ledger.try_reconciling()", []string{"ledger", Owner}},
+	{"SELECT pg_try_advisory_lock(8388354993701151592)", []string{Owner}},
+	{"SELECT pg_advisory_lock(8388354993701151592)", nil},
+	{"SELECT pg_advisory_xact_lock(8388354993701151592)", []string{Owner}},
+	{"SELECT pg_advisory_lock_shared(8388354993701151592)", nil},
+	{"SELECT pg_try_advisory_xact_lock_shared(1, 2)", nil},
+	{"SELECT pg_advisory_unlock_all()", nil},
+	// Who may only read writes nothing elsewhere either.
+	{"SELECT lo_create(0)", nil},
+	{"SELECT lo_from_bytea(0, 'x')", nil},
+	{"SELECT lowrite(0, 'x')", nil},
+	{"SELECT pg_logical_emit_message(false, 'x', 'x')", nil},
+	{"SELECT pg_create_restore_point('x')", nil},
+	{"SELECT pg_switch_wal()", nil},
+	{"SELECT pg_create_physical_replication_slot('x')", nil},
+	// Nor does it hold others up, or take back what holds it.
+	{"SELECT 1 FROM audit.sale FOR SHARE", []string{Owner}},
+	{"LOCK TABLE audit.sale IN SHARE MODE", []string{Owner}},
+	{"LOCK TABLE sales.sale IN SHARE MODE", []string{Owner}},
+	{"SELECT setval('anchor.leaf_seq_seq', 1)", []string{Owner}},
+	{"SET LOCAL temp_file_limit = -1", nil},
+	{"ALTER ROLE auditor SET temp_file_limit = -1", nil},
+	{"ALTER ROLE auditor CONNECTION LIMIT -1", []string{Owner}},
 }
 
 func TestEachRoleMayDoItsWorkAndNothingElse(t *testing.T) {
@@ -126,6 +154,71 @@ func try(t *testing.T, conn *pgx.Conn, statement string) (code string) {
 		return refused.Code
 	}
 	return ""
+}
+
+// Connections are the services' to have: the auditor never takes the last one.
+func TestTheAuditorCanNotStopTheServices(t *testing.T) {
+	p := owned(t)
+	gateway, err := pgx.Connect(t.Context(), p.URL("gateway", password, database))
+	require.NoError(t, err)
+	defer func() { _ = gateway.Close(context.WithoutCancel(t.Context())) }()
+	var auditors []*pgx.Conn
+	for {
+		conn, err := pgx.Connect(t.Context(), p.URL("auditor", password, database))
+		if err != nil {
+			var refused *pgconn.PgError
+			require.ErrorAs(t, err, &refused)
+			require.Equal(t, "53300", refused.Code, "too many connections")
+			break
+		}
+		defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+		auditors = append(auditors, conn)
+		require.LessOrEqual(t, len(auditors), 10)
+	}
+	auditor := auditors[0]
+	require.Equal(t, forbidden, try(t, auditor, fmt.Sprintf("SELECT pg_terminate_backend(%d)", gateway.PgConn().PID())))
+	require.Equal(t, forbidden, try(t, auditor, fmt.Sprintf("SELECT pg_cancel_backend(%d)", gateway.PgConn().PID())))
+	var limit string
+	for _, statement := range []string{"SET default_transaction_read_only = off", "ALTER ROLE auditor RESET ALL"} { // its own defaults it may, but not this one
+		_, err = auditor.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	again := auditors[len(auditors)-1]
+	require.NoError(t, again.Close(t.Context()))
+	again, err = pgx.Connect(t.Context(), p.URL("auditor", password, database))
+	require.NoError(t, err)
+	defer func() { _ = again.Close(context.WithoutCancel(t.Context())) }()
+	require.NoError(t, again.QueryRow(t.Context(), "SHOW temp_file_limit").Scan(&limit))
+	require.Equal(t, "1GB", limit)
+	for _, elsewhere := range []string{"postgres", "template1"} {
+		_, err := pgx.Connect(t.Context(), p.URL("gateway", password, elsewhere))
+		var refused *pgconn.PgError
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, forbidden, refused.Code, elsewhere)
+	}
+}
+
+// A lock is its session's, not the function's that took it.
+func TestALockThatARoleTookIsHeldUntilItsSessionEnds(t *testing.T) {
+	p := owned(t)
+	took := func(conn *pgx.Conn) (got bool) {
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT anchor.try_acting()").Scan(&got))
+		return got
+	}
+	first, err := pgx.Connect(t.Context(), p.URL("anchor", password, database))
+	require.NoError(t, err)
+	second, err := pgx.Connect(t.Context(), p.URL("anchor", password, database))
+	require.NoError(t, err)
+	defer func() { _ = second.Close(context.WithoutCancel(t.Context())) }()
+	require.True(t, took(first))
+	require.False(t, took(second))
+	require.NoError(t, first.Close(t.Context()))
+	testkit.Eventually(t, time.Minute, "the lock is free", func() error {
+		if !took(second) {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 }
 
 func TestOthersDoNotGetIn(t *testing.T) {

@@ -11,9 +11,6 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// activeLock is the advisory lock that one anchor holds, an arbitrary number of ours.
-const activeLock int64 = 0x7469_6c6c_616e_6368
-
 const (
 	leaseConnect = 5 * time.Second
 	leasePing    = 2 * time.Second // a session that does not answer within it is taken for lost
@@ -56,7 +53,7 @@ func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
 
 func (l *Lease) take(ctx context.Context) error {
 	var got bool
-	if err := l.conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", activeLock).Scan(&got); err != nil {
+	if err := l.conn.QueryRow(ctx, "SELECT anchor.try_acting()").Scan(&got); err != nil {
 		return kinded("try the active anchor's lock", err)
 	}
 	if !got {

@@ -32,8 +32,6 @@ const (
 	tickMore       = 250 * time.Millisecond // after one that left something
 	tickTimeout    = 2 * time.Minute        // for all that one tick does
 	searchesAtOnce = 50                     // statements of one look in one tick; at the first start the whole table is looked at
-	// lockID is this lock's among the advisory locks of the database: "tlsl" and 1.
-	lockID = 0x746c736c_00000001
 )
 
 // Run reconciles until ctx ends. What fails is tried again at the next tick. All that a leader knows is in the tables, but for
@@ -66,7 +64,7 @@ func (r *Reconciler) lead(ctx context.Context) error {
 		_ = session.Close(closeCtx) // the server ends a broken session by itself
 	}()
 	var leads bool
-	if err := session.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(lockID)).Scan(&leads); err != nil || !leads {
+	if err := session.QueryRow(ctx, "SELECT ledger.try_reconciling()").Scan(&leads); err != nil || !leads {
 		return db.Fault("take the reconciler's lock", err)
 	}
 	l, err := r.begin(ctx, session)
