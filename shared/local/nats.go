@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +18,8 @@ const (
 	natsMaxStore = 32 << 30
 	// natsMaxMemory bounds streams kept in memory, of which Tillseal has none.
 	natsMaxMemory = 64 << 20
+	// natsLook is how often it is asked whether the server still serves.
+	natsLook = 500 * time.Millisecond
 )
 
 // NATSConfig says what NATS server to run.
@@ -137,6 +140,37 @@ func (n *NATS) URL() string { return "nats://" + n.port.address() }
 
 // Port is the port on loopback; it stays over Restart.
 func (n *NATS) Port() int { return n.port.number }
+
+// AwaitFailure returns once the server, which nobody has stopped, serves clients or streams no more: it turns JetStream off when it
+// can't write to its disk, and carries on without. The end of ctx returns before.
+func (n *NATS) AwaitFailure(ctx context.Context) error {
+	tick := time.NewTicker(natsLook)
+	defer tick.Stop()
+	for {
+		if err := n.failure(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (n *NATS) failure() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.server == nil: // stopped, or a start that failed and was told
+		return nil
+	case !n.server.Running():
+		return errors.New("the server has ended by itself")
+	case !n.server.JetStreamEnabled():
+		return errors.New("the server has turned JetStream off; it does so when it can't write to its disk")
+	}
+	return nil
+}
 
 // Stop closes every connection, keeps the streams on disk and gives the directory free. A second Stop is a no-op.
 func (n *NATS) Stop() {

@@ -174,6 +174,14 @@ func (p *Postgres) Done() <-chan struct{} {
 	return p.child.done
 }
 
+// Ending is how the current postmaster ended, once Done is closed.
+func (p *Postgres) Ending() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	<-p.child.done
+	return p.child.ending()
+}
+
 // Stop shuts Postgres down (fast: open transactions are rolled back) and gives its directory free. Once ctx is over, or
 // a limit of 30 s when it has no deadline, it is killed. A second Stop is a no-op.
 func (p *Postgres) Stop(ctx context.Context) error {

@@ -163,6 +163,14 @@ func (r *Redis) Done() <-chan struct{} {
 	return r.child.done
 }
 
+// Ending is how the current server process ended, once Done is closed.
+func (r *Redis) Ending() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	<-r.child.done
+	return r.child.ending()
+}
+
 // Stop ends Redis in order and gives its directory free. A second Stop is a no-op.
 func (r *Redis) Stop(ctx context.Context) error {
 	r.mu.Lock()

@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -26,30 +25,26 @@ func run(ctx context.Context, cfg engine.Config) error {
 	if err != nil {
 		return err
 	}
-	err = serve(ctx, e)
+	demonstrate(ctx, e)
+	<-ctx.Done()
 	say("stopping: what was accepted is answered first")
-	err = errors.Join(err, e.Close(ctx))
+	err = e.Close(ctx)
 	if err == nil {
 		say("stopped; make run goes on from here")
 	}
 	return err
 }
 
-func serve(ctx context.Context, e *engine.Engine) error {
-	demonstrated := make(chan error, 1)
-	go func() { demonstrated <- e.Demonstrate(ctx, os.Stdout) }()
-	for {
-		select {
-		case err := <-demonstrated:
-			if err != nil && ctx.Err() == nil {
-				return err
-			}
-			demonstrated = nil
-		case err := <-e.Failed():
-			return err
-		case <-ctx.Done():
-			return nil
+// demonstrate returns early when ctx ends. Whatever comes of it, tills are served.
+func demonstrate(ctx context.Context, e *engine.Engine) {
+	done := make(chan error, 1)
+	go func() { done <- e.Demonstrate(ctx, os.Stdout) }()
+	select {
+	case err := <-done:
+		if err != nil && ctx.Err() == nil {
+			say(fmt.Sprintf("the demonstration has failed, and the engine goes on: %v", err))
 		}
+	case <-ctx.Done():
 	}
 }
 

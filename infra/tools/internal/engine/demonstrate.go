@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,11 +47,15 @@ type Terminal struct {
 }
 
 // Demonstrate records a sale over HTTP as a till would, waits for its anchor, verifies the proof against the chain, writes
-// RUN_DIR/env for shells and tells what to do next.
+// RUN_DIR/env for shells and tells what to do next. A sale that can't be anchored now is told with the reason, and is no error:
+// tills are served all the same.
 func (e *Engine) Demonstrate(ctx context.Context, out io.Writer) error {
 	tell := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) } // a closed terminal is no failure
 	till, err := e.Terminal(ctx)
 	if err != nil {
+		return err
+	}
+	if err := e.writeEnv(till, ""); err != nil { // a till can sell before anything is anchored
 		return err
 	}
 	status, body, err := e.Do(ctx, till.Key, http.MethodPost, "/record", uuid.NewString(), demoRecord)
@@ -68,9 +73,22 @@ func (e *Engine) Demonstrate(ctx context.Context, out io.Writer) error {
 	}
 	tell("sale %s recorded; waiting for its anchor", answer.SaleID)
 	raw, err := e.AwaitProof(ctx, till.Key, answer.SaleID)
-	if err != nil {
-		return err
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		tell("the sale stays recorded and can't be anchored now: %s", oneLine(err))
+	default:
+		if err := e.check(ctx, till, raw, out); err != nil {
+			return err
+		}
 	}
+	tell(next, e.GatewayURL, e.cfg.path("env"))
+	return nil
+}
+
+// check verifies the demonstration sale's proof against the chain, tells each step to out and writes RUN_DIR/env anew, with the contract.
+func (e *Engine) check(ctx context.Context, till Terminal, raw []byte, out io.Writer) error {
 	node, err := verify.Dial(ctx, config.Secret(e.ChainURL))
 	if err != nil {
 		return err
@@ -87,13 +105,8 @@ func (e *Engine) Demonstrate(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	tell("anchored in batch %s, block %s, at contract %s", proof.Batch.ID, proof.Chain.BlockNumber, proof.Chain.Contract)
-	tell("its proof is %s", verdict)
-	if err := e.writeEnv(till, proof.Chain.Contract); err != nil {
-		return err
-	}
-	tell(next, e.GatewayURL, e.cfg.path("env"))
-	return nil
+	_, err = fmt.Fprintf(out, "anchored in batch %s, block %s, at contract %s\nits proof is %s\n", proof.Batch.ID, proof.Chain.BlockNumber, proof.Chain.Contract, verdict)
+	return errors.Join(err, e.writeEnv(till, proof.Chain.Contract))
 }
 
 const next = `
@@ -157,7 +170,8 @@ func (e *Engine) AddTerminal(ctx context.Context, store, terminal string) (Termi
 	}
 }
 
-// AwaitProof polls a sale's proof until it is there, and returns its JSON.
+// AwaitProof polls a sale's proof until it is there, and returns its JSON. A service that a person must look at first, without
+// which there will be none, is an error at once.
 func (e *Engine) AwaitProof(ctx context.Context, key, saleID string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
@@ -171,8 +185,12 @@ func (e *Engine) AwaitProof(ctx context.Context, key, saleID string) ([]byte, er
 		case status != http.StatusConflict && status != http.StatusServiceUnavailable:
 			return nil, fmt.Errorf("the proof of %s was answered %d: %s", saleID, status, body)
 		}
+		stopped := e.Stopped()
+		if i := slices.IndexFunc(stopped, func(s Stopped) bool { return s.Person }); i >= 0 {
+			return nil, errors.New(stopped[i].String())
+		}
 		if err := pause(ctx, proofPoll); err != nil {
-			return nil, fmt.Errorf("no proof of %s yet, see %s: %w", saleID, e.cfg.path("log"), err)
+			return nil, fmt.Errorf("no proof of %s after %s, see %s: %w", saleID, proofTimeout, e.cfg.path("log"), err)
 		}
 	}
 }
@@ -199,7 +217,7 @@ func (e *Engine) Do(ctx context.Context, key, method, path, idempotencyKey, body
 	return response.StatusCode, answer, err
 }
 
-// writeEnv writes RUN_DIR/env for shells to source.
+// writeEnv writes RUN_DIR/env for shells to source; without a contract that has no variable for it.
 func (e *Engine) writeEnv(till Terminal, contract string) error {
 	operator, err := filepath.Abs(e.NKeyFile) // the shell that sources it may stand anywhere
 	if err != nil {
@@ -218,7 +236,7 @@ func (e *Engine) writeEnv(till Terminal, contract string) error {
 	}
 	var env bytes.Buffer
 	env.WriteString("# Written by make run; source it: . " + e.cfg.path("env") + "\n")
-	for _, v := range [][2]string{
+	variables := [][2]string{
 		{"GATEWAY_URL", e.GatewayURL},
 		{"TERMINAL_KEY", till.Key},
 		{"NATS_URL", e.NATSURL},
@@ -229,8 +247,11 @@ func (e *Engine) writeEnv(till Terminal, contract string) error {
 		{"DB_ADMIN_URL", e.AdminURL},
 		{"REDIS_URL", e.RedisURL},
 		{"WEB3_PROVIDER", e.ChainURL},
-		{"ANCHOR_CONTRACT", contract},
-	} {
+	}
+	if contract != "" {
+		variables = append(variables, [2]string{"ANCHOR_CONTRACT", contract})
+	}
+	for _, v := range variables {
 		fmt.Fprintf(&env, "export %s='%s'\n", v[0], v[1])
 	}
 	return replaceFile(e.cfg.path("env"), env.Bytes())

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -44,18 +43,17 @@ type Engine struct {
 	redis    *local.Redis
 	nats     *local.NATS
 	chain    *local.Chain
-	log      *os.File
+	logs     []*os.File
+	keeper   *keeper
 
-	stopServices context.CancelFunc
-	services     *errgroup.Group
-	failed       chan error // the first service that ended by itself
-	closing      chan struct{}
-	watching     sync.WaitGroup
-	close        sync.Once
+	stopServices, stopKeeping context.CancelFunc // of the servers
+	services, servers         sync.WaitGroup     // who keeps them
+	close                     sync.Once
 }
 
 // Start brings everything up and returns once tills are served. On an error, or when ctx ends before, nothing is left
-// running. It tells its steps to cfg.Progress.
+// running. It tells its steps to cfg.Progress. From then on nothing that ends by itself takes anything else down: it is started
+// again, unless a person must look first, and what does not run is told to cfg.Progress and to its log each minute.
 func Start(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
@@ -63,7 +61,10 @@ func Start(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err := cfg.makeDirs(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, failed: make(chan error, 1), closing: make(chan struct{})}
+	e := &Engine{cfg: cfg, keeper: &keeper{say: cfg.say, remind: cmp.Or(cfg.Remind, remindEvery), stopped: make(map[string]Stopped)}}
+	running, stopServices := context.WithCancel(context.WithoutCancel(ctx)) // Close ends both, in order
+	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	e.stopServices, e.stopKeeping = stopServices, stopKeeping
 	defer func() {
 		if err == nil {
 			return
@@ -76,37 +77,29 @@ func Start(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if e.secrets, err = cfg.secrets(); err != nil {
 		return nil, err
 	}
-	if err := e.startServers(ctx); err != nil {
+	file, err := e.openLog("servers")
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewJSONHandler(file, nil))
+	if err := e.startServers(ctx, log); err != nil {
 		return nil, err
 	}
 	if err := e.migrate(ctx); err != nil {
 		return nil, err
 	}
-	if err := e.startServices(ctx); err != nil {
+	e.keepServers(keeping, log)
+	if err := e.startServices(ctx, running); err != nil {
 		return nil, err
 	}
-	if err := e.makeCopies(ctx); err != nil {
+	if err := e.keepCopies(running, log); err != nil {
 		return nil, err
 	}
-	e.watch()
 	return e, nil
 }
 
-// watch tells when a server has ended by itself. The services do what they can without it, so the engine goes on.
-func (e *Engine) watch() {
-	for name, ended := range map[string]<-chan struct{}{"postgres": e.postgres.Done(), "redis": e.redis.Done()} {
-		e.watching.Go(func() {
-			select {
-			case <-ended:
-				e.cfg.say("%s has ended by itself, see %s; start again to bring it back", name, e.cfg.path(name+"/server.log"))
-			case <-e.closing:
-			}
-		})
-	}
-}
-
 // startServers starts the four side by side.
-func (e *Engine) startServers(ctx context.Context) error {
+func (e *Engine) startServers(ctx context.Context, log *slog.Logger) error {
 	cfg := e.cfg
 	tools, err := local.Ensure(ctx, cfg.Progress)
 	if err != nil {
@@ -116,10 +109,6 @@ func (e *Engine) startServers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if e.log, err = os.OpenFile(cfg.path("log/servers.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, privateFile); err != nil {
-		return fmt.Errorf("open the log: %w", err)
-	}
-	log := slog.New(slog.NewJSONHandler(e.log, nil))
 	conf, err := cfg.serverConf()
 	if err != nil {
 		return err
@@ -192,8 +181,13 @@ func (e *Engine) roleURL(role string) string {
 	return e.postgres.URL(role, e.secrets.Roles[role], database)
 }
 
-// Failed yields the error of a service that ended by itself.
-func (e *Engine) Failed() <-chan error { return e.failed }
+// Stopped is what does not run now. The rest goes on.
+func (e *Engine) Stopped() []Stopped {
+	if e.keeper == nil { // an engine in another process
+		return nil
+	}
+	return e.keeper.list()
+}
 
 // Close stops the services, which answer what they accepted, then the servers, also when ctx has ended. A second Close is
 // a no-op.
@@ -203,20 +197,18 @@ func (e *Engine) Close(ctx context.Context) (err error) {
 }
 
 func (e *Engine) shutDown(ctx context.Context) error {
-	close(e.closing)
-	e.watching.Wait()
+	e.stopKeeping()
+	e.servers.Wait()
 	var errs []error
-	if e.services != nil {
-		e.stopServices()
-		done := make(chan struct{})
-		go func() { defer close(done); _ = e.services.Wait() }() // its error was told through failed
-		timer := time.NewTimer(stopDrain)
-		defer timer.Stop()
-		select {
-		case <-done:
-		case <-timer.C:
-			errs = append(errs, fmt.Errorf("a service did not stop within %s", stopDrain))
-		}
+	e.stopServices()
+	done := make(chan struct{})
+	go func() { defer close(done); e.services.Wait() }()
+	timer := time.NewTimer(stopDrain)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		errs = append(errs, fmt.Errorf("a service did not stop within %s", stopDrain))
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopServers)
 	defer cancel()
@@ -232,13 +224,18 @@ func (e *Engine) shutDown(ctx context.Context) error {
 	if e.postgres != nil {
 		errs = append(errs, e.postgres.Stop(ctx))
 	}
-	if e.log != nil {
-		errs = append(errs, e.log.Close())
+	for _, log := range e.logs {
+		errs = append(errs, log.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// logFile opens a service's log.
-func (e *Engine) logFile(service string) (io.WriteCloser, error) {
-	return os.OpenFile(e.cfg.path("log/"+service+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, privateFile)
+// openLog opens a log; Close closes it.
+func (e *Engine) openLog(name string) (*os.File, error) {
+	log, err := os.OpenFile(e.cfg.path("log/"+name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, privateFile)
+	if err != nil {
+		return nil, fmt.Errorf("open the log of %s: %w", name, err)
+	}
+	e.logs = append(e.logs, log)
+	return log, nil
 }

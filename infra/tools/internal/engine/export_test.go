@@ -7,3 +7,12 @@ func (e *Engine) NATS() *local.NATS { return e.nats }
 
 // RoleURL is Postgres for a role.
 func (e *Engine) RoleURL(role string) string { return e.roleURL(role) }
+
+// Postgres is the engine's, for tests that kill it.
+func (e *Engine) Postgres() *local.Postgres { return e.postgres }
+
+// Redis is the engine's.
+func (e *Engine) Redis() *local.Redis { return e.redis }
+
+// SuperuserURL is the database for one who may do anything to it.
+func (e *Engine) SuperuserURL() string { return e.postgres.AdminURL(database) }

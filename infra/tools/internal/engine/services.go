@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"github.com/tillseal/tillseal/infra/tools/internal/copies"
 	"github.com/tillseal/tillseal/infra/tools/internal/identity"
@@ -18,8 +17,8 @@ import (
 	"github.com/tillseal/tillseal/shared/config"
 )
 
-// startServices runs the four through their doors and waits until tills are served.
-func (e *Engine) startServices(ctx context.Context) error {
+// startServices has the four kept running, through their doors, and waits until tills are served.
+func (e *Engine) startServices(ctx, running context.Context) error {
 	if err := e.cfg.claimMetrics(ctx); err != nil {
 		return err
 	}
@@ -41,35 +40,82 @@ func (e *Engine) startServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ready := make(chan string, 1)
-	gatewayCfg.Ready = func(addr string) { ready <- addr }
-
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx)) // Close stops them, in order
-	e.stopServices = cancel
-	e.services = &errgroup.Group{}
-	e.run(running, "pricing", &pricingCfg.Telemetry.LogOutput, func(ctx context.Context) error { return pricing.Run(ctx, pricingCfg) })
-	e.run(running, "anchor", &anchorCfg.Telemetry.LogOutput, func(ctx context.Context) error { return anchor.Run(ctx, anchorCfg) })
-	e.run(running, "ledger", &ledgerCfg.Telemetry.LogOutput, func(ctx context.Context) error { return ledger.Run(ctx, ledgerCfg) })
-	e.run(running, "gateway", &gatewayCfg.Telemetry.LogOutput, func(ctx context.Context) error { return gateway.Run(ctx, gatewayCfg) })
+	tills := tills{cfg: gatewayCfg, ready: make(chan string, 1), refused: make(chan error, 1)}
+	services := []struct {
+		name, meanwhile string
+		output          *io.Writer
+		run             func(context.Context) error
+	}{
+		{"pricing", "sales are recorded and wait to be priced", &pricingCfg.Telemetry.LogOutput, func(ctx context.Context) error { return pricing.Run(ctx, pricingCfg) }},
+		{"anchor", "sales are recorded and wait to be anchored", &anchorCfg.Telemetry.LogOutput, func(ctx context.Context) error { return anchor.Run(ctx, anchorCfg) }},
+		{"ledger", "sales are recorded and anchored, and their proofs wait", &ledgerCfg.Telemetry.LogOutput, func(ctx context.Context) error { return ledger.Run(ctx, ledgerCfg) }},
+		{"gateway", "no sale is recorded", &tills.cfg.Telemetry.LogOutput, tills.run},
+	}
+	for _, s := range services {
+		log, err := e.openLog(s.name)
+		if err != nil {
+			return err
+		}
+		*s.output = log
+		e.start(running, &e.services, part{
+			name: s.name, meanwhile: s.meanwhile, path: log.Name(), log: slog.New(slog.NewJSONHandler(log, nil)).With("service", s.name), run: s.run,
+		})
+	}
 	select {
-	case addr := <-ready:
+	case addr := <-tills.ready:
 		e.GatewayURL = "http://" + addr
 		e.cfg.say("gateway on %s", addr)
 		return nil
-	case err := <-e.failed:
-		return err
+	case err := <-tills.refused:
+		return fmt.Errorf("gateway: %w", err)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// makeCopies gives downstream systems something to read.
-func (e *Engine) makeCopies(ctx context.Context) error {
+// start has a part kept running until ctx ends.
+func (e *Engine) start(ctx context.Context, group *sync.WaitGroup, p part) {
+	group.Go(func() { e.keeper.keep(ctx, p) })
+}
+
+// tills is the gateway. Without a first one that serves there is nothing to go on with.
+type tills struct {
+	cfg     gateway.Config
+	served  bool
+	ready   chan string
+	refused chan error // why the first one did not come to serve
+}
+
+func (t *tills) run(ctx context.Context) error {
+	cfg := t.cfg
+	cfg.Ready = func(addr string) { // by Run itself, in this goroutine
+		if !t.served {
+			t.ready <- addr
+		}
+		t.served, t.cfg.Addr = true, addr // where tills look for the next one
+	}
+	err := gateway.Run(ctx, cfg)
+	if !t.served {
+		if err == nil {
+			err = errors.New("ended by itself")
+		}
+		t.refused <- err
+		<-ctx.Done() // the engine's start ends
+	}
+	return err
+}
+
+// keepCopies gives downstream systems something to read. Tills don't wait for that.
+func (e *Engine) keepCopies(running context.Context, log *slog.Logger) error {
 	cfg, err := load[copies.Config](e, identity.Copier)
 	if err != nil {
 		return err
 	}
-	return copies.Make(ctx, cfg, slog.New(slog.NewJSONHandler(e.log, nil)))
+	e.start(running, &e.services, part{
+		name: "copies", meanwhile: "downstream systems may have nothing to read", path: e.cfg.path("log/servers.log"), log: log, once: true,
+		run: func(ctx context.Context) error { return copies.Make(ctx, cfg, log) },
+	})
+	return nil
 }
 
 // load makes the Config of a program that logs in to NATS under this name, of its environment.
@@ -79,32 +125,4 @@ func load[C any](e *Engine, name string, own ...string) (C, error) {
 		return cfg, fmt.Errorf("%s: %w", name, err)
 	}
 	return cfg, nil
-}
-
-// run starts a service with its log in its own file; one that ends before it is stopped is a failure.
-func (e *Engine) run(ctx context.Context, service string, output *io.Writer, door func(context.Context) error) {
-	log, err := e.logFile(service)
-	if err != nil {
-		e.fail(fmt.Errorf("open the log of %s: %w", service, err))
-		return
-	}
-	*output = log
-	e.services.Go(func() error {
-		defer func() { _ = log.Close() }() // nothing is buffered
-		err := door(ctx)
-		if ctx.Err() == nil {
-			if err == nil {
-				err = errors.New("ended by itself")
-			}
-			e.fail(fmt.Errorf("%s: %w", service, err))
-		}
-		return nil
-	})
-}
-
-func (e *Engine) fail(err error) {
-	select {
-	case e.failed <- err:
-	default: // the first one is told
-	}
 }

@@ -29,6 +29,7 @@ type Config struct {
 	Environ   []string      `env:"-"` // passed on to the services, as far as it tunes them
 	Progress  io.Writer     `env:"-"` // one line a step
 	BlockTime time.Duration `env:"-"` // of the development chain; 0 for local.DefaultPeriod
+	Remind    time.Duration `env:"-"` // between two tellings that something stays stopped; 0 for a minute
 }
 
 const maxPort = 65_535
