@@ -139,7 +139,7 @@ func (r *rig) purge(ctx context.Context) error {
 }
 
 // throughThePipeline measures, with all services running, from the moment at which a till has its 201 to the one at which the
-// sale's leaf is seen in the anchor's journal by another connection. The rate is the open loop's.
+// sale's leaf is seen in the anchor's journal by another connection. The rate is that of the 201s.
 func throughThePipeline(ctx context.Context, r *rig) (_ result, err error) {
 	defer func() { err = errors.Join(err, r.stopBehind()) }()
 	if err := r.startBehind(ctx); err != nil {
@@ -162,9 +162,9 @@ func throughThePipeline(ctx context.Context, r *rig) (_ result, err error) {
 			all, t.sales = append(all, t.sales...), nil
 		}
 		through, missing := seen.times(ctx, all)
-		return &sample{took: through, failed: sold.failed + missing}
+		// The wait for the last leaf is no part of the load.
+		return &sample{offered: sold.offered, lasted: sold.lasted, answered: sold.answered, took: through, failed: sold.failed + missing}
 	}
 	res := r.measured(max(r.cfg.warmUp(), time.Second), load)
-	res.PerSecond = number(res.Sales) / r.cfg.length().Seconds() // the wait for the last leaf is no part of the load
 	return res, seen.failure()
 }

@@ -14,10 +14,15 @@ import (
 // openConnections serve the open loop; a sale that finds none free waits, and its wait is counted.
 const openConnections = 256
 
+// keptUp is the part of the offered rate from which on a load has kept up: the last answers come a little after the last sale was due.
+const keptUp = 0.95
+
 // result is what one run came to.
 type result struct {
 	Name      string            `json:"name"`
-	PerSecond number            `json:"per_second"`
+	PerSecond number            `json:"per_second"`                   // answered with 201, over the time that it took
+	Offered   number            `json:"offered_per_second,omitempty"` // by an open loop
+	Seconds   number            `json:"seconds,omitempty"`            // that it took
 	Sales     int64             `json:"sales"`
 	Failed    int64             `json:"failed"` // not answered with 201
 	MeanUS    number            `json:"mean_us"`
@@ -27,24 +32,35 @@ type result struct {
 	CPU       map[string]number `json:"cpu_us_per_sale"` // by process
 }
 
+// fellShort reports whether sales were offered faster than they were answered, so that a queue grew as long as the run lasted.
+func (r result) fellShort() bool { return r.PerSecond < keptUp*r.Offered }
+
 // sample is what the tills of one run saw.
 type sample struct {
-	mu     sync.Mutex
-	took   []time.Duration
-	failed int64
+	offered int           // sales a second, of an open loop
+	lasted  time.Duration // from the first sale to the last answer
+
+	mu       sync.Mutex
+	answered int64           // with 201
+	took     []time.Duration // what is measured of them; of the engine, the time to the leaf
+	failed   int64
 }
 
 func (s *sample) add(took []time.Duration, failed int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.took = append(s.took, took...)
+	s.answered += int64(len(took))
 	s.failed += failed
 }
 
-func (s *sample) result(length time.Duration, used usage) result {
+func (s *sample) result(used usage) result {
 	slices.Sort(s.took)
 	n := len(s.took)
-	res := result{Sales: int64(n), Failed: s.failed, PerSecond: number(n) / length.Seconds(), CPU: used.perSale(int64(n))}
+	res := result{Sales: int64(n), Failed: s.failed, Offered: number(s.offered), Seconds: s.lasted.Seconds(), CPU: used.perSale(int64(n))}
+	if s.lasted > 0 {
+		res.PerSecond = number(s.answered) / s.lasted.Seconds()
+	}
 	if n == 0 {
 		return res
 	}
@@ -80,10 +96,9 @@ func (r *rig) measured(warmUp time.Duration, load func(length time.Duration) *sa
 	load(warmUp)
 	var res result
 	r.profiled(func() {
-		before, start := r.usage(), time.Now()
+		before := r.usage()
 		seen := load(r.cfg.length())
-		took := time.Since(start)
-		res = seen.result(took, r.usage().since(before))
+		res = seen.result(r.usage().since(before))
 	})
 	return res
 }
@@ -96,7 +111,8 @@ func (r *rig) closedLoop(ctx context.Context, connections, last int, warmUp time
 }
 
 func closedFor(ctx context.Context, tills []*till, last int, length time.Duration) *sample {
-	seen, end := &sample{}, time.Now().Add(length)
+	seen, begin := &sample{}, time.Now()
+	end := begin.Add(length)
 	var running sync.WaitGroup
 	for _, t := range tills {
 		running.Go(func() {
@@ -117,6 +133,7 @@ func closedFor(ctx context.Context, tills []*till, last int, length time.Duratio
 		})
 	}
 	running.Wait()
+	seen.lasted = time.Since(begin)
 	return seen
 }
 
@@ -131,7 +148,7 @@ func (r *rig) openLoop(ctx context.Context, last int) result {
 func openFor(ctx context.Context, tills []*till, last, perSecond int, length time.Duration) *sample {
 	total := int(length.Seconds()) * perSecond
 	due := make(chan time.Time, total) // all of a run at most: the clock never waits for the tills
-	seen := &sample{}
+	seen, begin := &sample{offered: perSecond}, time.Now()
 	var failed atomic.Int64
 	var running sync.WaitGroup
 	for _, t := range tills {
@@ -152,7 +169,7 @@ func openFor(ctx context.Context, tills []*till, last, perSecond int, length tim
 		tick(ctx, total, time.Second/time.Duration(perSecond), due)
 	})
 	running.Wait()
-	seen.failed = failed.Load()
+	seen.failed, seen.lasted = failed.Load(), time.Since(begin)
 	return seen
 }
 

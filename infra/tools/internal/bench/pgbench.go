@@ -23,6 +23,7 @@ const pgbenchThreads = 2
 var (
 	tpsLine     = regexp.MustCompile(`(?m)^tps = ([0-9.]+) \(without initial connection time\)`)
 	latencyLine = regexp.MustCompile(`(?m)^latency average = ([0-9.]+) ms`)
+	failedLine  = regexp.MustCompile(`(?m)^number of failed transactions: ([0-9]+)`) // of Postgres 15 and later; before it a failure ends pgbench
 	countLine   = regexp.MustCompile(`(?m)^number of transactions actually processed: ([0-9]+)`)
 )
 
@@ -61,16 +62,22 @@ func (r *rig) pgbench(ctx context.Context, clients, last int) (result, error) {
 
 func readPgbench(out []byte, used usage) (result, error) {
 	tps, latency, count := tpsLine.FindSubmatch(out), latencyLine.FindSubmatch(out), countLine.FindSubmatch(out)
+	if count != nil && string(count[1]) == "0" { // which says no more
+		return result{CPU: used.perSale(0)}, nil
+	}
 	if tps == nil || latency == nil || count == nil {
 		return result{}, fmt.Errorf("pgbench answered without its figures: %s", out)
 	}
 	const bits = 64
 	var res result
-	var errs [3]error
+	var errs [4]error
 	res.PerSecond, errs[0] = strconv.ParseFloat(string(tps[1]), bits)
 	millis, err := strconv.ParseFloat(string(latency[1]), bits)
 	errs[1] = err
 	res.Sales, errs[2] = strconv.ParseInt(string(count[1]), 10, bits)
+	if failed := failedLine.FindSubmatch(out); failed != nil {
+		res.Failed, errs[3] = strconv.ParseInt(string(failed[1]), 10, bits)
+	}
 	res.MeanUS = millis * 1000
 	res.CPU = used.perSale(res.Sales)
 	return res, errors.Join(errs[:]...)

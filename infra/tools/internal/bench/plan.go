@@ -46,29 +46,30 @@ const (
 type step struct {
 	name     string
 	database string // the gateway's; "" for pgbench
+	full     bool   // the gateway gets as many sales as it can take
 	run      func(context.Context, *rig) (result, error)
 }
 
 // steps are the runs of one round, those that are compared next to each other.
 func (c Config) steps() []step {
 	pg := func(name string, clients, last int) step {
-		return step{name, "", func(ctx context.Context, r *rig) (result, error) { return r.pgbench(ctx, clients, last) }}
+		return step{name: name, run: func(ctx context.Context, r *rig) (result, error) { return r.pgbench(ctx, clients, last) }}
 	}
 	closed := func(name string, connections, last int) step {
-		return step{name, dbGateway, func(ctx context.Context, r *rig) (result, error) {
+		return step{name, dbGateway, true, func(ctx context.Context, r *rig) (result, error) {
 			return r.closedLoop(ctx, connections, last, c.warmUp()), nil
 		}}
 	}
 	all := []step{
 		pg(runPgbench, few, c.Spread), closed(runSpread, many, c.Spread), closed(runHot, many, hot), pg(runPgbenchHot, few, hot),
 		closed(runSpread64, few, c.Spread), closed(runHot64, few, hot), pg(runPgbenchSingle, 1, c.Spread),
-		{runOpen, dbGateway, func(ctx context.Context, r *rig) (result, error) { return r.openLoop(ctx, c.Spread), nil }},
-		{runNoRedis, dbGateway, withoutRedis},
-		{runPipeline, dbEngine, throughThePipeline},
+		{runOpen, dbGateway, false, func(ctx context.Context, r *rig) (result, error) { return r.openLoop(ctx, c.Spread), nil }},
+		{runNoRedis, dbGateway, true, withoutRedis},
+		{runPipeline, dbEngine, false, throughThePipeline},
 	}
 	if c.Preload > 0 {
 		compared := func(name, database string) step {
-			return step{name, database, func(ctx context.Context, r *rig) (result, error) {
+			return step{name, database, true, func(ctx context.Context, r *rig) (result, error) {
 				return r.closedLoop(ctx, many, c.Spread, max(c.warmUp(), preloadWarmUp)), nil
 			}}
 		}
@@ -144,7 +145,7 @@ func (r *rig) measure(ctx context.Context) (*report, error) {
 			}
 			res.Name = s.name
 			rep.Runs = append(rep.Runs, res)
-			if r.gateway != nil {
+			if s.full {
 				rep.MemoryMB = max(rep.MemoryMB, peakMemoryMB(r.gateway.pid()))
 			}
 			r.cfg.say("round %d of %d: %s", round+1, r.cfg.Rounds, res)
