@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/big"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"github.com/ethereum/go-ethereum/eth/catalyst"
 	"github.com/ethereum/go-ethereum/eth/ethconfig"
 	"github.com/ethereum/go-ethereum/eth/filters"
+	gethlog "github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/node"
 	"github.com/ethereum/go-ethereum/p2p"
 	"github.com/ethereum/go-ethereum/params"
@@ -164,6 +166,13 @@ type web3API struct{}
 
 // ClientVersion answers web3_clientVersion.
 func (web3API) ClientVersion() string { return "tillseal-development-chain" }
+
+// TellChainsEnd has go-ethereum say to w why it ends the process, as it does when it can't write to its disk; left alone it ends it
+// without a word. Its log is the whole process's, so this is for a program's main.
+func TellChainsEnd(w io.Writer) {
+	// Not its own kind of logger: with that it would become the default of log/slog as well.
+	gethlog.SetDefault(struct{ gethlog.Logger }{gethlog.NewLogger(gethlog.LogfmtHandlerWithLevel(w, gethlog.LevelCrit))})
+}
 
 // closeNode closes what open opened.
 func (c *Chain) closeNode() error {

@@ -1,7 +1,9 @@
 package local_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"math/big"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/ethclient"
+	gethlog "github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -180,4 +183,16 @@ func connect(t *testing.T, url string) (*pgx.Conn, error) {
 		t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	}
 	return conn, err
+}
+
+func TestAChainThatEndsItsProcessSaysWhy(t *testing.T) {
+	before, standard := gethlog.Root(), slog.Default()
+	defer gethlog.SetDefault(before)
+	var said bytes.Buffer
+	local.TellChainsEnd(&said)
+	gethlog.Error("nothing that anybody must know")
+	require.Empty(t, said.String())
+	gethlog.Root().Write(gethlog.LevelCrit, "Failed to store block") // Crit without the end of the process
+	require.Contains(t, said.String(), "Failed to store block")
+	require.Same(t, standard, slog.Default(), "it is no other log's business")
 }

@@ -74,6 +74,20 @@ func TestNATSKeepsItsStreamsAndPortOverARestart(t *testing.T) {
 	require.Equal(t, uint64(1), stream.CachedInfo().State.Msgs)
 }
 
+func TestANATSThatTurnsItsStreamsOffSaysSoAndARestartBringsThemBack(t *testing.T) {
+	n, err := local.StartNATS(t.Context(), local.NATSConfig{Dir: closedDir(t)})
+	require.NoError(t, err)
+	defer n.Stop()
+	require.NoError(t, n.TurnStreamsOff())
+	require.ErrorContains(t, n.AwaitFailure(limited(t)), "JetStream off")
+	require.NoError(t, n.Restart(t.Context()))
+	well, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, n.AwaitFailure(well), context.Canceled, "it serves")
+	n.Stop()
+	require.ErrorIs(t, n.AwaitFailure(well), context.Canceled, "whom somebody has stopped has not failed")
+}
+
 func TestNATSIsGivenUpWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tillseal/tillseal/infra/tools/internal/engine"
 	"github.com/tillseal/tillseal/shared/lifecycle"
+	"github.com/tillseal/tillseal/shared/local"
 )
 
 // memoryLimitBytes keeps an idle engine small: four services, NATS and a go-ethereum node share the process.
@@ -16,6 +17,7 @@ const memoryLimitBytes = 400 << 20
 
 func main() {
 	debug.SetMemoryLimit(memoryLimitBytes)
+	local.TellChainsEnd(os.Stderr)
 	lifecycle.Main("dev", "runs the whole engine on this machine, with its data under RUN_DIR", run)
 }
 
