@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"sync/atomic"
@@ -42,9 +43,11 @@ type Config struct {
 	Addr           string        `env:"GATEWAY_ADDR" envDefault:"127.0.0.1:8080" doc:"where tills are served, host:port"`
 	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" envSeparator:"," doc:"origins that browsers may call from, comma-separated, such as https://till.example; * for all, empty for none"`
 	LoyaltyRules   string        `env:"LOYALTY_RULES" doc:"path of a JSON file with the loyalty rules; empty for the built-in ones"`
+	TrustedProxies []string      `env:"TRUSTED_PROXIES" envSeparator:"," doc:"addresses and networks of load balancers, comma-separated, such as 10.0.0.7,10.1.0.0/16: their connections are not counted by address; empty for none"`
 	TerminalRate   int           `env:"TERMINAL_RATE_PER_SECOND" envDefault:"1000" doc:"requests a second that one terminal may send, each record of a batch counting as one; twice as many at once"`
 
-	Ready func(addr string) `env:"-"` // called once, with the address that is listened on
+	Ready  func(addr string) `env:"-"` // called once, with the address that is listened on
+	Limits api.Limits        `env:"-"` // of connections; what is zero is as usual
 }
 
 const maxTerminalRate = 1_000_000
@@ -67,6 +70,9 @@ func (c Config) Check() error {
 			errs = append(errs, fmt.Errorf("ALLOWED_ORIGINS has %q, which is no origin such as https://till.example; entries are separated by a comma alone", origin))
 		}
 	}
+	if _, err := c.proxies(); err != nil {
+		errs = append(errs, err)
+	}
 	if c.TerminalRate < 1 || c.TerminalRate > maxTerminalRate {
 		errs = append(errs, fmt.Errorf("TERMINAL_RATE_PER_SECOND must be between 1 and %d", maxTerminalRate))
 	}
@@ -74,6 +80,23 @@ func (c Config) Check() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// proxies reads TRUSTED_PROXIES.
+func (c Config) proxies() ([]netip.Prefix, error) {
+	all := make([]netip.Prefix, 0, len(c.TrustedProxies))
+	for _, text := range c.TrustedProxies {
+		if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+			all = append(all, netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()))
+			continue
+		}
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("TRUSTED_PROXIES has %q, which is neither an address such as 10.0.0.7 nor a network such as 10.1.0.0/16; entries are separated by a comma alone", text)
+		}
+		all = append(all, network)
+	}
+	return all, nil
 }
 
 func (c Config) rules() (*loyalty.Rules, error) {
@@ -221,10 +244,15 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 	terminals := terminal.New(db, cfg.TerminalRate)
 	stopAnswering := answerOperators(ctx, bus, tel.Log, terminals.Endpoints())
 	defer stopAnswering()
-	server := &api.Server{
-		Terminals: terminals, Committer: committer, Store: db, Rules: rules, Bus: bus, Origins: cfg.AllowedOrigins, Log: tel.Log,
-		Count: m.request, CountItem: m.item,
+	proxies, err := cfg.proxies()
+	if err != nil {
+		return fault.As(fault.Invalid, err)
 	}
+	server := &api.Server{
+		Terminals: terminals, Committer: committer, Store: db, Rules: rules, Bus: bus, Origins: cfg.AllowedOrigins, Proxies: proxies, Limits: cfg.Limits,
+		Log: tel.Log, Count: m.request, CountItem: m.item, CountEnd: m.end,
+	}
+	m.watchDoor(tel.Metrics, server)
 	tel.Log.Info("serving tills", "addr", listener.Addr().String(), "loyalty_rules", rules.Version)
 	if cfg.Ready != nil {
 		cfg.Ready(listener.Addr().String())

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tillseal/tillseal/services/gateway/internal/api"
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
 	"github.com/tillseal/tillseal/services/gateway/internal/publish"
 	"github.com/tillseal/tillseal/services/gateway/internal/replay"
@@ -16,6 +17,7 @@ import (
 type metrics struct {
 	requests  *prometheus.CounterVec
 	items     *prometheus.CounterVec
+	ended     *prometheus.CounterVec
 	groupSize prometheus.Histogram
 	groupTime prometheus.Histogram
 	dropped   prometheus.Counter
@@ -29,6 +31,9 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 		items: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tillseal_gateway_batch_records_total", Help: "Records of batches answered, by the status that each got in its batch's answer",
 		}, []string{"status"}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tillseal_gateway_connections_not_kept_total", Help: "Connections refused, or given up for others, since there were too many",
+		}, []string{"what"}),
 		groupSize: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tillseal_gateway_group_records", Help: "Records committed together", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
 		}),
@@ -39,7 +44,10 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 			Name: "tillseal_gateway_publish_dropped_total", Help: "Committed sales left for the reconciler to publish",
 		}),
 	}
-	registry.MustRegister(m.requests, m.items, m.groupSize, m.groupTime, m.dropped)
+	for _, what := range api.Endings {
+		m.ended.WithLabelValues(what)
+	}
+	registry.MustRegister(m.requests, m.items, m.ended, m.groupSize, m.groupTime, m.dropped)
 	return m
 }
 
@@ -48,6 +56,15 @@ func (m *metrics) request(route string, status int) {
 }
 
 func (m *metrics) item(status int) { m.items.WithLabelValues(strconv.Itoa(status)).Inc() }
+
+func (m *metrics) end(what string) { m.ended.WithLabelValues(what).Inc() }
+
+// watchDoor adds how many connections a server has.
+func (m *metrics) watchDoor(registry *prometheus.Registry, server *api.Server) {
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tillseal_gateway_connections", Help: "Connections that are open",
+	}, func() float64 { return float64(server.Connections()) })) //nolint:forbidigo // Prometheus counts in floats; no money here
+}
 
 func (m *metrics) group(size int, took time.Duration) {
 	m.groupSize.Observe(float64(size)) //nolint:forbidigo // Prometheus counts in floats; no money here

@@ -145,9 +145,17 @@ func TestKeysAndHeadersAreHeldToTheContract(t *testing.T) {
 		{"Content-Type", "application/json; charset=latin1"},
 		{"Content-Encoding", "gzip"},
 		{"Content-Encoding", "identity"},
+		{"Content-Type", "multipart/form-data; boundary=b"},
+		{"Content-Type", "multipart/form-data"},
 	} {
 		refuses(t, post(append(headers, "Idempotency-Key", key)...), 415, refusal.MediaType)
 	}
+	encoded, err := http.NewRequestWithContext(t.Context(), http.MethodPost, shop.till.url+"/record", strings.NewReader(tea))
+	require.NoError(t, err)
+	encoded.Header = http.Header{
+		"Authorization": {"Bearer " + shop.till.key}, "Content-Type": {"application/json"}, "Idempotency-Key": {key}, "Content-Encoding": {"", "gzip"},
+	}
+	refuses(t, shop.till.send(encoded), 415, refusal.MediaType)
 	require.Equal(t, 201, post("Idempotency-Key", key, "Content-Type", "application/json; charset=UTF-8").Status)
 	for _, auth := range []string{"", "Bearer", "Bearer x", "Basic " + shop.till.key, "Bearer till_" + strings.Repeat("A", 43)} {
 		r := post("Idempotency-Key", newKey(), "Authorization", auth)
@@ -257,6 +265,7 @@ func TestAWrongSettingIsNamed(t *testing.T) {
 		"GATEWAY_ADDR":             func(c *gateway.Config) { c.Addr = taken.Addr().String() },
 		"GATEWAY_ADDR ":            func(c *gateway.Config) { c.Addr = "nowhere" },
 		"ALLOWED_ORIGINS":          func(c *gateway.Config) { c.AllowedOrigins = []string{"till.example"} },
+		"TRUSTED_PROXIES":          func(c *gateway.Config) { c.TrustedProxies = []string{"10.0.0.0/8", "loadbalancer"} },
 		"LOYALTY_RULES":            func(c *gateway.Config) { c.LoyaltyRules = "/nowhere" },
 		"LOYALTY_RULES: tiers":     func(c *gateway.Config) { c.LoyaltyRules = rules },
 		"TERMINAL_RATE_PER_SECOND": func(c *gateway.Config) { c.TerminalRate = 0 },

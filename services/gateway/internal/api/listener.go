@@ -5,9 +5,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/wire"
 )
 
 // silentGrace is how long, when the gateway stops, a connection that has not said a word is still listened to. Clients open
@@ -24,62 +29,205 @@ const (
 // spareFor is how long a connection that fasthttp held for idle, when the gateway stops, is left to the request that came on it.
 const spareFor = stopTimeout
 
-// listener knows which connections have never sent a byte, and lets those that it closes read their answer.
+// Connections that are not let in.
+const (
+	maxTurnedAway  = 128 // told so at once; what comes beyond is closed without a word
+	turnAwayWithin = time.Second
+	acceptPause    = 10 * time.Millisecond // when no file is left to accept with
+)
+
+// listener lets connections in, as many as there is room for, knows which have never sent a byte, and lets those that it closes
+// read their answer.
 type listener struct {
 	net.Listener
 
-	stopping atomic.Bool
+	crowd       crowd
+	readTimeout time.Duration        // of a request, from its first byte
+	full        func() []byte        // the answer to who is not let in
+	ended       func(why, by string) // a connection was refused or given up, by that limit
+
+	stopping   atomic.Bool
+	turnedAway chan struct{} // a slot for each that is told so
 
 	mu     sync.Mutex
 	silent map[*conn]struct{}
 }
 
+// What became of a connection that was not kept.
+const (
+	endRefused = "refused"
+	endGivenUp = "given_up"
+)
+
+// Endings are all that Server.CountEnd is called with.
+var Endings = []string{endRefused, endGivenUp}
+
+var errStalled = refusal.New(refusal.RequestTimeout, "the request did not come whole in time: send it again, a record with the same Idempotency-Key")
+
 type conn struct {
 	net.Conn
+	guest
 
 	from   *listener
 	heard  atomic.Bool // a byte came, ever
 	asked  atomic.Bool // bytes came, and no answer was written since
+	known  atomic.Bool // a request was authenticated
 	spared atomic.Bool // a Close was put off
 	closed atomic.Bool
 
-	reading sync.Mutex // held by who reads
+	reading sync.Mutex // held by who reads, who alone uses what follows
+	framer  wire.Framer
+	stoodIn bool  // fasthttp was given a byte in its place
+	refused error // what came last is no request; nothing after it is read
+	told    error // as refused, once fasthttp has met it
 }
 
 func (l *listener) Accept() (net.Conn, error) {
-	accepted, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		accepted, err := l.Listener.Accept()
+		if err != nil {
+			if !l.stopping.Load() && passes(err) {
+				l.giveUp(l.crowd.oldest(), "open files")
+				wait(acceptPause)
+				continue
+			}
+			return nil, err
+		}
+		c := &conn{Conn: accepted, from: l}
+		c.hangUp = func() { _ = accepted.Close() }
+		instead, in := l.crowd.enter(&c.guest, accepted.RemoteAddr())
+		if !in {
+			l.turnAway(accepted)
+			continue
+		}
+		l.giveUp(instead, "connections")
+		l.mu.Lock()
+		if l.silent == nil {
+			l.silent = make(map[*conn]struct{})
+		}
+		l.silent[c] = struct{}{}
+		l.mu.Unlock()
+		return c, nil
 	}
-	c := &conn{Conn: accepted, from: l}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.silent == nil {
-		l.silent = make(map[*conn]struct{})
-	}
-	l.silent[c] = struct{}{}
-	return c, nil
 }
 
+// passes reports whether Accept may be tried again: files or memory ran out, or who called has gone.
+func passes(err error) bool {
+	for _, e := range []error{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func wait(d time.Duration) { <-time.After(d) }
+
+// giveUp hangs up a connection in whose place another comes, if there is one.
+func (l *listener) giveUp(g *guest, by string) {
+	if g == nil {
+		return
+	}
+	g.hangUp()
+	l.ended(endGivenUp, by)
+}
+
+// turnAway tells a connection for which there is no room so, as the answer to its request, and keeps nobody waiting meanwhile.
+func (l *listener) turnAway(c net.Conn) {
+	l.ended(endRefused, "connections")
+	select {
+	case l.turnedAway <- struct{}{}:
+	default:
+		_ = c.Close()
+		return
+	}
+	go func() {
+		defer func() { _ = c.Close(); <-l.turnedAway }()
+		var asked [1]byte
+		if c.SetDeadline(time.Now().Add(turnAwayWithin)) != nil {
+			return
+		}
+		if n, _ := c.Read(asked[:]); n == 0 {
+			return // nobody asked: an answer would be taken for that of the next request
+		}
+		if _, err := c.Write(l.full()); err != nil {
+			return
+		}
+		if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+			_, _ = io.CopyN(io.Discard, c, lingerBytes)
+		}
+	}()
+}
+
+// Read gives fasthttp what is HTTP of what came. Once something is not, it gets an error, and asks refusalOf what it was.
 func (c *conn) Read(b []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	if c.closed.Load() {
 		return 0, net.ErrClosed
 	}
+	if c.refused != nil {
+		return c.tellRefused(b)
+	}
 	n, err := c.Conn.Read(b)
-	if n > 0 {
-		c.asked.Store(true)
-		if !c.heard.Swap(true) {
-			c.forget()
+	if n == 0 {
+		return 0, c.ending(err)
+	}
+	c.asked.Store(true)
+	if !c.heard.Swap(true) {
+		c.forget()
+		if e := c.SetReadDeadline(time.Now().Add(c.from.readTimeout)); e != nil { // fasthttp would count from when it connected
+			return 0, e
 		}
+	}
+	if !c.known.Load() {
+		c.from.crowd.speaks(&c.guest, true)
+	}
+	if n, c.refused = c.framer.Take(b[:n]); n == 0 {
+		return c.tellRefused(b)
 	}
 	return n, err
 }
 
+// tellRefused makes fasthttp answer with what was refused: an error alone, before anything of a request, would be the end of an
+// idle connection to it, so that a byte stands for what it doesn't get to see.
+func (c *conn) tellRefused(b []byte) (int, error) {
+	if !c.framer.Shown() && !c.stoodIn {
+		c.stoodIn = true
+		b[0] = 'x'
+		return 1, nil
+	}
+	c.told = c.refused
+	return 0, c.refused
+}
+
+// ending is what fasthttp gets when nothing more comes: an answer is due only where a request has begun.
+func (c *conn) ending(err error) error {
+	if c.framer.Idle() {
+		return io.EOF
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.told = errStalled
+	}
+	return err
+}
+
 func (c *conn) Write(b []byte) (int, error) {
 	c.asked.Store(false)
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	if !c.known.Load() { // whoever writes is who reads
+		c.from.crowd.speaks(&c.guest, !c.framer.Idle())
+	}
+	return n, err
+}
+
+// authenticated says that somebody known has sent a request.
+func (c *conn) authenticated() {
+	if !c.known.Swap(true) {
+		c.from.crowd.knows(&c.guest)
+	}
 }
 
 // Close lets a request that has come be answered, and the answer be read.
@@ -92,7 +240,7 @@ func (c *conn) Close() error {
 	}
 	defer c.reading.Unlock()
 	if c.asked.Load() && c.from.stopping.Load() && !c.spared.Swap(true) {
-		time.AfterFunc(spareFor, func() { _ = c.Conn.Close() }) // whoever works on it closes it, too
+		time.AfterFunc(spareFor, func() { _ = c.end() }) // whoever works on it closes it, too
 		return c.Conn.SetReadDeadline(time.Now().Add(spareFor))
 	}
 	if c.closed.Swap(true) {
@@ -100,13 +248,19 @@ func (c *conn) Close() error {
 	}
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if idle || !ok || half.CloseWrite() != nil || c.Conn.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
-		return c.Conn.Close()
+		return c.end()
 	}
 	go func() {
 		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
-		_ = c.Conn.Close()
+		_ = c.end()
 	}()
 	return nil
+}
+
+// end closes the connection for good.
+func (c *conn) end() error {
+	c.from.crowd.leave(&c.guest)
+	return c.Conn.Close()
 }
 
 // A connection may be closed while its request is worked on, when the gateway stops. fasthttp panics when a deadline then can't be

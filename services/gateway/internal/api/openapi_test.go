@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
@@ -33,7 +34,7 @@ func readDocument(t *testing.T) document {
 }
 
 func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
-	s := &Server{}
+	s := &Server{Log: slog.New(slog.DiscardHandler)}
 	s.build()
 	parameter := regexp.MustCompile(`:(\w+)`)
 	var served, told []string

@@ -27,6 +27,8 @@ var kinds = map[refusal.Code]struct {
 	refusal.InFlight:         {http.StatusConflict, "Request in flight"},
 	refusal.SeqReused:        {http.StatusConflict, "Terminal sequence number reused"},
 	refusal.NotAnchoredYet:   {http.StatusConflict, "Not anchored yet"},
+	refusal.RequestTimeout:   {http.StatusRequestTimeout, "Request timeout"},
+	refusal.LengthRequired:   {http.StatusLengthRequired, "Length required"},
 	refusal.BodyTooLarge:     {http.StatusRequestEntityTooLarge, "Body too large"},
 	refusal.MediaType:        {http.StatusUnsupportedMediaType, "Unsupported media type"},
 	refusal.RateLimited:      {http.StatusTooManyRequests, "Rate limited"},
@@ -76,15 +78,19 @@ func (s *Server) refuse(c *fiber.Ctx, err error) {
 
 // problem is the body for a refusal.
 func (s *Server) problem(c *fiber.Ctx, why *refusal.Error) []byte {
-	kind := kinds[why.Code]
-	body, err := json.Marshal(problem{
-		Type: "urn:tillseal:problem:" + string(why.Code), Title: kind.title, Status: kind.status, Code: why.Code, Detail: why.Detail,
-		Instance: "urn:tillseal:request:" + requestID(c), Errors: why.Fields,
-	})
+	body, err := problemOf(why, requestID(c))
 	if err != nil {
 		s.log(c).Error("a problem does not marshal", "error", err)
 	}
 	return body
+}
+
+func problemOf(why *refusal.Error, requestID string) ([]byte, error) {
+	kind := kinds[why.Code]
+	return json.Marshal(problem{
+		Type: "urn:tillseal:problem:" + string(why.Code), Title: kind.title, Status: kind.status, Code: why.Code, Detail: why.Detail,
+		Instance: "urn:tillseal:request:" + requestID, Errors: why.Fields,
+	})
 }
 
 // seconds writes Retry-After, at least 1.
@@ -102,11 +108,11 @@ func (s *Server) foreign(c *fiber.Ctx, err error) *refusal.Error {
 		return refusal.New(refusal.NotFound, "there is nothing at this path")
 	case fiber.StatusMethodNotAllowed:
 		return refusal.New(refusal.MethodNotAllowed, "this path does not take the method; see the header Allow")
-	case fiber.StatusRequestEntityTooLarge:
-		return errTooLarge
 	case fiber.StatusInternalServerError:
 		s.log(c).Error("a request failed", "error", err)
 		return refusal.New(refusal.Internal, "the request failed: send it again with the same Idempotency-Key")
 	}
-	return refusal.New(refusal.BadRequest, "the request is not HTTP as this server takes it")
+	return errNotHTTP
 }
+
+var errNotHTTP = refusal.New(refusal.BadRequest, "the request is not HTTP as this server takes it")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"mime"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,8 +69,8 @@ func created(c *fiber.Ctx, answer []byte, replayed bool) {
 func mediaType(c *fiber.Ctx) error {
 	kind, params, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
 	charset := params["charset"]
-	if err != nil || kind != fiber.MIMEApplicationJSON || charset != "" && !strings.EqualFold(charset, "utf-8") ||
-		len(c.Request().Header.Peek(fiber.HeaderContentEncoding)) > 0 {
+	encoded := slices.ContainsFunc(c.Request().Header.PeekAll(fiber.HeaderContentEncoding), func(e []byte) bool { return len(e) > 0 })
+	if err != nil || encoded || kind != fiber.MIMEApplicationJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return errMediaType
 	}
 	return nil

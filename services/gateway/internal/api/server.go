@@ -3,10 +3,13 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -23,6 +26,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/services/gateway/internal/terminal"
+	"github.com/tillseal/tillseal/services/gateway/internal/wire"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
@@ -32,15 +36,9 @@ const (
 	// gets its 413 whole and not a broken connection.
 	bodyLimit      = 1 << 20
 	batchBodyLimit = record.MaxBatchBytes + 1<<20 // the same for a batch
-	headerLimit    = 16 << 10
-	maxConnections = 8192
-	readTimeout    = 10 * time.Second // for one request; a till on a bad line sends 64 KiB in it
-	batchTimeout   = 60 * time.Second // the same for a batch's 4 MiB
-	writeTimeout   = 10 * time.Second
-	idleTimeout    = 75 * time.Second // longer than the usual load balancer's, which should be the one to hang up
-	stopTimeout    = 5 * time.Second  // for requests under way when the gateway stops
-	preflightLife  = "600"            // seconds that a browser remembers CORS's answer
-	maxBatches     = 16               // worked on at once: each may hold some 4 MiB
+	stopTimeout    = 5 * time.Second              // for requests under way when the gateway stops
+	preflightLife  = "600"                        // seconds that a browser remembers CORS's answer
+	maxBatches     = 16                           // worked on at once: each may hold some 4 MiB
 	// Receipts are asked for by anybody: more than this takes nothing from the tills.
 	receiptsPerSecond = 100
 	receiptsBurst     = 200
@@ -49,19 +47,49 @@ const (
 	warningsBurst     = 10
 )
 
-// Server is the gateway's HTTP. Every exported field must be set.
+// Limits are those of connections; what is zero is as in Usual.
+type Limits struct {
+	Read, Batch time.Duration // for one request to come whole, and for a batch
+	Write       time.Duration // for an answer to be taken
+	Idle        time.Duration // between two requests
+	Connections int           // at a time
+	Strangers   int           // of them from one address without an authenticated request so far
+}
+
+// Usual is what holds in a gateway.
+var Usual = Limits{
+	Read:        10 * time.Second, // a till on a bad line sends 64 KiB in it
+	Batch:       60 * time.Second, // and 4 MiB in this
+	Write:       10 * time.Second,
+	Idle:        75 * time.Second, // longer than the usual load balancer's, which should be the one to hang up
+	Connections: maxConnections,
+	Strangers:   maxStrangers,
+}
+
+func (l Limits) orUsual() Limits {
+	return Limits{
+		cmp.Or(l.Read, Usual.Read), cmp.Or(l.Batch, Usual.Batch), cmp.Or(l.Write, Usual.Write), cmp.Or(l.Idle, Usual.Idle),
+		cmp.Or(l.Connections, Usual.Connections), cmp.Or(l.Strangers, Usual.Strangers),
+	}
+}
+
+// Server is the gateway's HTTP. Every exported field but Limits, Origins and Proxies must be set.
 type Server struct {
 	Terminals *terminal.Registry
 	Committer *commit.Committer
 	Store     *store.Store
 	Rules     *loyalty.Rules
 	Bus       *stream.Bus
-	Origins   []string // that a browser may call from; "*" for all
+	Origins   []string       // that a browser may call from; "*" for all
+	Proxies   []netip.Prefix // whose connections are many callers'
+	Limits    Limits
 	Log       *slog.Logger
 	Count     func(route string, status int) // of each request
 	CountItem func(status int)               // of each record in a batch
+	CountEnd  func(why string)               // of each connection that was refused or given up
 
 	app      *fiber.App
+	door     atomic.Pointer[listener]
 	stopping atomic.Bool
 	batches  chan struct{} // a slot for each batch that is worked on
 	receipts *rate.Limiter
@@ -70,8 +98,9 @@ type Server struct {
 
 // Serve answers on a listener until ctx ends and then until every request under way is answered.
 func (s *Server) Serve(ctx context.Context, on net.Listener) error {
-	knowing := &listener{Listener: on}
 	s.build()
+	knowing := s.door.Load()
+	knowing.Listener = on
 	served := make(chan error, 1)
 	go func() { served <- s.app.Listener(knowing) }()
 	select {
@@ -98,27 +127,46 @@ func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
 	s.receipts = rate.NewLimiter(receiptsPerSecond, receiptsBurst)
 	s.warnings = rate.NewLimiter(warningsPerSecond, warningsBurst)
-	s.app = fiber.New(fiber.Config{
-		AppName: "tillseal gateway", DisableStartupMessage: true, CaseSensitive: true, StrictRouting: true, BodyLimit: bodyLimit, ReadBufferSize: headerLimit,
-		Concurrency: maxConnections, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		ErrorHandler: func(c *fiber.Ctx, err error) error { s.refuse(c, err); return nil },
+	limits := s.Limits.orUsual()
+	s.door.Store(&listener{
+		crowd:       crowd{limit: s.fitting(limits.Connections), strangers: limits.Strangers, trusted: s.Proxies},
+		readTimeout: limits.Read, full: s.full, ended: s.connectionEnded, turnedAway: make(chan struct{}, maxTurnedAway),
 	})
-	s.app.Server().CloseOnShutdown = true
-	s.app.Server().Logger = quiet{s.Log}
-	s.app.Server().HeaderReceived = limits
+	s.app = fiber.New(fiber.Config{
+		AppName: "tillseal gateway", DisableStartupMessage: true, CaseSensitive: true, StrictRouting: true, BodyLimit: bodyLimit, ReadBufferSize: wire.MaxHead,
+		ReadTimeout: limits.Read, WriteTimeout: limits.Write, IdleTimeout: limits.Idle,
+		// The door's limit is the one that is met: a worker of fasthttp's outlives its connection for a moment.
+		Concurrency: 2 * limits.Connections,
+		// A form is a body as any other, of the wrong type.
+		DisablePreParseMultipartForm: true,
+		ErrorHandler:                 func(c *fiber.Ctx, err error) error { s.refuse(c, err); return nil },
+	})
+	server := s.app.Server()
+	server.CloseOnShutdown = true
+	server.Logger = quiet{s.Log}
+	server.HeaderReceived = func(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
+		if isBatch(header) { // larger than the rest, and on a bad line longer on its way
+			return fasthttp.RequestConfig{MaxRequestBodySize: batchBodyLimit, ReadTimeout: limits.Batch}
+		}
+		return fasthttp.RequestConfig{}
+	}
+	server.ErrorHandler = s.unread
+	handle := server.Handler
+	server.Handler = func(ctx *fasthttp.RequestCtx) {
+		if !slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
+			ctx.Request.Header.SetMethod(fiber.MethodTrace) // fiber answers in plain text where it has no name for a method
+		}
+		handle(ctx)
+	}
 	s.routes()
 }
 
-// limits are a request's own: a batch is larger than the rest, and on a bad line longer on its way.
-func limits(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
+func isBatch(header *fasthttp.RequestHeader) bool {
 	path, _, _ := bytes.Cut(header.RequestURI(), []byte("?"))
 	if _, absolute, ok := bytes.Cut(path, []byte("://")); ok { // RFC 9112, 3.2.2
 		path = absolute[max(bytes.IndexByte(absolute, '/'), 0):]
 	}
-	if string(path) == pathBatch {
-		return fasthttp.RequestConfig{MaxRequestBodySize: batchBodyLimit, ReadTimeout: batchTimeout}
-	}
-	return fasthttp.RequestConfig{}
+	return string(path) == pathBatch
 }
 
 func (s *Server) routes() {
@@ -141,9 +189,7 @@ const pathBatch = "/record/batch"
 // observe names and counts requests, and writes what they failed with, so that the status that is counted is the one that is
 // sent. Nothing is to be kept by whoever stands between: an answer is one terminal's, and true now.
 func (s *Server) observe(c *fiber.Ctx) error {
-	requestID(c)
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	private(c)
 	err := c.Next()
 	switch {
 	case err != nil && c.Method() == fiber.MethodOptions && errors.Is(err, fiber.ErrMethodNotAllowed):
@@ -157,6 +203,36 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	}
 	s.Count(route, c.Response().StatusCode())
 	return nil
+}
+
+// private names a request, and keeps its answer from being kept.
+func private(c *fiber.Ctx) {
+	requestID(c)
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+}
+
+// unread answers what fasthttp could not read, and counts it.
+func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) {
+	c := s.app.AcquireCtx(ctx)
+	defer s.app.ReleaseCtx(c)
+	private(c)
+	s.allowOrigin(c)
+	s.refuse(c, s.whyUnread(ctx, err))
+	s.Count("other", c.Response().StatusCode())
+}
+
+func (s *Server) whyUnread(ctx *fasthttp.RequestCtx, err error) error {
+	if c, ok := ctx.Conn().(*conn); ok && c.told != nil {
+		return c.told
+	}
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge) && isBatch(&ctx.Request.Header):
+		return errBatchTooLarge
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		return errTooLarge
+	}
+	return errNotHTTP
 }
 
 type requestIDKey struct{}
@@ -196,25 +272,31 @@ func (s *Server) warn(c *fiber.Ctx, what string, err error) {
 
 // cors lets browsers on the allowed origins call, and answers their preflights.
 func (s *Server) cors(c *fiber.Ctx) error {
-	if len(s.Origins) == 0 {
+	allowed := s.allowOrigin(c)
+	if len(s.Origins) == 0 || c.Method() != fiber.MethodOptions || c.Get(fiber.HeaderAccessControlRequestMethod) == "" {
 		return c.Next()
+	}
+	if allowed {
+		c.Set(fiber.HeaderAccessControlAllowMethods, "GET, POST")
+		c.Set(fiber.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Idempotency-Key, X-Request-Id, traceparent")
+		c.Set(fiber.HeaderAccessControlMaxAge, preflightLife)
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
+// allowOrigin lets a page of an allowed origin read the answer.
+func (s *Server) allowOrigin(c *fiber.Ctx) bool {
+	if len(s.Origins) == 0 {
+		return false
 	}
 	c.Vary(fiber.HeaderOrigin)
 	origin := c.Get(fiber.HeaderOrigin)
-	preflight := c.Method() == fiber.MethodOptions && c.Get(fiber.HeaderAccessControlRequestMethod) != ""
-	if origin != "" && s.allowed(origin) {
-		c.Set(fiber.HeaderAccessControlAllowOrigin, origin)
-		c.Set(fiber.HeaderAccessControlExposeHeaders, "Idempotency-Replayed, Retry-After, X-Request-Id")
-		if preflight {
-			c.Set(fiber.HeaderAccessControlAllowMethods, "GET, POST")
-			c.Set(fiber.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Idempotency-Key, X-Request-Id, traceparent")
-			c.Set(fiber.HeaderAccessControlMaxAge, preflightLife)
-		}
+	if origin == "" || !s.allowed(origin) {
+		return false
 	}
-	if preflight {
-		return c.SendStatus(fiber.StatusNoContent)
-	}
-	return c.Next()
+	c.Set(fiber.HeaderAccessControlAllowOrigin, origin)
+	c.Set(fiber.HeaderAccessControlExposeHeaders, "Idempotency-Replayed, Retry-After, X-Request-Id")
+	return true
 }
 
 func (s *Server) allowed(origin string) bool {
@@ -248,6 +330,9 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 	t, err := s.Terminals.Authenticate(c.UserContext(), c.Get(fiber.HeaderAuthorization))
 	if err != nil {
 		return err
+	}
+	if c, ok := c.Context().Conn().(*conn); ok {
+		c.authenticated()
 	}
 	if err := s.Terminals.Allow(t.ID); err != nil {
 		return err

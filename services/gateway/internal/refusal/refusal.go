@@ -34,9 +34,12 @@ const (
 	CommitUnknown    Code = "COMMIT_UNKNOWN"
 	LedgerAway       Code = "LEDGER_UNAVAILABLE"
 
-	// Beyond the contract's table: requests that are not HTTP as we take it or have a wrong parameter, and our own bugs.
-	BadRequest Code = "BAD_REQUEST"
-	Internal   Code = "INTERNAL"
+	// Beyond the contract's table: requests that are not HTTP as we take it or have a wrong parameter, that did not come whole in
+	// time, or whose body has no Content-Length, and our own bugs.
+	BadRequest     Code = "BAD_REQUEST"
+	RequestTimeout Code = "REQUEST_TIMEOUT"
+	LengthRequired Code = "LENGTH_REQUIRED"
+	Internal       Code = "INTERNAL"
 )
 
 // Field is one wrong member of a record: where it stands (RFC 6901) and what is wrong. It never repeats the value.

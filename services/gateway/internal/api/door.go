@@ -1,0 +1,82 @@
+package api
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+)
+
+const (
+	// reservedFiles are for all but tills: Postgres, Redis and NATS, logs, connections that are told to come again.
+	reservedFiles = 512
+	// fewestConnections are served however few files may be open: then some wait to be accepted.
+	fewestConnections = 64
+)
+
+var errFull = refusal.Later(refusal.Overloaded, retryAfter, "there are as many connections as can be held: connect again")
+
+// fitting is how many of wanted connections the process may hold with its limit of open files, which it says when it is fewer.
+func (s *Server) fitting(wanted int) int {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return wanted
+	}
+	fit := connectionsWith(files.Cur, wanted)
+	if fit < wanted {
+		s.Log.Warn("fewer connections are taken than could be: raise the limit of open files (ulimit -n)",
+			"connections", fit, "open_files", files.Cur, "open_files_needed", wanted+reservedFiles)
+	}
+	return fit
+}
+
+func connectionsWith(files uint64, wanted int) int {
+	if files >= uint64(wanted)+reservedFiles {
+		return wanted
+	}
+	return min(wanted, max(int(files)-reservedFiles, fewestConnections))
+}
+
+// connectionEnded counts a connection that was refused or given up, and logs some.
+func (s *Server) connectionEnded(why, by string) {
+	s.CountEnd(why)
+	if s.warnings.Allow() {
+		s.Log.Warn("a connection was not kept: there are too many", "what", why, "limit", by)
+	}
+}
+
+// full is the whole answer to somebody who is not let in, in HTTP.
+func (s *Server) full() []byte {
+	kind, id := kinds[errFull.Code], uuid.NewString()
+	body, err := problemOf(errFull, id)
+	if err != nil {
+		s.Log.Error("a problem does not marshal", "error", err)
+	}
+	s.Count("other", kind.status)
+	var out bytes.Buffer
+	out.WriteString("HTTP/1.1 " + strconv.Itoa(kind.status) + " " + http.StatusText(kind.status) + "\r\n")
+	for _, h := range [][2]string{
+		{"Date", time.Now().UTC().Format(http.TimeFormat)},
+		{"Content-Type", "application/problem+json"}, {"Content-Length", strconv.Itoa(len(body))},
+		{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}, {"X-Request-Id", id},
+		{"Retry-After", seconds(errFull.RetryAfter)}, {"Connection", "close"},
+	} {
+		out.WriteString(h[0] + ": " + h[1] + "\r\n")
+	}
+	out.WriteString("\r\n")
+	out.Write(body)
+	return out.Bytes()
+}
+
+// Connections is how many there are.
+func (s *Server) Connections() int {
+	if door := s.door.Load(); door != nil {
+		return door.crowd.size()
+	}
+	return 0
+}
