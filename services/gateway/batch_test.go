@@ -99,6 +99,7 @@ func TestOneBadRecordInABatchHarmsNoOther(t *testing.T) {
 	shop := setup(t)
 	sold, refund := newKey(), newKey()
 	long := `{"currency":"INR","total":"1","customer_id":"` + strings.Repeat("x", 64<<10) + `"}`
+	nested := strings.Repeat("[", 10_500) + strings.Repeat("]", 10_500)
 	bad := []struct {
 		entry   string
 		key     string
@@ -120,6 +121,29 @@ func TestOneBadRecordInABatchHarmsNoOther(t *testing.T) {
 		{entry(newKey(), `{"currency":"INR","total":"0"}`), "", 422, refusal.InvalidRecord, "/total"},
 		{entry(newKey(), `{"currency":"INR","total":"1","total":"1"}`), "", 400, refusal.MalformedJSON, "-"},
 		{entry(newKey(), "{\"currency\":\"INR\",\"total\":\"\xff\"}"), "", 400, refusal.MalformedJSON, "-"},
+		{entry(newKey(), nested), "", 400, refusal.MalformedJSON, "-"},
+		{entry(newKey(), strings.Repeat(`{"a":`, 10_500)+`1`+strings.Repeat(`}`, 10_500)), "", 400, refusal.MalformedJSON, "-"},
+		{nested, `null`, 400, refusal.MalformedJSON, "-"},
+		{`{"idempotency_key":` + nested + `,"record":` + tea + `}`, `null`, 400, refusal.KeyInvalid, "-"},
+		{`{"x":` + nested + `,"idempotency_key":"` + newKey() + `","record":` + tea + `}`, "", 400, refusal.MalformedJSON, "/x"},
+		{entry(newKey(), `{"currency":"INR","total":01}`), "", 400, refusal.MalformedJSON, "-"},
+		{entry(newKey(), `{"currency":"INR","total":"1","terminal_seq":1e999999999999}`), "", 422, refusal.InvalidRecord, "/terminal_seq"},
+		{entry(newKey(), `{"currency":"INR","total":"1","terminal_seq":`+strings.Repeat("9", 5000)+`}`), "", 422, refusal.InvalidRecord, "/terminal_seq"},
+		{entry(newKey(), `tru e`), "", 400, refusal.MalformedJSON, "-"},
+		{entry(newKey(), "{\"currency\":\"INR\",\x00\"total\":\"1\"}"), "", 400, refusal.MalformedJSON, "-"},
+		{entry(newKey(), "{\"currency\":\"INR\",\"total\":\"1\",\"customer_id\":\"a\x00\"}"), "", 400, refusal.MalformedJSON, "-"},
+		{entry(newKey(), `{"currency":"INR","total":"1","customer_id":"a\u0000"}`), "", 422, refusal.InvalidRecord, "/customer_id"},
+		{`{"idempotency_key" "` + newKey() + `"}`, `null`, 400, refusal.MalformedJSON, "-"},
+		{`{"idempotency_key":"` + newKey() + `","record":}`, "", 400, refusal.MalformedJSON, "-"},
+		{`{"idempotency_key":"` + newKey() + `","record":` + tea + `,}`, "", 400, refusal.MalformedJSON, "-"},
+		{`{idempotency_key:1}`, `null`, 400, refusal.MalformedJSON, "-"},
+		{`{"\ud800":1,"record":` + tea + `}`, `null`, 400, refusal.MalformedJSON, "-"},
+		{"{\"\xff\":1}", `null`, 400, refusal.MalformedJSON, "/\ufffd"},
+		{"{\"idempotency_key\":\"\xff\",\"record\":" + tea + "}", `null`, 400, refusal.KeyInvalid, "-"},
+		{`nonsense`, `null`, 400, refusal.MalformedJSON, "-"},
+		{"\x00", `null`, 400, refusal.MalformedJSON, "-"},
+		{`null`, `null`, 422, refusal.InvalidRecord, ""},
+		{`[` + tea + `]`, `null`, 422, refusal.InvalidRecord, ""},
 		{entry(newKey(), `{"currency":"INR","total":"\ud800"}`), "", 400, refusal.MalformedJSON, "-"},
 		{entry(newKey(), `{"currency":"INR","total":"1","lines":[{"quantity":"1","unit_price":"2"}]}`), "", 422, refusal.TotalsMismatch, "/lines"},
 		{entry(newKey(), `{"currency":"INR","total":"1","customer_id":"C","redeem_points":4}`), "", 422, refusal.FewPoints, "/redeem_points"},
@@ -162,7 +186,10 @@ func TestABatchThatIsNoneIsRefusedWhole(t *testing.T) {
 		return shop.till.do(http.MethodPost, "/record/batch", body, headers...)
 	}
 	one := entry(newKey(), tea)
-	for _, body := range []string{``, `[`, `[` + one, `[` + one + `,]`, `[` + one + `]x`, `[` + one + `}`, `[{"idempotency_key":"x","record":{"total":01}}]`} {
+	for _, body := range []string{``, `[`, `[` + one, `[` + one + `,]`, `[` + one + `]x`, `[` + one + `}`,
+		`[` + one + ` ` + one + `]`, `[,` + one + `]`, `[` + one + `,,` + one + `]`, `[` + one + `,{"record":"]`, `[` + one + `,{"record":[1}]`,
+		`[` + one + `,{"record":{}]`, `[` + one + `,tru"e"]`, `{` + strings.Repeat(`"a":{`, 10_500),
+	} {
 		refuses(t, post(body, "Content-Type", "application/json"), 400, refusal.MalformedJSON)
 	}
 	for _, body := range []string{`{}`, `null`, `"x"`, one} {

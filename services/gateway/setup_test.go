@@ -268,8 +268,10 @@ func (t *till) send(req *http.Request) reply {
 	return r
 }
 
-func exchange(req *http.Request) (reply, error) {
-	res, err := http.DefaultClient.Do(req)
+func exchange(req *http.Request) (reply, error) { return exchangeBy(http.DefaultClient, req) }
+
+func exchangeBy(client *http.Client, req *http.Request) (reply, error) {
+	res, err := client.Do(req)
 	if err != nil {
 		return reply{}, err
 	}

@@ -1,10 +1,11 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -27,79 +28,110 @@ type Entry struct {
 }
 
 // SplitBatch takes a batch apart and keeps body, which must not change afterwards. It fails only when nobody can say where an
-// entry begins: whatever is wrong inside one is that entry's alone. The error is MALFORMED_JSON or INVALID_RECORD.
+// entry begins or ends: whatever is wrong inside one is that entry's alone. The error is MALFORMED_JSON or INVALID_RECORD.
 func SplitBatch(body []byte) ([]Entry, error) {
-	if !json.Valid(body) {
-		return nil, refusal.New(refusal.MalformedJSON, whereInvalid(body))
-	}
 	p := &parser{in: body}
 	if p.next() != '[' {
+		if !json.Valid(body) {
+			return nil, refusal.New(refusal.MalformedJSON, p.fail("the batch is not an array").Error())
+		}
 		return nil, refusal.New(refusal.InvalidRecord, "the batch is not an array",
 			refusal.Field{Pointer: "", Detail: `must be an array of {"idempotency_key":…,"record":{…}}`})
 	}
 	p.at++
 	var all []Entry
-	for p.next() != ']' {
+	for done := p.next() == ']'; !done; {
 		if len(all) == MaxBatch {
 			return nil, refusal.New(refusal.InvalidRecord, fmt.Sprintf("the batch has more than %d records: send it in parts", MaxBatch),
 				refusal.Field{Pointer: "/" + strconv.Itoa(MaxBatch), Detail: "is one too many"})
 		}
-		all = append(all, entryOf(p.skip()))
-		if p.next() == ',' {
-			p.at++
+		raw, err := p.skip()
+		if err == nil && len(raw) == 0 {
+			err = p.fail("an entry should stand here")
 		}
+		if err != nil {
+			return nil, notSplit(err)
+		}
+		all = append(all, entryOf(raw))
+		if done, err = p.more(']'); err != nil {
+			return nil, notSplit(err)
+		}
+	}
+	if len(all) == 0 {
+		p.at++
+	}
+	if p.space(); p.at < len(p.in) {
+		return nil, notSplit(p.fail("there is something after the batch"))
 	}
 	return all, nil
 }
 
-// whereInvalid says at which byte a text stops being JSON, and never what stands there.
-func whereInvalid(body []byte) string {
-	var all json.RawMessage
-	if e, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(body, &all)); ok {
-		return fmt.Sprintf("at byte %d: the batch is not JSON", e.Offset)
-	}
-	return "the batch is not JSON"
+// notSplit refuses a batch as a whole, by where it can't be followed and never by what stands there.
+func notSplit(err error) error {
+	return refusal.New(refusal.MalformedJSON, "the batch can't be taken apart: "+err.Error())
 }
 
-// entryOf reads one entry's members. raw is known to be JSON.
+// entryOf reads one entry's members. raw is whatever stands at its place.
 func entryOf(raw []byte) Entry {
 	e := Entry{Echo: []byte("null")}
-	p := &parser{in: raw}
-	if p.next() != '{' {
-		e.shape = refusal.New(refusal.InvalidRecord, "the batch's entry is not an object",
-			refusal.Field{Pointer: "", Detail: `must be {"idempotency_key":…,"record":{…}}`})
-		return e
-	}
-	p.at++
-	for p.next() == '"' {
-		name, err := p.text()
-		if err != nil {
-			e.shape = refusal.New(refusal.MalformedJSON, "a member's name in the batch's entry is not text")
-			return e
-		}
-		p.space()
-		p.at++ // the colon
-		value := p.skip()
-		switch {
-		case name == "idempotency_key" && e.key == nil:
-			e.key = value
-		case name == "record" && e.record == nil:
-			e.record = value
-		case name == "idempotency_key", name == "record":
-			e.shape = refusal.New(refusal.MalformedJSON, "a member of the batch's entry is repeated", refusal.Field{Pointer: "/" + name, Detail: "is repeated"})
-		default:
-			e.shape = refusal.New(refusal.MalformedJSON, "the batch's entry has a member that is not known",
-				refusal.Field{Pointer: "/" + pointerToken(name), Detail: "is not a member of a batch's entry"})
-		}
-		if p.next() == ',' {
-			p.at++
-			p.space()
-		}
+	if err := e.members(raw); err != nil {
+		e.shape = refusal.New(refusal.MalformedJSON, "the batch's entry is not JSON: "+err.Error())
 	}
 	if key, err := parse(e.key); err == nil && key.kind == isString && len(e.key) <= maxEchoed {
 		e.Echo = e.key
 	}
 	return e
+}
+
+// members finds an entry's key and record and leaves what they are to Decode.
+func (e *Entry) members(raw []byte) error {
+	p := &parser{in: raw}
+	if p.next() != '{' {
+		e.shape = refusal.New(refusal.InvalidRecord, "the batch's entry is not an object",
+			refusal.Field{Pointer: "", Detail: `must be {"idempotency_key":…,"record":{…}}`})
+		_, err := parse(raw) // else it is nothing at all
+		return err
+	}
+	p.at++
+	for done := p.next() == '}'; !done; {
+		if p.next() != '"' {
+			return p.fail("a member's name should stand here")
+		}
+		name, err := p.text()
+		if err != nil {
+			return err
+		}
+		if p.next() != ':' {
+			return p.fail("a colon should stand here")
+		}
+		p.at++
+		value, err := p.skip()
+		if err != nil {
+			return err
+		}
+		if len(value) == 0 {
+			return p.fail("a value should stand here")
+		}
+		e.member(name, value)
+		if done, err = p.more('}'); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Entry) member(name string, value []byte) {
+	switch {
+	case name == "idempotency_key" && e.key == nil:
+		e.key = value
+	case name == "record" && e.record == nil:
+		e.record = value
+	case name == "idempotency_key", name == "record":
+		e.shape = refusal.New(refusal.MalformedJSON, "a member of the batch's entry is repeated", refusal.Field{Pointer: "/" + name, Detail: "is repeated"})
+	default:
+		e.shape = refusal.New(refusal.MalformedJSON, "the batch's entry has a member that is not known",
+			refusal.Field{Pointer: "/" + pointerToken(strings.ToValidUTF8(name, "\uFFFD")), Detail: "is not a member of a batch's entry"})
+	}
 }
 
 // Decode reads the entry's key and its record, whose bytes are those of the value of record exactly as received. The error is
@@ -133,45 +165,70 @@ func (e *Entry) decodeKey() (uuid.UUID, error) {
 	return ParseKey(v.text)
 }
 
-// skip passes over one value of a text that is known to be JSON and returns its bytes, without the space around it.
-func (p *parser) skip() []byte {
+// skip passes over what stands where a value should, to the comma or the end of what holds it, and returns its bytes without the
+// space around it: none when nothing stands there. It follows strings and brackets alone, so that it takes more than JSON, and
+// fails when these don't match or when more than one value stands there: then nobody can say where the next one begins.
+func (p *parser) skip() ([]byte, error) {
 	p.space()
-	start, depth := p.at, 0
-	for p.at < len(p.in) {
-		switch p.in[p.at] {
-		case '"':
-			p.skipString()
-		case '{', '[':
-			depth++
-			p.at++
-		case '}', ']':
-			if depth == 0 { // of what the value, a number or a word, stands in
-				return p.in[start:p.at:p.at]
-			}
-			depth--
-			p.at++
-		case ',', ' ', '\t', '\n', '\r':
-			if depth == 0 {
-				return p.in[start:p.at:p.at]
-			}
-			p.at++
-			continue
-		default:
-			p.at++
-			continue
+	start := p.at
+	switch p.peek() {
+	case '"':
+		if !p.skipString() {
+			return nil, p.fail("a string does not end")
 		}
-		if depth == 0 {
-			break
+	case '{', '[':
+		if err := p.skipNested(); err != nil {
+			return nil, err
 		}
+	default: // a number or a word
+		length := bytes.IndexAny(p.in[start:], `,]}{["`)
+		if length < 0 {
+			length = len(p.in) - start
+		}
+		p.at += length
 	}
-	return p.in[start:p.at:p.at]
+	return bytes.TrimRight(p.in[start:p.at:p.at], " \t\r\n"), nil
 }
 
-func (p *parser) skipString() {
-	for p.at++; p.in[p.at] != '"'; p.at++ {
-		if p.in[p.at] == '\\' {
-			p.at++
+// skipNested passes over an object or an array, however deep. What must close is kept, a byte each: a body has at
+// most MaxBatchBytes of them.
+func (p *parser) skipNested() error {
+	var closing []byte
+	for p.at < len(p.in) {
+		switch c := p.in[p.at]; c {
+		case '"':
+			if !p.skipString() {
+				return p.fail("a string does not end")
+			}
+			continue
+		case '{':
+			closing = append(closing, '}')
+		case '[':
+			closing = append(closing, ']')
+		case '}', ']':
+			if closing[len(closing)-1] != c {
+				return p.fail("another bracket should close here")
+			}
+			closing = closing[:len(closing)-1]
+		}
+		if p.at++; len(closing) == 0 {
+			return nil
 		}
 	}
-	p.at++
+	return p.fail("an object or an array does not end")
+}
+
+// skipString passes over a string, and reports whether it ends.
+func (p *parser) skipString() bool {
+	for p.at++; p.at < len(p.in); p.at++ {
+		switch p.in[p.at] {
+		case '\\':
+			p.at++
+		case '"':
+			p.at++
+			return true
+		}
+	}
+	p.at = len(p.in)
+	return false
 }
