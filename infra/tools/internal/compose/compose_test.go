@@ -229,9 +229,6 @@ func TestTwoGatewaysStandBehindTheLoadBalancer(t *testing.T) {
 	for _, service := range []string{"gateway-1", "gateway-2", "anchor", "ledger"} {
 		require.Equal(t, types.ServiceConditionCompletedSuccessfully, p.Services[service].DependsOn["migrate"].Condition, service)
 	}
-	problem := read(t, "infra/docker/503.http")
-	require.Contains(t, problem, "\r\nContent-Type: application/problem+json\r\n")
-	require.Contains(t, problem, "\r\nRetry-After: ")
 }
 
 func TestOnlyTillsAndTheChainAreReachedFromOutside(t *testing.T) {
@@ -258,7 +255,8 @@ func TestEveryServerHasAHealthCheckAndItsDataAVolume(t *testing.T) {
 			case types.VolumeTypeVolume:
 				require.Contains(t, p.Volumes, mount.Source, name)
 			case types.VolumeTypeBind:
-				require.FileExists(t, mount.Source, name)
+				_, err := os.Stat(mount.Source)
+				require.NoError(t, err, name)
 				require.True(t, mount.ReadOnly, name)
 			}
 		}

@@ -50,7 +50,7 @@ var programs = map[string]program{
 var order = []string{"gateway", "pricing", "anchor", "ledger", "migrate", "identities", "copies", "chain", "verify", "dev"}
 
 // composeOnly are the variables that docker-compose.yml alone reads.
-var composeOnly = []string{"DB_PASSWORD_SUPERUSER", "DB_PASSWORD_ADMIN", "REDIS_PASSWORD", "GATEWAY_PORT", "CHAIN_RPC_PORT"}
+var composeOnly = []string{"DB_PASSWORD_SUPERUSER", "DB_PASSWORD_ADMIN", "REDIS_PASSWORD", "GATEWAY_PORT", "CHAIN_RPC_PORT", "NETWORK_SUBNET"}
 
 func all() map[string][]config.Variable {
 	known := map[string][]config.Variable{"dev": config.Variables[engine.Config]()}
