@@ -79,8 +79,10 @@ func (c Config) Check() error {
 		wrong(text != "" && !common.IsHexAddress(text), variable+" is not an address")
 		wrong(common.IsHexAddress(text) && !checksumHolds(text), variable+" is mistyped: its checksum (EIP-55) is wrong")
 	}
-	wrong(c.DBURL == "", "DB_URL is not set")
-	wrong(c.Provider == "", "WEB3_PROVIDER is not set")
+	errs = append(errs, config.CheckPostgresURL("DB_URL", c.DBURL), config.CheckURLs("WEB3_PROVIDER", c.Provider, "https://eth.example/key", "http", "https"))
+	if c.SignerURL != "" {
+		errs = append(errs, config.CheckURL("ANCHOR_SIGNER_URL", c.SignerURL, "http://127.0.0.1:9000", "http", "https"))
+	}
 	keys := 0
 	for _, set := range []bool{c.Keystore != "", c.SignerURL != "", c.PrivateKey != ""} {
 		if set {
@@ -90,7 +92,8 @@ func (c Config) Check() error {
 	wrong(keys == 0, "ANCHOR_KEYSTORE is not set (nor ANCHOR_SIGNER_URL or, on a development chain, ANCHOR_PRIVATE_KEY)")
 	wrong(keys > 1, "more than one of ANCHOR_KEYSTORE, ANCHOR_SIGNER_URL and ANCHOR_PRIVATE_KEY is set")
 	wrongAddress("ANCHOR_SIGNER_ADDRESS", c.SignerAddress)
-	wrong(c.FeeHard > maxFeeCap || c.FeeHard != 0 && c.FeeHard < c.FeeCap, "ANCHOR_FEE_CEILING_GWEI must be 0, or between ANCHOR_FEE_CAP_GWEI and 100000")
+	wrong(c.FeeHard > maxFeeCap, "ANCHOR_FEE_CEILING_GWEI must be at most 100000")
+	wrong(c.FeeHard != 0 && c.FeeHard < c.FeeCap, "ANCHOR_FEE_CEILING_GWEI must be 0, or at least ANCHOR_FEE_CAP_GWEI")
 	wrong(c.FeeRise < minInterval, "ANCHOR_FEE_RISE_AFTER must be at least 10ms")
 	wrong(c.Keystore != "" && c.KeystorePassword == "", "ANCHOR_KEYSTORE_PASSWORD_FILE is not set")
 	wrongAddress("ANCHOR_OWNER", c.Owner)
@@ -116,6 +119,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer tel.Close()
+	metrics := active.NewMetrics(tel.Metrics) // before anything is waited for
 	key, err := cfg.localKey()
 	if err != nil {
 		return err
@@ -138,7 +142,7 @@ func Run(ctx context.Context, cfg Config) error {
 	tel.Metrics.MustRegister(bus)
 
 	actor := &active.Anchor{
-		Journal: journal, Chain: client, Signer: key, Bus: bus, Log: tel.Log, Metrics: active.NewMetrics(tel.Metrics), Set: cfg.settings(),
+		Journal: journal, Chain: client, Signer: key, Bus: bus, Log: tel.Log, Metrics: metrics, Set: cfg.settings(),
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	desk := operate.Desk{Journal: journal, Chain: client, Bus: bus, Finality: cfg.Finality}
@@ -159,11 +163,12 @@ func Run(ctx context.Context, cfg Config) error {
 		}
 		return actor.Run(ctx)
 	})
+	taking := intake.New(journal, tel.Log, tel.Metrics)
 	group.Go(func() error {
 		if err := bus.Ensure(ctx); err != nil || ctx.Err() != nil {
 			return err
 		}
-		return bus.Consume(ctx, stream.DurableAnchor, intake.MaxBatch, intake.New(journal, tel.Log, tel.Metrics).Handle)
+		return bus.Consume(ctx, stream.DurableAnchor, intake.MaxBatch, taking.Handle)
 	})
 	return group.Wait()
 }

@@ -52,17 +52,10 @@ type Config struct {
 
 const maxTerminalRate = 1_000_000
 
-// Check names the variable that is wrong.
+// Check names each variable that is wrong.
 func (c Config) Check() error {
-	errs := []error{c.Telemetry.Check(), c.Stream.Check()}
-	if c.DB == "" {
-		errs = append(errs, errors.New("DB_URL is not set"))
-	}
-	if c.Redis == "" {
-		errs = append(errs, errors.New("REDIS_URL is not set"))
-	}
-	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
-		errs = append(errs, errors.New("GATEWAY_ADDR is not a host:port"))
+	errs := []error{
+		c.Telemetry.Check(), c.Stream.Check(), config.CheckPostgresURL("DB_URL", c.DB), replay.Check(c.Redis), config.CheckAddr("GATEWAY_ADDR", c.Addr),
 	}
 	for _, origin := range c.AllowedOrigins {
 		u, err := url.Parse(origin)
@@ -129,6 +122,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer tel.Close()
+	m := newMetrics(tel.Metrics) // before anything is waited for
 	db, err := store.Open(context.WithoutCancel(ctx), cfg.DB)
 	if err != nil {
 		return err
@@ -166,7 +160,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus)
-	err = serve(ctx, cfg, rules, &hold, tel, db, cache, bus, listener)
+	err = serve(ctx, cfg, rules, &hold, tel, m, db, cache, bus, listener)
 	if cause := context.Cause(ctx); fault.Is(cause, fault.Invalid) {
 		return cause
 	}
@@ -220,7 +214,7 @@ func checkRules(
 }
 
 // serve runs with everything open. Parts end in the order of a sale's way: tills, commits, publishing.
-func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.Bool, tel *telemetry.Telemetry, db *store.Store, cache *replay.Cache,
+func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.Bool, tel *telemetry.Telemetry, m *metrics, db *store.Store, cache *replay.Cache,
 	bus *stream.Bus, listener net.Listener,
 ) error {
 	ensureCtx, stopEnsuring := context.WithCancel(ctx)
@@ -231,7 +225,6 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 	}()
 	defer func() { stopEnsuring(); <-ensured }()
 
-	m := newMetrics(tel.Metrics)
 	publisher := publish.New(context.WithoutCancel(ctx), bus, tel.Log, m.dropped.Inc)
 	defer publisher.Close()
 	grouper := &commit.Grouper{Store: db, Rules: rules, Ready: hold.Load, Log: tel.Log, Now: time.Now, Mint: mint}

@@ -47,6 +47,12 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 	for _, what := range api.Endings {
 		m.ended.WithLabelValues(what)
 	}
+	for _, a := range api.Answers() { // an alarm on an increase needs the zero before
+		m.requests.WithLabelValues(a.Route, strconv.Itoa(a.Status))
+		if a.Route == "/record" {
+			m.items.WithLabelValues(strconv.Itoa(a.Status))
+		}
+	}
 	registry.MustRegister(m.requests, m.items, m.ended, m.groupSize, m.groupTime, m.dropped)
 	return m
 }

@@ -48,21 +48,19 @@ const (
 	maxRepairMax   = 24 * time.Hour
 )
 
-// Check names the variable that is wrong.
+// Check names each variable that is wrong.
 func (c Config) Check() error {
-	if err := errors.Join(c.Telemetry.Check(), c.Stream.Check()); err != nil {
-		return err
-	}
-	if _, err := pgxpool.ParseConfig(c.DBURL.Reveal()); err != nil || c.DBURL == "" {
-		return errors.New("DB_URL is not a Postgres URL") // the cause may quote the password
-	}
+	errs := []error{c.Telemetry.Check(), c.Stream.Check(), config.CheckPostgresURL("DB_URL", c.DBURL)}
 	if c.RepairAfter < minRepairAfter || c.RepairAfter > maxRepairAfter {
-		return fmt.Errorf("REPAIR_AFTER must be between %s and %s", minRepairAfter, maxRepairAfter)
+		errs = append(errs, fmt.Errorf("REPAIR_AFTER must be between %s and %s", minRepairAfter, maxRepairAfter))
 	}
-	if c.RepairMax < c.RepairAfter || c.RepairMax > maxRepairMax {
-		return fmt.Errorf("REPAIR_MAX must be between REPAIR_AFTER and %s", maxRepairMax)
+	switch {
+	case c.RepairMax > maxRepairMax:
+		errs = append(errs, fmt.Errorf("REPAIR_MAX must be at most %s", maxRepairMax))
+	case c.RepairMax < c.RepairAfter:
+		errs = append(errs, errors.New("REPAIR_MAX must be at least REPAIR_AFTER"))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Run keeps the ledger until ctx ends; what was under way then is delivered again, which is harmless. A wrong Config is an
@@ -76,6 +74,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer tel.Close()
+	counts := newCounts(tel.Metrics) // before anything is waited for
 	pool, err := db.Open(ctx, cfg.DBURL)
 	if err != nil {
 		return err
@@ -96,28 +95,45 @@ func Run(ctx context.Context, cfg Config) error {
 		return stopped(ctx, err)
 	}
 	defer stop()
-	return work(ctx, cfg, tel, pool, bus)
+	return work(ctx, cfg, tel, counts, pool, bus)
+}
+
+// counts are the ledger's metrics.
+type counts struct {
+	written    *prometheus.CounterVec
+	reconciler *reconcile.Metrics
+}
+
+func newCounts(registry *prometheus.Registry) *counts {
+	c := &counts{
+		written: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tillseal_ledger_messages_total", Help: "Messages written to the ledger, by the durable that brought them.",
+		}, []string{"durable"}),
+		reconciler: reconcile.NewMetrics(registry),
+	}
+	for _, durable := range []string{stream.DurableLedger, stream.DurableLedgerBatches, stream.DurableLedgerParked} {
+		c.written.WithLabelValues(durable)
+	}
+	registry.MustRegister(c.written)
+	return c
 }
 
 // work runs the consumers and the reconciler until ctx ends or one of them meets a Fatal fault.
-func work(ctx context.Context, cfg Config, tel *telemetry.Telemetry, pool *pgxpool.Pool, bus *stream.Bus) error {
-	written := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tillseal_ledger_messages_total", Help: "Messages written to the ledger, by the durable that brought them.",
-	}, []string{"durable"})
-	tel.Metrics.MustRegister(written)
+func work(ctx context.Context, cfg Config, tel *telemetry.Telemetry, counts *counts, pool *pgxpool.Pool, bus *stream.Bus) error {
 	pages := book.New(pool)
 	group, ctx := errgroup.WithContext(ctx)
 	for durable, handle := range map[string]stream.Handler{
 		stream.DurableLedger: pages.Anchored, stream.DurableLedgerBatches: pages.Batches, stream.DurableLedgerParked: pages.Parked,
 	} {
 		group.Go(func() error {
-			return bus.Consume(ctx, durable, book.MaxBatch, counted(handle, written.WithLabelValues(durable)))
+			return bus.Consume(ctx, durable, book.MaxBatch, counted(handle, counts.written.WithLabelValues(durable)))
 		})
 	}
 	r := &reconcile.Reconciler{
-		Pool: pool, Bus: bus, Log: tel.Log, Metrics: reconcile.NewMetrics(tel.Metrics), RepairAfter: cfg.RepairAfter, RepairMax: cfg.RepairMax,
+		Pool: pool, Bus: bus, Log: tel.Log, Metrics: counts.reconciler, RepairAfter: cfg.RepairAfter, RepairMax: cfg.RepairMax,
 	}
 	group.Go(func() error { r.Run(ctx); return nil })
+	group.Go(func() error { r.Count(ctx); return nil })
 	group.Go(func() error {
 		if awaitPostgres(ctx, pool, tel.Log) && cfg.Ready != nil {
 			cfg.Ready()

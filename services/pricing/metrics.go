@@ -1,7 +1,10 @@
 package pricing
 
 import (
+	"maps"
+	"math"
 	"math/big"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -31,7 +34,11 @@ func newMetrics(registry *prometheus.Registry) metrics {
 }
 
 // prices reads the board when it is scraped: what a tier's time has ended needs nobody to notice.
-type prices struct{ desk }
+type prices struct {
+	desk
+
+	asked []string // currencies that sources are asked for; known before the first answer
+}
 
 var (
 	tierInUse = prometheus.NewDesc("tillseal_pricing_tier_in_use", "1 for the tier that sales in a currency are priced at now; none: they are parked.",
@@ -58,7 +65,11 @@ func (p prices) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) { //nolint:forbidigo // Prometheus counts in floats; no money here
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	for _, code := range p.currencies() {
+	verdicts := maps.Clone(p.poller.Verdicts())
+	for _, code := range p.asked {
+		verdicts[code] = p.poller.Verdicts()[code] // without a verdict: nothing is fresh
+	}
+	for _, code := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(p.currencies(), p.asked)))) {
 		q, ok := p.present(code, now)
 		for _, tier := range quote.Tiers {
 			gauge(tierInUse, oneIf(ok && q.Tier() == tier), code, string(tier))
@@ -68,12 +79,13 @@ func (p prices) Collect(out chan<- prometheus.Metric) {
 			gauge(rateAge, q.Age(now).Seconds(), code, string(q.Tier()))
 		}
 	}
-	for code, v := range p.poller.Verdicts() {
+	for code, v := range verdicts {
 		gauge(freshSources, float64(v.Fresh), code) //nolint:forbidigo // as above
+		ratio := math.NaN()                         // of fewer than two prices there is none, and an alarm compares it with nothing
 		if v.Spread != nil {
-			ratio, _ := v.Spread.Float64()
-			gauge(spread, ratio, code)
+			ratio, _ = v.Spread.Float64()
 		}
+		gauge(spread, ratio, code)
 	}
 	for _, s := range p.poller.Sources() {
 		gauge(sourceUp, oneIf(!s.SucceededAt.IsZero() && !s.Failing()), s.Name)

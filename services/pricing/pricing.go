@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -48,24 +50,19 @@ const (
 	maxRateAge  = 7 * 24 * time.Hour
 )
 
-// Check names the variable that is wrong.
+// Check names each variable that is wrong.
 func (c Config) Check() error {
-	if err := errors.Join(c.Telemetry.Check(), c.Stream.Check()); err != nil {
-		return err
-	}
+	errs := []error{c.Telemetry.Check(), c.Stream.Check()}
 	if len(c.RateStatic) == 0 && len(c.RateFeeds) == 0 {
-		return errors.New("RATE_STATIC is not set and RATE_FEEDS names no source: every sale would be parked")
+		errs = append(errs, errors.New("RATE_STATIC is not set and RATE_FEEDS names no source: every sale would be parked"))
 	}
-	for name := range c.RateFeedKeyFiles {
+	for _, name := range slices.Sorted(maps.Keys(c.RateFeedKeyFiles)) {
 		if _, fed := c.RateFeeds[name]; !fed {
-			return fmt.Errorf("RATE_FEED_KEY_FILES names %s, which RATE_FEEDS does not", feed.Shown(name, "a source"))
+			errs = append(errs, fmt.Errorf("RATE_FEED_KEY_FILES names %s, which RATE_FEEDS does not", feed.Shown(name, "a source")))
 		}
 	}
-	if err := c.checkFeeds(); err != nil {
-		return err
-	}
 	_, err := c.RateStatic.table(time.Time{})
-	return err
+	return errors.Join(append(errs, c.checkFeeds(), err)...)
 }
 
 // minFreshPolls is how many polls a price must stay live for: one comes up to a quarter late, and asks for seconds.
@@ -73,17 +70,36 @@ const minFreshPolls = 2
 
 // checkFeeds minds the durations without feeds too: whoever set them meant something.
 func (c Config) checkFeeds() error {
-	switch {
-	case len(c.RateFeeds) > 0 && len(c.RateCurrencies) == 0:
-		return errors.New("RATE_CURRENCIES is empty")
-	case c.RatePoll < minRatePoll || c.RatePoll > maxRatePoll:
-		return fmt.Errorf("RATE_POLL must be between %s and %s", minRatePoll, maxRatePoll)
-	case c.RateFreshFor < minFreshPolls*c.RatePoll:
-		return fmt.Errorf("RATE_FRESH_FOR must be at least %d times RATE_POLL: no price would be live until the next one", minFreshPolls)
-	case c.RateMaxAge < c.RateFreshFor || c.RateMaxAge > maxRateAge:
-		return fmt.Errorf("RATE_MAX_AGE must be between RATE_FRESH_FOR and %s", maxRateAge)
+	var errs []error
+	if len(c.RateFeeds) > 0 && len(c.RateCurrencies) == 0 {
+		errs = append(errs, errors.New("RATE_CURRENCIES is empty"))
 	}
-	return nil
+	if c.RatePoll < minRatePoll || c.RatePoll > maxRatePoll {
+		errs = append(errs, fmt.Errorf("RATE_POLL must be between %s and %s", minRatePoll, maxRatePoll))
+	}
+	switch {
+	case c.RateFreshFor < minFreshPolls*minRatePoll:
+		errs = append(errs, fmt.Errorf("RATE_FRESH_FOR must be at least %s", minFreshPolls*minRatePoll))
+	case c.RateFreshFor < minFreshPolls*c.RatePoll:
+		errs = append(errs, fmt.Errorf("RATE_FRESH_FOR must be at least %d times RATE_POLL: no price would be live until the next one", minFreshPolls))
+	}
+	switch {
+	case c.RateMaxAge < minFreshPolls*minRatePoll || c.RateMaxAge > maxRateAge:
+		errs = append(errs, fmt.Errorf("RATE_MAX_AGE must be between %s and %s", minFreshPolls*minRatePoll, maxRateAge))
+	case c.RateMaxAge < c.RateFreshFor:
+		errs = append(errs, errors.New("RATE_MAX_AGE must be at least RATE_FRESH_FOR"))
+	}
+	return errors.Join(errs...)
+}
+
+// asked are the codes of the currencies that sources are asked for; none without sources.
+func (c Config) asked() (codes []string) {
+	for _, currency := range c.RateCurrencies {
+		if len(c.RateFeeds) > 0 {
+			codes = append(codes, currency.Code())
+		}
+	}
+	return codes
 }
 
 // maxBatch bounds the sales that are priced and published together: enough to share the wait for acknowledgements, and few
@@ -108,6 +124,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer tel.Close()
+	metrics := newMetrics(tel.Metrics) // before anything is waited for
 	board := quote.NewBoard()
 	static, err := cfg.RateStatic.table(cfg.Clock())
 	if err != nil {
@@ -130,7 +147,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer poller.Close()
 	d := desk{board: board, poller: poller, now: cfg.Clock, instance: instance()}
-	tel.Metrics.MustRegister(prices{d})
+	tel.Metrics.MustRegister(prices{d, cfg.asked()})
 	stop, err := bus.Serve(ctx, "prices sales in wei", d.endpoints()...)
 	if err != nil {
 		return stopped(ctx, err)
@@ -139,7 +156,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.Ready != nil {
 		cfg.Ready()
 	}
-	p := &pricer{board: board, publish: bus.PublishAll, now: cfg.Clock, metrics: newMetrics(tel.Metrics)}
+	p := &pricer{board: board, publish: bus.PublishAll, now: cfg.Clock, metrics: metrics}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return bus.Consume(ctx, stream.DurablePricing, maxBatch, p.handle) })
 	group.Go(func() error { poller.Run(ctx); return nil })

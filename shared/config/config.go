@@ -7,58 +7,173 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/url"
 	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// Checker is a Config that knows its own rules; Check names the variable in each error.
+// Checker is a Config that knows its own rules. Check joins an error for each that is broken (errors.Join), and each names all
+// variables that it rests on.
 type Checker interface{ Check() error }
 
 // Load fills a C, whose fields carry the tags of caarlos0/env and a `doc` tag, from environ (see os.Environ) and checks
-// it. Errors are Invalid, one line a variable.
+// it. Errors are Invalid, one line a variable, and tell of every wrong variable at once.
 func Load[C any](environ []string) (C, error) {
 	var c C
 	err := env.ParseWithOptions(&c, env.Options{Environment: env.ToMap(environ)})
-	if all, ok := errors.AsType[env.AggregateError](err); ok {
-		return c, fault.As(fault.Invalid, errors.Join(explain(reflect.TypeFor[C](), all.Errors)...))
-	}
-	if err != nil {
+	all, each := errors.AsType[env.AggregateError](err)
+	if err != nil && !each {
 		return c, fault.New(fault.Invalid, "environment: %w", err)
 	}
+	wrong, unread := explain(reflect.TypeFor[C](), all.Errors)
 	if checker, ok := any(c).(Checker); ok {
-		if err := checker.Check(); err != nil {
-			return c, fault.As(fault.Invalid, err)
+		for _, err := range apart(checker.Check()) {
+			if !restsOn(err, unread) { // what could not be read has been complained of, and its field says nothing
+				wrong = append(wrong, err)
+			}
 		}
 	}
-	return c, nil
+	return c, fault.As(fault.Invalid, errors.Join(wrong...))
 }
 
-func explain(t reflect.Type, errs []error) []error {
-	var out []error
+// apart takes joined errors apart.
+func apart(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // what wraps a joined error says more than its parts
+		parts := many.Unwrap()
+		if err.Error() == errors.Join(parts...).Error() {
+			var all []error
+			for _, part := range parts {
+				all = append(all, apart(part)...)
+			}
+			return all
+		}
+	}
+	return []error{err}
+}
+
+// variableName is one in an error.
+var variableName = regexp.MustCompile(`[A-Z][A-Z0-9_]*`)
+
+// restsOn reports whether an error of Check names one of variables: it names all that it rests on.
+func restsOn(err error, variables []string) bool {
+	return slices.ContainsFunc(variableName.FindAllString(err.Error(), -1), func(n string) bool { return slices.Contains(variables, n) })
+}
+
+// explain says what the library's errors mean, and which variables they are about.
+func explain(t reflect.Type, errs []error) (wrong []error, variables []string) {
 	for _, err := range errs {
 		var (
 			unset    env.VarIsNotSetError
 			empty    env.EmptyVarError
 			unparsed env.ParseError
+			variable string
 		)
 		switch {
 		case errors.As(err, &unset):
-			out = append(out, fmt.Errorf("%s is not set", unset.Key))
+			variable, err = unset.Key, fmt.Errorf("%s is not set", unset.Key)
 		case errors.As(err, &empty):
-			out = append(out, fmt.Errorf("%s is empty", empty.Key))
+			variable, err = empty.Key, fmt.Errorf("%s is empty", empty.Key)
 		case errors.As(err, &unparsed) && fault.Is(unparsed.Err, fault.Invalid): // a type of ours, which knows what may be shown
-			out = append(out, fmt.Errorf("%s: %w", variableOf(t, unparsed.Name), unparsed.Err))
+			variable = variableOf(t, unparsed.Name)
+			err = fmt.Errorf("%s: %w", variable, unparsed.Err)
 		case errors.As(err, &unparsed):
-			out = append(out, fmt.Errorf("%s is not a valid %s", variableOf(t, unparsed.Name), unparsed.Type))
-		default:
-			out = append(out, err)
+			variable = variableOf(t, unparsed.Name)
+			err = fmt.Errorf("%s must be %s", variable, expected(unparsed.Type))
+		}
+		wrong, variables = append(wrong, err), append(variables, variable)
+	}
+	return wrong, variables
+}
+
+// expected says how a value of type t is written.
+func expected(t reflect.Type) string {
+	if t == reflect.TypeFor[time.Duration]() {
+		return "a duration such as 30s, 5m or 1h"
+	}
+	switch kind := t.Kind(); {
+	case kind == reflect.Bool:
+		return "true or false"
+	case kind >= reflect.Int && kind <= reflect.Int64:
+		return "a whole number such as 100"
+	case kind >= reflect.Uint && kind <= reflect.Uint64:
+		return "a whole number such as 100, not below 0"
+	case kind == reflect.Slice || kind == reflect.Map:
+		return "a list with commas between, each " + expected(t.Elem())
+	}
+	return "a valid " + t.String()
+}
+
+// CheckURL says what is wrong with a variable's URL, without showing it: it must have one of schemes and a host, as example has.
+func CheckURL(variable string, value Secret, example string, schemes ...string) error {
+	if value == "" {
+		return fault.New(fault.Invalid, "%s is not set", variable)
+	}
+	u, err := url.Parse(strings.TrimSpace(value.Reveal()))
+	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Hostname() == "" || !validPort(u) {
+		return fault.New(fault.Invalid, "%s must be a URL such as %s (%s://, with a host)", variable, example, strings.Join(schemes, ":// or "))
+	}
+	return nil
+}
+
+// CheckURLs is CheckURL for a list with commas between.
+func CheckURLs(variable string, value Secret, example string, schemes ...string) error {
+	if value == "" {
+		return fault.New(fault.Invalid, "%s is not set", variable)
+	}
+	for one := range strings.SplitSeq(value.Reveal(), ",") {
+		if CheckURL(variable, Secret(one), example, schemes...) != nil {
+			return fault.New(fault.Invalid, "%s must be URLs such as %s (%s://, with a host), with commas between",
+				variable, example, strings.Join(schemes, ":// or "))
 		}
 	}
-	return out
+	return nil
+}
+
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	const bits = 16
+	port, err := strconv.ParseUint(u.Port(), 10, bits)
+	return err == nil && port > 0
+}
+
+// CheckAddr says what is wrong with a variable's host:port to listen on; the host may be empty, for all.
+func CheckAddr(variable, addr string) error {
+	const bits = 16
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, bits)
+	}
+	if err != nil {
+		return fault.New(fault.Invalid, "%s must be a host:port such as 127.0.0.1:8080", variable)
+	}
+	return nil
+}
+
+// CheckPostgresURL says what is wrong with a variable's Postgres URL, without showing it. Its host may be a socket's directory, in
+// the parameter host.
+func CheckPostgresURL(variable string, value Secret) error {
+	if value == "" {
+		return fault.New(fault.Invalid, "%s is not set", variable)
+	}
+	u, err := url.Parse(value.Reveal())
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Hostname() == "" && u.Query().Get("host") == "" {
+		return fault.New(fault.Invalid, "%s must be a Postgres URL such as postgres://role@127.0.0.1:5432/tillseal", variable)
+	}
+	return nil
 }
 
 // variableOf finds the variable of a field by the field's name, since the library's parse errors know only the latter.

@@ -7,13 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
-	"net/url"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,40 +29,17 @@ type Config struct {
 
 const maxPeak = 100_000 // far beyond one Postgres
 
-// Check names the variable that is wrong.
+// Check names each variable that is wrong.
 func (c Config) Check() error {
-	if c.URL == "" {
-		return errors.New("NATS_URL is not set")
-	}
-	for server := range strings.SplitSeq(c.URL.Reveal(), ",") {
-		if !validServer(strings.TrimSpace(server)) {
-			return errors.New("NATS_URL is not a list of servers such as nats://127.0.0.1:4222") // it may hold a password
-		}
-	}
+	// nats.go would take a host alone too, and so whatever is no URL at all.
+	errs := []error{config.CheckURLs("NATS_URL", c.URL, "nats://127.0.0.1:4222", "nats", "tls", "ws", "wss")}
 	if c.PeakSalesPerSecond < 1 || c.PeakSalesPerSecond > maxPeak {
-		return fmt.Errorf("PEAK_SALES_PER_SECOND must be between 1 and %d", maxPeak)
+		errs = append(errs, fmt.Errorf("PEAK_SALES_PER_SECOND must be between 1 and %d", maxPeak))
 	}
 	if c.Replicas != 0 && c.Replicas != 1 && c.Replicas != 3 {
-		return errors.New("NATS_REPLICAS must be 1 or 3")
+		errs = append(errs, errors.New("NATS_REPLICAS must be 1 or 3"))
 	}
-	return nil
-}
-
-// validServer takes what nats.go does: host, host:port or a URL of its schemes.
-func validServer(server string) bool {
-	if !strings.Contains(server, "://") {
-		server = "nats://" + server
-	}
-	u, err := url.Parse(server)
-	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
-		return false
-	}
-	if u.Port() == "" {
-		return !strings.HasSuffix(u.Host, ":")
-	}
-	const bits = 16
-	port, err := strconv.ParseUint(u.Port(), 10, bits)
-	return err == nil && port > 0
+	return errors.Join(errs...)
 }
 
 // Bus is a service's connection to NATS, and a prometheus.Collector of its streams and consumers. It is safe for concurrent use.
@@ -105,29 +77,31 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fault.As(fault.Invalid, err)
 	}
-	var told atomic.Bool // of a NATS that is away at the start; later ones are told by the lost connection
+	logins := &logins{log: log, seed: cfg.NKeyFile != "", now: time.Now}
 	options := []nats.Option{
-		nats.ReconnectErrHandler(func(conn *nats.Conn, err error) {
-			if conn.Stats().InMsgs == 0 && conn.Reconnects == 0 && !told.Swap(true) {
-				log.Warn("NATS is away: it is tried again until it answers", "error", err)
-			}
-		}),
+		nats.ReconnectErrHandler(logins.failed),
 		nats.Name("tillseal " + service), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
 		nats.DrainTimeout(drainTimeout), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPings),
 		nats.IgnoreAuthErrorAbort(), // or a login that is refused twice, while the server's are being changed, ends the connection for good
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
+		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) {
+			switch {
+			case refusedLogin(err):
+				logins.refused(conn, err)
+			case err != nil:
 				log.Warn("NATS is away", "error", err)
 			}
 		}),
 		nats.ConnectHandler(func(*nats.Conn) { log.Info("connected to NATS") }),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Info("NATS is back") }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			if errors.Is(err, nats.ErrPermissionViolation) {
+		nats.ErrorHandler(func(conn *nats.Conn, _ *nats.Subscription, err error) {
+			switch {
+			case errors.Is(err, nats.ErrPermissionViolation):
 				log.Error("ALARM: NATS refuses what this identity has no right to, see infra/nats/nats.conf", "error", err)
-				return
+			case refusedLogin(err):
+				logins.refused(conn, err)
+			default:
+				log.Warn("NATS reports", "error", err)
 			}
-			log.Warn("NATS reports", "error", err)
 		}),
 		nats.CustomInboxPrefix(nats.InboxPrefix + service), // answers to others can't be heard
 	}
@@ -147,10 +121,18 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 		conn.Close()
 		return nil, fault.New(fault.Fatal, "open JetStream: %w", err)
 	}
-	return &Bus{
+	b := &Bus{
 		Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond, replicas: max(cfg.Replicas, 1),
 		health: make(map[string]*health), lookout: lookout{alarmed: make(map[string]time.Time)},
-	}, nil
+	}
+	for _, s := range specs {
+		for _, d := range s.durables {
+			if d.service == service {
+				b.healthOf(d.name) // counters are there, at 0, before anything is consumed
+			}
+		}
+	}
+	return b, nil
 }
 
 // login makes an identity of the seed in a file that nobody but its owner can read. Errors are Invalid and never quote the file.

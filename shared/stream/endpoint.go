@@ -184,7 +184,7 @@ func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.
 	}
 	answer, err := e.answer(ctx, req.Data())
 	if err == nil {
-		reply.Data, err = json.Marshal(answer)
+		reply.Data, err = plainJSON(answer)
 	}
 	if err == nil {
 		return reply
@@ -201,6 +201,17 @@ func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.
 	}
 	b.log.Error("request failed", "subject", e.Subject, "error", err)
 	return refuse("500", "internal error")
+}
+
+// plainJSON writes <, > and & as they are, for operators read it; json.Marshal would escape them, for pages that quote JSON.
+func plainJSON(v any) ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
 func endpointName(subject string) string {

@@ -25,6 +25,6 @@ func schema[T any]() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("describe %s: %w", reflect.TypeFor[T](), err)
 	}
-	text, err := json.Marshal(s)
+	text, err := plainJSON(s)
 	return string(text), err
 }

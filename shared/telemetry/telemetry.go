@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
@@ -26,18 +27,19 @@ type Config struct {
 	LogOutput   io.Writer `env:"-"` // standard error when nil
 }
 
-// Check names LOG_LEVEL or METRICS_ADDR when they are wrong.
+// Check names LOG_LEVEL and METRICS_ADDR when they are wrong.
 func (c Config) Check() error {
-	var level slog.Level
+	var (
+		level slog.Level
+		errs  []error
+	)
 	if err := level.UnmarshalText([]byte(c.LogLevel)); c.LogLevel != "" && err != nil {
-		return errors.New("LOG_LEVEL is not one of debug, info, warn, error")
+		errs = append(errs, errors.New("LOG_LEVEL must be one of debug, info, warn, error"))
 	}
 	if c.MetricsAddr != "" {
-		if _, _, err := net.SplitHostPort(c.MetricsAddr); err != nil {
-			return errors.New("METRICS_ADDR is not a host:port")
-		}
+		errs = append(errs, config.CheckAddr("METRICS_ADDR", c.MetricsAddr))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Telemetry is one service's log and metrics; nothing is global, since several services may share a process.

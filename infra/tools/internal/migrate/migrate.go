@@ -30,10 +30,7 @@ type Config struct {
 
 // Check names the variable that is wrong.
 func (c Config) Check() error {
-	if _, err := pgx.ParseConfig(c.Admin.Reveal()); err != nil || c.Admin == "" {
-		return errors.New("DB_ADMIN_URL is not a Postgres URL") // the cause may quote the password
-	}
-	return nil
+	return config.CheckPostgresURL("DB_ADMIN_URL", c.Admin)
 }
 
 // Limits of the wait for a Postgres that starts at the same time.

@@ -139,6 +139,7 @@ func (s *Server) build() {
 		Concurrency: 2 * limits.Connections,
 		// A form is a body as any other, of the wrong type.
 		DisablePreParseMultipartForm: true,
+		JSONEncoder:                  plainJSON,
 		ErrorHandler:                 func(c *fiber.Ctx, err error) error { s.refuse(c, err); return nil },
 	})
 	server := s.app.Server()
@@ -325,7 +326,7 @@ type terminalKey struct{}
 func (s *Server) authenticate(c *fiber.Ctx) error {
 	sent := c.Request().Header.PeekAll(fiber.HeaderAuthorization)
 	if len(sent) > 1 { // whoever stands between may have looked at the other one
-		return terminal.ErrUnauthenticated
+		return terminal.ErrNotBearer
 	}
 	t, err := s.Terminals.Authenticate(c.UserContext(), c.Get(fiber.HeaderAuthorization))
 	if err != nil {

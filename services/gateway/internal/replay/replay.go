@@ -50,13 +50,32 @@ type Cache struct {
 	claims  atomic.Uint64
 }
 
+// errNoURL has no cause: that may quote the password.
+var errNoURL = fault.New(fault.Invalid, "REDIS_URL must be a URL such as redis://127.0.0.1:6379/0 (redis://, rediss:// or unix://)")
+
+// Check says what is wrong with REDIS_URL; the error is Invalid.
+func Check(url config.Secret) error {
+	const unix = "unix://" // a socket has no host
+	_, err := redis.ParseURL(url.Reveal())
+	switch {
+	case url == "":
+		return fault.New(fault.Invalid, "REDIS_URL is not set")
+	case err != nil, !strings.HasPrefix(url.Reveal(), unix) && config.CheckURL("REDIS_URL", url, "", "redis", "rediss") != nil:
+		return errNoURL
+	}
+	return nil
+}
+
 // Open prepares the client and connects to nothing yet. A URL that is none is Invalid. Keys stand under the database that
 // identity names: an answer that was cached for one it replaced would tell a till that a lost sale stands. While identity is
 // "", Redis is left alone.
 func Open(url config.Secret, identity func() string, log *slog.Logger) (*Cache, error) {
+	if err := Check(url); err != nil {
+		return nil, err
+	}
 	options, err := redis.ParseURL(url.Reveal())
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "REDIS_URL is not a Redis URL") // the cause may quote the password
+		return nil, errNoURL
 	}
 	setLogger()
 	options.MaxRetries = -1 // a retried SET NX would be refused by its own first try

@@ -56,10 +56,15 @@ func New(s *store.Store, perSecond int) *Registry {
 // Authenticate returns the terminal whose key an Authorization header carries. The error is a refusal: UNAUTHENTICATED,
 // FORBIDDEN, RATE_LIMITED or STORE_UNAVAILABLE.
 func (r *Registry) Authenticate(ctx context.Context, header string) (store.Terminal, error) {
-	scheme, key, _ := strings.Cut(header, " ")
+	scheme, key, _ := strings.Cut(strings.TrimSpace(header), " ")
 	key = strings.TrimSpace(key)
-	if !strings.EqualFold(scheme, "Bearer") || len(key) != keyLength || !strings.HasPrefix(key, keyPrefix) {
-		return store.Terminal{}, ErrUnauthenticated
+	switch {
+	case scheme == "":
+		return store.Terminal{}, errNoKey
+	case !strings.EqualFold(scheme, "Bearer") || key == "":
+		return store.Terminal{}, ErrNotBearer
+	case len(key) != keyLength || !strings.HasPrefix(key, keyPrefix):
+		return store.Terminal{}, errUnknownKey // in the same words as one of the right form: they tell a guesser nothing
 	}
 	hash := sha256.Sum256([]byte(key))
 	r.mu.Lock()
@@ -77,8 +82,14 @@ func (r *Registry) Authenticate(ctx context.Context, header string) (store.Termi
 	return e.terminal, nil
 }
 
-// ErrUnauthenticated refuses a request that carries no terminal's key.
-var ErrUnauthenticated = refusal.New(refusal.Unauthenticated, "send the terminal's key as Authorization: Bearer <key>")
+// The refusals of a request that carries no terminal's key.
+var (
+	errNoKey = refusal.New(refusal.Unauthenticated, "send the terminal's key as Authorization: Bearer <key>")
+	// ErrNotBearer is also what a request with two such headers gets.
+	ErrNotBearer = refusal.New(refusal.Unauthenticated,
+		"the header Authorization is not as it must be: send it once, with the terminal's key, as Authorization: Bearer <key>")
+	errUnknownKey = refusal.New(refusal.Unauthenticated, "no terminal has this key, or it was revoked")
+)
 
 // lookUp reads a key's terminal, together with the keys of all who ask at the same time.
 func (r *Registry) lookUp(ctx context.Context, hash [32]byte) (entry, error) {
@@ -94,7 +105,7 @@ func (r *Registry) remember(hash [32]byte, e entry, ok bool) (entry, error) {
 	defer r.mu.Unlock()
 	if !ok {
 		delete(r.known, hash)
-		return entry{}, ErrUnauthenticated
+		return entry{}, errUnknownKey
 	}
 	if len(r.known) >= maxKnown {
 		clear(r.known)

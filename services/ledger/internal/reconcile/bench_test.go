@@ -97,7 +97,7 @@ func (l *leader) cpu(t testing.TB) time.Duration {
 }
 
 // BenchmarkAtRest is what a tick costs when every sale is anchored: the processor's time in the ledger, NATS and Postgres, as a
-// share of the five seconds between two ticks. The first ticks, which look at the whole table once, are a metric of their own.
+// share of the four seconds between two ticks. The first ticks, which look at the whole table once, are a metric of their own.
 // BENCH_SALES sets the size of the table.
 //
 //	BENCH_SALES=5000000 go test -run '^$' -bench AtRest -benchtime 500x -timeout 30m ./services/ledger/internal/reconcile

@@ -15,10 +15,8 @@ import (
 //go:embed stages.sql
 var stagesSQL string
 
-//go:embed parked.sql
-var parkedSQL string
-
-// Metrics are what the active reconciler counts; a replica that does not lead shows none of the ages and numbers.
+// Metrics are what the active reconciler counts; a replica that does not lead shows 0 for the ages and numbers, so that the highest
+// of all replicas is the active one's. Parked is every replica's own.
 type Metrics struct {
 	Repaired    prometheus.Counter
 	Reannounced prometheus.Counter
@@ -28,6 +26,8 @@ type Metrics struct {
 	Leads       prometheus.Gauge
 	Parked      *prometheus.GaugeVec
 	Oldest      *prometheus.GaugeVec
+
+	parkers map[string]bool // services of which Parked is shown; Count's alone once that runs
 }
 
 // NewMetrics makes the metrics and registers them.
@@ -51,17 +51,22 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Leads: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_reconciler_active", Help: "1 on the replica whose reconciler is the active one.",
 		}),
-		Parked: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "tillseal_ledger_parked", Help: "Parked messages that wait for an operator, by the service that gave them up.",
-		}, []string{"service"}),
+		Parked: newParked(),
 		Oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_oldest_sale_seconds",
 			Help: "Age of the oldest sale that waits for its leaf, then for its batch, then for the ledger to hear that it is anchored; 0 when none does.",
 		}, []string{"stage"}),
+		parkers: make(map[string]bool),
 	}
-	for _, durable := range stream.Durables() {
+	for _, durable := range stream.Durables() { // an alarm on an increase needs the zero before
+		m.Reset.WithLabelValues(durable)
 		m.Restored.WithLabelValues(stream.Of(durable))
 	}
+	for _, service := range parkers {
+		m.parkers[service] = true
+	}
+	m.parked(nil)
+	m.idle()
 	registry.MustRegister(m.Repaired, m.Reannounced, m.Reset, m.Restored, m.Open, m.Leads, m.Parked, m.Oldest)
 	return m
 }
@@ -70,8 +75,9 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 func (m *Metrics) idle() {
 	m.Leads.Set(0)
 	m.Open.Set(0)
-	m.Parked.Reset()
-	m.Oldest.Reset()
+	for _, stage := range []string{stageLeaf, stageBatch, stageAnchored} {
+		m.Oldest.WithLabelValues(stage).Set(0)
+	}
 }
 
 // Stages of a sale, by what it waits for.
@@ -80,9 +86,6 @@ const (
 	stageBatch    = "batch"
 	stageAnchored = "anchored"
 )
-
-// maxCounted bounds the parked messages that are counted, once in two REPAIR_AFTER: the cost grows with all that ever were.
-const maxCounted = 10_000
 
 // stages remembers from where on each stage is searched, so that what was safe once is not looked at again. It serves the
 // metrics alone.
@@ -94,7 +97,7 @@ type stages struct {
 // commitLag is how far back from the present sales are searched again: commits are not in the order of recording.
 const commitLag = 5 * time.Second
 
-// measure sets the ages and the number of parked messages.
+// measure sets the ages.
 func (l *leader) measure(ctx context.Context, now time.Time) error {
 	from := max(l.stages.from, l.marks[lookSales].Place)
 	var waits, batch, anchored, next, leaf *int64
@@ -116,26 +119,7 @@ func (l *leader) measure(ctx context.Context, now time.Time) error {
 		l.Metrics.Oldest.WithLabelValues(stage).Set(age.Seconds())
 	}
 	l.Metrics.Leads.Set(1)
-	if now.Sub(l.counted) < 2*l.RepairAfter {
-		return nil
-	}
-	l.counted = now
-	return l.countParked(ctx)
-}
-
-func (l *leader) countParked(ctx context.Context) error {
-	rows, err := l.session.Query(ctx, parkedSQL, pgx.NamedArgs{"rows": maxCounted})
-	if err != nil {
-		return db.Fault("count what is parked", err)
-	}
-	l.Metrics.Parked.Reset()
-	var service string
-	var parked int
-	_, err = pgx.ForEachRow(rows, []any{&service, &parked}, func() error {
-		l.Metrics.Parked.WithLabelValues(service).Set(number(parked))
-		return nil
-	})
-	return db.Fault("count what is parked", err)
+	return nil
 }
 
 // number is a count as Prometheus takes it.

@@ -22,7 +22,7 @@ func (l *leader) statements(now time.Time) map[string]pgx.NamedArgs {
 		batchesSearchSQL: {"look": lookBatches, "after": l.marks[lookBatches].Place, "before": due, "repair_after": l.RepairAfter},
 		batchesTakeSQL:   next,
 		stagesSQL:        {"from_us": max(l.stages.from, at.Place), "leaf": l.stages.leaf},
-		parkedSQL:        {"rows": maxCounted},
+		parkedSQL:        {"rows": maxCounted, "from": time.Time{}},
 	}
 }
 

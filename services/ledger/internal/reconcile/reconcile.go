@@ -28,7 +28,7 @@ type Reconciler struct {
 }
 
 const (
-	tickLongest    = 5 * time.Second        // between two ticks that find nothing to do
+	tickLongest    = 4 * time.Second        // between two ticks that find nothing to do: the ages that they show are less than 5 s old
 	tickMore       = 250 * time.Millisecond // after one that left something
 	tickTimeout    = 2 * time.Minute        // for all that one tick does
 	searchesAtOnce = 50                     // statements of one look in one tick; at the first start the whole table is looked at
@@ -100,7 +100,6 @@ type leader struct {
 	ahead   map[string]time.Time // since when a durable was seen ahead of its stream
 	asked   time.Time            // when the anchor was last asked to announce
 	stages  stages
-	counted time.Time // when what is parked was last counted
 }
 
 // planning holds the planner to what every statement here is: a bounded number of look-ups by an index. With statistics that are

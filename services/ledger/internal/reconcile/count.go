@@ -1,0 +1,103 @@
+package reconcile
+
+import (
+	"context"
+	_ "embed" // the statement
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tillseal/tillseal/services/ledger/internal/db"
+)
+
+//go:embed parked.sql
+var parkedSQL string
+
+// Limits of counting what is parked. It is shown five seconds after it was parked, however long REPAIR_AFTER is.
+const (
+	countEvery   = 2 * time.Second
+	countTimeout = 2 * time.Second
+	countShare   = 10               // a count that takes long is followed by a pause so many times as long
+	countWhole   = 10 * time.Minute // between two counts of all that ever was parked; those between go on from the oldest that waits
+	maxLate      = time.Hour        // what is written down so long after it was parked is counted with the whole alone
+	maxCounted   = 10_000
+)
+
+// parkers are the services that park messages, as the ledger names them: "unknown" is whoever wrote what is like nothing of ours.
+var parkers = []string{"pricing", "anchor", "ledger", "unknown"}
+
+// count is what is known of the parked messages that wait.
+type count struct {
+	from  time.Time // none that was parked before waits
+	whole time.Time // when all were counted last
+	away  bool      // the last try failed, and the log was told
+}
+
+// Count keeps the number of parked messages until ctx ends, in each replica: it is nobody's work to lead.
+func (r *Reconciler) Count(ctx context.Context) {
+	var c count
+	for {
+		began := time.Now()
+		err := r.countParked(ctx, &c, began)
+		if err != nil && ctx.Err() == nil && !c.away {
+			r.Log.Warn("what is parked can't be counted", "error", err)
+		}
+		c.away = err != nil
+		wait := countEvery
+		if err == nil {
+			wait = max(wait, countShare*time.Since(began))
+		}
+		if !pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+func (r *Reconciler) countParked(ctx context.Context, c *count, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	from, whole := c.from, c.whole
+	if now.Sub(whole) >= countWhole {
+		from, whole = time.Time{}, now
+	}
+	rows, err := r.Pool.Query(ctx, parkedSQL, pgx.NamedArgs{"rows": maxCounted, "from": from})
+	if err != nil {
+		return db.Fault("count what is parked", err)
+	}
+	var (
+		service string
+		parked  int
+		oldest  time.Time
+	)
+	next, found := now.Add(-maxLate), make(map[string]int)
+	_, err = pgx.ForEachRow(rows, []any{&service, &parked, &oldest}, func() error {
+		found[service] = parked
+		if oldest.Before(next) {
+			next = oldest
+		}
+		return nil
+	})
+	if err != nil {
+		return db.Fault("count what is parked", err)
+	}
+	c.from, c.whole = next, whole
+	r.Metrics.parked(found)
+	return nil
+}
+
+// parked shows how many messages of each service wait; of one that has none it shows 0, for as long as it was seen once.
+func (m *Metrics) parked(found map[string]int) {
+	for service := range found {
+		m.parkers[service] = true
+	}
+	for service := range m.parkers {
+		m.Parked.WithLabelValues(service).Set(number(found[service]))
+	}
+}
+
+func newParked() *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "tillseal_ledger_parked", Help: "Parked messages that wait for an operator, by the service that gave them up.",
+	}, []string{"service"})
+}
