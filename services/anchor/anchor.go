@@ -145,7 +145,7 @@ func Run(ctx context.Context, cfg Config) error {
 		Journal: journal, Chain: client, Signer: key, Bus: bus, Log: tel.Log, Metrics: metrics, Set: cfg.settings(),
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	desk := operate.Desk{Journal: journal, Chain: client, Bus: bus, Finality: cfg.Finality}
+	desk := operate.Desk{Journal: journal, Chain: client, Bus: bus, Log: tel.Log, Finality: cfg.Finality}
 	stop, err := bus.Serve(ctx, "Anchors batches of sales on Ethereum", append(desk.Endpoints(), statusEndpoint(actor))...)
 	if err != nil {
 		return err

@@ -71,8 +71,7 @@ func TestTheSamePricedSaleTwiceHasOneLeafAndAnotherHashIsRefused(t *testing.T) {
 	h := setup(t)
 	h.start()
 	sold := h.sell(1)
-	again := sold[0]
-	again.AmountWei, again.Rate.ID = "999", "r2"
+	again := atRate(sold[0], "300000")
 	forged := sold[0]
 	forged.SaleHash = common.Hash{0xbd}
 	require.NoError(t, h.bus.PublishAll(t.Context(), []*nats.Msg{repeated(again, "a"), repeated(forged, "b")}))
@@ -85,7 +84,8 @@ func TestTheSamePricedSaleTwiceHasOneLeafAndAnotherHashIsRefused(t *testing.T) {
 	e, err := event.Decode[event.Parked](msg.Data())
 	require.NoError(t, err)
 	require.Equal(t, sold[0].SaleID, e.SaleID)
-	require.Contains(t, e.Reason, "another sale_hash")
+	require.Contains(t, e.Reason, "forged: the committed sale has another sale_hash")
+	require.True(t, e.Forged)
 }
 
 func TestARestartedAnchorGoesOnAtItsContract(t *testing.T) {
@@ -134,7 +134,7 @@ func TestALeafThatBecomesVisibleBelowOthersThatAreSealedIsAnchoredToo(t *testing
 	tx, err := conn.Begin(t.Context())
 	require.NoError(t, err)
 	late := priced(0)
-	_, err = tx.Exec(t.Context(), "INSERT INTO anchor.leaf (sale_id, sale_hash, amount_wei, rate_id, store_id) VALUES ($1, $2, $3, 'r1', $4)",
+	_, err = tx.Exec(t.Context(), "INSERT INTO anchor.leaf (sale_id, sale_hash, amount_wei, rate_id, store_id) VALUES ($1, $2, $3, 'at 254321.17', $4)",
 		late.SaleID, late.SaleHash[:], late.AmountWei, late.StoreID)
 	require.NoError(t, err)
 	sold = append(sold, h.sell(5)...)

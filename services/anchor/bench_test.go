@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/anchor"
+	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
@@ -33,9 +34,12 @@ func BenchmarkPricedToSealed(b *testing.B) {
 	for b.Loop() {
 		h := setup(b, func(c *anchor.Config) { c.Stream.PeakSalesPerSecond = 20 }) // the stream holds them all
 		msgs := make([]*nats.Msg, 0, sales)
-		for i := range sales {
-			msgs = append(msgs, pricedMsg(priced(i)))
+		sold := make([]event.SalePriced, sales)
+		for i := range sold {
+			sold[i] = priced(i)
+			msgs = append(msgs, pricedMsg(sold[i]))
 		}
+		h.commit(sold...)
 		require.NoError(b, h.bus.PublishAll(b.Context(), msgs))
 		program := h.programAt(binary)
 		program.Stderr = nil

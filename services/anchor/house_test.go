@@ -30,6 +30,7 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/telemetry"
@@ -122,19 +123,44 @@ func (h *house) start() (stop func() error) {
 	return stop
 }
 
+// priced is a sale that nobody has committed yet, priced at the usual rate.
 func priced(n int) event.SalePriced {
 	id := uuid.Must(uuid.NewV7()).String()
-	return event.SalePriced{
-		SaleRecorded: event.SaleRecorded{
-			SaleID: id, Kind: "sale", StoreID: "s" + strconv.Itoa(n%3), TerminalID: "t1", Currency: "INR", Total: "499.00",
-			RecordedAt: "2026-11-22T04:45:31.123456Z", SaleHash: sale.Keccak([]byte(id)),
-		},
-		AmountWei: strconv.Itoa(1_000_000 + n),
-		Rate:      event.Rate{ID: "r1", Value: "254321.17", Currency: "INR", Tier: "static", Sources: []event.RateSource{{Name: "static", Value: "254321.17"}}},
-	}
+	return atRate(event.SalePriced{SaleRecorded: event.SaleRecorded{
+		SaleID: id, Kind: "sale", StoreID: "s" + strconv.Itoa(n%3), TerminalID: "t1", Currency: "INR", Total: strconv.Itoa(499+n) + ".00",
+		RecordedAt: "2026-11-22T04:45:31.123456Z", SaleHash: sale.Keccak([]byte(id)),
+	}}, "254321.17")
 }
 
-// sell publishes n priced sales.
+// atRate prices a sale at another rate.
+func atRate(e event.SalePriced, value string) event.SalePriced {
+	total, err := money.ParseDecimal(e.Total)
+	if err != nil {
+		panic(err)
+	}
+	rate, err := money.ParseDecimal(value)
+	if err != nil {
+		panic(err)
+	}
+	e.AmountWei = money.Wei(total, rate).String()
+	e.Rate = event.Rate{ID: "at " + value, Value: value, Currency: e.Currency, Tier: "static", Sources: []event.RateSource{{Name: "static", Value: value}}}
+	return e
+}
+
+// commit writes sales as the gateway does.
+func (h *house) commit(sales ...event.SalePriced) {
+	h.t.Helper()
+	rows := make([]testkit.Committed, len(sales))
+	for i, e := range sales {
+		rows[i] = testkit.Committed{
+			Sale:     sale.Sale{SaleID: e.SaleID, StoreID: e.StoreID, TerminalID: e.TerminalID, Currency: e.Currency, Total: e.Total},
+			SaleHash: e.SaleHash,
+		}
+	}
+	testkit.Commit(h.t, h.db.Admin, rows...)
+}
+
+// sell commits n sales and publishes them priced.
 func (h *house) sell(n int) (sold []event.SalePriced) {
 	h.t.Helper()
 	var msgs []*nats.Msg
@@ -143,6 +169,7 @@ func (h *house) sell(n int) (sold []event.SalePriced) {
 		sold = append(sold, e)
 		msgs = append(msgs, pricedMsg(e))
 	}
+	h.commit(sold...)
 	require.NoError(h.t, h.bus.PublishAll(h.t.Context(), msgs))
 	return sold
 }

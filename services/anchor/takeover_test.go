@@ -3,7 +3,6 @@ package anchor_test
 import (
 	"context"
 	"errors"
-	"math/big"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
+	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
@@ -185,7 +185,10 @@ func TestAnAnchorThatWasOvertakenDoesNotTakeItForAnotherJournal(t *testing.T) {
 		require.NoError(t, err)
 		other := journal.Scope{Deployment: 1, Epoch: epoch}
 		e := priced(1)
-		_, err = j.AddLeaves(t.Context(), []journal.Leaf{{SaleID: uuid.MustParse(e.SaleID), StoreID: e.StoreID, SaleHash: e.SaleHash, AmountWei: big.NewInt(1), Rate: e.Rate}})
+		h.commit(e)
+		amountWei, err := money.ParseWei(e.AmountWei)
+		require.NoError(t, err)
+		_, err = j.AddLeaves(t.Context(), []journal.Leaf{{SaleID: uuid.MustParse(e.SaleID), StoreID: e.StoreID, SaleHash: e.SaleHash, AmountWei: amountWei, Rate: e.Rate}})
 		require.NoError(t, err)
 		_, err = j.Seal(t.Context(), other, 2, 1)
 		require.NoError(t, err)

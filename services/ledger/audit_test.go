@@ -24,6 +24,7 @@ var auditViews = map[string]string{
 	"audit.batch_leaf":      "deployment, batch_id, leaf_index, sale_id, sale_hash, amount_wei",
 	"audit.anchored":        "sale_id, deployment, batch_id, tx_hash, block_number, finality",
 	"audit.parked":          "sale_id, service, stream, sequence, reason, parked_at, state, decided_by, decided_because, decided_at",
+	"audit.rate_accepted":   "currency, value, accepted_by, accepted_because, accepted_at",
 }
 
 // mutable are the only tables that a service may update, by its role.
@@ -88,7 +89,7 @@ func TestTheAuditorReadsEveryViewAndNothingElse(t *testing.T) {
 	var root, state, hash string
 	require.NoError(t, s.auditor.QueryRow(t.Context(), `SELECT root, state FROM audit.batch`).Scan(&root, &state))
 	require.Equal(t, b.tree.Root().Hex(), root)
-	require.Equal(t, "sealed", state)
+	require.Equal(t, "mined", state)
 	require.NoError(t, s.auditor.QueryRow(t.Context(), `SELECT sale_hash FROM audit.batch_leaf WHERE sale_id = $1`, b.sales[1].SaleID).Scan(&hash))
 	require.Equal(t, b.sales[1].Hash().Hex(), hash)
 	require.NoError(t, s.auditor.QueryRow(t.Context(), `SELECT tx_hash FROM audit.anchored`).Scan(&hash))
@@ -107,6 +108,8 @@ func TestNoServiceChangesOrRemovesWhatIsKeptForEver(t *testing.T) {
 		}
 	}
 	s.refused(s.anchor, "SELECT salt FROM sales.sale")
+	s.refused(s.anchor, "SELECT customer_id FROM sales.sale")
+	s.exec(s.anchor, "SELECT sale_id, sale_hash, currency, total FROM sales.sale")
 	s.refused(s.ledger, "SELECT FROM sales.terminal_key")
 	s.refused(s.ledger, "SELECT FROM anchor.tx_attempt")
 }

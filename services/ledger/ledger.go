@@ -80,6 +80,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer pool.Close()
+	pages := book.New(pool, tel.Log, tel.Metrics)
 	bus, err := stream.Connect("ledger", cfg.Stream, tel.Log)
 	if err != nil {
 		return err
@@ -89,13 +90,13 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := bus.Ensure(ctx); err != nil || ctx.Err() != nil {
 		return stopped(ctx, err)
 	}
-	operators := parked.Desk{Pool: pool, Bus: bus, Log: tel.Log, RepairAfter: cfg.RepairAfter}
+	operators := parked.Desk{Pool: pool, Bus: bus, Log: tel.Log, Metrics: counts.reconciler, RepairAfter: cfg.RepairAfter}
 	stop, err := bus.Serve(ctx, "keeps what is anchored and hands out proofs", append(read.New(pool).Endpoints(), operators.Endpoints()...)...)
 	if err != nil {
 		return stopped(ctx, err)
 	}
 	defer stop()
-	return work(ctx, cfg, tel, counts, pool, bus)
+	return work(ctx, cfg, tel, counts, pages, pool, bus)
 }
 
 // counts are the ledger's metrics.
@@ -119,8 +120,9 @@ func newCounts(registry *prometheus.Registry) *counts {
 }
 
 // work runs the consumers and the reconciler until ctx ends or one of them meets a Fatal fault.
-func work(ctx context.Context, cfg Config, tel *telemetry.Telemetry, counts *counts, pool *pgxpool.Pool, bus *stream.Bus) error {
-	pages := book.New(pool)
+func work(ctx context.Context, cfg Config, tel *telemetry.Telemetry, counts *counts, pages *book.Book, pool *pgxpool.Pool,
+	bus *stream.Bus,
+) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for durable, handle := range map[string]stream.Handler{
 		stream.DurableLedger: pages.Anchored, stream.DurableLedgerBatches: pages.Batches, stream.DurableLedgerParked: pages.Parked,

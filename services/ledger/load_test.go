@@ -12,7 +12,9 @@ import (
 
 	"github.com/tillseal/tillseal/services/ledger"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 // manyID is the id of sale n of sellMany.
@@ -21,11 +23,14 @@ func manyID(n int) string { return fmt.Sprintf("01935f0f-8a7b-7c3d-9e4f-%012d", 
 // sellMany commits n sales at once that were recorded at a time.
 func (s *shop) sellMany(n int, recordedAt time.Time) {
 	s.t.Helper()
-	s.exec(s.gateway, `INSERT INTO sales.sale (sale_id, kind, store_id, terminal_id, idempotency_key, currency, total, total_minor,
-		points_earned, points_redeemed, points_delta, points_balance, purchase_number, recorded_at_us, request, fingerprint, salt, sale_hash, receipt_token, answer)
-		SELECT id, 'sale', 's1', 't2', id, 'INR', '1.00', 100, 0, 0, 0, 0, 0, $2::bigint + n, '{"currency":"INR","total":"1.00"}', hash, hash, hash, 'token', ''
-		FROM generate_series(0, $1 - 1) n, LATERAL (SELECT ('01935f0f-8a7b-7c3d-9e4f-' || lpad(n::text, 12, '0'))::uuid AS id,
-		                                                   decode(lpad(to_hex(n + 1), 64, '0'), 'hex') AS hash) made`, n, recordedAt.UnixMicro())
+	sales := make([]testkit.Committed, n)
+	for i := range sales {
+		sales[i] = testkit.Committed{Request: []byte(`{"currency":"INR","total":"1.00"}`), Sale: sale.Sale{
+			SaleID: manyID(i), Kind: sale.KindSale, StoreID: "s1", TerminalID: "t2", Currency: "INR", Total: "1.00",
+			RecordedAt: uint64(recordedAt.UnixMicro() + int64(i)), RequestHash: sale.Keccak([]byte(`{"currency":"INR","total":"1.00"}`)),
+		}}
+	}
+	testkit.Commit(s.t, s.db.Gateway, sales...)
 }
 
 // line stands for pricing and anchor: it journals a leaf for each SaleRecorded, as many at once as come together, each time

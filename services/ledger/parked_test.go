@@ -22,6 +22,7 @@ type parkedList struct {
 	Cursor string
 	Parked []struct {
 		State          string
+		Holds          bool
 		DecidedBy      string          `json:"decided_by"`
 		DecidedBecause string          `json:"decided_because"`
 		HasLeaf        bool            `json:"has_leaf"`
@@ -34,14 +35,21 @@ type parkedList struct {
 	}
 }
 
+// recorded is the part of a sale's SaleRecorded that tells which sale it is about.
+func recorded(facts sale.Sale) event.SaleRecorded {
+	return event.SaleRecorded{SaleID: facts.SaleID, StoreID: facts.StoreID, Currency: facts.Currency, Total: facts.Total, SaleHash: facts.Hash()}
+}
+
 // park says that pricing gave up sales.
 func (s *shop) park(sequence uint64, sales ...sale.Sale) {
 	s.t.Helper()
 	before := s.count(`SELECT count(*) FROM ledger.parked`)
 	for i, facts := range sales {
+		body, err := json.Marshal(recorded(facts))
+		require.NoError(s.t, err)
 		s.say(event.ParkedBy(event.Parked{
 			Service: "pricing", Reason: "no tier has a rate for INR", Stream: stream.SalesRecorded, Sequence: sequence + uint64(i),
-			Subject: "sales.v1.recorded.s1", SaleID: facts.SaleID, At: noon.Format(time.RFC3339),
+			Subject: "sales.v1.recorded.s1", SaleID: facts.SaleID, Data: body, At: noon.Format(time.RFC3339),
 		}, time.Time{}))
 	}
 	s.waitFor("they are parked", func() bool { return s.count(`SELECT count(*) FROM ledger.parked`) == before+len(sales) })
@@ -251,7 +259,7 @@ func TestAParkedSaleAnchoredIsAskedForAgainOnceItIsReplayed(t *testing.T) {
 	s := setup(t, quickly)
 	b := s.sold(1)
 	id := b.sales[0].SaleID
-	wrong := b.anchored(0, 99)
+	wrong, right := b.anchored(0, 99), b.anchored(0, 99)
 	wrong.Root = txHash
 	s.say(event.Anchored(wrong, noon, 0))
 	s.waitFor("it is parked", func() bool { return s.parked(map[string]any{"service": "ledger"}).Total == 1 })
@@ -264,7 +272,7 @@ func TestAParkedSaleAnchoredIsAskedForAgainOnceItIsReplayed(t *testing.T) {
 			if req != (request{b.deployment, b.id}) {
 				return nil, fault.New(fault.Invalid, "another batch")
 			}
-			return map[string]int{"count": 1}, s.bus.PublishAll(t.Context(), []*nats.Msg{event.Anchored(b.anchored(0, 99), noon, 1)})
+			return map[string]int{"count": 1}, s.bus.PublishAll(t.Context(), []*nats.Msg{event.Anchored(right, noon, 1)})
 		}))
 	require.NoError(t, err)
 	defer stop()

@@ -2,11 +2,12 @@ package ledger_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math/big"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -119,11 +120,7 @@ func facts(n int, recordedAt time.Time) sale.Sale {
 // sell commits a sale as the gateway does.
 func (s *shop) sell(n int, recordedAt time.Time) sale.Sale {
 	facts := facts(n, recordedAt)
-	key, fingerprint := fmt.Sprintf("7f0c1f52-0a3b-4d52-9c1e-%012d", n), sha256.Sum256([]byte(request))
-	s.exec(s.gateway, `INSERT INTO sales.sale (sale_id, kind, store_id, terminal_id, idempotency_key, customer_id, currency, total, total_minor,
-		points_earned, points_redeemed, points_delta, points_balance, purchase_number, recorded_at_us, request, fingerprint, salt, sale_hash, receipt_token, answer)
-		VALUES ($1, 'sale', 's1', 't1', $2, 'C-1001', 'INR', '1249.50', 124950, 119, 0, 119, 143, $3, $4, $5, $6, $7, $8, 'token', '')`,
-		facts.SaleID, key, n, facts.RecordedAt, []byte(request), fingerprint[:], facts.Salt.Bytes(), facts.Hash().Bytes())
+	testkit.Commit(s.t, s.db.Gateway, testkit.Committed{Sale: facts, Request: []byte(request)})
 	return facts
 }
 
@@ -152,6 +149,7 @@ func (s *shop) deploy() (deployment int64) {
 
 // batch is one that is sealed, with the amount of each sale.
 type batch struct {
+	s          *shop
 	deployment int64
 	id         uint64
 	tree       *merkle.Tree
@@ -161,7 +159,7 @@ type batch struct {
 
 // seal journals n sales, their leaves and a batch of them all.
 func (s *shop) seal(deployment int64, id uint64, sales ...sale.Sale) *batch {
-	b := &batch{deployment: deployment, id: id, sales: sales}
+	b := &batch{s: s, deployment: deployment, id: id, sales: sales}
 	var leaves []common.Hash
 	for i, facts := range sales {
 		b.wei = append(b.wei, big.NewInt(int64(4913078726800501+i)))
@@ -200,7 +198,26 @@ var (
 	blockHash = common.HexToHash("0xb10c")
 )
 
-// moved is what the anchor says of a batch's step.
+// step journals one of a batch, as the anchor does before it says so; an id that is there stands.
+func (b *batch) step(e event.Batch) {
+	text := func(n *uint64) *string {
+		if n == nil {
+			return nil
+		}
+		return new(strconv.FormatUint(*n, 10))
+	}
+	hash := func(h *common.Hash) []byte {
+		if h == nil {
+			return nil
+		}
+		return h.Bytes()
+	}
+	b.s.exec(b.s.anchor, `INSERT INTO anchor.batch_event (id, deployment, batch_id, state, tx_hash, nonce, block_number, block_hash) OVERRIDING SYSTEM VALUE
+		VALUES ($1, $2, $3, $4, $5, $6::text::numeric, $7::text::numeric, $8) ON CONFLICT DO NOTHING`,
+		e.Sequence, e.Deployment, e.BatchID, string(e.State), hash(e.TxHash), text(e.Nonce), text(e.BlockNumber), hash(e.BlockHash))
+}
+
+// moved journals a batch's step and is what the anchor says of it.
 func (b *batch) moved(state event.BatchState, sequence int64) *nats.Msg {
 	e := event.Batch{
 		BatchID: b.id, Deployment: b.deployment, Root: b.tree.Root(), Size: b.tree.Size(), State: state, Sequence: sequence, At: noon.Format(time.RFC3339),
@@ -214,11 +231,16 @@ func (b *batch) moved(state event.BatchState, sequence int64) *nats.Msg {
 	case event.BatchBroadcast, event.BatchReorged:
 		e.TxHash = &txHash
 	}
+	b.step(e)
 	return event.BatchMoved(e)
 }
 
-// anchored is what the anchor says of sale i of a batch.
+// anchored is what the anchor says of sale i of a batch, which was mined in that block for once.
 func (b *batch) anchored(i int, block uint64) event.SaleAnchored {
+	b.step(event.Batch{ // before all others, so that it is none of the steps that are still to be heard of
+		Sequence: -b.deployment*1_000_000 - int64(b.id)*1000 - int64(block), Deployment: b.deployment, BatchID: b.id, State: event.BatchMined,
+		TxHash: &txHash, BlockNumber: &block, BlockHash: &blockHash,
+	})
 	leaf, _ := merkle.Leaf(b.sales[i].Hash(), b.wei[i])
 	index, _ := b.tree.Index(leaf)
 	return event.SaleAnchored{
@@ -266,4 +288,22 @@ func (s *shop) messages(name string) uint64 {
 	str, err := s.bus.JS.Stream(s.t.Context(), name)
 	require.NoError(s.t, err)
 	return str.CachedInfo().State.Msgs
+}
+
+// logBuffer is a log that can be read while it is written.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

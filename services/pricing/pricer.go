@@ -78,8 +78,8 @@ func price(view quote.View, data []byte) (event.SalePriced, error) {
 	if err != nil {
 		return event.SalePriced{}, err
 	}
-	if recorded.SaleID == "" {
-		return event.SalePriced{}, fault.New(fault.Invalid, "the sale has no sale_id")
+	if !sale.ValidSaleID(recorded.SaleID) {
+		return event.SalePriced{}, fault.New(fault.Invalid, "sale_id is not a UUID in lower case")
 	}
 	if !sale.ValidPlaceID(recorded.StoreID) { // it becomes a token of the subject
 		return event.SalePriced{}, fault.New(fault.Invalid, "the store_id is not one")

@@ -1,6 +1,7 @@
 package pricing_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -192,10 +193,22 @@ func TestWhatIsNoSaleIsParked(t *testing.T) {
 		"not JSON":      func(m *nats.Msg) { m.Data = []byte("\x00tea") },
 		"another shape": func(m *nats.Msg) { m.Data = []byte(`{"sale_id":7}`) },
 		"no sale":       func(m *nats.Msg) { m.Data = []byte(`{}`) },
-		"a bad store":   func(m *nats.Msg) { m.Data = []byte(`{"sale_id":"x","store_id":"a.>","currency":"INR","total":"1.00"}`) },
-		"no total":      func(m *nats.Msg) { m.Data = []byte(`{"sale_id":"x","store_id":"s1","currency":"INR"}`) },
-		"nothing sold":  func(m *nats.Msg) { m.Data = []byte(`{"sale_id":"x","store_id":"s1","currency":"INR","total":"0.00"}`) },
-		"half a paisa":  func(m *nats.Msg) { m.Data = []byte(`{"sale_id":"x","store_id":"s1","currency":"INR","total":"0.005"}`) },
+		"a loud id":     func(m *nats.Msg) { m.Data = bytes.Replace(m.Data, []byte(`"01935f0e`), []byte(`"01935F0E`), 1) },
+		"a loud hash": func(m *nats.Msg) {
+			m.Data = bytes.Replace(m.Data, []byte(`"sale_hash":"0x`), []byte(`"sale_hash":"0X`), 1)
+		},
+		"a bad store": func(m *nats.Msg) {
+			m.Data = []byte(`{"sale_id":"01935f0e-8a7b-7c3d-9e4f-000000000001","store_id":"a.>","currency":"INR","total":"1.00"}`)
+		},
+		"no total": func(m *nats.Msg) {
+			m.Data = []byte(`{"sale_id":"01935f0e-8a7b-7c3d-9e4f-000000000001","store_id":"s1","currency":"INR"}`)
+		},
+		"nothing sold": func(m *nats.Msg) {
+			m.Data = []byte(`{"sale_id":"01935f0e-8a7b-7c3d-9e4f-000000000001","store_id":"s1","currency":"INR","total":"0.00"}`)
+		},
+		"half a paisa": func(m *nats.Msg) {
+			m.Data = []byte(`{"sale_id":"01935f0e-8a7b-7c3d-9e4f-000000000001","store_id":"s1","currency":"INR","total":"0.005"}`)
+		},
 	}
 	s := setup(t, "INR=254321.17")
 	for name, spoil := range broken {

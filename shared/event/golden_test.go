@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew: a change of theirs is a change of the wire")
@@ -103,4 +105,51 @@ func TestABodyThatIsNotTheTypeIsRefusedAndMoreMembersPass(t *testing.T) {
 	e, err := event.Decode[event.SaleRecorded]([]byte(`{"sale_id":"a","of_tomorrow":true}`))
 	require.NoError(t, err)
 	require.Equal(t, "a", e.SaleID)
+}
+
+func TestAHashInAnotherFormIsRefused(t *testing.T) {
+	hash := common.HexToHash("0xabcdef")
+	decode := func(msg *nats.Msg, was, is string) error {
+		data := bytes.Replace(msg.Data, []byte(was), []byte(is), 1)
+		switch {
+		case strings.HasPrefix(msg.Subject, event.SubjectRecorded):
+			_, err := event.Decode[event.SaleRecorded](data)
+			return err
+		case strings.HasPrefix(msg.Subject, event.SubjectPriced):
+			_, err := event.Decode[event.SalePriced](data)
+			return err
+		case strings.HasPrefix(msg.Subject, event.SubjectAnchored):
+			_, err := event.Decode[event.SaleAnchored](data)
+			return err
+		}
+		_, err := event.Decode[event.Batch](data)
+		return err
+	}
+	other := common.Hash{1}
+	recorded := event.SaleRecorded{SaleID: "a", StoreID: "s1", SaleHash: hash}
+	for name, msg := range map[string]*nats.Msg{
+		"recorded.sale_hash":  event.Recorded(recorded, "gateway", 0, ""),
+		"priced.sale_hash":    event.Priced(event.SalePriced{SaleRecorded: recorded}, time.Now(), 0, ""),
+		"anchored.sale_hash":  event.Anchored(event.SaleAnchored{SaleHash: hash}, time.Now(), 0),
+		"anchored.leaf":       event.Anchored(event.SaleAnchored{Leaf: hash}, time.Now(), 0),
+		"anchored.root":       event.Anchored(event.SaleAnchored{Root: hash}, time.Now(), 0),
+		"anchored.tx_hash":    event.Anchored(event.SaleAnchored{TxHash: hash}, time.Now(), 0),
+		"anchored.block_hash": event.Anchored(event.SaleAnchored{BlockHash: hash}, time.Now(), 0),
+		"anchored.proof":      event.Anchored(event.SaleAnchored{Proof: []common.Hash{other, hash}}, time.Now(), 0),
+		"batch.root":          event.BatchMoved(event.Batch{Root: hash}),
+		"batch.tx_hash":       event.BatchMoved(event.Batch{TxHash: &hash}),
+		"batch.block_hash":    event.BatchMoved(event.Batch{BlockHash: &hash}),
+	} {
+		require.NoError(t, decode(msg, "", ""), name)
+		text := hash.Hex()
+		for _, form := range []string{"0x" + strings.ToUpper(text[2:]), "0X" + text[2:], text[:2] + "A" + text[3:], text[2:], text[:60], `\u0030` + text[1:]} {
+			require.True(t, fault.Is(decode(msg, text, form), fault.Invalid), "%s as %s", name, form)
+		}
+	}
+}
+
+func TestAGenerationInAnotherFormIsNone(t *testing.T) {
+	for id, generation := range map[string]int{"a": 0, "a#7": 7, "a#+7": 0, "a#007": 0, "a#-7": 0, "a# 7": 0, "a#0x7": 0} {
+		require.Equal(t, generation, event.GenerationOf(nats.Header{nats.MsgIdHdr: []string{id}}), id)
+	}
 }

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/nats-io/nats.go"
 
 	"github.com/tillseal/tillseal/shared/fault"
@@ -125,11 +127,19 @@ func message(subject string, body any, env envelope) *nats.Msg {
 	return msg
 }
 
-// Decode reads a body into a wire type. Unknown members pass, since v1 may add some; anything else is Invalid.
+// Decode reads a body into a wire type. Unknown members pass, since v1 may add some; anything else is Invalid, a hash in another
+// than its canonical form too: what is written down or compared as text must have one form only.
 func Decode[T any](data []byte) (T, error) {
 	var e T
 	if err := json.Unmarshal(data, &e); err != nil {
 		return e, fault.New(fault.Invalid, "the body is not a %T: %w", e, err)
+	}
+	if hashed, ok := any(&e).(interface{ hashes() []common.Hash }); ok {
+		for _, hash := range hashed.hashes() {
+			if hash != (common.Hash{}) && !bytes.Contains(data, []byte(`"`+hash.Hex()+`"`)) {
+				return e, fault.New(fault.Invalid, "a hash is not written as 0x and 64 hexadecimal digits in lower case")
+			}
+		}
 	}
 	return e, nil
 }
@@ -144,7 +154,7 @@ func SubjectOf(h nats.Header) string { return first(h, headerSubject) }
 func GenerationOf(h nats.Header) int {
 	_, text, _ := strings.Cut(first(h, nats.MsgIdHdr), "#")
 	generation, err := strconv.Atoi(text)
-	if err != nil {
+	if err != nil || strconv.Itoa(generation) != text {
 		return 0
 	}
 	return max(generation, 0)

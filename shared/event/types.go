@@ -125,5 +125,24 @@ type Parked struct {
 	SaleID   string          `json:"sale_id,omitempty"` // the ce-subject, when there was one
 	Data     json.RawMessage `json:"data,omitempty"`    // the message's body when it is JSON
 	Raw      []byte          `json:"raw,omitempty"`     // and in base64 when it is not
+	Forged   bool            `json:"forged,omitempty"`  // none of the services said it: the sale that it names goes its way
 	At       string          `json:"at"`
+}
+
+// The hashes of each type, for Decode.
+
+func (e *SaleRecorded) hashes() []common.Hash { return []common.Hash{e.SaleHash} }
+
+func (e *SaleAnchored) hashes() []common.Hash {
+	return append([]common.Hash{e.SaleHash, e.Leaf, e.Root, e.TxHash, e.BlockHash}, e.Proof...)
+}
+
+func (e *Batch) hashes() []common.Hash {
+	all := []common.Hash{e.Root}
+	for _, hash := range []*common.Hash{e.TxHash, e.BlockHash} {
+		if hash != nil {
+			all = append(all, *hash)
+		}
+	}
+	return all
 }

@@ -18,6 +18,7 @@ const (
 	Conflict       // somebody else was first or the state moved on: read again and decide anew
 	Transient      // a dependency is away or slow: the same call may succeed later
 	Fatal          // going on would do harm: stop and let a person look
+	Forged         // Invalid, and no service of ours said it: it tells nothing about what it names, and what it names is held back by nothing
 )
 
 // String names the kind as it stands in logs.
@@ -31,6 +32,8 @@ func (k Kind) String() string {
 		return "transient"
 	case Fatal:
 		return "fatal"
+	case Forged:
+		return "forged"
 	case Unknown:
 	}
 	return "unknown"

@@ -23,7 +23,7 @@ const (
 func (c Currency) Parse(s string) (Minor, error) {
 	whole, fraction, dotted := strings.Cut(s, ".")
 	switch {
-	case !isDigits(whole) || len(whole) > maxIntegerDigits || (len(whole) > 1 && whole[0] == '0'),
+	case !isDigits(whole) || len(whole) > maxIntegerDigits || hasLeadingZero(whole),
 		dotted && (!isDigits(fraction) || len(fraction) > maxFractionDigits):
 		return 0, fault.New(fault.Invalid, "must be a plain decimal number in a string, such as 1249.50, with at most 15 digits before the point")
 	case len(fraction) > c.digits:
@@ -65,6 +65,8 @@ func isDigits(s string) bool {
 	return s != ""
 }
 
+func hasLeadingZero(digits string) bool { return len(digits) > 1 && digits[0] == '0' }
+
 // Decimal is a positive exact decimal number, such as a rate in fiat per ETH or a total. The zero value is none.
 type Decimal struct {
 	text string
@@ -76,13 +78,13 @@ const (
 	maxDecimalFractionDigits = 30
 )
 
-// ParseDecimal reads a positive decimal in plain notation. Zero, a sign, an exponent, NaN, infinity and numbers of absurd
+// ParseDecimal reads a positive decimal in plain notation. Zero, a leading zero, a sign, an exponent, NaN, infinity and numbers of absurd
 // length are Invalid: they are refused where they enter, so that the arithmetic behind never meets them.
 func ParseDecimal(s string) (Decimal, error) {
 	whole, fraction, dotted := strings.Cut(s, ".")
-	if !isDigits(whole) || len(whole) > maxDecimalIntegerDigits ||
+	if !isDigits(whole) || len(whole) > maxDecimalIntegerDigits || hasLeadingZero(whole) ||
 		dotted && (!isDigits(fraction) || len(fraction) > maxDecimalFractionDigits) {
-		return Decimal{}, fault.New(fault.Invalid, "must be a plain positive decimal number, at most %d digits on either side of the point",
+		return Decimal{}, fault.New(fault.Invalid, "must be a plain positive decimal number without leading zeros, at most %d digits on either side of the point",
 			maxDecimalIntegerDigits)
 	}
 	d := Decimal{text: s}
@@ -110,6 +112,22 @@ func (d Decimal) Rat() *big.Rat {
 		r.Mul(r, scale)
 	}
 	return r
+}
+
+const (
+	maxWeiDigits = 78 // of 2^256 - 1
+	maxWeiBits   = 256
+)
+
+// ParseWei reads an amount in wei as every boundary writes it: digits without a leading zero or a sign, at least 1 and at most
+// 2^256 - 1. Errors are Invalid and don't repeat s.
+func ParseWei(s string) (*big.Int, error) {
+	if isDigits(s) && len(s) <= maxWeiDigits && s[0] != '0' {
+		if wei, ok := new(big.Int).SetString(s, 10); ok && wei.BitLen() <= maxWeiBits {
+			return wei, nil
+		}
+	}
+	return nil, fault.New(fault.Invalid, "must be a positive uint256 in decimal digits, without leading zeros or a sign")
 }
 
 var tenTo18 = pow10(18)

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,8 +58,24 @@ func TestTheExactValueOfADecimalIsThatOfItsText(t *testing.T) {
 	})
 }
 
+func TestAnAmountInWeiHasOneFormOnly(t *testing.T) {
+	const most = "115792089237316195423570985008687907853269984665640564039457584007913129639935" // 2^256 - 1
+	for _, s := range []string{"1", "7", "10", "4913079001641901", most} {
+		wei, err := money.ParseWei(s)
+		require.NoError(t, err, s)
+		require.Equal(t, s, wei.String())
+	}
+	for _, s := range []string{
+		"", "0", "-0", "00", "007", "+7", "-7", " 7", "7 ", "7.0", "7e1", "0x7", "0b1", "1_000", "٧", "7\n", most[:len(most)-1] + "6", "1" + most,
+		strings.Repeat("9", 1000),
+	} {
+		_, err := money.ParseWei(s)
+		require.True(t, fault.Is(err, fault.Invalid), "%q", s)
+	}
+}
+
 func TestWhatIsNoPositivePlainNumberIsRefused(t *testing.T) {
-	for _, s := range []string{"", "0", "0.00", "-1", "+1", "1e5", "NaN", "Infinity", "1.", ".5", " 1", "1_000", "0x10", "9999999999999999999999999999999", "1.0000000000000000000000000000001"} {
+	for _, s := range []string{"", "0", "0.00", "-1", "+1", "1e5", "NaN", "Infinity", "1.", ".5", " 1", "1_000", "0x10", "007", "00.5", "00", "9999999999999999999999999999999", "1.0000000000000000000000000000001"} {
 		_, err := money.ParseDecimal(s)
 		require.True(t, fault.Is(err, fault.Invalid), "%q", s)
 	}

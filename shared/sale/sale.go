@@ -2,6 +2,7 @@
 package sale
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -65,6 +66,17 @@ func (s *Sale) Hash() common.Hash {
 	copy(word(13), s.RequestHash[:])
 	copy(word(14), s.Salt[:])
 	return Keccak(encoded[:])
+}
+
+// Intact reports whether a stored record still is what its sale_hash was made of: its facts together with its request and its salt
+// as they are stored. Facts need neither RequestHash nor Salt. Whoever shows, proves, publishes again or refunds a sale asks first.
+func Intact(facts Sale, request, salt, saleHash []byte) bool {
+	if len(salt) != common.HashLength {
+		return false
+	}
+	facts.RequestHash, facts.Salt = Keccak(request), common.BytesToHash(salt)
+	hash := facts.Hash()
+	return bytes.Equal(hash[:], saleHash)
 }
 
 // putInt64 sign-extends to 256 bits, as EIP-712 asks for atomic integers.
@@ -142,6 +154,21 @@ var (
 
 // ValidPlaceID reports whether id can name a store or a terminal (DESIGN section 6): it is a token of a subject.
 func ValidPlaceID(id string) bool { return placeID.MatchString(id) }
+
+// ValidSaleID reports whether id is a sale's in its canonical form: a UUID in lower case.
+func ValidSaleID(id string) bool {
+	const form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+	if len(id) != len(form) {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case form[i] == '-' && c != '-', form[i] == 'x' && (c < '0' || c > '9') && (c < 'a' || c > 'f'):
+			return false
+		}
+	}
+	return true
+}
 
 // ValidCustomerID reports whether id can name a customer (DESIGN section 2).
 func ValidCustomerID(id string) bool { return customerID.MatchString(id) }

@@ -1,8 +1,10 @@
 package sale_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -80,4 +82,41 @@ func TestIdentifiersHaveTheirForms(t *testing.T) {
 		require.False(t, sale.ValidCustomerID(id), id)
 	}
 	require.Equal(t, "2026-11-22T04:45:31.123456Z", sale.FormatTime(1795322731123456))
+}
+
+func TestARowIsIntactUntilAnythingThatIsHashedChanges(t *testing.T) {
+	request, salt := []byte(`{"total":"1.00"}`), bytes.Repeat([]byte{7}, 32)
+	facts := sale.Sale{
+		SaleID: "a", Kind: sale.KindSale, StoreID: "s1", TerminalID: "t1", CustomerID: "C-1", Currency: "INR", Total: "1.00", PointsDelta: 1, PointsBalance: 2,
+		PurchaseNumber: 3, RecordedAt: 4,
+	}
+	hashed := facts
+	hashed.RequestHash, hashed.Salt = sale.Keccak(request), common.BytesToHash(salt)
+	hash := hashed.Hash()
+	require.True(t, sale.Intact(facts, request, salt, hash[:]))
+	for name, spoil := range map[string]func(*sale.Sale){
+		"saleId": func(s *sale.Sale) { s.SaleID = "b" }, "kind": func(s *sale.Sale) { s.Kind = sale.KindRefund }, "refundOf": func(s *sale.Sale) { s.RefundOf = "b" },
+		"storeId": func(s *sale.Sale) { s.StoreID = "s2" }, "terminalId": func(s *sale.Sale) { s.TerminalID = "t2" }, "customerId": func(s *sale.Sale) { s.CustomerID = "" },
+		"currency": func(s *sale.Sale) { s.Currency = "USD" }, "total": func(s *sale.Sale) { s.Total = "1.01" }, "pointsDelta": func(s *sale.Sale) { s.PointsDelta++ },
+		"pointsBalance": func(s *sale.Sale) { s.PointsBalance++ }, "purchaseNumber": func(s *sale.Sale) { s.PurchaseNumber++ }, "recordedAt": func(s *sale.Sale) { s.RecordedAt++ },
+	} {
+		changed := facts
+		spoil(&changed)
+		require.False(t, sale.Intact(changed, request, salt, hash[:]), name)
+	}
+	require.False(t, sale.Intact(facts, append(request, ' '), salt, hash[:]))
+	require.False(t, sale.Intact(facts, request, append(salt, 0), hash[:]))
+	require.False(t, sale.Intact(facts, request, nil, hash[:]))
+	require.False(t, sale.Intact(facts, request, salt, hash[1:]))
+	require.False(t, sale.Intact(facts, request, salt, nil))
+}
+
+func TestASalesIDHasOneFormOnly(t *testing.T) {
+	const id = "01935f0e-8a7b-7c3d-9e4f-00000000000a"
+	require.True(t, sale.ValidSaleID(id))
+	for _, other := range []string{
+		"", "x", strings.ToUpper(id), "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", ""), id + " ", id[:35], id[:35] + "g", id[:8] + "0" + id[9:],
+	} {
+		require.False(t, sale.ValidSaleID(other), other)
+	}
 }

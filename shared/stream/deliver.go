@@ -53,7 +53,7 @@ func (c *consumption) deliver(ctx context.Context, batch []jetstream.Msg) error 
 		case fault.Is(err, fault.Fatal):
 			fatal = err // its message comes again when a person has looked
 			c.held.drop(msg, false)
-		case fault.Is(err, fault.Invalid):
+		case fault.Is(err, fault.Invalid), fault.Is(err, fault.Forged):
 			poisonous = append(poisonous, poison{msg, messages[i], err})
 		default:
 			if again++; again <= maxLoggedSame && ctx.Err() == nil {
@@ -146,7 +146,7 @@ func (c *consumption) parked(p poison) event.Parked {
 	s, _ := ofDurable(c.durable)
 	parked := event.Parked{
 		Service: c.service, Reason: cut(p.reason.Error(), maxParkedReason), Stream: s.name, Sequence: p.m.Sequence, Subject: cut(p.m.Subject, maxParkedReason),
-		SaleID: cut(event.SubjectOf(p.m.Header), maxParkedReason), At: time.Now().UTC().Format(time.RFC3339Nano),
+		SaleID: cut(event.SubjectOf(p.m.Header), maxParkedReason), Forged: fault.Is(p.reason, fault.Forged), At: time.Now().UTC().Format(time.RFC3339Nano),
 	}
 	switch data := p.m.Data; {
 	case len(data) > maxParkedBody:

@@ -190,7 +190,7 @@ func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.
 		return reply
 	}
 	switch fault.KindOf(err) {
-	case fault.Invalid:
+	case fault.Invalid, fault.Forged:
 		return refuse("400", err.Error())
 	case fault.Conflict:
 		return refuse("409", err.Error())

@@ -46,6 +46,7 @@ func TestASaleInACurrencyWithoutARateIsParkedAndAnchoredOnceThereIsOne(t *testin
 	})
 	require.Equal(t, parked.saleID, list.Parked[0].SaleID)
 	require.Equal(t, "no tier has a rate for EUR", list.Parked[0].Reason)
+	poor.requireForgeriesParked(cfg.Dir)
 	require.NoError(t, poor.e.Close(t.Context()))
 
 	cfg.Environ = append(cfg.Environ, "RATE_STATIC=INR=254321.17,EUR=2801.40")

@@ -222,7 +222,7 @@ func (a *Anchor) tolerate(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	switch fault.KindOf(err) {
-	case fault.Fatal, fault.Invalid, fault.Conflict:
+	case fault.Fatal, fault.Invalid, fault.Forged, fault.Conflict:
 		return err // Conflict: the lease may be gone; taking it anew starts from the journal
 	case fault.Transient, fault.Unknown:
 	}

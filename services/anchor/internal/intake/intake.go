@@ -4,16 +4,17 @@ package intake
 import (
 	"context"
 	"log/slog"
-	"math/big"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tillseal/tillseal/services/anchor/internal/claim"
 	"github.com/tillseal/tillseal/services/anchor/internal/crash"
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
 )
@@ -26,7 +27,8 @@ type Intake struct {
 	journal *journal.Journal
 	log     *slog.Logger
 	leaves  prometheus.Counter
-	forged  prometheus.Counter
+	forged  *prometheus.CounterVec
+	jumped  prometheus.Counter
 }
 
 // New makes the handler and registers its metrics.
@@ -36,16 +38,22 @@ func New(j *journal.Journal, log *slog.Logger, metrics prometheus.Registerer) *I
 		leaves: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tillseal_anchor_priced_total", Help: "Priced sales taken off the stream, repeated ones included.",
 		}),
-		forged: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tillseal_anchor_forged_total", Help: "Priced sales refused since another sale_hash is journaled for the sale: an alarm.",
+		forged: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tillseal_anchor_forged_total", Help: "Priced sales that the committed sale or the journal belies, by what does: an alarm.",
+		}, []string{"why"}),
+		jumped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tillseal_anchor_rate_jumped_total", Help: "Priced sales parked since their rate is more than twice or less than half the last one of its currency: an alarm.",
 		}),
 	}
-	metrics.MustRegister(in.leaves, in.forged)
+	for _, why := range claim.Forged {
+		in.forged.WithLabelValues(string(why))
+	}
+	metrics.MustRegister(in.leaves, in.forged, in.jumped)
 	return in
 }
 
-// Handle journals a batch of deliveries. One that is no SalePriced is Invalid by itself; so is one whose sale has a leaf with
-// another hash.
+// Handle journals a batch of deliveries. One that is no SalePriced is Invalid by itself, and so is one whose rate jumps, which holds its
+// sale until an operator has looked; one that the committed sale or the journal belies is Forged.
 func (in *Intake) Handle(ctx context.Context, batch []stream.Message) []error {
 	errs := make([]error, len(batch))
 	leaves := make([]journal.Leaf, 0, len(batch))
@@ -67,7 +75,7 @@ func (in *Intake) add(ctx context.Context, leaves []journal.Leaf, places []int, 
 	if len(leaves) == 0 {
 		return
 	}
-	forged, err := in.journal.AddLeaves(ctx, leaves)
+	refused, err := in.journal.AddLeaves(ctx, leaves)
 	crash.At("leaf journaled, not acknowledged")
 	if fault.Is(err, fault.Invalid) && len(leaves) > 1 {
 		for i := range leaves {
@@ -75,16 +83,29 @@ func (in *Intake) add(ctx context.Context, leaves []journal.Leaf, places []int, 
 		}
 		return
 	}
-	for i, leaf := range leaves {
+	for i := range leaves {
 		errs[places[i]] = err
-		if forged[journal.Claim{SaleID: leaf.SaleID, SaleHash: leaf.SaleHash}] {
-			in.forged.Inc()
-			in.log.Error("ALARM: a priced sale comes with another sale_hash than the one journaled", "sale_id", leaf.SaleID.String())
-			errs[places[i]] = fault.New(fault.Invalid, "another sale_hash is journaled for this sale")
-		}
 	}
-	if err == nil {
-		in.leaves.Add(float64(len(leaves))) //nolint:forbidigo // a metric is a float
+	if err != nil {
+		return
+	}
+	in.leaves.Add(float64(len(leaves))) //nolint:forbidigo // a metric is a float
+	jumps := make(map[string]bool)      // told once a batch: a rate that jumps comes with every sale
+	for i, r := range refused {
+		switch {
+		case r.Why == "":
+		case r.Why == claim.WhyJump:
+			in.jumped.Inc()
+			errs[places[i]] = fault.New(fault.Invalid, "rate: %s", r.Text)
+			if currency := leaves[i].Rate.Currency; !jumps[currency] {
+				jumps[currency] = true
+				in.log.Error("ALARM: a rate jumped, and its sales are parked: "+r.Text, "sale_id", leaves[i].SaleID.String(), "rate_id", leaves[i].Rate.ID)
+			}
+		default:
+			in.forged.WithLabelValues(string(r.Why)).Inc()
+			errs[places[i]] = fault.New(fault.Forged, "forged: %s", r.Text)
+			in.log.Error("ALARM: a priced sale is forged, or a row was changed: "+r.Text, "sale_id", leaves[i].SaleID.String(), "why", string(r.Why))
+		}
 	}
 }
 
@@ -94,19 +115,22 @@ func parse(data []byte) (journal.Leaf, error) {
 		return journal.Leaf{}, err
 	}
 	id, err := uuid.Parse(e.SaleID)
-	if err != nil || id.String() != e.SaleID {
+	if err != nil || !sale.ValidSaleID(e.SaleID) {
 		return journal.Leaf{}, fault.New(fault.Invalid, "sale_id is not a UUID in lower case")
 	}
-	amountWei, ok := new(big.Int).SetString(e.AmountWei, 10)
+	amountWei, wrong := money.ParseWei(e.AmountWei)
+	_, noRate := money.ParseDecimal(e.Rate.Value)
 	switch {
-	case !ok || amountWei.Sign() <= 0 || amountWei.BitLen() > 256:
-		return journal.Leaf{}, fault.New(fault.Invalid, "amount_wei is not a positive uint256")
+	case wrong != nil:
+		return journal.Leaf{}, fault.New(fault.Invalid, "amount_wei %w", wrong)
 	case e.SaleHash == common.Hash{}:
 		return journal.Leaf{}, fault.New(fault.Invalid, "sale_hash is missing")
 	case !sale.ValidPlaceID(e.StoreID):
 		return journal.Leaf{}, fault.New(fault.Invalid, "store_id is not an id")
-	case e.Rate.ID == "" || e.Rate.Value == "" || e.Rate.Currency != e.Currency:
-		return journal.Leaf{}, fault.New(fault.Invalid, "rate lacks its id or value, or is of another currency")
+	case e.Rate.ID == "" || e.Rate.Currency != e.Currency:
+		return journal.Leaf{}, fault.New(fault.Invalid, "rate lacks its id, or is of another currency")
+	case noRate != nil:
+		return journal.Leaf{}, fault.New(fault.Invalid, "rate.value %w", noRate)
 	}
 	return journal.Leaf{SaleID: id, StoreID: e.StoreID, SaleHash: e.SaleHash, AmountWei: amountWei, Rate: e.Rate}, nil
 }

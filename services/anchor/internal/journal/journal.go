@@ -33,7 +33,10 @@ func statement(name string) string {
 var (
 	insertRates       = statement("insert_rates")
 	insertLeaves      = statement("insert_leaves")
-	otherHashes       = statement("other_hashes")
+	known             = statement("known")
+	journaled         = statement("journaled")
+	lastRate          = statement("last_rate")
+	insertReference   = statement("insert_reference")
 	takeLease         = statement("take_lease")
 	deployments       = statement("deployments")
 	chains            = statement("chains")

@@ -11,8 +11,12 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/tillseal/tillseal/services/anchor/internal/claim"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
 )
 
 // Leaf is a sale as it goes into a batch.
@@ -24,60 +28,159 @@ type Leaf struct {
 	Rate      event.Rate // on the way in only; a leaf that is read back has none
 }
 
-// Claim is what a priced sale says of itself.
-type Claim struct {
-	SaleID   uuid.UUID
-	SaleHash common.Hash
-}
-
-// AddLeaves journals leaves in one transaction. A sale that has its leaf keeps it. It returns the claims of another sale_hash
-// than the one that is journaled for the sale: nothing the services do can lead to that.
-func (j *Journal) AddLeaves(ctx context.Context, leaves []Leaf) (forged map[Claim]bool, err error) {
+// AddLeaves journals leaves, given in the order in which they came, in one transaction. A sale that has its leaf keeps it. It returns
+// for each leaf why it was refused, if it was: by what Postgres holds, nobody else is asked. One that the guard of the statement
+// refused after all, since a row moved on meanwhile, is a Conflict of all: they are read again.
+func (j *Journal) AddLeaves(ctx context.Context, leaves []Leaf) (refused []claim.Refusal, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	rates, rows, err := columns(leaves)
+	in, err := begin(leaves)
 	if err != nil {
-		return nil, kinded("encode rates", err)
+		return nil, kinded("read rates", err)
 	}
 	err = j.inTx(ctx, "journal leaves", func(tx pgx.Tx) error {
+		if err := in.check(ctx, tx); err != nil {
+			return err
+		}
+		if err := in.followRates(ctx, tx); err != nil {
+			return err
+		}
+		rates, rows, err := in.columns()
+		if err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, insertRates, rates); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, insertLeaves, rows)
+		_, err = tx.Exec(ctx, insertLeaves, rows)
 		return err
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = kinded("look for the leaves", in.confirm(ctx, j.pool))
 	}
-	found, err := j.pool.Query(ctx, otherHashes, pgx.NamedArgs{"sale_ids": rows["sale_ids"], "hashes": rows["hashes"]})
-	if err != nil {
-		return nil, kinded("compare leaves", err)
-	}
-	forged = make(map[Claim]bool)
-	var id uuid.UUID
-	var hash []byte
-	_, err = pgx.ForEachRow(found, []any{&id, &hash}, func() error {
-		forged[Claim{SaleID: id, SaleHash: common.BytesToHash(hash)}] = true
-		return nil
-	})
-	return forged, kinded("compare leaves", err)
+	return in.refused, err
 }
 
-// columns puts the leaves in the order of their sales, and the rates in that of their ids: replicas that are given the same ones in
-// different orders would deadlock on each other's rows.
-func columns(leaves []Leaf) (rates, rows pgx.NamedArgs, err error) {
-	leaves = slices.Clone(leaves)
-	slices.SortStableFunc(leaves, func(a, b Leaf) int { return bytes.Compare(a.SaleID[:], b.SaleID[:]) })
+// incoming is a batch of leaves on its way into the journal.
+type incoming struct {
+	leaves  []Leaf
+	claims  []claim.Claim
+	known   []claim.Known
+	refused []claim.Refusal
+}
+
+func begin(leaves []Leaf) (*incoming, error) {
+	in := &incoming{
+		leaves: leaves, claims: make([]claim.Claim, len(leaves)), known: make([]claim.Known, len(leaves)), refused: make([]claim.Refusal, len(leaves)),
+	}
+	for i, l := range leaves {
+		value, err := money.ParseDecimal(l.Rate.Value)
+		if err != nil {
+			return in, err
+		}
+		in.claims[i] = claim.Claim{SaleHash: l.SaleHash, AmountWei: l.AmountWei, RateID: l.Rate.ID, RateCurrency: l.Rate.Currency, Rate: value}
+	}
+	return in, nil
+}
+
+func (in *incoming) saleIDs() []uuid.UUID {
+	ids := make([]uuid.UUID, len(in.leaves))
+	for i, l := range in.leaves {
+		ids[i] = l.SaleID
+	}
+	return ids
+}
+
+// check holds every claim against what Postgres holds.
+func (in *incoming) check(ctx context.Context, tx pgx.Tx) error {
+	rateIDs := make([]string, len(in.leaves))
+	for i, l := range in.leaves {
+		rateIDs[i] = l.Rate.ID
+	}
+	rows, err := tx.Query(ctx, known, pgx.NamedArgs{"sale_ids": in.saleIDs(), "rates": rateIDs})
+	if err != nil {
+		return err
+	}
+	var place int
+	var hash, leaf []byte
+	var currency, total, rateCurrency, rateValue *string
+	_, err = pgx.ForEachRow(rows, []any{&place, &hash, &currency, &total, &leaf, &rateCurrency, &rateValue}, func() error {
+		k := &in.known[place]
+		if hash != nil {
+			k.Committed, k.SaleHash, k.Currency, k.Total = true, common.BytesToHash(hash), *currency, *total
+		}
+		if leaf != nil {
+			k.Leaf = new(common.BytesToHash(leaf))
+		}
+		if rateValue != nil {
+			k.Rate = &claim.Rate{Currency: *rateCurrency, Value: *rateValue}
+		}
+		in.refused[place] = claim.Check(in.claims[place], *k)
+		return nil
+	})
+	return err
+}
+
+// isNew reports whether a leaf is to be journaled: nothing speaks against it, and its sale has none.
+func (in *incoming) isNew(i int) bool {
+	return in.refused[i] == claim.Refusal{} && in.known[i].Leaf == nil
+}
+
+// followRates refuses the leaves whose rate jumps and makes the last of the others its currency's reference. The currencies are taken
+// in one order: replicas would deadlock on each other's rows.
+func (in *incoming) followRates(ctx context.Context, tx pgx.Tx) error {
+	places := make(map[string][]int) // of the new leaves, by currency
+	for i := range in.leaves {
+		if in.isNew(i) {
+			currency := in.claims[i].RateCurrency
+			places[currency] = append(places[currency], i)
+		}
+	}
+	for _, currency := range slices.Sorted(maps.Keys(places)) {
+		if err := in.follow(ctx, tx, currency, places[currency]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *incoming) follow(ctx context.Context, tx pgx.Tx, currency string, places []int) error {
+	return moveReference(ctx, tx, currency, func(last money.Decimal) (reference, error) {
+		next := last
+		for _, i := range places {
+			in.refused[i] = claim.Refusal{} // it may have been held against a reference that was not the last
+			if claim.Jumps(next, in.claims[i].Rate) {
+				in.refused[i] = claim.Jump(currency, next, in.claims[i].Rate)
+				continue
+			}
+			next = in.claims[i].Rate
+		}
+		return reference{Value: next}, nil
+	})
+}
+
+// columns puts the new leaves in the order of their sales, and their rates in that of their ids: replicas that are given the same
+// ones in different orders would deadlock on each other's rows.
+func (in *incoming) columns() (rates, rows pgx.NamedArgs, err error) {
+	var places []int
+	for i := range in.leaves {
+		if in.isNew(i) {
+			places = append(places, i)
+		}
+	}
+	slices.SortStableFunc(places, func(a, b int) int { return bytes.Compare(in.leaves[a].SaleID[:], in.leaves[b].SaleID[:]) })
 	var (
-		saleIDs                                           []uuid.UUID
-		hashes                                            [][]byte
-		amounts, rateOf, stores                           []string
-		ids, values, currencies, tiers, sources, observed []string
-		byID                                              = make(map[string]event.Rate)
+		saleIDs                                              []uuid.UUID
+		hashes                                               [][]byte
+		amounts, rateOf, stores, currencyOf, totals, valueOf []string
+		ids, values, currencies, tiers, sources, observed    []string
+		byID                                                 = make(map[string]event.Rate)
 	)
-	for _, l := range leaves {
+	for _, i := range places {
+		l := in.leaves[i]
 		saleIDs, hashes = append(saleIDs, l.SaleID), append(hashes, l.SaleHash.Bytes())
 		amounts, rateOf, stores = append(amounts, amount(l.AmountWei)), append(rateOf, l.Rate.ID), append(stores, l.StoreID)
+		currencyOf, totals, valueOf = append(currencyOf, in.known[i].Currency), append(totals, in.known[i].Total), append(valueOf, l.Rate.Value)
 		if _, seen := byID[l.Rate.ID]; !seen {
 			byID[l.Rate.ID] = l.Rate
 		}
@@ -92,8 +195,43 @@ func columns(leaves []Leaf) (rates, rows pgx.NamedArgs, err error) {
 		tiers, sources, observed = append(tiers, rate.Tier), append(sources, string(encoded)), append(observed, rate.ObservedAt)
 	}
 	rates = pgx.NamedArgs{"ids": ids, "values": values, "currencies": currencies, "tiers": tiers, "sources": sources, "observed": observed}
-	rows = pgx.NamedArgs{"sale_ids": saleIDs, "hashes": hashes, "amounts": amounts, "rates": rateOf, "stores": stores}
+	rows = pgx.NamedArgs{
+		"sale_ids": saleIDs, "hashes": hashes, "amounts": amounts, "rates": rateOf, "stores": stores, "currencies": currencyOf, "totals": totals, "values": valueOf,
+	}
 	return rates, rows, nil
+}
+
+// confirm looks which leaves are there now. A sale that another replica journaled meanwhile has its leaf, whatever was said of its rate
+// here: all decide alike.
+func (in *incoming) confirm(ctx context.Context, pool *pgxpool.Pool) error {
+	rows, err := pool.Query(ctx, journaled, pgx.NamedArgs{"sale_ids": in.saleIDs()})
+	if err != nil {
+		return err
+	}
+	there := make([]*common.Hash, len(in.leaves))
+	var place int
+	var hash []byte
+	if _, err := pgx.ForEachRow(rows, []any{&place, &hash}, func() error { there[place] = new(common.BytesToHash(hash)); return nil }); err != nil {
+		return err
+	}
+	missing := 0
+	for i, leaf := range there {
+		jumped := in.refused[i].Why == claim.WhyJump
+		switch {
+		case in.refused[i].Why != "" && !jumped:
+		case leaf == nil && !jumped:
+			missing++
+		case leaf != nil && *leaf == in.claims[i].SaleHash:
+			in.refused[i] = claim.Refusal{}
+		case leaf != nil:
+			in.known[i].Leaf = leaf
+			in.refused[i] = claim.Check(in.claims[i], in.known[i])
+		}
+	}
+	if missing > 0 {
+		return fault.New(fault.Conflict, "%d leaves were not journaled, since their sale or their rate moved on", missing)
+	}
+	return nil
 }
 
 // BatchLeaves reads the leaves of a sealed batch in the order of their index.

@@ -4,6 +4,7 @@ package operate
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"time"
 
@@ -27,6 +28,7 @@ type Desk struct {
 	Journal  *journal.Journal
 	Chain    *chain.Client
 	Bus      *stream.Bus
+	Log      *slog.Logger
 	Finality string // latest, safe or finalized
 }
 
@@ -90,6 +92,11 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 			Subject: "ops.anchor.batches.announce", Description: "Says SaleAnchored of all sales of a batch again; only of one that has reached ANCHOR_FINALITY",
 			Request: which, Response: `{"batch_id":12,"count":873}`,
 		}, d.announce),
+		stream.Answers(stream.Endpoint{
+			Subject:     "ops.anchor.rates.accept",
+			Description: "Lets a rate that jumped pass: from now on the next rate of its currency is held against this value; who and why is kept and audited",
+			Request:     `{"currency":"INR","value":"254321.17","operator":"asha","reason":"the market is there"}`, Response: `{"currency":"INR","value":"254321.17","before":"99120.5"}`,
+		}, d.accept),
 	}
 }
 

@@ -2,7 +2,6 @@ package book
 
 import (
 	"math"
-	"math/big"
 	"strconv"
 	"time"
 
@@ -12,6 +11,8 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
@@ -38,12 +39,15 @@ func readAnchored(msg stream.Message) (anchored, error) {
 	if e.BatchID == 0 || e.BatchID > math.MaxInt64 || e.Deployment <= 0 || e.LeafIndex < 0 || e.LeafIndex > math.MaxInt32 {
 		return anchored{}, fault.New(fault.Invalid, "batch_id and deployment start at 1, leaf_index at 0")
 	}
-	if !common.IsHexAddress(e.Contract) {
-		return anchored{}, fault.New(fault.Invalid, "contract is not an address")
+	if !sale.ValidSaleID(e.SaleID) {
+		return anchored{}, fault.New(fault.Invalid, "sale_id is not a UUID in lower case")
 	}
-	wei, ok := new(big.Int).SetString(e.AmountWei, 10)
-	if !ok {
-		return anchored{}, fault.New(fault.Invalid, "amount_wei is not an integer")
+	if !common.IsHexAddress(e.Contract) || common.HexToAddress(e.Contract).Hex() != e.Contract {
+		return anchored{}, fault.New(fault.Invalid, "contract is not an address with its checksum (EIP-55)")
+	}
+	wei, err := money.ParseWei(e.AmountWei)
+	if err != nil {
+		return anchored{}, fault.New(fault.Invalid, "amount_wei %w", err)
 	}
 	leaf, err := merkle.Leaf(e.SaleHash, wei)
 	if err != nil {

@@ -3,7 +3,6 @@ package book
 import (
 	"math"
 	"strconv"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
@@ -14,47 +13,39 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// batchStep is a step of a batch, ordered by its place in the anchor's journal.
-type batchStep struct {
-	event.Batch
-	at time.Time
-}
-
-func readBatch(msg stream.Message) (batchStep, error) {
+func readBatch(msg stream.Message) (event.Batch, error) {
 	e, err := event.Decode[event.Batch](msg.Data)
 	if err != nil {
-		return batchStep{}, err
+		return event.Batch{}, err
 	}
-	at, err := parseTime(e.At, "at")
-	if err != nil {
-		return batchStep{}, err
+	if _, err := parseTime(e.At, "at"); err != nil {
+		return event.Batch{}, err
 	}
 	if e.BatchID == 0 || e.BatchID > math.MaxInt64 || e.Deployment <= 0 {
-		return batchStep{}, fault.New(fault.Invalid, "batch_id and deployment start at 1")
+		return event.Batch{}, fault.New(fault.Invalid, "batch_id and deployment start at 1")
 	}
 	if e.Size < 1 || e.Size > merkle.MaxLeaves {
-		return batchStep{}, fault.New(fault.Invalid, "size is not that of a tree")
+		return event.Batch{}, fault.New(fault.Invalid, "size is not that of a tree")
 	}
 	// sales.get and proofs.get build on it
 	if mined := e.State == event.BatchMined || e.State == event.BatchFinal; mined && (e.TxHash == nil || e.BlockNumber == nil || e.BlockHash == nil) {
-		return batchStep{}, fault.New(fault.Invalid, "a batch that is %s has a transaction and a block", e.State)
+		return event.Batch{}, fault.New(fault.Invalid, "a batch that is %s has a transaction and a block", e.State)
 	}
-	return batchStep{Batch: e, at: at}, nil
+	return e, nil
 }
 
-func batchColumns(rows []batchStep) pgx.NamedArgs {
+func batchColumns(rows []event.Batch) pgx.NamedArgs {
 	return pgx.NamedArgs{
-		"deployment":   column(rows, func(r batchStep) int64 { return r.Deployment }),
-		"batch_id":     column(rows, func(r batchStep) int64 { return int64(r.BatchID) }),
-		"root":         column(rows, func(r batchStep) []byte { return r.Root.Bytes() }),
-		"size":         column(rows, func(r batchStep) int64 { return int64(r.Size) }),
-		"state":        column(rows, func(r batchStep) string { return string(r.State) }),
-		"tx_hash":      column(rows, func(r batchStep) []byte { return hashBytes(r.TxHash) }),
-		"nonce":        column(rows, func(r batchStep) *string { return decimal(r.Nonce) }),
-		"block_number": column(rows, func(r batchStep) *string { return decimal(r.BlockNumber) }),
-		"block_hash":   column(rows, func(r batchStep) []byte { return hashBytes(r.BlockHash) }),
-		"sequence":     column(rows, func(r batchStep) int64 { return r.Sequence }),
-		"at":           column(rows, func(r batchStep) time.Time { return r.at }),
+		"deployment":   column(rows, func(r event.Batch) int64 { return r.Deployment }),
+		"batch_id":     column(rows, func(r event.Batch) int64 { return int64(r.BatchID) }),
+		"root":         column(rows, func(r event.Batch) []byte { return r.Root.Bytes() }),
+		"size":         column(rows, func(r event.Batch) int64 { return int64(r.Size) }),
+		"state":        column(rows, func(r event.Batch) string { return string(r.State) }),
+		"tx_hash":      column(rows, func(r event.Batch) []byte { return hashBytes(r.TxHash) }),
+		"nonce":        column(rows, func(r event.Batch) *string { return decimal(r.Nonce) }),
+		"block_number": column(rows, func(r event.Batch) *string { return decimal(r.BlockNumber) }),
+		"block_hash":   column(rows, func(r event.Batch) []byte { return hashBytes(r.BlockHash) }),
+		"sequence":     column(rows, func(r event.Batch) int64 { return r.Sequence }),
 	}
 }
 

@@ -3,14 +3,18 @@
 package book
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // the statements
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tillseal/tillseal/services/ledger/internal/db"
+	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/stream"
 )
@@ -25,33 +29,53 @@ var batchesSQL string
 var parkedSQL string
 
 // Book writes to schema ledger.
-type Book struct{ pool *pgxpool.Pool }
+type Book struct {
+	pool   *pgxpool.Pool
+	log    *slog.Logger
+	forged *prometheus.CounterVec
+}
 
-// New makes a book over a pool of role ledger.
-func New(pool *pgxpool.Pool) *Book { return &Book{pool: pool} }
+// What is held against the anchor's journal, a label of the metric.
+const (
+	whatAnchored = "sale_anchored"
+	whatBatch    = "batch"
+)
+
+// New makes a book over a pool of role ledger and registers its metrics.
+func New(pool *pgxpool.Pool, log *slog.Logger, metrics prometheus.Registerer) *Book {
+	b := &Book{pool: pool, log: log, forged: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tillseal_ledger_forged_total", Help: "Messages of the anchor's that its journal belies: an alarm.",
+	}, []string{"what"})}
+	for _, what := range []string{whatAnchored, whatBatch} {
+		b.forged.WithLabelValues(what)
+	}
+	metrics.MustRegister(b.forged)
+	return b
+}
 
 // MaxBatch bounds the messages of one statement: enough to share its commit, and few enough to write one by one when one
 // of them is refused.
 const MaxBatch = 500
 
-// Anchored handles deliveries of SALES_ANCHORED.
+// Anchored handles deliveries of SALES_ANCHORED. One that the anchor's journal belies is Forged.
 func (b *Book) Anchored(ctx context.Context, batch []stream.Message) []error {
-	return keep(ctx, batch, readAnchored, func(ctx context.Context, rows []anchored) error {
-		return b.write(ctx, "write anchored sales", anchoredSQL, anchoredColumns(rows))
+	return keep(ctx, batch, readAnchored, func(ctx context.Context, rows []anchored) ([]error, error) {
+		return b.held(ctx, whatAnchored, anchoredSQL, anchoredColumns(rows), len(rows))
 	})
 }
 
-// Batches handles deliveries of BATCHES.
+// Batches handles deliveries of BATCHES, likewise.
 func (b *Book) Batches(ctx context.Context, batch []stream.Message) []error {
-	return keep(ctx, batch, readBatch, func(ctx context.Context, rows []batchStep) error {
-		return b.write(ctx, "write batches", batchesSQL, batchColumns(rows))
+	return keep(ctx, batch, readBatch, func(ctx context.Context, rows []event.Batch) ([]error, error) {
+		return b.held(ctx, whatBatch, batchesSQL, batchColumns(rows), len(rows))
 	})
 }
 
 // Parked handles deliveries of SALES_DLQ. It never returns Invalid: that would park a parked message, for ever round.
 func (b *Book) Parked(ctx context.Context, batch []stream.Message) []error {
-	errs := keep(ctx, batch, readParked, func(ctx context.Context, rows []parked) error {
-		return b.write(ctx, "write parked messages", parkedSQL, parkedColumns(rows))
+	errs := keep(ctx, batch, readParked, func(ctx context.Context, rows []parked) ([]error, error) {
+		_, err := b.pool.Exec(ctx, parkedSQL, parkedColumns(rows))
+		return make([]error, len(rows)), db.Fault("write parked messages", err)
 	})
 	for i, err := range errs {
 		if fault.Is(err, fault.Invalid) {
@@ -61,14 +85,32 @@ func (b *Book) Parked(ctx context.Context, batch []stream.Message) []error {
 	return errs
 }
 
-func (b *Book) write(ctx context.Context, what, statement string, columns pgx.NamedArgs) error {
-	_, err := b.pool.Exec(ctx, statement, columns)
-	return db.Fault(what, err)
+// held writes what the anchor's journal has as well, and returns for each row whether it does.
+func (b *Book) held(ctx context.Context, what, statement string, columns pgx.NamedArgs, rows int) ([]error, error) {
+	each := make([]error, rows)
+	found, err := b.pool.Query(ctx, statement, columns)
+	if err != nil {
+		return each, db.Fault("write what the anchor said", err)
+	}
+	belied, err := pgx.CollectRows(found, pgx.RowTo[int])
+	if err != nil {
+		return each, db.Fault("write what the anchor said", err)
+	}
+	for _, i := range belied {
+		b.forged.WithLabelValues(what).Inc()
+		each[i] = fault.New(fault.Forged, "forged: the anchor's journal has no such %s", what)
+	}
+	if len(belied) > 0 {
+		b.log.Error("ALARM: messages as if of the anchor's are forged, or its journal was changed", "what", what, "messages", len(belied))
+	}
+	return each, nil
 }
 
-// keep reads every message and writes all rows in one statement. When the data of one is refused they are written one by
-// one, so that it harms no other.
-func keep[T any](ctx context.Context, batch []stream.Message, read func(stream.Message) (T, error), write func(context.Context, []T) error) []error {
+// keep reads every message and writes all rows in one statement, which tells what is wrong with each. When the data of one is refused
+// they are written one by one, so that it harms no other.
+func keep[T any](
+	ctx context.Context, batch []stream.Message, read func(stream.Message) (T, error), write func(context.Context, []T) (each []error, all error),
+) []error {
 	errs := make([]error, len(batch))
 	rows, places := make([]T, 0, len(batch)), make([]int, 0, len(batch))
 	for i, msg := range batch {
@@ -82,11 +124,12 @@ func keep[T any](ctx context.Context, batch []stream.Message, read func(stream.M
 	if len(rows) == 0 {
 		return errs
 	}
-	err := write(ctx, rows)
+	each, err := write(ctx, rows)
 	for i, place := range places {
-		errs[place] = err
+		errs[place] = cmp.Or(err, each[i])
 		if fault.Is(err, fault.Invalid) && len(rows) > 1 {
-			errs[place] = write(ctx, rows[i:i+1])
+			alone, err := write(ctx, rows[i:i+1])
+			errs[place] = cmp.Or(err, alone[0])
 		}
 	}
 	return errs

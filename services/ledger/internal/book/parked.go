@@ -1,9 +1,11 @@
 package book
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -18,6 +20,27 @@ type parked struct {
 	saleID                           *string // null when the message named no sale
 	data                             []byte
 	at                               time.Time
+	forged                           bool
+	claim
+}
+
+// claim is what the body says of its sale, so that it can be held against the committed one. What it does not say is nil.
+type claim struct {
+	SaleHash        *common.Hash `json:"sale_hash"`
+	Currency, Total *string
+}
+
+// claimOf reads a body; one that can't be read claims nothing.
+func claimOf(data []byte) (c claim) {
+	if err := json.Unmarshal(data, &c); err != nil {
+		return claim{}
+	}
+	for _, text := range []*string{c.Currency, c.Total} {
+		if text != nil {
+			*text = clean(*text, maxName)
+		}
+	}
+	return c
 }
 
 const (
@@ -45,7 +68,7 @@ func readParked(msg stream.Message) (parked, error) {
 	}
 	return parked{
 		stream: clean(e.Stream, maxName), service: clean(e.Service, maxName), reason: clean(e.Reason, maxText), subject: clean(e.Subject, maxText), sequence: int64(e.Sequence),
-		saleID: saleID(e.SaleID), data: nonNil(data), at: at,
+		saleID: saleID(e.SaleID), data: nonNil(data), at: at, forged: e.Forged, claim: claimOf(data),
 	}, nil
 }
 
@@ -59,6 +82,11 @@ func parkedColumns(rows []parked) pgx.NamedArgs {
 		"sale_id":  column(rows, func(r parked) *string { return r.saleID }),
 		"data":     column(rows, func(r parked) []byte { return r.data }),
 		"at":       column(rows, func(r parked) time.Time { return r.at }),
+
+		"forged":    column(rows, func(r parked) bool { return r.forged }),
+		"sale_hash": column(rows, func(r parked) []byte { return hashBytes(r.SaleHash) }),
+		"currency":  column(rows, func(r parked) *string { return r.Currency }),
+		"total":     column(rows, func(r parked) *string { return r.Total }),
 	}
 }
 

@@ -37,10 +37,11 @@ type replayRequest struct {
 
 type replayAnswer struct {
 	Replayed int `json:"replayed"`
+	Altered  int `json:"altered,omitempty"` // not sent but parked again, since their rows were changed
 }
 
 func (r replayRequest) args() (pgx.NamedArgs, error) {
-	args := pgx.NamedArgs{"sale_id": nil, "currency": r.Currency, "rows": maxReplayed, "operator": r.Operator, "reason": r.Reason}
+	args := pgx.NamedArgs{"sale_id": nil, "currency": r.Currency, "rows": maxReplayed, "altered": reconcile.StreamAltered, "operator": r.Operator, "reason": r.Reason}
 	id, idErr := uuid.Parse(r.SaleID)
 	_, currencyErr := money.ParseCurrency(r.Currency)
 	switch {
@@ -64,15 +65,11 @@ func (d *Desk) replay(ctx context.Context, req replayRequest) (replayAnswer, err
 		return replayAnswer{}, err
 	}
 	args["now"], args["repair_after"] = time.Now(), d.RepairAfter
-	rows, err := d.Pool.Query(ctx, replaySQL, args)
+	sales, altered, err := d.release(ctx, args)
 	if err != nil {
-		return replayAnswer{}, db.Fault("release parked sales", err)
+		return replayAnswer{}, err
 	}
-	sales, err := pgx.CollectRows(rows, pgx.RowToStructByName[reconcile.Again])
-	if err != nil {
-		return replayAnswer{}, db.Fault("release parked sales", err)
-	}
-	if len(sales) == 0 && req.SaleID != "" {
+	if len(sales)+altered == 0 && req.SaleID != "" {
 		return d.rehear(ctx, args)
 	}
 	if err := d.publish(ctx, sales); err != nil {
@@ -81,7 +78,32 @@ func (d *Desk) replay(ctx context.Context, req replayRequest) (replayAnswer, err
 	if len(sales) > 0 {
 		d.Log.Info("parked sales are sent again", "sales", len(sales), "sale_id", req.SaleID, "currency", req.Currency, "operator", req.Operator)
 	}
-	return replayAnswer{Replayed: len(sales)}, nil
+	return replayAnswer{Replayed: len(sales), Altered: altered}, nil
+}
+
+// release writes that sales are released, and returns them. One whose row was altered is not: asked for by its id, it is refused; among
+// others, it is parked again.
+func (d *Desk) release(ctx context.Context, args pgx.NamedArgs) (intact []reconcile.Again, altered int, err error) {
+	err = pgx.BeginFunc(ctx, d.Pool, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, replaySQL, args)
+		if err != nil {
+			return err
+		}
+		sales, err := pgx.CollectRows(rows, pgx.RowToStructByName[reconcile.Again])
+		if err != nil {
+			return err
+		}
+		var changed []reconcile.Again
+		intact, changed = reconcile.Sift(d.Log, d.Metrics, sales)
+		if altered = len(changed); altered > 0 && args["sale_id"] != nil {
+			return fault.New(fault.Conflict, "altered: the sale's row no longer fits its sale_hash; it is not published while it is so")
+		}
+		return reconcile.ParkAltered(ctx, tx, time.Now(), changed)
+	})
+	if fault.KindOf(err) != fault.Unknown {
+		return nil, altered, err
+	}
+	return intact, altered, db.Fault("release parked sales", err)
 }
 
 // rehear releases a SaleAnchored that the ledger itself had parked; the reconciler asks the anchor for it.

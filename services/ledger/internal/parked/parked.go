@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tillseal/tillseal/services/ledger/internal/db"
+	"github.com/tillseal/tillseal/services/ledger/internal/reconcile"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/stream"
 )
@@ -32,6 +33,7 @@ type Desk struct {
 	Pool        *pgxpool.Pool
 	Bus         *stream.Bus
 	Log         *slog.Logger
+	Metrics     *reconcile.Metrics
 	RepairAfter time.Duration // until a replayed sale that has no leaf counts as lost
 }
 
@@ -53,6 +55,7 @@ type entry struct {
 	Currency *string `json:"currency,omitempty"` // absent when no committed sale has the id
 	At       moment  `json:"at"`
 	State    string  `json:"state"` // parked | discarded | replayed
+	Holds    bool    `json:"holds"` // its sale is held back by it; a forged message holds none
 	decision
 }
 

@@ -1,10 +1,11 @@
 -- Releases committed sales that are parked and have no leaf, each with all that holds it, notes the repair that is published next,
 -- and returns what a SaleRecorded says of them. A discarded sale is released by its id alone. A second release at once finds the
--- row there and returns nothing for that sale.
+-- row there and returns nothing for that sale. One that is parked as altered alone is released by its id alone, too.
 WITH chosen AS (
     SELECT s.sale_id FROM sales.sale s
     WHERE (s.sale_id = @sale_id::text::uuid AND s.sale_id IN (SELECT sale_id FROM ledger.held)
-           OR @sale_id::text IS NULL AND s.currency = @currency AND s.sale_id IN (SELECT sale_id FROM ledger.parking WHERE state = 'parked'))
+           OR @sale_id::text IS NULL AND s.currency = @currency AND s.sale_id IN (
+               SELECT sale_id FROM ledger.parking WHERE state = 'parked' AND holds AND stream <> @altered))
       AND NOT EXISTS (SELECT FROM anchor.leaf l WHERE l.sale_id = s.sale_id)
     ORDER BY s.recorded_at_us, s.sale_id LIMIT @rows
 ), released AS (
@@ -18,6 +19,6 @@ WITH chosen AS (
     RETURNING sale_id, generation
 )
 SELECT s.sale_id::text, s.kind, coalesce(s.refund_of::text, '') AS refund_of, s.store_id, s.terminal_id, coalesce(s.customer_id, '') AS customer_id,
-       s.currency, s.total, s.points_delta, s.points_balance, s.purchase_number, s.recorded_at_us, s.sale_hash, s.request, r.generation
+       s.currency, s.total, s.points_delta, s.points_balance, s.purchase_number, s.recorded_at_us, s.sale_hash, s.request, s.salt, r.generation
 FROM repaired r JOIN sales.sale s USING (sale_id)
 ORDER BY s.recorded_at_us, s.sale_id

@@ -21,7 +21,7 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 		sale  = `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001"}`
 		one   = `"service":"pricing","stream":"SALES_RECORDED","sequence":7`
 		entry = one + `,"reason":"no tier has a rate for EUR","sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001","currency":"EUR",` +
-			`"at":"2026-11-22T04:45:31.000000Z","state":"parked"`
+			`"at":"2026-11-22T04:45:31.000000Z","state":"parked","holds":true`
 		place = sale + ` or {` + one + `}`
 	)
 	return []stream.Endpoint{

@@ -15,10 +15,19 @@ type Sale struct {
 	SaleID, Kind, RefundOf, StoreID, TerminalID, CustomerID, Currency, Total string
 	PointsDelta, PointsBalance, PurchaseNumber                               int64
 	RecordedAtUs                                                             int64
-	SaleHash, Request                                                        []byte
+	SaleHash, Request, Salt                                                  []byte
 }
 
-// Recorded is the event that the gateway published, or would have: lines and tenders are those of the request. When that
+// Intact reports whether the row still is what its sale_hash was made of.
+func (s Sale) Intact() bool {
+	return sale.Intact(sale.Sale{
+		SaleID: s.SaleID, Kind: sale.Kind(s.Kind), RefundOf: s.RefundOf, StoreID: s.StoreID, TerminalID: s.TerminalID, CustomerID: s.CustomerID,
+		Currency: s.Currency, Total: s.Total, PointsDelta: s.PointsDelta, PointsBalance: s.PointsBalance, PurchaseNumber: uint64(s.PurchaseNumber),
+		RecordedAt: uint64(s.RecordedAtUs),
+	}, s.Request, s.Salt, s.SaleHash)
+}
+
+// Recorded is the event that the gateway published, or would have, of a sale that is Intact: lines and tenders are those of the request. When that
 // can't be read the event goes without them and the error is Fatal.
 func (s Sale) Recorded() (event.SaleRecorded, error) {
 	e := event.SaleRecorded{

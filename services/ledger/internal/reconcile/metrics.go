@@ -24,6 +24,7 @@ type Metrics struct {
 	Restored    *prometheus.CounterVec
 	Open        prometheus.Gauge
 	Leads       prometheus.Gauge
+	Altered     *prometheus.CounterVec
 	Parked      *prometheus.GaugeVec
 	Oldest      *prometheus.GaugeVec
 
@@ -51,6 +52,9 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Leads: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_reconciler_active", Help: "1 on the replica whose reconciler is the active one.",
 		}),
+		Altered: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tillseal_altered_total", Help: "Rows that were about to be used and no longer fit the hash they are known by, each time: an alarm.",
+		}, []string{"what"}),
 		Parked: newParked(),
 		Oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_oldest_sale_seconds",
@@ -65,11 +69,15 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	for _, service := range parkers {
 		m.parkers[service] = true
 	}
+	m.Altered.WithLabelValues(alteredSale)
 	m.parked(nil)
 	m.idle()
-	registry.MustRegister(m.Repaired, m.Reannounced, m.Reset, m.Restored, m.Open, m.Leads, m.Parked, m.Oldest)
+	registry.MustRegister(m.Repaired, m.Reannounced, m.Reset, m.Restored, m.Open, m.Leads, m.Altered, m.Parked, m.Oldest)
 	return m
 }
+
+// alteredSale is the label of a sale's row.
+const alteredSale = "sale"
 
 // idle takes back what only the active replica knows.
 func (m *Metrics) idle() {

@@ -66,8 +66,8 @@ func (l *leader) repair(ctx context.Context, now time.Time) (more bool, err erro
 	case room <= 0: // soon again, if the pipeline flows
 		return now.Sub(l.sales.Clear()) < l.RepairAfter, nil
 	}
-	published, err := l.publish(ctx, now, due, room)
-	return more || published == room, err
+	taken, err := l.publish(ctx, now, due, room)
+	return more || taken == room, err
 }
 
 // settle closes what is repaired and counts the rest.
@@ -111,8 +111,9 @@ type Again struct {
 	Generation int
 }
 
-// publish sends what is due; the intent is written first, so that a crash in between only costs a delay.
-func (l *leader) publish(ctx context.Context, now, due time.Time, room int) (published int, err error) {
+// publish sends what is due and intact, and parks what was altered; the intent is written first, so that a crash in between only costs a
+// delay.
+func (l *leader) publish(ctx context.Context, now, due time.Time, room int) (taken int, err error) {
 	rows, err := l.session.Query(ctx, takeSQL, pgx.NamedArgs{"due": due, "now": now, "first": l.RepairAfter, "longest": maxDelay, "rows": room})
 	if err != nil {
 		return 0, db.Fault("take repairs", err)
@@ -121,8 +122,12 @@ func (l *leader) publish(ctx context.Context, now, due time.Time, room int) (pub
 	if err != nil || len(lost) == 0 {
 		return 0, db.Fault("take repairs", err)
 	}
-	msgs := make([]*nats.Msg, 0, len(lost))
-	for _, s := range lost {
+	intact, altered := Sift(l.Log, l.Metrics, lost)
+	if err := ParkAltered(ctx, l.session, now, altered); err != nil || len(intact) == 0 {
+		return len(lost), err
+	}
+	msgs := make([]*nats.Msg, 0, len(intact))
+	for _, s := range intact {
 		e, err := s.Recorded()
 		if err != nil { // the gateway checked it; the lines are told, not needed
 			l.Log.Error("a repaired sale goes without its lines", "sale_id", s.SaleID)
@@ -135,6 +140,6 @@ func (l *leader) publish(ctx context.Context, now, due time.Time, room int) (pub
 		return 0, err
 	}
 	l.Metrics.Repaired.Add(number(len(msgs)))
-	l.Log.Warn("lost sales are published again", "sales", len(msgs), "oldest_sale_id", lost[0].SaleID, "generation", lost[0].Generation)
-	return len(msgs), nil
+	l.Log.Warn("lost sales are published again", "sales", len(msgs), "oldest_sale_id", intact[0].SaleID, "generation", intact[0].Generation)
+	return len(lost), nil
 }

@@ -1,0 +1,61 @@
+package claim_test
+
+import (
+	"math/big"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/anchor/internal/claim"
+	"github.com/tillseal/tillseal/shared/money"
+)
+
+func decimal(t *testing.T, text string) money.Decimal {
+	t.Helper()
+	d, err := money.ParseDecimal(text)
+	require.NoError(t, err)
+	return d
+}
+
+func TestAClaimIsHeldAgainstTheCommittedSaleAndTheJournal(t *testing.T) {
+	hash, other := common.Hash{1}, common.Hash{2}
+	for name, c := range map[string]struct {
+		spoil func(*claim.Claim, *claim.Known)
+		want  claim.Why
+	}{
+		"as it is":                   {func(*claim.Claim, *claim.Known) {}, ""},
+		"again":                      {func(_ *claim.Claim, k *claim.Known) { k.Leaf, k.Rate = &hash, &claim.Rate{"INR", "254321.17"} }, ""},
+		"no such sale":               {func(_ *claim.Claim, k *claim.Known) { *k = claim.Known{} }, claim.WhySale},
+		"another hash":               {func(c *claim.Claim, _ *claim.Known) { c.SaleHash = other }, claim.WhySale},
+		"another leaf":               {func(_ *claim.Claim, k *claim.Known) { k.Leaf = &other }, claim.WhyJournal},
+		"another currency":           {func(_ *claim.Claim, k *claim.Known) { k.Currency = "USD" }, claim.WhyCurrency},
+		"another value under the id": {func(_ *claim.Claim, k *claim.Known) { k.Rate = &claim.Rate{"INR", "254321.18"} }, claim.WhyRate},
+		"another total":              {func(_ *claim.Claim, k *claim.Known) { k.Total = "1249.51" }, claim.WhyAmount},
+		"a wei more":                 {func(c *claim.Claim, _ *claim.Known) { c.AmountWei.Add(c.AmountWei, big.NewInt(1)) }, claim.WhyAmount},
+		"a wei less":                 {func(c *claim.Claim, _ *claim.Known) { c.AmountWei.Sub(c.AmountWei, big.NewInt(1)) }, claim.WhyAmount},
+		"another rate":               {func(c *claim.Claim, _ *claim.Known) { c.Rate = decimal(t, "254321.18") }, claim.WhyAmount},
+	} {
+		said := claim.Claim{SaleHash: hash, AmountWei: big.NewInt(4913079001641901), RateID: "r1", RateCurrency: "INR", Rate: decimal(t, "254321.17")}
+		known := claim.Known{Committed: true, SaleHash: hash, Currency: "INR", Total: "1249.50"}
+		c.spoil(&said, &known)
+		require.Equal(t, c.want, claim.Check(said, known).Why, name)
+	}
+}
+
+func TestARateJumpsWhenItIsMoreThanTwiceOrLessThanHalfTheLast(t *testing.T) {
+	for _, c := range []struct {
+		last, rate string
+		jumps      bool
+	}{
+		{"100", "100", false}, {"100", "200", false}, {"100", "200.000000000001", true}, {"100", "50", false}, {"100", "49.999999999999", true},
+		{"0.3", "0.6", false}, {"0.3", "0.15", false}, {"254321.17", "2.5", true}, {"1", "2000000", true},
+	} {
+		require.Equal(t, c.jumps, claim.Jumps(decimal(t, c.last), decimal(t, c.rate)), "%s after %s", c.rate, c.last)
+	}
+	require.False(t, claim.Jumps(money.Decimal{}, decimal(t, "5")), "the first of a currency")
+	text := claim.Jump("INR", decimal(t, "100"), decimal(t, "201")).Text
+	for _, says := range []string{"INR is 201", "the last one, 100", "ops.anchor.rates.accept"} {
+		require.Contains(t, text, says)
+	}
+}

@@ -1,0 +1,71 @@
+package journal
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
+)
+
+// maxReferenceTries bounds how often a reference is read again since another was put after the last one: each time a replica or an
+// operator got its own in.
+const maxReferenceTries = 20
+
+// reference is against which rate the next one of a currency is held.
+type reference struct {
+	Value            money.Decimal // fiat per ETH; the zero value: none yet
+	Operator, Reason *string       // who accepted it and why; nil: a leaf came with it
+}
+
+// moveReference puts after the last reference of a currency the one that decide makes of it, unless that is the same by which no operator
+// stands. Whatever decide does must be done anew when it is called again.
+func moveReference(ctx context.Context, tx pgx.Tx, currency string, decide func(last money.Decimal) (reference, error)) error {
+	for range maxReferenceTries {
+		number, last, err := readReference(ctx, tx, currency)
+		if err != nil {
+			return err
+		}
+		next, err := decide(last)
+		if err != nil || next.Value.String() == last.String() && next.Operator == nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, insertReference, pgx.NamedArgs{
+			"currency": currency, "number": number + 1, "value": next.Value.String(), "operator": next.Operator, "reason": next.Reason,
+		})
+		if err != nil || tag.RowsAffected() == 1 {
+			return err
+		}
+	}
+	return fault.New(fault.Conflict, "the reference rate of %s moved on %d times", currency, maxReferenceTries)
+}
+
+func readReference(ctx context.Context, tx pgx.Tx, currency string) (number int64, last money.Decimal, err error) {
+	var value string
+	err = tx.QueryRow(ctx, lastRate, pgx.NamedArgs{"currency": currency}).Scan(&number, &value)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, last, nil
+	}
+	if err != nil {
+		return 0, last, err
+	}
+	if last, err = money.ParseDecimal(value); err != nil {
+		return 0, last, fault.New(fault.Fatal, "the journal's reference rate of %s is no rate", currency)
+	}
+	return number, last, nil
+}
+
+// AcceptRate makes a value the reference of its currency, as an operator asks for, and returns the one before; "" when there was none.
+func (j *Journal) AcceptRate(ctx context.Context, currency money.Currency, value money.Decimal, operator, reason string) (before string, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
+	err = j.inTx(ctx, "accept a rate", func(tx pgx.Tx) error {
+		return moveReference(ctx, tx, currency.Code(), func(last money.Decimal) (reference, error) {
+			before = last.String()
+			return reference{Value: value, Operator: &operator, Reason: &reason}, nil
+		})
+	})
+	return before, err
+}
