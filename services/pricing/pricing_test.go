@@ -309,10 +309,10 @@ func TestAWrongSettingStopsTheServiceWithItsName(t *testing.T) {
 		"RATE_FEED_KEY_FILES=coingecko=":                         `RATE_FEED_KEY_FILES: "coingecko" stands there twice, or has no path`,
 		"RATE_CURRENCIES=INR,TEA":                                `RATE_CURRENCIES: "TEA": not an ISO 4217 currency`,
 		"RATE_CURRENCIES=INR,INR":                                "RATE_CURRENCIES: INR stands there twice",
-		"RATE_POLL=tea":                                          "RATE_POLL is not a valid",
+		"RATE_POLL=tea":                                          "RATE_POLL must be a duration such as",
 		"RATE_POLL=1ms":                                          "RATE_POLL must be between",
 		"RATE_FRESH_FOR=59s":                                     "RATE_FRESH_FOR must be at least 2 times RATE_POLL",
-		"RATE_MAX_AGE=1s":                                        "RATE_MAX_AGE must be between",
+		"RATE_MAX_AGE=1s":                                        "RATE_MAX_AGE must be",
 		"RATE_MAX_AGE=1000h":                                     "RATE_MAX_AGE must be between",
 	} {
 		_, err := config.Load[pricing.Config](append([]string{"NATS_URL=nats://127.0.0.1:1", "RATE_FEEDS=wazirx=http://127.0.0.1:1"}, setting))

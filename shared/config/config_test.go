@@ -46,8 +46,9 @@ func TestEveryWrongVariableIsNamedAndNoValueIsShown(t *testing.T) {
 	_, err := config.Load[shop]([]string{"BATCH_AGE=hunter2", "BATCH_MAX=many"})
 	require.True(t, fault.Is(err, fault.Invalid))
 	require.ErrorContains(t, err, "DB_URL is not set")
-	require.ErrorContains(t, err, "BATCH_AGE is not a valid time.Duration")
-	require.ErrorContains(t, err, "BATCH_MAX is not a valid int")
+	require.ErrorContains(t, err, "BATCH_AGE must be a duration such as 30s, 5m or 1h")
+	require.ErrorContains(t, err, "BATCH_MAX must be a whole number such as 100")
+	require.NotContains(t, err.Error(), "at least 1", "what could not be read is complained of once")
 	require.NotContains(t, err.Error(), "hunter2")
 
 	_, err = config.Load[shop]([]string{"DB_URL="})
@@ -55,6 +56,29 @@ func TestEveryWrongVariableIsNamedAndNoValueIsShown(t *testing.T) {
 	_, err = config.Load[shop]([]string{"DB_URL=x", "BATCH_MAX=0"})
 	require.True(t, fault.Is(err, fault.Invalid))
 	require.ErrorContains(t, err, "BATCH_MAX must be at least 1")
+	_, err = config.Load[shop]([]string{"BATCH_AGE=30", "BATCH_MAX=0"})
+	for _, said := range []string{"DB_URL is not set", "BATCH_AGE must be a duration", "BATCH_MAX must be at least 1"} {
+		require.ErrorContains(t, err, said, "a value that can't be read hides no other that is wrong")
+	}
+}
+
+func TestAURLThatIsNoneIsRefusedAndNeverShown(t *testing.T) {
+	for url, good := range map[string]bool{
+		"redis://u:hunter2@h:6379/0": true, "rediss://h": true,
+		"foo": false, "h:6379": false, "redis://": false, "redis://:hunter2@": false, "redis://h:0": false, "redis://h:": false, "http://hunter2": false, "redis://h un": false,
+	} {
+		err := config.CheckURL("REDIS_URL", config.Secret(url), "redis://127.0.0.1:6379/0", "redis", "rediss")
+		if good {
+			require.NoError(t, err, url)
+			continue
+		}
+		require.EqualError(t, err, "REDIS_URL must be a URL such as redis://127.0.0.1:6379/0 (redis:// or rediss://, with a host)", url)
+	}
+	for url, good := range map[string]bool{
+		"postgres://role@h/d": true, "postgresql://h": true, "postgres:///d?host=/run": true, "foo": false, "host=h user=u": false, "mysql://h/d": false, "": false,
+	} {
+		require.Equal(t, good, config.CheckPostgresURL("DB_URL", config.Secret(url)) == nil, url)
+	}
 }
 
 func TestASecretNeverShows(t *testing.T) {

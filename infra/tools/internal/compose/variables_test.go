@@ -2,11 +2,13 @@ package compose_test
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/infra/tools/internal/copies"
@@ -20,6 +22,7 @@ import (
 	"github.com/tillseal/tillseal/services/ledger"
 	"github.com/tillseal/tillseal/services/pricing"
 	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
 )
 
 // program is one that the Dockerfile builds.
@@ -135,5 +138,45 @@ func table() string {
 func TestTheReadmeTellsEverySetting(t *testing.T) {
 	if !strings.Contains(read(t, "README.md"), table()) {
 		t.Fatalf("README.md should have this table:\n\n%s", table())
+	}
+}
+
+// Values that are wrong for every variable that is read as anything but text. What may hold a secret must not be shown.
+const nonsense, secret = "\x01nonsense", "\x01hunter2"
+
+var secrets = []string{
+	"DB_URL", "DB_ADMIN_URL", "REDIS_URL", "NATS_URL", "WEB3_PROVIDER", "PUBLIC_RPC_URL", "ANCHOR_SIGNER_URL", "ANCHOR_PRIVATE_KEY", "RATE_FEEDS",
+	"RATE_FEED_KEY_FILES",
+}
+
+// anyText are the variables that any text is right for, as far as a start can tell, and those that are looked at later than that.
+var anyText = []string{
+	"NATS_NKEY_FILE", "ANCHOR_KEYSTORE", "ANCHOR_KEYSTORE_PASSWORD_FILE", "ANCHOR_PRIVATE_KEY", "DB_PASSWORD_GATEWAY", "DB_PASSWORD_ANCHOR",
+	"DB_PASSWORD_LEDGER", "DB_PASSWORD_AUDITOR", "NKEYS_DIR", "CHAIN_DIR", "CHAIN_HOST", "CHAIN_NAMES", "RUN_DIR",
+}
+
+func TestEveryWrongVariableIsNamedAtOnceAndNoSecretShown(t *testing.T) {
+	programs := maps.Clone(programs)
+	programs["dev"] = of[engine.Config]("infra/tools/cmd/dev")
+	delete(programs, "verify") // whose flags come before its variables: it looks at what it uses
+	for name, p := range programs {
+		var environ []string
+		for _, v := range p.variables {
+			value := nonsense
+			if slices.Contains(secrets, v.Name) {
+				value = secret
+			}
+			environ = append(environ, v.Name+"="+value)
+		}
+		err := p.load(environ)
+		for _, v := range p.variables {
+			if !slices.Contains(anyText, v.Name) {
+				assert.ErrorContains(t, err, v.Name, name)
+			}
+		}
+		if err != nil {
+			require.NotContains(t, err.Error(), "hunter2", name)
+			require.True(t, fault.Is(err, fault.Invalid), name)
+		}
 	}
 }
