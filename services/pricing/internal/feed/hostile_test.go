@@ -29,7 +29,7 @@ func TestAnOddAnswerLeavesAShortError(t *testing.T) {
 	}{
 		"one market many times": {
 			"coindcx", market.Says("[" + strings.Repeat(`{"market":"ETHINR"},`, 9_000) + `{"market":"ETHINR"}]`),
-			"INR: the price must be a plain positive decimal number, at most 30 digits on either side of the point; 9000 more prices were refused",
+			"INR: the price must be a plain positive decimal number without leading zeros, at most 30 digits on either side of the point; 9000 more prices were refused",
 		},
 		"no end of markets":    {"coindcx", market.Says("[" + strings.Repeat(`{},`, 300_000) + `{}]`), "the answer lists more than 10000 markets"},
 		"a long answer":        {"coindcx", market.Says("[" + strings.Repeat(`{"market":"ETHINR"},`, 60_000) + `{}]`), "its answer is longer than 1048576 bytes"},
