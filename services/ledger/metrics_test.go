@@ -82,3 +82,13 @@ func TestTheAgeOfTheOldestSaleIsToldByWhatItWaitsFor(t *testing.T) {
 	s.waitFor("only the last batch is waited for", func() bool { return ages() == [3]int{0, 0, 5} })
 	s.waitFor("no repair is open", func() bool { return scrape(t, addr)["tillseal_ledger_repairs_open"] == "0" })
 }
+
+func TestWhatIsParkedIsCountedWithinSecondsHoweverLateRepairsAre(t *testing.T) {
+	addr := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
+	s := setup(t, func(cfg *ledger.Config) { cfg.RepairAfter, cfg.Telemetry.MetricsAddr = 10*time.Minute, addr })
+	for _, service := range []string{"pricing", "anchor", "ledger", "unknown"} {
+		require.Equal(t, "0", scrape(t, addr)[`tillseal_ledger_parked{service="`+service+`"}`], "it is there before anything is parked")
+	}
+	s.park(7, s.sell(1, noon))
+	s.waitFor("what is parked is counted", func() bool { return scrape(t, addr)[`tillseal_ledger_parked{service="pricing"}`] == "1" })
+}

@@ -180,6 +180,19 @@ func FreePort(t testing.TB) int {
 	return reserved.Number()
 }
 
+// FreePorts is the first of n such ports that follow each other.
+func FreePorts(t testing.TB, n int) (first int) {
+	t.Helper()
+	row, err := port.ReserveRow(n)
+	if err != nil {
+		t.Fatalf("testkit: %v", err)
+	}
+	for _, p := range row {
+		t.Cleanup(p.Release)
+	}
+	return row[0].Number()
+}
+
 // Eventually polls check every 10 ms until it returns nil, and fails the test with what was awaited and the last
 // error when that takes longer than within. It calls check in the test's goroutine, so a check may fail the test too.
 func Eventually(t testing.TB, within time.Duration, what string, check func() error) {

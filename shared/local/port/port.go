@@ -18,6 +18,7 @@ const (
 	lowestPort   = 10_000 // below are ports that people know
 	highestPort  = 65_535
 	loopback     = "127.0.0.1"
+	maxRows      = 1000 // tried until one is free
 	// ephemeralPorts says from which ports the kernel serves connections that go out, and port 0.
 	ephemeralPorts = "/proc/sys/net/ipv4/ip_local_port_range"
 )
@@ -47,6 +48,29 @@ func Reserve() (*Port, error) {
 		}
 	}
 	return nil, fmt.Errorf("no port between %d and %d on %s is free", low, high-1, loopback)
+}
+
+// ReserveRow reserves n ports that follow each other.
+func ReserveRow(n int) ([]*Port, error) {
+	low, high := reservedRange()
+	for range maxRows {
+		first := low + rand.IntN(high-low-n+1) //nolint:gosec // as above
+		row := make([]*Port, 0, n)
+		for i := range n {
+			p := &Port{number: first + i}
+			if err := p.hold(); err != nil {
+				break
+			}
+			row = append(row, p)
+		}
+		if len(row) == n {
+			return row, nil
+		}
+		for _, p := range row {
+			p.Release()
+		}
+	}
+	return nil, fmt.Errorf("no %d ports in a row on %s are free", n, loopback)
 }
 
 // Number is the port.

@@ -62,6 +62,16 @@ func TestAReservedPortIsNotListenedOnAndOutOfTheKernelsRange(t *testing.T) {
 	require.Less(t, p.Number(), high)
 }
 
+func TestARowIsReservedWhole(t *testing.T) {
+	row, err := ReserveRow(4)
+	require.NoError(t, err)
+	for i, p := range row {
+		require.Equal(t, row[0].Number()+i, p.Number())
+		require.ErrorIs(t, (&Port{number: p.Number()}).hold(), syscall.EADDRINUSE)
+		p.Release()
+	}
+}
+
 func TestPortsAreReservedBesideThoseOfTheKernel(t *testing.T) {
 	for text, want := range map[string][2]int{
 		"32768\t60999\n": {20_768, 32_768},

@@ -209,7 +209,11 @@ func (s *shop) requireOnce(sold ...answer) {
 }
 
 func TestASaleIsAnchoredAndIndependentCodeVerifiesIt(t *testing.T) {
-	s := open(t, directory(t))
+	cfg := directory(t)
+	cfg.MetricsPort = testkit.FreePorts(t, 4)
+	cfg.Environ = append(cfg.Environ, fmt.Sprintf("RATE_FEEDS=coingecko=http://127.0.0.1:%d", testkit.FreePort(t))) // which is away
+	s := open(t, cfg)
+	requireMetrics(t, cfg.MetricsPort)
 	sold := s.sell(5)
 	for _, a := range sold {
 		s.requireAnchored(a)

@@ -18,9 +18,9 @@ var parkedSQL string
 const (
 	countEvery   = 2 * time.Second
 	countTimeout = 2 * time.Second
-	countShare   = 10               // a count that takes long is followed by a pause so many times as long
-	countWhole   = 10 * time.Minute // between two counts of all that ever was parked; those between go on from the oldest that waits
-	maxLate      = time.Hour        // what is written down so long after it was parked is counted with the whole alone
+	countShare   = 10        // a count that takes long is followed by a pause so many times as long
+	wholeShare   = 200       // the same for a count of all that ever was parked; those between go on from the oldest that waits
+	maxLate      = time.Hour // what is written down so long after it was parked is counted with the whole alone
 	maxCounted   = 10_000
 )
 
@@ -30,7 +30,7 @@ var parkers = []string{"pricing", "anchor", "ledger", "unknown"}
 // count is what is known of the parked messages that wait.
 type count struct {
 	from  time.Time // none that was parked before waits
-	whole time.Time // when all were counted last
+	whole time.Time // when all are counted next
 	away  bool      // the last try failed, and the log was told
 }
 
@@ -57,9 +57,10 @@ func (r *Reconciler) Count(ctx context.Context) {
 func (r *Reconciler) countParked(ctx context.Context, c *count, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
-	from, whole := c.from, c.whole
-	if now.Sub(whole) >= countWhole {
-		from, whole = time.Time{}, now
+	from := c.from
+	if whole := !now.Before(c.whole); whole {
+		from = time.Time{}
+		defer func() { c.whole = time.Now().Add(max(countEvery, wholeShare*time.Since(now))) }() // one that was cut off took countTimeout
 	}
 	rows, err := r.Pool.Query(ctx, parkedSQL, pgx.NamedArgs{"rows": maxCounted, "from": from})
 	if err != nil {
@@ -81,7 +82,7 @@ func (r *Reconciler) countParked(ctx context.Context, c *count, now time.Time) e
 	if err != nil {
 		return db.Fault("count what is parked", err)
 	}
-	c.from, c.whole = next, whole
+	c.from = next
 	r.Metrics.parked(found)
 	return nil
 }
