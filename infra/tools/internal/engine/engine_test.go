@@ -397,6 +397,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"NATS_PORT":    func(c *engine.Config) { c.NATSPort = 70_000 },
 		"REDIS_PORT":   func(c *engine.Config) { c.RedisPort, c.ChainPort = 9, 9 },
 		"RATE_STATIC":  func(c *engine.Config) { c.Environ = []string{"RATE_STATIC=INR=many"} },
+		"ANCHOR_POLL":  func(c *engine.Config) { c.Environ = []string{"RATE_STATIC=INR=many", "ANCHOR_POLL=soon"} }, // not the first alone
 	} {
 		cfg := good
 		spoil(&cfg)

@@ -15,6 +15,7 @@ import (
 	"github.com/tillseal/tillseal/services/ledger"
 	"github.com/tillseal/tillseal/services/pricing"
 	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
 )
 
 // startServices has the four kept running, through their doors, and waits until tills are served.
@@ -22,23 +23,14 @@ func (e *Engine) startServices(ctx, running context.Context) error {
 	if err := e.cfg.claimMetrics(ctx); err != nil {
 		return err
 	}
-	gatewayCfg, err := load[gateway.Config](e, identity.Gateway, "DB_URL="+e.roleURL("gateway"), "REDIS_URL="+e.RedisURL,
+	gatewayCfg, errGateway := load[gateway.Config](e, identity.Gateway, "DB_URL="+e.roleURL("gateway"), "REDIS_URL="+e.RedisURL,
 		"GATEWAY_ADDR="+e.cfg.GatewayAddr, "METRICS_ADDR="+e.cfg.metricsAddr(0))
-	if err != nil {
-		return err
-	}
-	pricingCfg, err := load[pricing.Config](e, identity.Pricing, "METRICS_ADDR="+e.cfg.metricsAddr(1))
-	if err != nil {
-		return err
-	}
-	anchorCfg, err := load[anchor.Config](e, identity.Anchor, "DB_URL="+e.roleURL("anchor"), "WEB3_PROVIDER="+e.ChainURL,
+	pricingCfg, errPricing := load[pricing.Config](e, identity.Pricing, "METRICS_ADDR="+e.cfg.metricsAddr(1))
+	anchorCfg, errAnchor := load[anchor.Config](e, identity.Anchor, "DB_URL="+e.roleURL("anchor"), "WEB3_PROVIDER="+e.ChainURL,
 		"ANCHOR_PRIVATE_KEY="+e.secrets.AnchorKey, "ANCHOR_DEPLOY=true", "METRICS_ADDR="+e.cfg.metricsAddr(2))
-	if err != nil {
-		return err
-	}
-	ledgerCfg, err := load[ledger.Config](e, identity.Ledger, "DB_URL="+e.roleURL("ledger"), "METRICS_ADDR="+e.cfg.metricsAddr(3))
-	if err != nil {
-		return err
+	ledgerCfg, errLedger := load[ledger.Config](e, identity.Ledger, "DB_URL="+e.roleURL("ledger"), "METRICS_ADDR="+e.cfg.metricsAddr(3))
+	if err := errors.Join(errGateway, errPricing, errAnchor, errLedger); err != nil {
+		return fault.As(fault.Invalid, err)
 	}
 	tills := tills{cfg: gatewayCfg, ready: make(chan string, 1), refused: make(chan error, 1)}
 	services := []struct {
