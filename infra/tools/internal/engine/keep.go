@@ -115,9 +115,9 @@ func (k *keeper) rest(ctx context.Context, p part, s Stopped, err error) bool {
 	for {
 		k.say("%s", s)
 		if s.Person {
-			p.log.ErrorContext(ctx, "ALARM: "+p.name+" has stopped and needs a person", "error", err)
+			p.log.ErrorContext(ctx, "ALARM: it has stopped and needs a person", "which", p.name, "error", err)
 		} else {
-			p.log.ErrorContext(ctx, p.name+" has stopped and is started again", "within", s.Again.String(), "error", err)
+			p.log.ErrorContext(ctx, "it has stopped and is started again", "which", p.name, "within", s.Again.String(), "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -66,12 +66,12 @@ func TestAServiceThatNeedsAPersonSaysWhyEachMinuteAndIsNotStartedAgain(t *testin
 			runs++
 			return fault.New(fault.Fatal, "another root holds\n  our batch")
 		})
-		time.Sleep(3*remindEvery + time.Second)
+		<-time.After(3*remindEvery + time.Second)
 		synctest.Wait()
 		line := "anchor has stopped and needs a person: another root holds our batch. Meanwhile sales wait. " +
 			"What happened stands in anchor.log, what to do in infra/docs/OPERATIONS.md; then Ctrl-C and make run\n"
 		require.Equal(t, line+line+line+line, s.screen.String(), "at once, then each minute")
-		require.Equal(t, 4, bytes.Count(s.log.Bytes(), []byte(`"msg":"ALARM: anchor has stopped and needs a person"`)))
+		require.Equal(t, 4, bytes.Count(s.log.Bytes(), []byte(`"msg":"ALARM: it has stopped and needs a person","which":"anchor"`)))
 		require.Equal(t, 1, runs)
 		require.True(t, s.keeper.list()[0].Person)
 		stop()
@@ -89,7 +89,7 @@ func TestAServiceThatEndsByItselfRunsAgain(t *testing.T) {
 			return nil
 		})
 		require.Equal(t, "boom", s.keeper.list()[0].Why)
-		time.Sleep(3 * againFirst)
+		<-time.After(3 * againFirst)
 		synctest.Wait()
 		require.Equal(t, 3, runs)
 		require.Empty(t, s.keeper.list())

@@ -74,7 +74,7 @@ func TestTheTillsGoOnWhenTheAnchorHasStoppedForAPerson(t *testing.T) {
 	seen.shows(t, 3, "anchor has stopped and needs a person: ")
 	log, err := os.ReadFile(filepath.Join(cfg.Dir, "log", "anchor.log"))
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, strings.Count(string(log), `"msg":"ALARM: anchor has stopped and needs a person"`), 3)
+	require.GreaterOrEqual(t, strings.Count(string(log), `"msg":"ALARM: it has stopped and needs a person"`), 3)
 
 	a := s.sell(1)[0]
 	s.requireReplayed(a)
