@@ -186,7 +186,8 @@ func TestABatchThatIsNoneIsRefusedWhole(t *testing.T) {
 		return shop.till.do(http.MethodPost, "/record/batch", body, headers...)
 	}
 	one := entry(newKey(), tea)
-	for _, body := range []string{``, `[`, `[` + one, `[` + one + `,]`, `[` + one + `]x`, `[` + one + `}`,
+	for _, body := range []string{
+		``, `[`, `[` + one, `[` + one + `,]`, `[` + one + `]x`, `[` + one + `}`,
 		`[` + one + ` ` + one + `]`, `[,` + one + `]`, `[` + one + `,,` + one + `]`, `[` + one + `,{"record":"]`, `[` + one + `,{"record":[1}]`,
 		`[` + one + `,{"record":{}]`, `[` + one + `,tru"e"]`, `{` + strings.Repeat(`"a":{`, 10_500),
 	} {

@@ -50,7 +50,7 @@ func apart(err error) []error {
 	if err == nil {
 		return nil
 	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // what wraps a joined error says more than its parts
+	if many, ok := err.(interface{ Unwrap() []error }); ok { // itself alone: what wraps a joined error says more than its parts
 		parts := many.Unwrap()
 		if err.Error() == errors.Join(parts...).Error() {
 			var all []error

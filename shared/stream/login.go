@@ -44,14 +44,13 @@ func (l *logins) refused(conn *nats.Conn, err error) {
 	defer l.mu.Unlock()
 	if now := l.now(); l.refusedAt.IsZero() || now.Sub(l.refusedAt) >= refusedAgain {
 		l.refusedAt = now
-		attrs := []any{"error", err}
-		todo := "NATS asks for a login and NATS_NKEY_FILE is not set: name the file with this service's seed there"
-		if l.seed {
-			todo = "NATS refuses the login with the seed in NATS_NKEY_FILE: give this service the seed that belongs to a public half the server knows, " +
-				"or the server this public half, see Identities in infra/docs/OPERATIONS.md; it is tried again until then"
-			attrs = append(attrs, "public_half", conn.Opts.Nkey)
+		if !l.seed {
+			l.log.Error("NATS asks for a login and NATS_NKEY_FILE is not set: name the file with this service's seed there", "error", err)
+			return
 		}
-		l.log.Error(todo, attrs...)
+		l.log.Error("NATS refuses the login with the seed in NATS_NKEY_FILE: give this service the seed that belongs to a public half the server knows, "+
+			"or the server this public half, see Identities in infra/docs/OPERATIONS.md; it is tried again until then",
+			"error", err, "public_half", conn.Opts.Nkey)
 	}
 }
 

@@ -65,7 +65,7 @@ func (p *pauses) next(err error, ran time.Duration) (pause time.Duration, person
 		return 0, true
 	case fault.Invalid:
 		p.last = againMost
-	case fault.Unknown, fault.Transient, fault.Conflict:
+	case fault.Unknown, fault.Transient, fault.Conflict, fault.Forged:
 		p.last = min(max(2*p.last, againFirst), againMost)
 	}
 	return p.last, false

@@ -48,8 +48,15 @@ func TestARateJumpsWhenItIsMoreThanTwiceOrLessThanHalfTheLast(t *testing.T) {
 		last, rate string
 		jumps      bool
 	}{
-		{"100", "100", false}, {"100", "200", false}, {"100", "200.000000000001", true}, {"100", "50", false}, {"100", "49.999999999999", true},
-		{"0.3", "0.6", false}, {"0.3", "0.15", false}, {"254321.17", "2.5", true}, {"1", "2000000", true},
+		{"100", "100", false},
+		{"100", "200", false},
+		{"100", "200.000000000001", true},
+		{"100", "50", false},
+		{"100", "49.999999999999", true},
+		{"0.3", "0.6", false},
+		{"0.3", "0.15", false},
+		{"254321.17", "2.5", true},
+		{"1", "2000000", true},
 	} {
 		require.Equal(t, c.jumps, claim.Jumps(decimal(t, c.last), decimal(t, c.rate)), "%s after %s", c.rate, c.last)
 	}

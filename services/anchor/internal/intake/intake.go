@@ -92,19 +92,19 @@ func (in *Intake) add(ctx context.Context, leaves []journal.Leaf, places []int, 
 	in.leaves.Add(float64(len(leaves))) //nolint:forbidigo // a metric is a float
 	jumps := make(map[string]bool)      // told once a batch: a rate that jumps comes with every sale
 	for i, r := range refused {
-		switch {
-		case r.Why == "":
-		case r.Why == claim.WhyJump:
+		switch r.Why {
+		case "":
+		case claim.WhyJump:
 			in.jumped.Inc()
 			errs[places[i]] = fault.New(fault.Invalid, "rate: %s", r.Text)
 			if currency := leaves[i].Rate.Currency; !jumps[currency] {
 				jumps[currency] = true
-				in.log.Error("ALARM: a rate jumped, and its sales are parked: "+r.Text, "sale_id", leaves[i].SaleID.String(), "rate_id", leaves[i].Rate.ID)
+				in.log.Error("ALARM: a rate jumped, and its sales are parked", "reason", r.Text, "sale_id", leaves[i].SaleID.String(), "rate_id", leaves[i].Rate.ID)
 			}
 		default:
 			in.forged.WithLabelValues(string(r.Why)).Inc()
 			errs[places[i]] = fault.New(fault.Forged, "forged: %s", r.Text)
-			in.log.Error("ALARM: a priced sale is forged, or a row was changed: "+r.Text, "sale_id", leaves[i].SaleID.String(), "why", string(r.Why))
+			in.log.Error("ALARM: a priced sale is forged, or a row was changed", "reason", r.Text, "sale_id", leaves[i].SaleID.String(), "why", string(r.Why))
 		}
 	}
 }

@@ -62,9 +62,13 @@ func (s *Server) full() []byte {
 	out.WriteString("HTTP/1.1 " + strconv.Itoa(kind.status) + " " + http.StatusText(kind.status) + "\r\n")
 	for _, h := range [][2]string{
 		{"Date", time.Now().UTC().Format(http.TimeFormat)},
-		{"Content-Type", "application/problem+json"}, {"Content-Length", strconv.Itoa(len(body))},
-		{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}, {"X-Request-Id", id},
-		{"Retry-After", seconds(errFull.RetryAfter)}, {"Connection", "close"},
+		{"Content-Type", "application/problem+json"},
+		{"Content-Length", strconv.Itoa(len(body))},
+		{"Cache-Control", "no-store"},
+		{"X-Content-Type-Options", "nosniff"},
+		{"X-Request-Id", id},
+		{"Retry-After", seconds(errFull.RetryAfter)},
+		{"Connection", "close"},
 	} {
 		out.WriteString(h[0] + ": " + h[1] + "\r\n")
 	}

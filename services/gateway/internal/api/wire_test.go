@@ -79,6 +79,13 @@ func (l *line) answer() (*http.Response, string) {
 	return res, string(body)
 }
 
+// status is an answer's, whose body says nothing that is looked at.
+func (l *line) status() int {
+	l.t.Helper()
+	res, _ := l.answer() //nolint:bodyclose // answer closes it
+	return res.StatusCode
+}
+
 // ends expects the connection's end, and not a byte before.
 func (l *line) ends() {
 	l.t.Helper()
