@@ -180,14 +180,14 @@ func TestWhoCantBeLetInIsToldSoAsTheAnswerToItsRequest(t *testing.T) {
 	begin := func(from string) {
 		for range 3 {
 			l := dialFrom(t, from, addr).send("G")
-			l.send(sneaked[1:]).answer() // it is inside, and has spoken
+			l.send(sneaked[1:]).status() // it is inside, and has spoken
 			l.send("G")
 		}
 	}
 	begin("127.0.0.1")
 	full := func() error {
 		l := dial(t, addr).send("POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
-		res, body := l.answer()
+		res, body := l.answer() //nolint:bodyclose // answer closes it
 		if res.StatusCode != 503 {
 			return &net.AddrError{Err: body}
 		}

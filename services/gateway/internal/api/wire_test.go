@@ -97,7 +97,7 @@ func (l *line) ends() {
 // refuses expects a problem and then the end.
 func (l *line) refuses(status int, code refusal.Code) {
 	l.t.Helper()
-	res, body := l.answer()
+	res, body := l.answer() //nolint:bodyclose // answer closes it
 	require.Equal(l.t, status, res.StatusCode, body)
 	isProblem(l.t, res, body, code)
 	require.True(l.t, res.Close, "says that the connection is closed")
