@@ -187,7 +187,7 @@ func TestWhoCantBeLetInIsToldSoAsTheAnswerToItsRequest(t *testing.T) {
 	begin("127.0.0.1")
 	full := func() error {
 		l := dial(t, addr).send("POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
-		res, body := l.answer() //nolint:bodyclose // answer closes it
+		res, body := l.answer()
 		if res.StatusCode != 503 {
 			return &net.AddrError{Err: body}
 		}

@@ -69,20 +69,27 @@ func (l *line) send(text string) *line {
 }
 
 // answer reads one, and its body.
-func (l *line) answer() (*http.Response, string) {
+func (l *line) answer() (*answer, string) {
 	l.t.Helper()
 	res, err := http.ReadResponse(l.r, nil)
 	require.NoError(l.t, err)
 	body, err := io.ReadAll(res.Body)
 	require.NoError(l.t, err)
 	require.NoError(l.t, res.Body.Close())
-	return res, string(body)
+	return &answer{res.StatusCode, res.Header, res.Close}, string(body)
+}
+
+// answer is what an answer says besides its body.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+	Close      bool
 }
 
 // status is an answer's, whose body says nothing that is looked at.
 func (l *line) status() int {
 	l.t.Helper()
-	res, _ := l.answer() //nolint:bodyclose // answer closes it
+	res, _ := l.answer()
 	return res.StatusCode
 }
 
@@ -97,14 +104,14 @@ func (l *line) ends() {
 // refuses expects a problem and then the end.
 func (l *line) refuses(status int, code refusal.Code) {
 	l.t.Helper()
-	res, body := l.answer() //nolint:bodyclose // answer closes it
+	res, body := l.answer()
 	require.Equal(l.t, status, res.StatusCode, body)
 	isProblem(l.t, res, body, code)
 	require.True(l.t, res.Close, "says that the connection is closed")
 	l.ends()
 }
 
-func isProblem(t *testing.T, res *http.Response, body string, code refusal.Code) {
+func isProblem(t *testing.T, res *answer, body string, code refusal.Code) {
 	t.Helper()
 	require.Equal(t, "application/problem+json", res.Header.Get("Content-Type"), body)
 	require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
