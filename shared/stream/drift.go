@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -175,6 +176,7 @@ func stuckFields(have, next jetstream.StreamConfig) (names []string) {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 
@@ -242,5 +244,8 @@ func shown(v reflect.Value) string {
 	if err != nil {
 		return "unknown"
 	}
-	return cut(strings.Trim(string(text), `"`), maxFieldBytes)
+	if plain := strings.Trim(string(text), `"`); plain != "" {
+		return cut(plain, maxFieldBytes)
+	}
+	return "empty"
 }
