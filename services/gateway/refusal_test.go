@@ -157,10 +157,14 @@ func TestKeysAndHeadersAreHeldToTheContract(t *testing.T) {
 	}
 	refuses(t, shop.till.send(encoded), 415, refusal.MediaType)
 	require.Equal(t, 201, post("Idempotency-Key", key, "Content-Type", "application/json; charset=UTF-8").Status)
-	for _, auth := range []string{"", "Bearer", "Bearer x", "Basic " + shop.till.key, "Bearer till_" + strings.Repeat("A", 43)} {
+	const none, other, unknown = "send the terminal's key as Authorization: Bearer <key>", "the header Authorization is not as it must be", "no terminal has this key"
+	for auth, says := range map[string]string{
+		"": none, "Bearer": other, "Basic " + shop.till.key: other, "Bearer x": unknown, "Bearer till_" + strings.Repeat("A", 43): unknown,
+	} {
 		r := post("Idempotency-Key", newKey(), "Authorization", auth)
 		refuses(t, r, 401, refusal.Unauthenticated)
 		require.Equal(t, "Bearer", r.Header.Get("WWW-Authenticate"))
+		require.Contains(t, string(r.Body), says, "as people read it, with < and >: %q", auth)
 	}
 	padded := func(n int) string { return tea + strings.Repeat(" ", n-len(tea)) }
 	require.Equal(t, 201, shop.till.post(newKey(), padded(64<<10)).Status)

@@ -113,6 +113,7 @@ func TestABatchThatTheAnchorsJournalBeliesIsForged(t *testing.T) {
 	forge := map[string]func(*event.Batch){
 		"an unknown batch":   func(e *event.Batch) { e.BatchID, e.State, e.Sequence = 99999, event.BatchFinal, 9 },
 		"final":              func(e *event.Batch) { e.State, e.Sequence = event.BatchFinal, 9 },
+		"a later place":      func(e *event.Batch) { e.Sequence = 9 }, // behind which no true step would be written down any more
 		"final in its place": func(e *event.Batch) { e.State = event.BatchFinal },
 		"another root":       func(e *event.Batch) { e.Root = other },
 		"another size":       func(e *event.Batch) { e.Size++ },

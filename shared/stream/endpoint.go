@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
@@ -184,7 +185,7 @@ func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.
 	}
 	answer, err := e.answer(ctx, req.Data())
 	if err == nil {
-		reply.Data, err = plainJSON(answer)
+		reply.Data, err = event.PlainJSON(answer)
 	}
 	if err == nil {
 		return reply
@@ -201,17 +202,6 @@ func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.
 	}
 	b.log.Error("request failed", "subject", e.Subject, "error", err)
 	return refuse("500", "internal error")
-}
-
-// plainJSON writes <, > and & as they are, for operators read it; json.Marshal would escape them, for pages that quote JSON.
-func plainJSON(v any) ([]byte, error) {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
 func endpointName(subject string) string {

@@ -8,6 +8,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/google/uuid"
+
+	"github.com/tillseal/tillseal/shared/event"
 )
 
 // types of ours that marshal otherwise than their kind says.
@@ -25,6 +27,6 @@ func schema[T any]() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("describe %s: %w", reflect.TypeFor[T](), err)
 	}
-	text, err := plainJSON(s)
+	text, err := event.PlainJSON(s)
 	return string(text), err
 }

@@ -41,6 +41,8 @@ func TestAClaimIsHeldAgainstTheCommittedSaleAndTheJournal(t *testing.T) {
 		c.spoil(&said, &known)
 		require.Equal(t, c.want, claim.Check(said, known).Why, name)
 	}
+	require.Equal(t, "no sale with this sale_id is committed", claim.Check(claim.Claim{SaleHash: hash}, claim.Known{}).Text)
+	require.Equal(t, "the committed sale has another sale_hash", claim.Check(claim.Claim{SaleHash: hash}, claim.Known{Committed: true}).Text)
 }
 
 func TestARateJumpsWhenItIsMoreThanTwiceOrLessThanHalfTheLast(t *testing.T) {

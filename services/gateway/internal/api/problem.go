@@ -1,8 +1,6 @@
 package api
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -11,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/shared/event"
 )
 
 // kinds is DESIGN section 2's table of errors.
@@ -77,17 +76,6 @@ func (s *Server) refuse(c *fiber.Ctx, err error) {
 	c.Set(fiber.HeaderContentType, "application/problem+json")
 }
 
-// plainJSON writes <, > and & as they are, for people read it; json.Marshal would escape them, for pages that quote JSON.
-func plainJSON(v any) ([]byte, error) {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
-}
-
 // problem is the body for a refusal.
 func (s *Server) problem(c *fiber.Ctx, why *refusal.Error) []byte {
 	body, err := problemOf(why, requestID(c))
@@ -99,7 +87,7 @@ func (s *Server) problem(c *fiber.Ctx, why *refusal.Error) []byte {
 
 func problemOf(why *refusal.Error, requestID string) ([]byte, error) {
 	kind := kinds[why.Code]
-	return plainJSON(problem{
+	return event.PlainJSON(problem{
 		Type: "urn:tillseal:problem:" + string(why.Code), Title: kind.title, Status: kind.status, Code: why.Code, Detail: why.Detail,
 		Instance: "urn:tillseal:request:" + requestID, Errors: why.Fields,
 	})

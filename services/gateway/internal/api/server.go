@@ -27,6 +27,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/services/gateway/internal/terminal"
 	"github.com/tillseal/tillseal/services/gateway/internal/wire"
+	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
@@ -139,7 +140,7 @@ func (s *Server) build() {
 		Concurrency: 2 * limits.Connections,
 		// A form is a body as any other, of the wrong type.
 		DisablePreParseMultipartForm: true,
-		JSONEncoder:                  plainJSON,
+		JSONEncoder:                  event.PlainJSON,
 		ErrorHandler:                 func(c *fiber.Ctx, err error) error { s.refuse(c, err); return nil },
 	})
 	server := s.app.Server()

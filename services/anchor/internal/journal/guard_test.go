@@ -1,0 +1,51 @@
+package journal
+
+import (
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// Whatever was read and decided before, the statement alone keeps out a leaf that no committed sale bears: its row may have moved on,
+// or the decision be wrong.
+func TestTheStatementTakesALeafOnlyOfTheVerySaleAndRate(t *testing.T) {
+	db := testkit.Database(t)
+	id, hash := uuid.Must(uuid.NewV7()), common.Hash{1}
+	testkit.Commit(t, db.Admin, testkit.Committed{
+		Sale: sale.Sale{SaleID: id.String(), StoreID: "s1", TerminalID: "t1", Currency: "INR", Total: "5.00"}, SaleHash: hash,
+	})
+	conn, err := pgx.Connect(t.Context(), db.Anchor)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), insertRates, pgx.NamedArgs{
+		"ids": []string{"r1"}, "values": []string{"2"}, "currencies": []string{"INR"}, "tiers": []string{"static"}, "sources": []string{"[]"}, "observed": []string{""},
+	})
+	require.NoError(t, err)
+	insert := func(change func(row pgx.NamedArgs)) int64 {
+		row := pgx.NamedArgs{
+			"sale_ids": []uuid.UUID{id}, "hashes": [][]byte{hash[:]}, "amounts": []string{"1"}, "rates": []string{"r1"}, "stores": []string{"s1"},
+			"currencies": []string{"INR"}, "totals": []string{"5.00"}, "values": []string{"2"},
+		}
+		change(row)
+		tag, err := conn.Exec(t.Context(), insertLeaves, row)
+		require.NoError(t, err)
+		return tag.RowsAffected()
+	}
+	for name, change := range map[string]func(pgx.NamedArgs){
+		"no such sale":     func(row pgx.NamedArgs) { row["sale_ids"] = []uuid.UUID{uuid.Must(uuid.NewV7())} },
+		"another hash":     func(row pgx.NamedArgs) { row["hashes"] = [][]byte{{1: 1, 31: 0}} },
+		"another total":    func(row pgx.NamedArgs) { row["totals"] = []string{"5.01"} },
+		"another currency": func(row pgx.NamedArgs) { row["currencies"] = []string{"USD"} },
+		"another rate":     func(row pgx.NamedArgs) { row["values"] = []string{"3"} },
+		"no such rate":     func(row pgx.NamedArgs) { row["rates"] = []string{"r2"} },
+	} {
+		require.Zero(t, insert(change), name)
+	}
+	require.EqualValues(t, 1, insert(func(pgx.NamedArgs) {}), "the true one")
+}

@@ -1,0 +1,18 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// PlainJSON is json.Marshal for what people read: <, > and & stand as they are, where Marshal would escape them for pages that quote
+// JSON. What is hashed or kept is not made with it.
+func PlainJSON(v any) ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
