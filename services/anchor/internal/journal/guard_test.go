@@ -24,7 +24,8 @@ func TestTheStatementTakesALeafOnlyOfTheVerySaleAndRate(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
 	_, err = conn.Exec(t.Context(), insertRates, pgx.NamedArgs{
-		"ids": []string{"r1"}, "values": []string{"2"}, "currencies": []string{"INR"}, "tiers": []string{"static"}, "sources": []string{"[]"}, "observed": []string{""},
+		"ids": []string{"r1", "dollars"}, "values": []string{"2", "2"}, "currencies": []string{"INR", "USD"}, "tiers": []string{"static", "static"},
+		"sources": []string{"[]", "[]"}, "observed": []string{"", ""},
 	})
 	require.NoError(t, err)
 	insert := func(change func(row pgx.NamedArgs)) int64 {
@@ -41,9 +42,9 @@ func TestTheStatementTakesALeafOnlyOfTheVerySaleAndRate(t *testing.T) {
 		"no such sale":     func(row pgx.NamedArgs) { row["sale_ids"] = []uuid.UUID{uuid.Must(uuid.NewV7())} },
 		"another hash":     func(row pgx.NamedArgs) { row["hashes"] = [][]byte{{1: 1, 31: 0}} },
 		"another total":    func(row pgx.NamedArgs) { row["totals"] = []string{"5.01"} },
-		"another currency": func(row pgx.NamedArgs) { row["currencies"] = []string{"USD"} },
+		"another currency": func(row pgx.NamedArgs) { row["currencies"], row["rates"] = []string{"USD"}, []string{"dollars"} },
 		"another rate":     func(row pgx.NamedArgs) { row["values"] = []string{"3"} },
-		"no such rate":     func(row pgx.NamedArgs) { row["rates"] = []string{"r2"} },
+		"no such rate":     func(row pgx.NamedArgs) { row["rates"] = []string{"unknown"} },
 	} {
 		require.Zero(t, insert(change), name)
 	}
