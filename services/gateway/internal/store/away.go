@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tillseal/tillseal/shared/fault"
 )
@@ -21,6 +22,8 @@ const (
 	// server that is busy for a moment.
 	maxSilences = 2
 	probePause  = 50 * time.Millisecond
+	// warmWithin is for the connections that a Postgres which is back begins with.
+	warmWithin = time.Second
 )
 
 // ErrAway refuses at once what would only wait: Postgres did not answer, and a probe looks out for it.
@@ -70,14 +73,32 @@ func (s *Store) probe() {
 	s.watch.away.Store(false)
 }
 
+// answers reports whether Postgres does, with time for a connection to be made. It has all that can be made in warmWithin made then, so
+// that the first tills, who come all at once, need not wait for theirs and take Postgres for silent again.
 func (s *Store) answers(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	asking, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	err := s.pool.Ping(ctx)
+	err := s.pool.Ping(asking)
 	if broken(err) {
 		s.pool.Reset() // what lay in the pool is of before
 	}
-	return err == nil
+	if err != nil {
+		return false
+	}
+	warming, stop := context.WithTimeout(ctx, warmWithin)
+	defer stop()
+	made := make([]*pgxpool.Conn, maxConns)
+	var all sync.WaitGroup
+	for i := range made {
+		all.Go(func() { made[i], _ = s.pool.Acquire(warming) }) // what is late is made all the same
+	}
+	all.Wait() // one that was given back would be taken again
+	for _, conn := range made {
+		if conn != nil {
+			conn.Release()
+		}
+	}
+	return true
 }
 
 func (s *Store) changed(away bool) {

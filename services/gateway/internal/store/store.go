@@ -23,7 +23,10 @@ import (
 
 // Limits. A till is answered within 500 ms, so that each of the server's own timeouts stays below 400 ms.
 const (
-	connectTimeout   = 300 * time.Millisecond
+	// connectTimeout is for a new connection, which is made though nobody waits for it any more (puddle does so): on a starved machine a
+	// handshake takes longer than a till can wait, and one that was begun anew each time would never be done.
+	connectTimeout   = 2 * time.Second
+	acquireTimeout   = 300 * time.Millisecond // for a group to have a connection
 	lockTimeout      = 150 * time.Millisecond // shorter than idleTimeout: the next try finds the frozen one's locks gone
 	statementTimeout = 350 * time.Millisecond
 	idleTimeout      = 300 * time.Millisecond
@@ -80,6 +83,8 @@ func Open(ctx context.Context, url config.Secret) (*Store, error) {
 	s := &Store{reads: make(chan struct{}, maxReads)}
 	s.watch.running, s.watch.stop = context.WithCancel(ctx)
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout) // the pool sets none
+		defer cancel()
 		var id string
 		if err := conn.QueryRow(ctx, identitySQL).Scan(&id); err != nil {
 			return err

@@ -26,6 +26,8 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 	if s.Away() {
 		return nil, ErrAway
 	}
+	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
+	defer cancel()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		s.heard(err)
