@@ -76,7 +76,7 @@ func TestManyPostsOfOneKeyAreOneSale(t *testing.T) {
 			if i%2 == 1 {
 				till = till.at(other)
 			}
-			r, err := till.try(http.MethodPost, "/record", tea, "Idempotency-Key", key)
+			r, err := till.insist(key, tea)
 			if err != nil {
 				t.Error(err)
 			}
@@ -122,7 +122,7 @@ func TestSixtyFourClientsOnOneCustomerOnTwoGateways(t *testing.T) {
 		}
 		var got []answer
 		for range each {
-			r, err := till.try(http.MethodPost, "/record", tea, "Idempotency-Key", newKey())
+			r, err := till.insist(newKey(), tea)
 			if err != nil || r.Status != http.StatusCreated {
 				t.Errorf("%v %d %s", err, r.Status, r.Body)
 				return got
@@ -195,7 +195,7 @@ func TestTwoGatewaysNeverRefundAGuestsSaleBeyondItsTotal(t *testing.T) {
 		if i%2 == 1 {
 			till = till.at(other)
 		}
-		r, err := till.try(http.MethodPost, "/record", `{"kind":"refund","refund_of":"`+sold.SaleID+`","currency":"INR","total":"1"}`, "Idempotency-Key", newKey())
+		r, err := till.insist(newKey(), `{"kind":"refund","refund_of":"`+sold.SaleID+`","currency":"INR","total":"1"}`)
 		if err != nil {
 			t.Error(err)
 		}
