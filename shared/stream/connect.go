@@ -51,7 +51,8 @@ type Bus struct {
 	log     *slog.Logger
 	peak    int // sales a second
 
-	replicas int
+	replicas   int
+	identified bool // logs in as somebody, with the rights of nats.conf
 
 	mu     sync.Mutex
 	health map[string]*health // by durable
@@ -122,7 +123,7 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 		return nil, fault.New(fault.Fatal, "open JetStream: %w", err)
 	}
 	b := &Bus{
-		Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond, replicas: max(cfg.Replicas, 1),
+		Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond, replicas: max(cfg.Replicas, 1), identified: cfg.NKeyFile != "",
 		health: make(map[string]*health), lookout: lookout{alarmed: make(map[string]time.Time)},
 	}
 	for _, s := range specs {
@@ -156,10 +157,15 @@ func login(path string) (nats.Option, error) {
 	return option, nil
 }
 
-// Bucket creates or updates a key-value bucket, trying until it succeeds or ctx ends, which is no error but leaves it nil.
+// Bucket opens a key-value bucket, trying until it is there or ctx ends, which is no error but leaves it nil.
 func (b *Bus) Bucket(ctx context.Context, name string) (bucket jetstream.KeyValue, err error) {
-	err = b.retry(ctx, "create bucket "+name, func(ctx context.Context) (err error) {
-		bucket, err = b.JS.CreateOrUpdateKeyValue(ctx, bucketConfig(name, b.replicas))
+	err = b.retry(ctx, "open bucket "+name, func(ctx context.Context) (err error) {
+		if b.makes() {
+			if err := b.ensureStream(ctx, ofBucket(name)); err != nil {
+				return err
+			}
+		}
+		bucket, err = b.JS.KeyValue(ctx, name)
 		return err
 	})
 	return bucket, err

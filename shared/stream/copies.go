@@ -24,6 +24,7 @@ func copyConfig(s spec, peak, replicas int) jetstream.StreamConfig {
 	cfg := streamConfig(s, peak, replicas)
 	cfg.Description = fmt.Sprintf("Tillseal. A copy for downstream systems. %s", s.holds)
 	cfg.Subjects, cfg.DenyDelete, cfg.DenyPurge = nil, true, true
+	cfg.AllowDirect = true // nothing in that account obeys a message
 	cfg.Sources = []*jetstream.StreamSource{{Name: s.name, External: &jetstream.ExternalStream{APIPrefix: copyAPI, DeliverPrefix: copyDeliver}}}
 	cfg.Metadata = map[string]string{metaSchema: cfg.Metadata[metaSchema], metaPeak: cfg.Metadata[metaPeak]}
 	return cfg

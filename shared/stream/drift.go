@@ -14,11 +14,15 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// keeper is the service that keeps streams and durables as they are described here. The others make what is missing and leave the
-// rest to it, so that no other identity needs the right to change a stream.
+// keeper is the service that makes the streams and keeps them and the durables as they are described here. The others wait for it, so that
+// no other identity needs the right to make or change a stream: who has it can have every message of the account republished.
 const keeper = "ledger"
 
 func (b *Bus) keeps() bool { return b.service == keeper }
+
+// makes reports whether this service makes what is missing. At a NATS without identities, which is for tests and trials of one service,
+// whoever comes first does.
+func (b *Bus) makes() bool { return b.keeps() || !b.identified }
 
 const (
 	maxFieldBytes  = 200 // of a value in a log line
@@ -52,7 +56,7 @@ var errNewer = errors.New("a later version described it")
 
 // Restore compares every stream and durable that is there with its description, by the comparison that Ensure makes, and puts back
 // what differs. A durable that NATS can't change back is made anew, and then reads its stream from the beginning, which changes nothing;
-// a stream that it can't is told, with the command that helps. What is missing is for Ensure. Errors are of what could not be looked at.
+// a stream that it can't is told, with the command that helps. A stream that is gone is made anew. Errors are of what could not be looked at.
 func (b *Bus) Restore(ctx context.Context) (drifts []Drift, err error) {
 	var errs []error
 	each := func(what string, look func(context.Context) (*Drift, error)) {
@@ -78,7 +82,7 @@ func (b *Bus) Restore(ctx context.Context) (drifts []Drift, err error) {
 func (b *Bus) restoreStream(ctx context.Context, s spec) (*Drift, error) {
 	found, err := b.JS.Stream(ctx, s.name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, nil //nolint:nilnil // Ensure's
+		return nil, b.remakeStream(ctx, s)
 	}
 	if err != nil {
 		return nil, err

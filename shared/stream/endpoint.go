@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+	"golang.org/x/time/rate"
 
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
@@ -49,8 +50,9 @@ type tally struct {
 const (
 	serviceVersion     = "1.0.0"
 	endpointTimeout    = 10 * time.Second
-	endpointConcurrent = 64      // requests of one endpoint being answered; more are refused as busy
-	endpointMaxRequest = 1 << 20 // NATS's default message size
+	endpointConcurrent = 64          // requests of one endpoint being answered; more are refused as busy
+	endpointMaxRequest = 1 << 20     // NATS's default message size
+	nobodyEvery        = time.Minute // between two log lines of requests that nobody waits for
 )
 
 // Answers makes an endpoint from a typed function. A request that is not a Req, or has members a Req lacks, is refused as Invalid.
@@ -141,9 +143,20 @@ func (b *Bus) stats(ctx context.Context, t *tally) Stats {
 	}
 }
 
+// handler carries requests out, and only those whose answer goes to an inbox. JetStream sends what a stream holds, or that it holds
+// nothing, to any subject that a client names as its reply, past the client's rights: such a message has no reply, or one to
+// acknowledge to, and must not give an order.
 func (b *Bus) handler(ctx context.Context, e Endpoint, t *tally) micro.Handler {
 	slots := make(chan struct{}, endpointConcurrent)
+	nobody := rate.Sometimes{First: 1, Interval: nobodyEvery}
 	return micro.HandlerFunc(func(req micro.Request) {
+		if !strings.HasPrefix(req.Reply(), nats.InboxPrefix) {
+			t.refused.Add(1)
+			nobody.Do(func() {
+				b.log.Error("ALARM: a message came as a request and has no inbox to answer to: it is not carried out", "subject", e.Subject)
+			})
+			return
+		}
 		select {
 		case slots <- struct{}{}:
 		default:

@@ -19,8 +19,8 @@ const (
 	replicasNotSupported jetstream.ErrorCode = 10074 // JSStreamReplicasNotSupportedErr
 )
 
-// Ensure creates every stream that is missing, and in the ledger, which keeps them, changes those that differ, trying until it succeeds
-// or ctx ends, which is no error. What waiting can't cure is
+// Ensure creates every stream that is missing, or waits until the ledger, which keeps them, has done so; in the ledger it changes those
+// that differ, too. It tries until it succeeds or ctx ends, which is no error. What waiting can't cure is
 // Invalid and names the stream and the field or the variable: a store without the room, a stream that NATS can't change into
 // ours, replicas without a cluster. What operators set beside our fields stays, and a stream that a later version described
 // stays as it is.
@@ -39,6 +39,9 @@ func (b *Bus) ensureStream(ctx context.Context, s spec) error {
 	want := streamConfig(s, b.peak, b.replicas)
 	found, err := b.JS.Stream(ctx, s.name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if !b.makes() {
+			return fmt.Errorf("stream %s is not there yet: the ledger makes it", s.name)
+		}
 		_, err = b.JS.CreateStream(ctx, want)
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return fmt.Errorf("stream %s: another made it meanwhile", s.name) // and it is looked at anew
@@ -69,6 +72,14 @@ func (b *Bus) ensureStream(ctx context.Context, s spec) error {
 	b.log.Info("a stream is changed", "stream", s.name, "differs", drift.What())
 	_, err = b.JS.UpdateStream(ctx, keepStuck(have, next))
 	return b.refused(s, want, err)
+}
+
+// remakeStream makes a stream that was there and is gone.
+func (b *Bus) remakeStream(ctx context.Context, s spec) error {
+	if b.makes() {
+		b.log.Error("a stream is gone and is made anew; what it held and nobody read comes again from Postgres", "stream", s.name)
+	}
+	return b.ensureStream(ctx, s)
 }
 
 // streamConflict names the first field of a stream that NATS can't change into ours, with both values.
@@ -124,8 +135,7 @@ func (b *Bus) ensureDurable(ctx context.Context, name string) (jetstream.Consume
 	found, err := b.JS.Consumer(ctx, s.name, name)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		b.log.Error("a stream is gone and is made anew; what it held and nobody read comes again from Postgres", "stream", s.name)
-		if err := b.ensureStream(ctx, s); err != nil {
+		if err := b.remakeStream(ctx, s); err != nil {
 			return nil, err
 		}
 		return b.JS.CreateOrUpdateConsumer(ctx, s.name, want)

@@ -3,6 +3,7 @@
 package stream
 
 import (
+	"strings"
 	"time"
 
 	"github.com/tillseal/tillseal/shared/event"
@@ -93,11 +94,33 @@ var specs = []spec{
 		[]string{"pricing", "anchor", "ledger"},
 		[]durableSpec{{DurableLedgerParked, "ledger", "keeps parked messages for operators"}},
 	},
+	{
+		bucketPrefix + BucketRates, "The last good rate of each currency",
+		[]string{"$KV." + BucketRates + ".>"},
+		maxRateBytes, 0, false,
+		[]string{"pricing"},
+		nil,
+	},
 }
+
+// bucketPrefix begins the names of the streams that are key-value buckets (NATS ADR-8).
+const bucketPrefix = "KV_"
+
+func (s spec) isBucket() bool { return strings.HasPrefix(s.name, bucketPrefix) }
 
 // messagesIn is how many messages of a stream come in a time at a peak rate in sales a second.
 func (s spec) messagesIn(d time.Duration, peak int) int64 {
 	return int64(peak) * int64(d/time.Second) * s.share / 100
+}
+
+// ofBucket finds a bucket's stream.
+func ofBucket(name string) spec {
+	for _, s := range specs {
+		if s.name == bucketPrefix+name {
+			return s
+		}
+	}
+	panic("stream: no bucket is named " + name)
 }
 
 // ofDurable finds a durable with its stream.

@@ -60,8 +60,12 @@ func Topologies(peak, replicas int) []Topology {
 	return all
 }
 
-// streamConfig is a stream's whole configuration.
+// streamConfig is a stream's whole configuration. Nobody reads a message directly: such an answer is the message as it stands, and goes to
+// any subject that the asker names, past its rights; that of the stream's own interface is JSON around it, which is nobody's order.
 func streamConfig(s spec, peak, replicas int) jetstream.StreamConfig {
+	if s.isBucket() {
+		return bucketConfig(s, replicas)
+	}
 	meta := map[string]string{
 		metaSchema: strconv.Itoa(schemaVersion), metaPeak: strconv.Itoa(peak), metaWriters: strings.Join(s.writers, ","), monitorEnabled: "true",
 	}
@@ -75,7 +79,7 @@ func streamConfig(s spec, peak, replicas int) jetstream.StreamConfig {
 		Name: s.name, Subjects: s.subjects, Description: fmt.Sprintf("Tillseal. %s. Sized for %d sales a second", s.holds, peak),
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
 		MaxConsumers: -1, MaxMsgs: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxAge: maxAge,
-		MaxBytes: max(s.messagesIn(holdAtPeak, peak)*s.msgBytes, floorBytes), Duplicates: dedupeWindow, Replicas: replicas, AllowDirect: true,
+		MaxBytes: max(s.messagesIn(holdAtPeak, peak)*s.msgBytes, floorBytes), Duplicates: dedupeWindow, Replicas: replicas,
 		Metadata: meta,
 	}
 }
@@ -97,11 +101,14 @@ func consumerConfig(name string, peak int) jetstream.ConsumerConfig {
 	}
 }
 
-// bucketConfig is a bucket's whole configuration. Values are never too old to be there: who reads one looks at its time.
-func bucketConfig(name string, replicas int) jetstream.KeyValueConfig {
-	return jetstream.KeyValueConfig{
-		Bucket: name, Description: "Tillseal, the last good rate of each currency", History: rateHistory, MaxValueSize: maxRateBytes,
-		MaxBytes: floorBytes, Storage: jetstream.FileStorage, Replicas: replicas,
+// bucketConfig is a bucket's, which is a stream (NATS ADR-8). Values are never too old to be there: who reads one looks at its time.
+func bucketConfig(s spec, replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: s.name, Subjects: s.subjects, Description: "Tillseal. " + s.holds,
+		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		MaxConsumers: -1, MaxMsgs: -1, MaxMsgsPerSubject: rateHistory, MaxMsgSize: maxRateBytes, MaxBytes: floorBytes,
+		Duplicates: dedupeWindow, Replicas: replicas, AllowRollup: true, DenyDelete: true,
+		Metadata: map[string]string{metaSchema: strconv.Itoa(schemaVersion), metaWriters: strings.Join(s.writers, ","), monitorEnabled: "true"},
 	}
 }
 

@@ -140,7 +140,7 @@ func TestWhatSomebodyChangedIsPutBackFieldByField(t *testing.T) {
 		"subjects":             func(c *jetstream.StreamConfig) { c.Subjects = []string{"sales.v1.priced.other", "_INBOX.>"} },
 		"duplicate_window":     func(c *jetstream.StreamConfig) { c.Duplicates = 100 * time.Millisecond },
 		"no_ack":               func(c *jetstream.StreamConfig) { c.NoAck = true },
-		"allow_direct":         func(c *jetstream.StreamConfig) { c.AllowDirect = false },
+		"allow_direct":         func(c *jetstream.StreamConfig) { c.AllowDirect = true },
 		"allow_rollup_hdrs":    func(c *jetstream.StreamConfig) { c.AllowRollup = true },
 		"allow_atomic":         func(c *jetstream.StreamConfig) { c.AllowAtomicPublish = true },
 		"republish": func(c *jetstream.StreamConfig) {

@@ -1,7 +1,14 @@
 package identity_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -10,6 +17,7 @@ import (
 
 	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 // act is what one tries: to publish (or request) on a subject, or to subscribe to it.
@@ -74,12 +82,16 @@ var rights = []struct {
 	{hear(">"), nil},
 	{say("$JS.API.STREAM.UPDATE.SALES_RECORDED"), []string{identity.Ledger, identity.Operator, identity.Copier}}, // the copier's own
 	{say("$JS.API.STREAM.UPDATE.SALES_DLQ"), []string{identity.Ledger, identity.Operator}},
-	{say("$JS.API.STREAM.CREATE.SALES_DLQ"), []string{identity.Gateway, identity.Pricing, identity.Anchor, identity.Ledger, identity.Operator}},
+	{say("$JS.API.STREAM.CREATE.SALES_DLQ"), []string{identity.Ledger, identity.Operator}},
+	{say("$JS.API.STREAM.CREATE.KV_RATES"), []string{identity.Ledger, identity.Operator}},
 	{say("$JS.API.STREAM.CREATE.OTHER"), []string{identity.Operator}},
 	{say("$JS.API.STREAM.PURGE.SALES_RECORDED"), []string{identity.Operator}},
 	{say("$JS.API.STREAM.DELETE.SALES_RECORDED"), []string{identity.Operator}},
 	{say("$JS.API.STREAM.MSG.DELETE.SALES_RECORDED"), []string{identity.Operator}},
-	{say("$JS.API.STREAM.UPDATE.KV_RATES"), []string{identity.Pricing, identity.Operator}},
+	{say("$JS.API.STREAM.UPDATE.KV_RATES"), []string{identity.Ledger, identity.Operator}},
+	{say("$JS.API.DIRECT.GET.SALES_RECORDED"), []string{identity.Operator, identity.Downstream}}, // of the copy
+	{say("$JS.API.DIRECT.GET.KV_RATES.$KV.RATES.INR"), []string{identity.Operator, identity.Downstream}},
+	{say("$JS.API.STREAM.MSG.GET.KV_RATES"), []string{identity.Pricing, identity.Operator}},
 	{say("$JS.API.CONSUMER.MSG.NEXT.SALES_RECORDED.pricing"), []string{identity.Pricing, identity.Operator, identity.Downstream}}, // of the copy, where it is none
 	{say("$JS.API.CONSUMER.MSG.NEXT.SALES_PRICED.anchor"), []string{identity.Anchor, identity.Operator, identity.Downstream}},
 	{say("$JS.API.CONSUMER.MSG.NEXT.SALES_DLQ.ledger-parked"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
@@ -104,7 +116,9 @@ func TestEachIdentityMayDoItsWorkAndNothingElse(t *testing.T) {
 			if name == identity.Sys && !slices.Contains(row.may, name) {
 				continue // in an account of its own, where there is nothing of ours
 			}
-			got := row.act.refusedTo(t, h.as(name))
+			conn := h.as(name)
+			got := row.act.refusedTo(t, conn)
+			conn.Close() // downstream's account has a limit of connections
 			require.Equal(t, !slices.Contains(row.may, name), got, "%s, %s: refused", name, row.act)
 		}
 	}
@@ -133,15 +147,141 @@ func TestNobodyHearsAnothersAnswers(t *testing.T) {
 	}
 }
 
-// Whoever may make a stream only when it is missing can't use that right to change it.
-func TestAStreamThatIsThereIsNotChangedByMakingIt(t *testing.T) {
+// A service that finds no stream waits for the ledger, and does not ask for what it has no right to.
+func TestStreamsAreMadeByTheLedgerAndOthersWaitForIt(t *testing.T) {
 	h := setup(t)
+	require.NoError(t, h.js.DeleteStream(t.Context(), stream.SalesDLQ))
+	waiting := make(map[string]chan error)
+	buses := make(map[string]*stream.Bus)
 	for _, name := range []string{identity.Gateway, identity.Pricing, identity.Anchor} {
-		js, err := jetstream.New(h.as(name))
-		require.NoError(t, err)
-		_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: stream.SalesRecorded, Subjects: []string{"sales.v1.recorded.*"}, MaxMsgs: 1})
-		require.ErrorIs(t, err, jetstream.ErrStreamNameAlreadyInUse, name)
+		bus, log := h.bus(name)
+		waiting[name] = make(chan error, 1)
+		buses[name] = bus
+		go func() { waiting[name] <- bus.Ensure(t.Context()) }()
+		testkit.Eventually(t, soon, name+" says what it waits for", func() error {
+			if text := log.String(); !strings.Contains(text, "stream SALES_DLQ is not there yet: the ledger makes it") {
+				return errors.New(text)
+			}
+			return nil
+		})
 	}
+	ledger, _ := h.bus(identity.Ledger)
+	drifts, err := ledger.Restore(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, drifts, "made anew, and as described")
+	for name, done := range waiting {
+		require.NoError(t, <-done)
+		require.False(t, refused(t, buses[name].Conn), name)
+	}
+}
+
+// What JetStream sends for a client goes to any subject that the client names as its reply: no service obeys it.
+func TestNobodyGivesAnOrderThroughJetStream(t *testing.T) {
+	h := setup(t)
+	anchor, log := h.bus(identity.Anchor)
+	var obeyed atomic.Int32
+	const order = "ops.anchor.rates.accept"
+	stop, err := anchor.Serve(t.Context(), "test", stream.Answers(stream.Endpoint{Subject: order}, func(context.Context, map[string]any) (string, error) {
+		obeyed.Add(1)
+		return "done", nil
+	}))
+	require.NoError(t, err)
+	defer stop()
+	const last = `{"seq":1}`
+	relays := []struct{ by, subject, body string }{
+		{identity.Gateway, "$JS.API.STREAM.MSG.GET.SALES_RECORDED", last},
+		{identity.Gateway, "$JS.API.STREAM.INFO.SALES_RECORDED", ""},
+		{identity.Gateway, "$JS.API.CONSUMER.INFO.SALES_RECORDED.pricing", ""},
+		{identity.Gateway, "sales.v1.recorded.s1", "{}"}, // JetStream's acknowledgement
+		{identity.Pricing, "$JS.API.STREAM.MSG.GET.KV_RATES", `{"last_by_subj":"$KV.RATES.INR"}`},
+		{identity.Pricing, "$JS.API.CONSUMER.MSG.NEXT.SALES_RECORDED.pricing", "1"},
+		{identity.Pricing, "$JS.API.CONSUMER.MSG.NEXT.SALES_RECORDED.pricing", `{"batch":1,"no_wait":true}`},
+		{identity.Anchor, "$JS.API.STREAM.MSG.GET.SALES_ANCHORED", last},
+		{identity.Anchor, "$JS.API.CONSUMER.MSG.NEXT.SALES_PRICED.anchor", `{"batch":1,"no_wait":true}`},
+	}
+	wanted, err := json.Marshal(stream.Topologies(1, 1)[1].Stream)
+	require.NoError(t, err)
+	forged := bytes.Replace(wanted, []byte(`"max_msgs":-1`), []byte(`"max_msgs":1`), 1)
+	require.NotEqual(t, wanted, forged)
+	for subject, by := range map[string]string{
+		"sales.v1.recorded.s1": identity.Gateway, "$KV.RATES.INR": identity.Pricing, "sales.v1.anchored.s1": identity.Anchor, "sales.v1.priced.s1": identity.Pricing,
+	} {
+		js, err := jetstream.New(h.as(by))
+		require.NoError(t, err)
+		_, err = js.Publish(t.Context(), subject, forged)
+		require.NoError(t, err)
+	}
+	heard := map[string]int{}
+	for _, relay := range relays {
+		conn := h.as(relay.by)
+		require.NoError(t, conn.PublishRequest(relay.subject, order, []byte(relay.body)))
+		require.False(t, refused(t, conn), "%s may ask %s", relay.by, relay.subject)
+		heard[order]++
+		testkit.Eventually(t, soon, "the message arrives and is refused", func() error {
+			if got := h.refusals("anchor"); got[order] != heard[order] {
+				return fmt.Errorf("%v, after %s", got, relay.subject)
+			}
+			return nil
+		})
+	}
+	require.Zero(t, obeyed.Load())
+	require.Equal(t, 1, strings.Count(log.String(), "ALARM: a message came as a request and has no inbox to answer to"), "of many one is told")
+	_, err = h.as(identity.Operator).Request(order, []byte("{}"), soon)
+	require.NoError(t, err)
+	require.Equal(t, int32(1), obeyed.Load())
+}
+
+// Nor does JetStream's own interface obey what a service wrote into a stream. Only that a stream holds nothing more is obeyed, as the order
+// to delete another: then the ledger makes that anew.
+func TestNoServiceChangesAStreamThroughJetStream(t *testing.T) {
+	h := setup(t)
+	made, err := h.js.Stream(t.Context(), stream.SalesPriced)
+	require.NoError(t, err)
+	cfg := made.CachedInfo().Config
+	cfg.MaxMsgs = 1
+	forged, err := json.Marshal(cfg)
+	require.NoError(t, err)
+	for subject, by := range map[string]string{
+		"sales.v1.recorded.s1": identity.Gateway, "$KV.RATES.INR": identity.Pricing, "sales.v1.anchored.s1": identity.Anchor, "sales.v1.priced.s1": identity.Pricing,
+	} {
+		js, err := jetstream.New(h.as(by))
+		require.NoError(t, err)
+		_, err = js.Publish(t.Context(), subject, forged)
+		require.NoError(t, err)
+	}
+	const update = "$JS.API.STREAM.UPDATE." + stream.SalesPriced
+	const remove = "$JS.API.STREAM.DELETE." + stream.SalesDLQ
+	for _, relay := range []struct{ by, subject, body, to string }{
+		{identity.Gateway, "$JS.API.STREAM.MSG.GET.SALES_RECORDED", `{"seq":1}`, update},
+		{identity.Gateway, "$JS.API.STREAM.INFO.SALES_RECORDED", "", update},
+		{identity.Pricing, "$JS.API.STREAM.MSG.GET.KV_RATES", `{"last_by_subj":"$KV.RATES.INR"}`, update},
+		{identity.Pricing, "$JS.API.STREAM.MSG.GET.SALES_PRICED", `{"seq":1}`, update},
+		{identity.Anchor, "$JS.API.STREAM.MSG.GET.SALES_ANCHORED", `{"seq":1}`, update},
+		{identity.Anchor, "$JS.API.CONSUMER.MSG.NEXT.SALES_PRICED.anchor", "1", update},
+		{identity.Pricing, "$JS.API.CONSUMER.MSG.NEXT.SALES_RECORDED.pricing", "1", update},
+		{identity.Pricing, "$JS.API.CONSUMER.MSG.NEXT.SALES_RECORDED.pricing", `{"batch":1,"no_wait":true}`, remove},
+	} {
+		conn := h.as(relay.by)
+		require.NoError(t, conn.PublishRequest(relay.subject, relay.to, []byte(relay.body)))
+		require.False(t, refused(t, conn), "%s may ask %s", relay.by, relay.subject)
+	}
+	testkit.Eventually(t, soon, "the last of them is obeyed", func() error {
+		_, err := h.js.Stream(t.Context(), stream.SalesDLQ)
+		if !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return fmt.Errorf("the stream is there: %w", err)
+		}
+		return nil
+	})
+	made, err = h.js.Stream(t.Context(), stream.SalesPriced)
+	require.NoError(t, err)
+	require.Equal(t, int64(-1), made.CachedInfo().Config.MaxMsgs)
+	ledger, log := h.bus(identity.Ledger)
+	drifts, err := ledger.Restore(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, drifts)
+	require.Contains(t, log.String(), "a stream is gone and is made anew")
+	_, err = h.js.Stream(t.Context(), stream.SalesDLQ)
+	require.NoError(t, err)
 }
 
 func TestNobodyLogsInWithoutAnIdentity(t *testing.T) {

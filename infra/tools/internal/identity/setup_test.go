@@ -1,9 +1,12 @@
 package identity_test
 
 import (
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,7 +42,7 @@ func setup(t *testing.T) *house {
 	conf, err := identity.ServerConf(keys)
 	require.NoError(t, err)
 	h.nats = testkit.NATS(t, func(c *local.NATSConfig) { c.Conf = conf })
-	bus, err := stream.Connect(identity.Gateway, h.config(identity.Gateway), slog.New(slog.NewTextHandler(t.Output(), nil)))
+	bus, err := stream.Connect(identity.Ledger, h.config(identity.Ledger), slog.New(slog.NewTextHandler(t.Output(), nil)))
 	require.NoError(t, err)
 	require.NoError(t, bus.Ensure(t.Context()))
 	bus.Close()
@@ -70,6 +73,53 @@ func (h *house) as(name string) *nats.Conn {
 	require.NoError(h.t, err)
 	h.t.Cleanup(conn.Close)
 	return conn
+}
+
+// bus connects as a service does, with what it logs.
+func (h *house) bus(service string) (*stream.Bus, *logged) {
+	h.t.Helper()
+	log := &logged{}
+	bus, err := stream.Connect(service, h.config(service), slog.New(slog.NewTextHandler(log, nil)))
+	require.NoError(h.t, err)
+	h.t.Cleanup(bus.Close)
+	return bus, log
+}
+
+// logged is a log that is read while it is written.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// refusals are how many requests a service has refused, by subject.
+func (h *house) refusals(service string) map[string]int {
+	h.t.Helper()
+	answer, err := h.as(identity.Operator).Request("$SRV.STATS."+service, nil, soon)
+	require.NoError(h.t, err)
+	var stats struct {
+		Endpoints []struct {
+			Subject string
+			Data    stream.Stats
+		}
+	}
+	require.NoError(h.t, json.Unmarshal(answer.Data, &stats))
+	refused := make(map[string]int)
+	for _, e := range stats.Endpoints {
+		refused[e.Subject] = int(e.Data.Refused)
+	}
+	return refused
 }
 
 // sell has the gateway publish n sales.
