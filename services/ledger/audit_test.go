@@ -109,7 +109,7 @@ func TestNoServiceChangesOrRemovesWhatIsKeptForEver(t *testing.T) {
 	}
 	s.refused(s.anchor, "SELECT salt FROM sales.sale")
 	s.refused(s.anchor, "SELECT customer_id FROM sales.sale")
-	s.exec(s.anchor, "SELECT sale_id, sale_hash, currency, total FROM sales.sale")
+	s.exec(s.anchor, "SELECT sale_id, sale_hash, store_id, currency, total FROM sales.sale")
 	s.refused(s.ledger, "SELECT FROM sales.terminal_key")
 	s.refused(s.ledger, "SELECT FROM anchor.tx_attempt")
 }

@@ -62,7 +62,7 @@ var rights = []struct {
 	may       []string
 }{
 	{"SELECT sale_id, request, salt, sale_hash FROM sales.sale", []string{"gateway", "ledger", Owner}},
-	{"SELECT sale_id, sale_hash, currency, total FROM sales.sale", []string{"gateway", "anchor", "ledger", Owner}},
+	{"SELECT sale_id, sale_hash, store_id, currency, total FROM sales.sale", []string{"gateway", "anchor", "ledger", Owner}},
 	{"SELECT customer_id FROM sales.sale", []string{"gateway", "ledger", Owner}},
 	{"SELECT receipt_token FROM sales.sale", []string{"gateway", Owner}},
 	{"SELECT answer FROM sales.sale", []string{"gateway", Owner}},

@@ -18,6 +18,7 @@ type Why string
 const (
 	WhySale     Why = "sale"     // no committed sale has this id and hash
 	WhyJournal  Why = "journal"  // the journal has a leaf of the sale with another hash
+	WhyStore    Why = "store"    // the committed sale is another store's
 	WhyCurrency Why = "currency" // the rate is of another currency than the committed sale
 	WhyRate     Why = "rate"     // the journal has another rate under the rate's id
 	WhyAmount   Why = "amount"   // the committed total does not come to this at the rate
@@ -25,7 +26,7 @@ const (
 )
 
 // Forged lists those that are an alarm of a forgery.
-var Forged = [...]Why{WhySale, WhyJournal, WhyCurrency, WhyRate, WhyAmount}
+var Forged = [...]Why{WhySale, WhyJournal, WhyStore, WhyCurrency, WhyRate, WhyAmount}
 
 // Refusal is why a priced sale gets no leaf; the zero value is none. Its text names no customer and no total.
 type Refusal struct {
@@ -36,6 +37,7 @@ type Refusal struct {
 // Claim is what a priced sale says.
 type Claim struct {
 	SaleHash     common.Hash
+	StoreID      string
 	AmountWei    *big.Int
 	RateID       string
 	RateCurrency string
@@ -46,6 +48,7 @@ type Claim struct {
 type Known struct {
 	Committed       bool // a sale with this id; what follows is the sale's
 	SaleHash        common.Hash
+	StoreID         string
 	Currency, Total string
 	Leaf            *common.Hash // the sale_hash of the sale's leaf; nil: it has none
 	Rate            *Rate        // what is journaled under the claim's rate id; nil: nothing yet
@@ -63,6 +66,8 @@ func Check(c Claim, k Known) (none Refusal) {
 		return Refusal{WhySale, "the committed sale has another sale_hash"}
 	case k.Leaf != nil && *k.Leaf != c.SaleHash:
 		return Refusal{WhyJournal, "another sale_hash is journaled for this sale"}
+	case c.StoreID != k.StoreID:
+		return Refusal{WhyStore, fmt.Sprintf("the committed sale is store %q's", k.StoreID)}
 	case c.RateCurrency != k.Currency:
 		return Refusal{WhyCurrency, fmt.Sprintf("the rate is of another currency than the committed sale, which is in %s", k.Currency)}
 	case k.Rate != nil && *k.Rate != Rate{c.RateCurrency, c.Rate.String()}:
@@ -95,5 +100,5 @@ func Jumps(last, rate money.Decimal) bool {
 // Jump is the refusal of a rate that jumps.
 func Jump(currency string, last, rate money.Decimal) Refusal {
 	return Refusal{WhyJump, fmt.Sprintf("the rate of %s is %s, more than %d times or less than 1/%d of the last one, %s: if it is true, "+
-		"ops.anchor.rates.accept it and replay the currency", currency, rate, maxJump, maxJump, last)}
+		"accept it with ops.anchor.rates.accept and replay the currency", currency, rate, maxJump, maxJump, last)}
 }

@@ -29,6 +29,7 @@ func TestAClaimIsHeldAgainstTheCommittedSaleAndTheJournal(t *testing.T) {
 		"no such sale":               {func(_ *claim.Claim, k *claim.Known) { *k = claim.Known{} }, claim.WhySale},
 		"another hash":               {func(c *claim.Claim, _ *claim.Known) { c.SaleHash = other }, claim.WhySale},
 		"another leaf":               {func(_ *claim.Claim, k *claim.Known) { k.Leaf = &other }, claim.WhyJournal},
+		"another store":              {func(c *claim.Claim, _ *claim.Known) { c.StoreID = "s2" }, claim.WhyStore},
 		"another currency":           {func(_ *claim.Claim, k *claim.Known) { k.Currency = "USD" }, claim.WhyCurrency},
 		"another value under the id": {func(_ *claim.Claim, k *claim.Known) { k.Rate = &claim.Rate{"INR", "254321.18"} }, claim.WhyRate},
 		"another total":              {func(_ *claim.Claim, k *claim.Known) { k.Total = "1249.51" }, claim.WhyAmount},
@@ -36,8 +37,8 @@ func TestAClaimIsHeldAgainstTheCommittedSaleAndTheJournal(t *testing.T) {
 		"a wei less":                 {func(c *claim.Claim, _ *claim.Known) { c.AmountWei.Sub(c.AmountWei, big.NewInt(1)) }, claim.WhyAmount},
 		"another rate":               {func(c *claim.Claim, _ *claim.Known) { c.Rate = decimal(t, "254321.18") }, claim.WhyAmount},
 	} {
-		said := claim.Claim{SaleHash: hash, AmountWei: big.NewInt(4913079001641901), RateID: "r1", RateCurrency: "INR", Rate: decimal(t, "254321.17")}
-		known := claim.Known{Committed: true, SaleHash: hash, Currency: "INR", Total: "1249.50"}
+		said := claim.Claim{SaleHash: hash, StoreID: "s1", AmountWei: big.NewInt(4913079001641901), RateID: "r1", RateCurrency: "INR", Rate: decimal(t, "254321.17")}
+		known := claim.Known{Committed: true, SaleHash: hash, StoreID: "s1", Currency: "INR", Total: "1249.50"}
 		c.spoil(&said, &known)
 		require.Equal(t, c.want, claim.Check(said, known).Why, name)
 	}

@@ -41,6 +41,7 @@ func TestTheStatementTakesALeafOnlyOfTheVerySaleAndRate(t *testing.T) {
 	for name, change := range map[string]func(pgx.NamedArgs){
 		"no such sale":     func(row pgx.NamedArgs) { row["sale_ids"] = []uuid.UUID{uuid.Must(uuid.NewV7())} },
 		"another hash":     func(row pgx.NamedArgs) { row["hashes"] = [][]byte{{1: 1, 31: 0}} },
+		"another store":    func(row pgx.NamedArgs) { row["stores"] = []string{"s2"} },
 		"another total":    func(row pgx.NamedArgs) { row["totals"] = []string{"5.01"} },
 		"another currency": func(row pgx.NamedArgs) { row["currencies"], row["rates"] = []string{"USD"}, []string{"dollars"} },
 		"another rate":     func(row pgx.NamedArgs) { row["values"] = []string{"3"} },

@@ -78,7 +78,7 @@ func begin(leaves []Leaf) (*incoming, error) {
 		if err != nil {
 			return in, err
 		}
-		in.claims[i] = claim.Claim{SaleHash: l.SaleHash, AmountWei: l.AmountWei, RateID: l.Rate.ID, RateCurrency: l.Rate.Currency, Rate: value}
+		in.claims[i] = claim.Claim{SaleHash: l.SaleHash, StoreID: l.StoreID, AmountWei: l.AmountWei, RateID: l.Rate.ID, RateCurrency: l.Rate.Currency, Rate: value}
 	}
 	return in, nil
 }
@@ -103,11 +103,11 @@ func (in *incoming) check(ctx context.Context, tx pgx.Tx) error {
 	}
 	var place int
 	var hash, leaf []byte
-	var currency, total, rateCurrency, rateValue *string
-	_, err = pgx.ForEachRow(rows, []any{&place, &hash, &currency, &total, &leaf, &rateCurrency, &rateValue}, func() error {
+	var store, currency, total, rateCurrency, rateValue *string
+	_, err = pgx.ForEachRow(rows, []any{&place, &hash, &store, &currency, &total, &leaf, &rateCurrency, &rateValue}, func() error {
 		k := &in.known[place]
 		if hash != nil {
-			k.Committed, k.SaleHash, k.Currency, k.Total = true, common.BytesToHash(hash), *currency, *total
+			k.Committed, k.SaleHash, k.StoreID, k.Currency, k.Total = true, common.BytesToHash(hash), *store, *currency, *total
 		}
 		if leaf != nil {
 			k.Leaf = new(common.BytesToHash(leaf))
@@ -146,14 +146,18 @@ func (in *incoming) followRates(ctx context.Context, tx pgx.Tx) error {
 
 func (in *incoming) follow(ctx context.Context, tx pgx.Tx, currency string, places []int) error {
 	return moveReference(ctx, tx, currency, func(last money.Decimal) (reference, error) {
-		next := last
+		next, seen := last, make(map[uuid.UUID]bool) // sales whose leaf comes from an earlier place
 		for _, i := range places {
 			in.refused[i] = claim.Refusal{} // it may have been held against a reference that was not the last
+			if seen[in.leaves[i].SaleID] {
+				continue // no leaf comes of it, and no reference
+			}
 			if claim.Jumps(next, in.claims[i].Rate) {
 				in.refused[i] = claim.Jump(currency, next, in.claims[i].Rate)
 				continue
 			}
 			next = in.claims[i].Rate
+			seen[in.leaves[i].SaleID] = true
 		}
 		return reference{Value: next}, nil
 	})

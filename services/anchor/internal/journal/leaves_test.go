@@ -57,15 +57,16 @@ func (b *book) commitRupees(leaves ...journal.Leaf) {
 
 func TestNoStatementJournalsALeafThatNoCommittedSaleBears(t *testing.T) {
 	b := setup(t)
-	true1, noSale, otherHash, otherAmount, otherCurrency, otherRate := leaf(1), leaf(2), leaf(3), leaf(4), leaf(5), leaf(6)
-	b.commit(true1, otherHash, otherAmount, otherCurrency, otherRate)
+	true1, noSale, otherHash, otherAmount, otherCurrency, otherRate, otherStore := leaf(1), leaf(2), leaf(3), leaf(4), leaf(5), leaf(6), leaf(7)
+	b.commit(true1, otherHash, otherAmount, otherCurrency, otherRate, otherStore)
 	otherHash.SaleHash[0] ^= 1
+	otherStore.StoreID = "s2"
 	otherAmount.AmountWei = new(big.Int).Add(otherAmount.AmountWei, big.NewInt(1))
 	otherCurrency.Rate = event.Rate{ID: "usd", Value: "1", Currency: "USD"}
 	b.add(true1)
 	otherRate.Rate.Value, otherRate.AmountWei = "2", new(big.Int).Div(otherRate.AmountWei, big.NewInt(2)) // under an id that is known
-	require.Equal(t, []claim.Why{claim.WhySale, claim.WhySale, claim.WhyAmount, claim.WhyCurrency, claim.WhyRate, ""},
-		why(b.add(noSale, otherHash, otherAmount, otherCurrency, otherRate, true1)))
+	require.Equal(t, []claim.Why{claim.WhySale, claim.WhySale, claim.WhyAmount, claim.WhyCurrency, claim.WhyRate, claim.WhyStore, ""},
+		why(b.add(noSale, otherHash, otherAmount, otherCurrency, otherRate, otherStore, true1)))
 	require.Equal(t, 1, b.count("SELECT count(*) FROM anchor.leaf"))
 	require.Equal(t, 1, b.count("SELECT count(*) FROM anchor.rate"), "nor is anything else written down")
 
@@ -101,6 +102,16 @@ func TestARateThatJumpsIsRefusedUntilAnOperatorAcceptsIt(t *testing.T) {
 	require.Equal(t, "100", before)
 	require.Equal(t, []claim.Why{"", "", "", claim.WhyJump}, why(b.add(first, more, again, less)), "one that has its leaf is not judged again")
 	require.Equal(t, 1, b.count("SELECT count(*) FROM anchor.rate_reference WHERE operator = 'asha' AND value = '400'"))
+}
+
+// A rate counts as the last one when a leaf came with it.
+func TestASaleThatCameTwiceMovesTheRateOnce(t *testing.T) {
+	b := setup(t)
+	first, next := atRate(100), atRate(301)
+	b.commitRupees(first, next)
+	again := atRate(199)
+	again.SaleID, again.SaleHash = first.SaleID, first.SaleHash
+	require.Equal(t, []claim.Why{"", "", claim.WhyJump}, why(b.add(first, again, next)), "301 is held against 100, and not 199")
 }
 
 func TestTheFirstRateOfACurrencyIsTaken(t *testing.T) {
