@@ -37,11 +37,35 @@ func TestAfterAReorgTheLaterWordStands(t *testing.T) {
 	id := b.sales[0].SaleID
 	s.say(event.Anchored(b.anchored(0, 99), noon, 0))
 	s.waitFor("the first word is kept", func() bool { return s.block(id) == 99 })
-	s.say(event.Anchored(b.anchored(0, 98), noon.Add(time.Second), 1)) // mined anew in an earlier block
+	b.minedAnew(98, 5) // in an earlier block
+	s.say(event.Anchored(b.anchored(0, 98), noon.Add(time.Second), 1))
 	s.waitFor("the later word replaces it", func() bool { return s.block(id) == 98 })
 	s.say(event.Anchored(b.anchored(0, 99), noon, 2)) // the first word, delivered again
 	s.settled(stream.SalesAnchored, stream.DurableLedger)
 	require.Equal(t, 98, s.block(id))
+}
+
+// Whoever has the anchor's seed may write any time into a true saying.
+func TestTheTimeThatASenderWroteOrdersNothing(t *testing.T) {
+	s := setup(t)
+	b := s.sold(1)
+	id := b.sales[0].SaleID
+	farOff := time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
+	s.say(event.Anchored(b.anchored(0, 99), farOff, 0))
+	s.waitFor("it is written down", func() bool { return s.block(id) == 99 })
+	require.Zero(t, s.count(`SELECT count(*) FROM ledger.anchored WHERE at > clock_timestamp()`))
+	b.minedAnew(98, 5)
+	s.say(event.Anchored(b.anchored(0, 98), noon, 1))
+	s.waitFor("the later word replaces it", func() bool { return s.block(id) == 98 })
+	b.moved(event.BatchFinal, 9)
+	final := b.anchored(0, 99)
+	final.Finality = "finalized"
+	s.say(event.Anchored(final, noon, 2))
+	firm := func() bool { return s.count(`SELECT count(*) FROM ledger.anchored WHERE finality = 'finalized'`) == 1 }
+	s.waitFor("the last word is final", firm)
+	s.say(event.Anchored(b.anchored(0, 99), farOff, 3))
+	s.settled(stream.SalesAnchored, stream.DurableLedger)
+	require.True(t, firm(), "it stays so")
 }
 
 func TestANewDeploymentsWordStandsWhateverTheOldOneSays(t *testing.T) {

@@ -70,7 +70,7 @@ func (s *shop) line(before func()) {
 func (s *shop) leaves() int { return s.count(`SELECT count(*) FROM anchor.leaf`) }
 
 func TestABacklogThatIsOnlySlowIsNotRepaired(t *testing.T) {
-	const backlog = 100_000
+	const backlog = 30_000 // three times what may be open
 	s := setup(t)
 	s.stop()
 	step := make(chan struct{})
@@ -82,6 +82,7 @@ func TestABacklogThatIsOnlySlowIsNotRepaired(t *testing.T) {
 	for n := range backlog {
 		msg := nats.NewMsg("sales.v1.recorded.s1")
 		msg.Data = []byte(`{"sale_id":"` + manyID(n) + `"}`)
+		msg.Header.Set(nats.MsgIdHdr, manyID(n)) // on a busy machine some are published twice
 		msgs = append(msgs, msg)
 	}
 	s.say(msgs...)

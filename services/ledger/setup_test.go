@@ -235,6 +235,13 @@ func (b *batch) moved(state event.BatchState, sequence int64) *nats.Msg {
 	return event.BatchMoved(e)
 }
 
+// minedAnew journals that a batch was mined in another block, after a reorg.
+func (b *batch) minedAnew(block uint64, sequence int64) {
+	b.step(event.Batch{
+		Sequence: sequence, Deployment: b.deployment, BatchID: b.id, State: event.BatchMined, TxHash: &txHash, BlockNumber: &block, BlockHash: &blockHash,
+	})
+}
+
 // anchored is what the anchor says of sale i of a batch, which was mined in that block for once.
 func (b *batch) anchored(i int, block uint64) event.SaleAnchored {
 	b.step(event.Batch{ // before all others, so that it is none of the steps that are still to be heard of

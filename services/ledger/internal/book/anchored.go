@@ -20,8 +20,9 @@ import (
 //
 // Which of two sayings about a sale is the later one? A newer deployment's, always. Within a deployment a batch that was
 // reorged is mined anew and announced again, at a block whose number may be higher, the same or lower, so that block numbers
-// don't order them; nor does the finality, which is a setting; nor the stream's sequence, which starts over with a stream that
-// was lost. The event's own ce-time does: there is one active anchor, and a redelivery keeps it.
+// don't order them; nor does the stream's sequence, which starts over with a stream that was lost; nor the event's ce-time, which is
+// whatever its sender wrote. The step of the batch in the anchor's journal that a saying speaks of does, and of two about the same step
+// the firmer one stands: what was final once is.
 type anchored struct {
 	event.SaleAnchored
 	saidAt time.Time

@@ -18,7 +18,8 @@ var parkedSQL string
 const (
 	countEvery   = 2 * time.Second
 	countTimeout = 2 * time.Second
-	countShare   = 10        // a count that takes long is followed by a pause so many times as long
+	countShare   = 10 // a count that takes long is followed by a pause so many times as long, up to countLongest
+	countLongest = 3 * time.Second
 	wholeShare   = 200       // the same for a count of all that ever was parked; those between go on from the oldest that waits
 	maxLate      = time.Hour // what is written down so long after it was parked is counted with the whole alone
 	maxCounted   = 10_000
@@ -46,7 +47,7 @@ func (r *Reconciler) Count(ctx context.Context) {
 		c.away = err != nil
 		wait := countEvery
 		if err == nil {
-			wait = max(wait, countShare*time.Since(began))
+			wait = min(max(wait, countShare*time.Since(began)), countLongest)
 		}
 		if !pause(ctx, wait) {
 			return
