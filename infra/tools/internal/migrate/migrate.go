@@ -62,8 +62,31 @@ func Run(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
+	open, err := locksAreOpen(ctx, cfg.Admin)
+	if err != nil {
+		return err
+	}
+	if open {
+		log.Warn("ALARM: everybody who may log in may take the services' locks and so stop them: this database was made before " +
+			"infra/postgres/roles.sql kept that from them; run that file once as the superuser")
+	}
 	log.Info("the database is at this build's schema")
 	return nil
+}
+
+// locksAreOpen reports whether whoever may only read may take any advisory lock. The migration role can't change that: the functions are
+// the superuser's.
+func locksAreOpen(ctx context.Context, admin config.Secret) (open bool, err error) {
+	conn, err := pgx.Connect(ctx, admin.Reveal())
+	if err != nil {
+		return false, fault.New(fault.Transient, "connect: %w", err)
+	}
+	defer conn.Close(ctx)
+	err = conn.QueryRow(ctx, "SELECT has_function_privilege('auditor', 'pg_advisory_lock(bigint)', 'execute')").Scan(&open)
+	if err != nil {
+		return false, fault.New(fault.Transient, "look whether locks are open: %w", err)
+	}
+	return open, nil
 }
 
 // await returns once Postgres lets the admin in. What it refuses for good ends the wait at once.

@@ -33,6 +33,32 @@ func TestAnEmptyDatabaseGetsTheSchemaAndRolesThatLogIn(t *testing.T) {
 	require.NoError(t, connect(t.Context(), config.Secret(p.URL("anchor", "b", "postgres"))), "an empty variable leaves the password")
 }
 
+// A volume of before keeps what everybody may: an upgrade must not pass over it in silence.
+func TestADatabaseWhoseLocksAreOpenIsTold(t *testing.T) {
+	open, err := locksAreOpen(t.Context(), config.Secret(testkit.Database(t).Admin))
+	require.NoError(t, err)
+	require.False(t, open, "made with roles.sql")
+	p := testkit.OwnPostgres(t)
+	admin := config.Secret(p.AdminURL("postgres"))
+	require.NoError(t, Run(t.Context(), Config{Admin: admin}))
+	for _, want := range []struct {
+		before string
+		open   bool
+	}{
+		{"GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint) TO PUBLIC", true},
+		{"REVOKE EXECUTE ON FUNCTION pg_advisory_lock(bigint) FROM PUBLIC", false},
+	} {
+		conn, err := pgx.Connect(t.Context(), admin.Reveal())
+		require.NoError(t, err)
+		_, err = conn.Exec(t.Context(), want.before)
+		require.NoError(t, err)
+		require.NoError(t, conn.Close(t.Context()))
+		open, err = locksAreOpen(t.Context(), admin)
+		require.NoError(t, err)
+		require.Equal(t, want.open, open)
+	}
+}
+
 func TestAStartingPostgresIsWaitedForUpToTheLimit(t *testing.T) {
 	p := testkit.OwnPostgres(t)
 	admin := config.Secret(p.AdminURL("postgres"))
