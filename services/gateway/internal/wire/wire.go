@@ -24,7 +24,7 @@ var (
 	errValue        = bad("a header's value has a control character")
 	errHost         = bad("HTTP/1.1 has exactly one header Host, which names a host")
 	errLength       = bad("Content-Length is not one number")
-	errType         = bad("Content-Type stands there twice")
+	errType         = bad("Content-Type is given twice")
 	errHeadTooLarge = bad(fmt.Sprintf("the request line and its headers have more than %d KiB", MaxHead>>10))
 	errEncoded      = refusal.New(refusal.LengthRequired, "send the body with its Content-Length and without a Transfer-Encoding")
 )
