@@ -25,17 +25,18 @@ func (s *Server) batch(c *fiber.Ctx) error {
 	if err := mediaType(c); err != nil {
 		return err
 	}
-	received := c.Request().Body()
-	if len(received) > record.MaxBatchBytes {
-		return errBatchTooLarge
+	received, done, err := s.body(c, record.MaxBatchBytes, s.within.Batch, errBatchTooLarge)
+	if err != nil {
+		return err
 	}
+	defer done()
 	select {
 	case s.batches <- struct{}{}:
 		defer func() { <-s.batches }()
 	default:
 		return errManyBatches
 	}
-	entries, err := record.SplitBatch(bytes.Clone(received)) // fasthttp reuses its buffers, and the committer may outlast this call
+	entries, err := record.SplitBatch(received)
 	if err != nil {
 		return err
 	}

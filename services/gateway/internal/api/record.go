@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"mime"
 	"regexp"
 	"slices"
@@ -30,20 +29,21 @@ var (
 	errStopping  = refusal.Later(refusal.StoreUnavailable, retryAfter, "this gateway is stopping")
 )
 
-// record takes one record in. fasthttp reuses its buffers: what is kept past this call is copied.
+// record takes one record in.
 func (s *Server) record(c *fiber.Ctx) error {
 	if err := mediaType(c); err != nil {
 		return err
 	}
-	received := c.Request().Body() // as sent: c.Body would decode it
-	if len(received) > record.MaxBytes {
-		return errTooLarge
+	received, done, err := s.body(c, record.MaxBytes, s.within.Read, errTooLarge)
+	if err != nil {
+		return err
 	}
+	defer done()
 	key, err := idempotencyKey(c)
 	if err != nil {
 		return err
 	}
-	rec, err := record.Decode(bytes.Clone(received))
+	rec, err := record.Decode(received)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func idempotencyKey(c *fiber.Ctx) (uuid.UUID, error) {
 	case 1:
 		return record.ParseKey(string(sent[0]))
 	}
-	return uuid.Nil, refusal.New(refusal.KeyInvalid, "the Idempotency-Key stands there twice")
+	return uuid.Nil, refusal.New(refusal.KeyInvalid, "the Idempotency-Key is given twice")
 }
 
 var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)

@@ -2,7 +2,6 @@
 package api
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -23,7 +22,6 @@ import (
 
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
-	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/services/gateway/internal/terminal"
 	"github.com/tillseal/tillseal/services/gateway/internal/wire"
@@ -33,13 +31,9 @@ import (
 
 // Limits.
 const (
-	// bodyLimit is what the server reads of a body before it hangs up. It is above a record's limit, so that a till that overshoots
-	// gets its 413 whole and not a broken connection.
-	bodyLimit      = 1 << 20
-	batchBodyLimit = record.MaxBatchBytes + 1<<20 // the same for a batch
-	stopTimeout    = 5 * time.Second              // for requests under way when the gateway stops
-	preflightLife  = "600"                        // seconds that a browser remembers CORS's answer
-	maxBatches     = 16                           // worked on at once: each may hold some 4 MiB
+	stopTimeout   = 5 * time.Second // for requests under way when the gateway stops
+	preflightLife = "600"           // seconds that a browser remembers CORS's answer
+	maxBatches    = 16              // worked on at once: each may hold some 4 MiB
 	// Receipts are asked for by anybody: more than this takes nothing from the tills.
 	receiptsPerSecond = 100
 	receiptsBurst     = 200
@@ -50,7 +44,7 @@ const (
 
 // Limits are those of connections; what is zero is as in Usual.
 type Limits struct {
-	Read, Batch time.Duration // for one request to come whole, and for a batch
+	Read, Batch time.Duration // for one request to come whole, and for a terminal's batch
 	Write       time.Duration // for an answer to be taken
 	Idle        time.Duration // between two requests
 	Connections int           // at a time
@@ -92,6 +86,8 @@ type Server struct {
 	app      *fiber.App
 	door     atomic.Pointer[listener]
 	stopping atomic.Bool
+	within   Limits
+	bodies   room
 	batches  chan struct{} // a slot for each batch that is worked on
 	receipts *rate.Limiter
 	warnings *rate.Limiter
@@ -128,16 +124,21 @@ func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
 	s.receipts = rate.NewLimiter(receiptsPerSecond, receiptsBurst)
 	s.warnings = rate.NewLimiter(warningsPerSecond, warningsBurst)
-	limits := s.Limits.orUsual()
+	s.bodies = room{whole: bodyRoom, each: terminalRoom}
+	s.within = s.Limits.orUsual()
+	limits := s.within
 	s.door.Store(&listener{
 		crowd:       crowd{limit: s.fitting(limits.Connections), strangers: limits.Strangers, trusted: s.Proxies},
 		readTimeout: limits.Read, full: s.full, ended: s.connectionEnded, turnedAway: make(chan struct{}, maxTurnedAway),
 	})
 	s.app = fiber.New(fiber.Config{
-		AppName: "tillseal gateway", DisableStartupMessage: true, CaseSensitive: true, StrictRouting: true, BodyLimit: bodyLimit, ReadBufferSize: wire.MaxHead,
+		AppName: "tillseal gateway", DisableStartupMessage: true, CaseSensitive: true, StrictRouting: true, ReadBufferSize: wire.MaxHead,
 		ReadTimeout: limits.Read, WriteTimeout: limits.Write, IdleTimeout: limits.Idle,
 		// The door's limit is the one that is met: a worker of fasthttp's outlives its connection for a moment.
 		Concurrency: 2 * limits.Connections,
+		// A body is read by whoever wants it, once it is known whose it is. Read by fasthttp, it has its whole length allocated when
+		// the first byte of it has come.
+		StreamRequestBody: true, BodyLimit: readAhead,
 		// A form is a body as any other, of the wrong type.
 		DisablePreParseMultipartForm: true,
 		JSONEncoder:                  event.PlainJSON,
@@ -146,12 +147,6 @@ func (s *Server) build() {
 	server := s.app.Server()
 	server.CloseOnShutdown = true
 	server.Logger = quiet{s.Log}
-	server.HeaderReceived = func(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
-		if isBatch(header) { // larger than the rest, and on a bad line longer on its way
-			return fasthttp.RequestConfig{MaxRequestBodySize: batchBodyLimit, ReadTimeout: limits.Batch}
-		}
-		return fasthttp.RequestConfig{}
-	}
 	server.ErrorHandler = s.unread
 	handle := server.Handler
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
@@ -159,16 +154,9 @@ func (s *Server) build() {
 			ctx.Request.Header.SetMethod(fiber.MethodTrace) // fiber answers in plain text where it has no name for a method
 		}
 		handle(ctx)
+		leave(ctx)
 	}
 	s.routes()
-}
-
-func isBatch(header *fasthttp.RequestHeader) bool {
-	path, _, _ := bytes.Cut(header.RequestURI(), []byte("?"))
-	if _, absolute, ok := bytes.Cut(path, []byte("://")); ok { // RFC 9112, 3.2.2
-		path = absolute[max(bytes.IndexByte(absolute, '/'), 0):]
-	}
-	return string(path) == pathBatch
 }
 
 func (s *Server) routes() {
@@ -215,24 +203,18 @@ func private(c *fiber.Ctx) {
 }
 
 // unread answers what fasthttp could not read, and counts it.
-func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) {
+func (s *Server) unread(ctx *fasthttp.RequestCtx, _ error) {
 	c := s.app.AcquireCtx(ctx)
 	defer s.app.ReleaseCtx(c)
 	private(c)
 	s.allowOrigin(c)
-	s.refuse(c, s.whyUnread(ctx, err))
+	s.refuse(c, whyUnread(ctx))
 	s.Count("other", c.Response().StatusCode())
 }
 
-func (s *Server) whyUnread(ctx *fasthttp.RequestCtx, err error) error {
+func whyUnread(ctx *fasthttp.RequestCtx) error {
 	if c, ok := ctx.Conn().(*conn); ok && c.told != nil {
 		return c.told
-	}
-	switch {
-	case errors.Is(err, fasthttp.ErrBodyTooLarge) && isBatch(&ctx.Request.Header):
-		return errBatchTooLarge
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		return errTooLarge
 	}
 	return errNotHTTP
 }

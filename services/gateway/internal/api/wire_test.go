@@ -26,14 +26,20 @@ const soon = 20 * time.Second
 // door serves everything that needs no store, and returns where.
 func door(t *testing.T, adjust ...func(*Server)) string {
 	t.Helper()
+	on, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	serveOn(t, on, adjust...)
+	return on.Addr().String()
+}
+
+func serveOn(t *testing.T, on net.Listener, adjust ...func(*Server)) {
+	t.Helper()
 	s := &Server{
 		Terminals: terminal.New(nil, 1), Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Count: func(string, int) {}, CountEnd: func(string) {},
 	}
 	for _, f := range adjust {
 		f(s)
 	}
-	on, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, on) }()
@@ -41,7 +47,6 @@ func door(t *testing.T, adjust ...func(*Server)) string {
 		cancel()
 		require.NoError(t, <-done)
 	})
-	return on.Addr().String()
 }
 
 // line is a connection of bytes.
@@ -262,23 +267,6 @@ func TestWhatRealTillsSendIsTaken(t *testing.T) {
 	require.Equal(t, "POST", res.Header.Get("Allow"))
 }
 
-func TestABodyThatIsTooLargeIsNamedByWhatItWouldHaveBeen(t *testing.T) {
-	addr := door(t)
-	for path, says := range map[string]string{"/record": errTooLarge.Detail, "/record/batch": errBatchTooLarge.Detail} {
-		for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
-			l := dial(t, addr).send("POST " + path + " HTTP/1.1\r\nHost: x\r\n" + expect + "Content-Length: 99999999\r\n\r\n")
-			res, body := l.answer()
-			if res.StatusCode == http.StatusContinue {
-				res, body = l.answer()
-			}
-			require.Equal(t, 413, res.StatusCode)
-			isProblem(t, res, body, refusal.BodyTooLarge)
-			require.Contains(t, body, says)
-			l.ends()
-		}
-	}
-}
-
 func TestAConnectionThatSaysNothingIsClosedWithoutAWord(t *testing.T) {
 	addr := door(t, func(s *Server) { s.Limits = Limits{Read: 50 * time.Millisecond, Idle: 50 * time.Millisecond} })
 	dial(t, addr).ends()
@@ -336,7 +324,7 @@ func TestARequestThatMeetsTheEndOfAnIdleConnectionIsNeverAnsweredWithAnError(t *
 	t.Logf("%d answered, %d saw the end", answered, ended)
 }
 
-func TestAFormIsTheWrongTypeOfBody(t *testing.T) {
+func TestAFormIsReadAsAnyOtherBody(t *testing.T) {
 	var c atomic.Int64
 	addr := door(t, func(s *Server) { s.Count = func(string, int) { c.Add(1) } })
 	for _, body := range []string{"", "--b", "--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n1\r\n--b--\r\n"} {
