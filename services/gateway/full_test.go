@@ -1,9 +1,14 @@
 package gateway_test
 
 import (
+	"bufio"
+	"io"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,33 +17,157 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 )
 
-func TestTillsKeepTheirPlacesInAGatewayThatIsFull(t *testing.T) {
+// wire is one connection of a till's, on which a test decides how far a request comes.
+type wire struct {
+	net.Conn
+
+	t   *testing.T
+	key string
+	r   *bufio.Reader
+}
+
+func (t *till) dial() *wire {
+	t.t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(t.url, "http://"))
+	require.NoError(t.t, err)
+	t.t.Cleanup(func() { _ = c.Close() })
+	require.NoError(t.t, c.SetDeadline(time.Now().Add(soon)))
+	return &wire{c, t.t, t.key, bufio.NewReader(c)}
+}
+
+func (w *wire) send(text string) *wire {
+	w.t.Helper()
+	_, err := io.WriteString(w, text)
+	require.NoError(w.t, err)
+	return w
+}
+
+// looks sends a request that finds nothing, and some of what follows it.
+func (w *wire) looks(then string) *wire {
+	w.t.Helper()
+	return w.send("GET /idempotency/" + newKey() + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + w.key + "\r\n\r\n" + then)
+}
+
+// batch sends the head of a batch, and some of its body.
+func (w *wire) batch(size int, some string) *wire {
+	w.t.Helper()
+	return w.send("POST /record/batch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + w.key +
+		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(size) + "\r\n\r\n" + some)
+}
+
+func (w *wire) answer() (reply, error) {
+	res, err := http.ReadResponse(w.r, nil)
+	if err != nil {
+		return reply{}, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return reply{res.StatusCode, res.Header, body}, err
+}
+
+func (w *wire) refuses(status int, code refusal.Code) {
+	w.t.Helper()
+	r, err := w.answer()
+	require.NoError(w.t, err)
+	refuses(w.t, r, status, code)
+}
+
+func (w *wire) ends() {
+	w.t.Helper()
+	rest, err := io.ReadAll(w.r)
+	require.NoError(w.t, err)
+	require.Empty(w.t, rest)
+}
+
+func TestAGatewayThatIsFullTakesATillInForOneThatAsksNothing(t *testing.T) {
 	shop := setup(t)
-	full := shop.till.at(shop.addGateway(func(c *gateway.Config) { c.Limits = api.Limits{Connections: 3, Strangers: 2} }))
-	via := func() *http.Client { return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}} }
-	ask := func(by *http.Client) reply {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, full.url+"/idempotency/"+newKey(), nil)
-		require.NoError(t, err)
-		req.Header.Set("Authorization", "Bearer "+full.key)
-		r, err := exchangeBy(by, req)
-		require.NoError(t, err)
-		return r
+	full := shop.till.at(shop.addGateway(func(c *gateway.Config) { c.Limits = api.Limits{Connections: 3, Strangers: 2, Read: soon} }))
+	var tills []*wire
+	for range 3 { // more than may be strangers
+		w := full.dial().looks("G") // and the next request has begun
+		w.refuses(404, refusal.NotFound)
+		tills = append(tills, w)
 	}
-	clients := []*http.Client{via(), via(), via(), via()}
-	for _, c := range clients[:3] { // more than may be strangers
-		defer c.CloseIdleConnections()
-		refuses(t, ask(c), 404, refusal.NotFound)
+	full.dial().looks("").refuses(503, refusal.Overloaded)
+	tills[1].send("ET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	r, err := tills[1].answer()
+	require.NoError(t, err)
+	require.Equal(t, 200, r.Status)
+	full.dial().looks("G").refuses(404, refusal.NotFound)
+	tills[1].ends()
+	full.dial().looks("").refuses(503, refusal.Overloaded)
+}
+
+func TestATerminalHasNoMoreThanItsShareOfAllConnections(t *testing.T) {
+	shop := setup(t)
+	full := shop.till.at(shop.addGateway(func(c *gateway.Config) { c.Limits = api.Limits{Strangers: 2, Terminal: 3, Read: soon} }))
+	var tills []*wire
+	for range 6 {
+		w := full.dial().looks("")
+		w.refuses(404, refusal.NotFound)
+		tills = append(tills, w)
 	}
-	refuses(t, ask(clients[3]), 503, refusal.Overloaded)
-	for _, c := range clients[:3] {
-		refuses(t, ask(c), 404, refusal.NotFound)
+	tills[3].ends() // the first of those that count as strangers
+	for _, i := range []int{0, 1, 2, 4, 5} {
+		tills[i].looks("").refuses(404, refusal.NotFound)
 	}
-	clients[0].CloseIdleConnections()
+}
+
+func TestBatchesThatAreAnnouncedAndNeverComeLeaveRoomForOtherTills(t *testing.T) {
+	shop := setup(t)
+	const size, most = 4 << 20, 4
+	some := "[" + strings.Repeat(" ", 16<<10)
+	type outcome struct {
+		reply
+		error
+	}
+	answers := make(chan outcome, most+1)
+	var all []*wire
+	for range most + 1 {
+		w := shop.till.dial().batch(size, some)
+		all = append(all, w)
+		go func() {
+			r, err := w.answer()
+			answers <- outcome{r, err}
+		}()
+	}
+	first := <-answers // one is refused, and its body is not waited for
+	require.NoError(t, first.error)
+	refuses(t, first.reply, 503, refusal.Overloaded)
+	_, got := shop.newTill("s1", "t2").batch(entry(newKey(), `{"currency":"INR","total":"1","customer_id":"`+strings.Repeat("x", 32<<10)+`"}`))
+	require.Equal(t, 422, got[0].Status)
+	for _, w := range all {
+		require.NoError(t, w.Close())
+	}
+	for range most {
+		require.Error(t, (<-answers).error)
+	}
 	eventually(t, "there is room again", func() error {
-		if r := ask(clients[3]); r.Status != 404 {
-			return &net.AddrError{Err: string(r.Body)}
-		}
-		return nil
+		return retryable(shop.till.do(http.MethodPost, "/record/batch", "["+entry(newKey(), tea)+strings.Repeat(" ", size/2)+"]"))
 	})
-	clients[3].CloseIdleConnections()
+}
+
+// retryable says that an answer asks for the request again.
+func retryable(r reply) error {
+	if r.Status == http.StatusServiceUnavailable {
+		return refusal.New(refusal.Overloaded, string(r.Body))
+	}
+	return nil
+}
+
+func TestATillsBatchMayTakeLongerOnItsWayThanARecord(t *testing.T) {
+	shop := setup(t)
+	const size, record = 1 << 20, time.Second
+	slow := shop.till.at(shop.addGateway(func(c *gateway.Config) { c.Limits = api.Limits{Read: record} }))
+	batch := "[" + entry(newKey(), tea) + strings.Repeat(" ", size) + "]"
+	w := slow.dial()
+	begun := time.Now()
+	w.batch(len(batch), batch[:size/2])
+	for time.Since(begun) < 2*record {
+		<-time.After(record / 10)
+	}
+	r, err := w.send(batch[size/2:]).answer()
+	require.NoError(t, err)
+	require.Equal(t, 200, r.Status, "%s", r.Body)
+	slow.dial().send("POST /record/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 1024\r\n\r\n[").refuses(408, refusal.RequestTimeout) // a stranger's may not
 }

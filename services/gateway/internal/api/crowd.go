@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
 
 // Limits of connections. A stranger is a connection on which no request was authenticated so far.
@@ -14,35 +15,64 @@ const (
 	// address open within a round trip, and far less than maxConnections.
 	maxStrangers  = 512
 	ipv6Household = 64 // bits of an address that say who has it; the rest anybody there chooses
+	// maxTerminal is far more than one till opens, and a small part of maxConnections: a key that was stolen keeps few places.
+	maxTerminal = 64
+	// maxBegun is how long a stranger in the middle of a request keeps its place in an address that has no other left. A till's
+	// first request, on a bad line, has been looked at by then.
+	maxBegun = 2 * time.Second
 )
 
+// The limits by which a connection is refused or given up, as the log names them.
+const (
+	byConnections = "connections"
+	byAddress     = "address"
+	byFiles       = "open files"
+)
+
+// rank is what a connection counts as.
+type rank int
+
+const (
+	uncounted rank = iota // of a trusted proxy, or not inside
+	silent                // a stranger between requests
+	begun                 // a stranger in the middle of one
+	known                 // a terminal's own
+	ranks
+)
+
+func (r rank) stranger() bool { return r == silent || r == begun }
+
 // crowd decides which connections may stay. Strangers are counted by address, and make room when there is none: those first that
-// have been silent longest. Connections of trusted proxies are nobody's in particular, and no strangers.
+// have been silent longest. So do terminals' own between two requests, when there is no stranger. Connections of trusted proxies
+// are nobody's in particular, and keep their places.
 type crowd struct {
-	limit, strangers int
-	trusted          []netip.Prefix
+	limit, strangers, each int // connections, strangers of an address, a terminal's own
+	trusted                []netip.Prefix
+	now                    func() time.Time
 
 	mu   sync.Mutex
 	open int
-	// All strangers, that first which has waited longest: those between requests, and those in the middle of one.
-	silent, busy list.List
-	near         map[netip.Prefix]*neighbours
+	all  [ranks]list.List // that first which has had its rank longest
+	near map[netip.Prefix]*neighbours
+	own  map[string]int // by terminal
 }
 
-// neighbours are the strangers of one address.
-type neighbours struct {
-	count  int
-	silent list.List
-}
+// neighbours are the strangers of one address, in the order of all.
+type neighbours [known]list.List
 
-// guest is one connection in the crowd. The crowd's lock guards its fields but for hangUp.
+func (n *neighbours) count() int { return n[silent].Len() + n[begun].Len() }
+
+// guest is one connection in the crowd. The crowd's lock guards its fields but for the functions.
 type guest struct {
-	hangUp func() // ends the connection, at once and without a word
+	hangUp func()      // ends the connection, at once and without a word
+	idle   func() bool // whether no request is under way
 
-	from             netip.Prefix
-	inside           bool
-	stranger, silent bool
-	among, near      *list.Element
+	from        netip.Prefix
+	terminal    string // of a known one
+	inside      bool
+	rank        rank
+	since       time.Time
+	among, near *list.Element // in the crowd's list of its rank, and in the neighbours'
 }
 
 // addressOf is whose connections are counted together; the zero prefix for what is no IP address.
@@ -73,21 +103,20 @@ func (c *crowd) trusts(addr net.Addr) bool {
 	return false
 }
 
-// enter lets a connection in, if need be in the place of the one it returns, which the caller hangs up.
-func (c *crowd) enter(g *guest, addr net.Addr) (instead *guest, in bool) {
+// enter lets a connection in, if need be in the place of the one it returns, which the caller hangs up. by is the limit that was met,
+// if one was.
+func (c *crowd) enter(g *guest, addr net.Addr) (instead *guest, by string, in bool) {
 	g.from = addressOf(addr)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	trusted := c.trusts(addr)
-	if n := c.near[g.from]; !trusted && n != nil && n.count >= c.strangers {
-		if instead = first(&n.silent); instead == nil {
-			return nil, false
-		}
+	if n := c.near[g.from]; !trusted && n != nil && n.count() >= c.strangers {
+		by, instead = byAddress, c.leastOf(n)
+	} else if c.open >= c.limit {
+		by, instead = byConnections, c.least()
 	}
-	if instead == nil && c.open >= c.limit {
-		if instead = first(&c.silent, &c.busy); instead == nil {
-			return nil, false
-		}
+	if by != "" && instead == nil {
+		return nil, by, false
 	}
 	if instead != nil {
 		c.remove(instead)
@@ -95,96 +124,138 @@ func (c *crowd) enter(g *guest, addr net.Addr) (instead *guest, in bool) {
 	c.open++
 	g.inside = true
 	if !trusted {
-		c.meet(g)
+		c.become(g, silent)
 	}
-	return instead, true
+	return instead, by, true
 }
 
-// first is the guest that has waited longest, in the first of the lists that has any.
-func first(lists ...*list.List) *guest {
-	for _, l := range lists {
-		if e := l.Front(); e != nil {
-			return e.Value.(*guest) //nolint:forcetypeassert // the lists hold nothing else
+// first is the guest that has been longest in a list; nil when it is empty.
+func first(l *list.List) *guest {
+	if e := l.Front(); e != nil {
+		return guestOf(e)
+	}
+	return nil
+}
+
+func guestOf(e *list.Element) *guest { return e.Value.(*guest) } //nolint:forcetypeassert // the lists hold nothing else
+
+// leastOf is who makes room for a neighbour. The lock is held, here and below.
+func (c *crowd) leastOf(n *neighbours) *guest {
+	if g := first(&n[silent]); g != nil {
+		return g
+	}
+	if g := first(&n[begun]); g != nil && c.now().Sub(g.since) > maxBegun {
+		return g
+	}
+	return nil
+}
+
+// least is who makes room for anybody.
+func (c *crowd) least() *guest {
+	for _, s := range []rank{silent, begun} {
+		if g := first(&c.all[s]); g != nil {
+			return g
+		}
+	}
+	for e := c.all[known].Front(); e != nil; e = e.Next() {
+		if g := guestOf(e); g.idle() {
+			return g
 		}
 	}
 	return nil
 }
 
-// oldest gives up the stranger that has been silent longest, when files run out; nil when there is none.
-func (c *crowd) oldest() *guest {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	g := first(&c.silent, &c.busy)
-	if g != nil {
-		c.remove(g)
+// become gives a guest another rank, in which it is the last.
+func (c *crowd) become(g *guest, s rank) {
+	c.part(g, s)
+	g.rank, g.since = s, c.now()
+	if s != uncounted {
+		g.among = c.all[s].PushBack(g)
 	}
-	return g
-}
-
-// meet counts a stranger. The lock is held, here and below.
-func (c *crowd) meet(g *guest) {
-	n := c.near[g.from]
-	if n == nil {
-		if c.near == nil {
-			c.near = make(map[netip.Prefix]*neighbours)
+	if s.stranger() {
+		n := c.near[g.from]
+		if n == nil {
+			if c.near == nil {
+				c.near = make(map[netip.Prefix]*neighbours)
+			}
+			n = &neighbours{}
+			c.near[g.from] = n
 		}
-		n = &neighbours{}
-		c.near[g.from] = n
+		g.near = n[s].PushBack(g)
 	}
-	n.count++
-	g.stranger, g.silent = true, true
-	g.among, g.near = c.silent.PushBack(g), n.silent.PushBack(g)
+	if s == known {
+		if c.own == nil {
+			c.own = make(map[string]int)
+		}
+		c.own[g.terminal]++
+	}
 }
 
-// part ends a guest's being a stranger.
-func (c *crowd) part(g *guest) {
-	if !g.stranger {
+// part ends a guest's rank, for that of next.
+func (c *crowd) part(g *guest, next rank) {
+	if g.rank == uncounted {
+		return
+	}
+	c.all[g.rank].Remove(g.among)
+	if g.rank == known {
+		if c.own[g.terminal]--; c.own[g.terminal] == 0 {
+			delete(c.own, g.terminal)
+		}
 		return
 	}
 	n := c.near[g.from]
-	if g.silent {
-		c.silent.Remove(g.among)
-		n.silent.Remove(g.near)
-	} else {
-		c.busy.Remove(g.among)
-	}
-	g.stranger = false
-	if n.count--; n.count == 0 {
+	n[g.rank].Remove(g.near)
+	if n.count() == 0 && !next.stranger() {
 		delete(c.near, g.from)
 	}
 }
 
 func (c *crowd) remove(g *guest) {
 	if g.inside {
-		c.part(g)
+		c.become(g, uncounted)
 		g.inside = false
 		c.open--
 	}
 }
 
-// speaks says that a guest is in the middle of a request, or no longer.
-func (c *crowd) speaks(g *guest, speaking bool) {
+// oldest gives up who makes room, when files run out; nil when nobody does.
+func (c *crowd) oldest() *guest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !g.stranger || g.silent != speaking {
-		return
+	g := c.least()
+	if g != nil {
+		c.remove(g)
 	}
-	n := c.near[g.from]
-	if g.silent = !speaking; speaking {
-		c.silent.Remove(g.among)
-		n.silent.Remove(g.near)
-		g.among = c.busy.PushBack(g)
-		return
-	}
-	c.busy.Remove(g.among)
-	g.among, g.near = c.silent.PushBack(g), n.silent.PushBack(g)
+	return g
 }
 
-// knows says that a request of a guest's was authenticated.
-func (c *crowd) knows(g *guest) {
+// speaks says that a guest is in the middle of a request, or no longer.
+func (c *crowd) speaks(g *guest, speaking bool) {
+	s := silent
+	if speaking {
+		s = begun
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.part(g)
+	if g.rank.stranger() && g.rank != s {
+		c.become(g, s)
+	}
+}
+
+// knows says that a request of a guest's was a terminal's. It reports whether the guest is a stranger no longer: a terminal that has
+// as many of its own as it may has the next one among its address's strangers.
+func (c *crowd) knows(g *guest, terminal string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !g.rank.stranger() {
+		return true
+	}
+	if c.own[terminal] >= c.each {
+		return false
+	}
+	g.terminal = terminal
+	c.become(g, known)
+	return true
 }
 
 // leave says that a connection has ended.

@@ -19,7 +19,12 @@ const (
 	fewestConnections = 64
 )
 
-var errFull = refusal.Later(refusal.Overloaded, retryAfter, "there are as many connections as can be held: connect again")
+// What a connection is told that is not let in.
+var (
+	errFull        = refusal.Later(refusal.Overloaded, retryAfter, "there are as many connections as can be held: connect again")
+	errFullAddress = refusal.Later(refusal.Overloaded, retryAfter,
+		"your address has as many connections without a terminal's key as one may have: connect again")
+)
 
 // fitting is how many of wanted connections the process may hold with its limit of open files, which it says when it is fewer.
 func (s *Server) fitting(wanted int) int {
@@ -45,15 +50,19 @@ func connectionsWith(files uint64, wanted int) int {
 // connectionEnded counts a connection that was refused or given up, and logs some.
 func (s *Server) connectionEnded(why, by string) {
 	s.CountEnd(why)
-	if s.warnings.Allow() {
+	if s.crowded.Allow() {
 		s.Log.Warn("a connection was not kept: there are too many", "what", why, "limit", by)
 	}
 }
 
 // full is the whole answer to somebody who is not let in, in HTTP.
-func (s *Server) full() []byte {
-	kind, id := kinds[errFull.Code], uuid.NewString()
-	body, err := problemOf(errFull, id)
+func (s *Server) full(by string) []byte {
+	why := errFull
+	if by == byAddress {
+		why = errFullAddress
+	}
+	kind, id := kinds[why.Code], uuid.NewString()
+	body, err := problemOf(why, id)
 	if err != nil {
 		s.Log.Error("a problem does not marshal", "error", err)
 	}
@@ -67,7 +76,7 @@ func (s *Server) full() []byte {
 		{"Cache-Control", "no-store"},
 		{"X-Content-Type-Options", "nosniff"},
 		{"X-Request-Id", id},
-		{"Retry-After", seconds(errFull.RetryAfter)},
+		{"Retry-After", seconds(why.RetryAfter)},
 		{"Connection", "close"},
 	} {
 		out.WriteString(h[0] + ": " + h[1] + "\r\n")

@@ -42,9 +42,9 @@ type listener struct {
 	net.Listener
 
 	crowd       crowd
-	readTimeout time.Duration        // of a request, from its first byte
-	full        func() []byte        // the answer to who is not let in
-	ended       func(why, by string) // a connection was refused or given up, by that limit
+	readTimeout time.Duration          // of a request, from its first byte
+	full        func(by string) []byte // the answer to who is not let in, by that limit
+	ended       func(why, by string)   // a connection was refused or given up, by that limit
 
 	stopping   atomic.Bool
 	turnedAway chan struct{} // a slot for each that is told so
@@ -71,7 +71,8 @@ type conn struct {
 	from   *listener
 	heard  atomic.Bool // a byte came, ever
 	asked  atomic.Bool // bytes came, and no answer was written since
-	known  atomic.Bool // a request was authenticated
+	midway atomic.Bool // some of a further request had come when the last answer was written
+	known  atomic.Bool // it is no stranger any more
 	spared atomic.Bool // a Close was put off
 	closed atomic.Bool
 
@@ -87,7 +88,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		accepted, err := l.Listener.Accept()
 		if err != nil {
 			if !l.stopping.Load() && passes(err) {
-				l.giveUp(l.crowd.oldest(), "open files")
+				l.giveUp(l.crowd.oldest(), byFiles)
 				wait(acceptPause)
 				continue
 			}
@@ -95,12 +96,13 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		c := &conn{Conn: accepted, from: l}
 		c.hangUp = func() { _ = accepted.Close() }
-		instead, in := l.crowd.enter(&c.guest, accepted.RemoteAddr())
+		c.idle = func() bool { return !c.asked.Load() && !c.midway.Load() }
+		instead, by, in := l.crowd.enter(&c.guest, accepted.RemoteAddr())
 		if !in {
-			l.turnAway(accepted)
+			l.turnAway(accepted, by)
 			continue
 		}
-		l.giveUp(instead, "connections")
+		l.giveUp(instead, by)
 		l.mu.Lock()
 		if l.silent == nil {
 			l.silent = make(map[*conn]struct{})
@@ -135,8 +137,8 @@ func (l *listener) giveUp(g *guest, by string) {
 }
 
 // turnAway tells a connection for which there is no room so, as the answer to its request, and keeps nobody waiting meanwhile.
-func (l *listener) turnAway(c net.Conn) {
-	l.ended(endRefused, "connections")
+func (l *listener) turnAway(c net.Conn, by string) {
+	l.ended(endRefused, by)
 	select {
 	case l.turnedAway <- struct{}{}:
 	default:
@@ -152,7 +154,7 @@ func (l *listener) turnAway(c net.Conn) {
 		if n, _ := c.Read(asked[:]); n == 0 {
 			return // nobody asked: an answer would be taken for that of the next request
 		}
-		if _, err := c.Write(l.full()); err != nil {
+		if _, err := c.Write(l.full(by)); err != nil {
 			return
 		}
 		if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
@@ -215,18 +217,20 @@ func (c *conn) ending(err error) error {
 }
 
 func (c *conn) Write(b []byte) (int, error) {
+	midway := !c.framer.Idle() // whoever writes is who reads
+	c.midway.Store(midway)
 	c.asked.Store(false)
 	n, err := c.Conn.Write(b)
-	if !c.known.Load() { // whoever writes is who reads
-		c.from.crowd.speaks(&c.guest, !c.framer.Idle())
+	if !c.known.Load() {
+		c.from.crowd.speaks(&c.guest, midway)
 	}
 	return n, err
 }
 
-// authenticated says that somebody known has sent a request.
-func (c *conn) authenticated() {
-	if !c.known.Swap(true) {
-		c.from.crowd.knows(&c.guest)
+// authenticated says that a terminal has sent a request.
+func (c *conn) authenticated(terminal string) {
+	if !c.known.Load() {
+		c.known.Store(c.from.crowd.knows(&c.guest, terminal))
 	}
 }
 

@@ -37,7 +37,7 @@ const (
 	// Receipts are asked for by anybody: more than this takes nothing from the tills.
 	receiptsPerSecond = 100
 	receiptsBurst     = 200
-	// warningsPerSecond are log lines of requests that met a dependency which is away.
+	// warningsPerSecond are log lines of requests that met a dependency which is away, and of connections that were not kept.
 	warningsPerSecond = 1
 	warningsBurst     = 10
 )
@@ -49,6 +49,7 @@ type Limits struct {
 	Idle        time.Duration // between two requests
 	Connections int           // at a time
 	Strangers   int           // of them from one address without an authenticated request so far
+	Terminal    int           // of them that one terminal has as its own: more are counted as strangers
 }
 
 // Usual is what holds in a gateway.
@@ -59,12 +60,13 @@ var Usual = Limits{
 	Idle:        75 * time.Second, // longer than the usual load balancer's, which should be the one to hang up
 	Connections: maxConnections,
 	Strangers:   maxStrangers,
+	Terminal:    maxTerminal,
 }
 
 func (l Limits) orUsual() Limits {
 	return Limits{
 		cmp.Or(l.Read, Usual.Read), cmp.Or(l.Batch, Usual.Batch), cmp.Or(l.Write, Usual.Write), cmp.Or(l.Idle, Usual.Idle),
-		cmp.Or(l.Connections, Usual.Connections), cmp.Or(l.Strangers, Usual.Strangers),
+		cmp.Or(l.Connections, Usual.Connections), cmp.Or(l.Strangers, Usual.Strangers), cmp.Or(l.Terminal, Usual.Terminal),
 	}
 }
 
@@ -90,7 +92,9 @@ type Server struct {
 	bodies   room
 	batches  chan struct{} // a slot for each batch that is worked on
 	receipts *rate.Limiter
-	warnings *rate.Limiter
+	warnings *rate.Limiter    // of requests
+	crowded  *rate.Limiter    // the same of connections
+	now      func() time.Time // time.Now when nil; a connection is given up by it
 }
 
 // Serve answers on a listener until ctx ends and then until every request under way is answered.
@@ -124,11 +128,17 @@ func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
 	s.receipts = rate.NewLimiter(receiptsPerSecond, receiptsBurst)
 	s.warnings = rate.NewLimiter(warningsPerSecond, warningsBurst)
+	s.crowded = rate.NewLimiter(warningsPerSecond, warningsBurst)
 	s.bodies = room{whole: bodyRoom, each: terminalRoom}
 	s.within = s.Limits.orUsual()
 	limits := s.within
+	if s.now == nil {
+		s.now = time.Now
+	}
 	s.door.Store(&listener{
-		crowd:       crowd{limit: s.fitting(limits.Connections), strangers: limits.Strangers, trusted: s.Proxies},
+		crowd: crowd{
+			limit: s.fitting(limits.Connections), strangers: limits.Strangers, each: limits.Terminal, trusted: s.Proxies, now: s.now,
+		},
 		readTimeout: limits.Read, full: s.full, ended: s.connectionEnded, turnedAway: make(chan struct{}, maxTurnedAway),
 	})
 	s.app = fiber.New(fiber.Config{
@@ -316,7 +326,7 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 		return err
 	}
 	if c, ok := c.Context().Conn().(*conn); ok {
-		c.authenticated()
+		c.authenticated(t.ID)
 	}
 	if err := s.Terminals.Allow(t.ID); err != nil {
 		return err
