@@ -122,12 +122,19 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer tel.Close()
-	m := newMetrics(tel.Metrics) // before anything is waited for
+	m := newMetrics(tel.Metrics)
+	bus, err := stream.Connect("gateway", cfg.Stream, tel.Log)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	tel.Metrics.MustRegister(bus) // the last of them; what follows may wait for Postgres
 	db, err := store.Open(context.WithoutCancel(ctx), cfg.DB)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	m.postgresAway.whether(db.Away)
 	db.Changed = func(away bool) {
 		if away {
 			tel.Log.Error("Postgres is away: records are refused until it answers")
@@ -148,18 +155,13 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer cache.Close()
+	m.breakerOpen.whether(cache.Open)
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", cfg.Addr)
 	if err != nil {
 		return fault.New(fault.Invalid, "GATEWAY_ADDR can't be listened on: %w", err)
 	}
 	defer listener.Close()
-	bus, err := stream.Connect("gateway", cfg.Stream, tel.Log)
-	if err != nil {
-		return err
-	}
-	defer bus.Close()
-	tel.Metrics.MustRegister(bus)
 	err = serve(ctx, cfg, rules, &hold, tel, m, db, cache, bus, listener)
 	if cause := context.Cause(ctx); fault.Is(cause, fault.Invalid) {
 		return cause
@@ -232,7 +234,8 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 		publisher.Tell(publish.Sold{Sale: row.Facts, Hash: row.Hash, Lines: it.Record.Lines, Tenders: it.Record.Tenders, Trace: trace})
 	}, commit.Metrics{Group: m.group}, tel.Log)
 	defer committer.Close()
-	m.watch(tel.Metrics, committer, publisher, cache, db)
+	m.waiting.from(committer.Waiting)
+	m.queue.from(publisher.Waiting)
 
 	terminals := terminal.New(db, cfg.TerminalRate)
 	stopAnswering := answerOperators(ctx, bus, tel.Log, terminals.Endpoints())
@@ -245,7 +248,7 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 		Terminals: terminals, Committer: committer, Store: db, Rules: rules, Bus: bus, Origins: cfg.AllowedOrigins, Proxies: proxies, Limits: cfg.Limits,
 		Log: tel.Log, Count: m.request, CountItem: m.item, CountEnd: m.end,
 	}
-	m.watchDoor(tel.Metrics, server)
+	m.connections.from(server.Connections)
 	tel.Log.Info("serving tills", "addr", listener.Addr().String(), "loyalty_rules", rules.Version)
 	if cfg.Ready != nil {
 		cfg.Ready(listener.Addr().String())

@@ -2,18 +2,15 @@ package gateway
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/api"
-	"github.com/tillseal/tillseal/services/gateway/internal/commit"
-	"github.com/tillseal/tillseal/services/gateway/internal/publish"
-	"github.com/tillseal/tillseal/services/gateway/internal/replay"
-	"github.com/tillseal/tillseal/services/gateway/internal/store"
 )
 
-// metrics are the gateway's; no label holds a key or a customer.
+// metrics are the gateway's; no label holds a key or a customer. All are registered before anything is waited for.
 type metrics struct {
 	requests  *prometheus.CounterVec
 	items     *prometheus.CounterVec
@@ -21,6 +18,29 @@ type metrics struct {
 	groupSize prometheus.Histogram
 	groupTime prometheus.Histogram
 	dropped   prometheus.Counter
+
+	waiting, queue, breakerOpen, postgresAway, connections reading
+}
+
+// reading is what a gauge shows of a part of the gateway: 0 until there is that part.
+type reading struct{ of atomic.Pointer[func() int] }
+
+func (r *reading) from(read func() int) { r.of.Store(&read) }
+
+func (r *reading) whether(is func() bool) {
+	r.from(func() int {
+		if is() {
+			return 1
+		}
+		return 0
+	})
+}
+
+func (r *reading) value() float64 { //nolint:forbidigo // Prometheus counts in floats; no money here
+	if read := r.of.Load(); read != nil {
+		return float64((*read)()) //nolint:forbidigo // as above
+	}
+	return 0
 }
 
 func newMetrics(registry *prometheus.Registry) *metrics {
@@ -54,6 +74,18 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 		}
 	}
 	registry.MustRegister(m.requests, m.items, m.ended, m.groupSize, m.groupTime, m.dropped)
+	for _, g := range []struct {
+		name, help string
+		of         *reading
+	}{
+		{"tillseal_gateway_waiting_records", "Records waiting for their commit", &m.waiting},
+		{"tillseal_gateway_publish_queue", "Committed sales waiting for NATS", &m.queue},
+		{"tillseal_gateway_redis_breaker_open", "1 while Redis is left alone", &m.breakerOpen},
+		{"tillseal_gateway_postgres_away", "1 while Postgres does not answer and records are refused at once", &m.postgresAway},
+		{"tillseal_gateway_connections", "Connections that are open", &m.connections},
+	} {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.of.value))
+	}
 	return m
 }
 
@@ -65,37 +97,7 @@ func (m *metrics) item(status int) { m.items.WithLabelValues(strconv.Itoa(status
 
 func (m *metrics) end(what string) { m.ended.WithLabelValues(what).Inc() }
 
-// watchDoor adds how many connections a server has.
-func (m *metrics) watchDoor(registry *prometheus.Registry, server *api.Server) {
-	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "tillseal_gateway_connections", Help: "Connections that are open",
-	}, func() float64 { return float64(server.Connections()) })) //nolint:forbidigo // Prometheus counts in floats; no money here
-}
-
 func (m *metrics) group(size int, took time.Duration) {
 	m.groupSize.Observe(float64(size)) //nolint:forbidigo // Prometheus counts in floats; no money here
 	m.groupTime.Observe(took.Seconds())
-}
-
-// watch adds what is read when it is asked for.
-func (m *metrics) watch(registry *prometheus.Registry, committer *commit.Committer, publisher *publish.Publisher, cache *replay.Cache,
-	db *store.Store,
-) {
-	gauge := func(name, help string, read func() int) {
-		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { //nolint:forbidigo // as above
-			return float64(read()) //nolint:forbidigo // as above
-		}))
-	}
-	gauge("tillseal_gateway_waiting_records", "Records waiting for their commit", committer.Waiting)
-	gauge("tillseal_gateway_publish_queue", "Committed sales waiting for NATS", publisher.Waiting)
-	whether := func(is func() bool) func() int {
-		return func() int {
-			if is() {
-				return 1
-			}
-			return 0
-		}
-	}
-	gauge("tillseal_gateway_redis_breaker_open", "1 while Redis is left alone", whether(cache.Open))
-	gauge("tillseal_gateway_postgres_away", "1 while Postgres does not answer and records are refused at once", whether(db.Away))
 }
