@@ -222,10 +222,18 @@ func tries(t *testing.T, addr string) string {
 	return l.told(io.MultiReader(bytes.NewReader(first), c)).Instance
 }
 
+// until waits for what must come soon.
+func until(t *testing.T, come func() bool, what string) {
+	t.Helper()
+	for begin := time.Now(); !come(); <-time.After(time.Millisecond) {
+		require.Less(t, time.Since(begin), soon, what)
+	}
+}
+
 // soonAt expects tills that send again to be with a gateway soon, and to stay there.
 func soonAt(t *testing.T, addr, name string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return tries(t, addr) == name }, soon, time.Millisecond)
+	until(t, func() bool { return tries(t, addr) == name }, "tills come to "+name)
 	for range 4 { // and they stay, so that another would have fewer
 		require.Equal(t, name, call(t, addr).asks())
 	}
@@ -239,10 +247,8 @@ func (g *standIn) isKnown(t *testing.T) {
 		defer g.mu.Unlock()
 		return g.checks
 	}
-	for until := seen() + 2; seen() < until; {
-		require.NoError(t, t.Context().Err())
-		<-time.After(time.Millisecond)
-	}
+	twice := seen() + 2
+	until(t, func() bool { return seen() >= twice }, g.name+" is checked")
 }
 
 // raw is what tills, other programs and strangers send; services/gateway/internal/api/wire_test.go has what a gateway answers.
@@ -362,7 +368,7 @@ func TestTillsComeToAGatewayThatIsReadyAndWhereNoneIsToOneThatSaysSo(t *testing.
 
 	two.become(false)
 	require.Empty(t, at["two"].rest())
-	require.Eventually(t, func() bool { return tries(t, addr) != "" }, soon, time.Millisecond)
+	until(t, func() bool { return tries(t, addr) != "" }, "a gateway that is not ready says so")
 	unready := call(t, addr)
 	unready.asks()
 
@@ -370,7 +376,7 @@ func TestTillsComeToAGatewayThatIsReadyAndWhereNoneIsToOneThatSaysSo(t *testing.
 	require.Empty(t, unready.rest())
 	soonAt(t, addr, "two")
 	one.become(true)
-	require.Eventually(t, func() bool { return tries(t, addr) == "one" }, soon, time.Millisecond, "it has fewer connections")
+	until(t, func() bool { return tries(t, addr) == "one" }, "the one with fewer connections has the next")
 }
 
 func TestASourceHasItsShareOfTheConnectionsUnlessItStandsInFront(t *testing.T) {
@@ -384,7 +390,7 @@ func TestASourceHasItsShareOfTheConnectionsUnlessItStandsInFront(t *testing.T) {
 	second.asks()
 	require.Empty(t, tries(t, addr))
 	require.NoError(t, first.Close())
-	require.Eventually(t, func() bool { return tries(t, addr) != "" }, soon, time.Millisecond, "there is room again")
+	until(t, func() bool { return tries(t, addr) != "" }, "there is room again")
 
 	list := filepath.Join(t.TempDir(), "in-front.txt")
 	require.NoError(t, os.WriteFile(list, []byte(read(t, "infra/docker/in-front.txt")+"192.0.2.7\n"+here+"\n"), 0o600))

@@ -51,7 +51,7 @@ func fetch(t *testing.T, dir string) {
 		}
 	}
 	require.NoError(t, os.MkdirAll(filepath.Dir(dir), 0o750))
-	work, err := os.MkdirTemp(filepath.Dir(dir), "fetch")
+	work, err := os.MkdirTemp(filepath.Dir(dir), "fetch") //nolint:usetesting // beside dir, to be renamed to it
 	require.NoError(t, err)
 	defer func() { _ = os.RemoveAll(work) }()
 	for _, sub := range []string{"apt/archives/partial", "lists/partial", "haproxy"} {
