@@ -57,7 +57,7 @@ var Usual = Limits{
 	Read:        10 * time.Second, // a till on a bad line sends 64 KiB in it
 	Batch:       60 * time.Second, // and 4 MiB in this
 	Write:       10 * time.Second,
-	Idle:        75 * time.Second, // longer than the usual load balancer's, which should be the one to hang up
+	Idle:        75 * time.Second, // a load balancer that reads HTTP should hang up before, one that passes bytes on later
 	Connections: maxConnections,
 	Strangers:   maxStrangers,
 	Terminal:    maxTerminal,
