@@ -135,7 +135,7 @@ func TestOneNodeOfThreeWithABrokenStateStopsNothing(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	proxies := h.behind(3)
-	var log syncBuffer
+	var log testkit.Log
 	h.cfg.Telemetry.LogOutput = &log
 	ended := h.run()
 	sold := h.sell(5)
@@ -157,7 +157,7 @@ func TestNodesThatDisagreeAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	proxies := h.behind(2)
-	var log syncBuffer
+	var log testkit.Log
 	h.cfg.Telemetry.LogOutput = &log
 	h.start()
 	sold := h.sell(5)

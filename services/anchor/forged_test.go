@@ -10,6 +10,7 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 // parked waits for n messages in SALES_DLQ and returns them by sale.
@@ -30,7 +31,7 @@ func (h *house) parked(n int) map[string]event.Parked {
 
 func TestAForgedPricedSaleIsParkedWithAnAlarmWhoeverSentItAndTheTrueOneIsAnchored(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
+	var log testkit.Log
 	h := setup(t, func(c *anchor.Config) { c.Telemetry.LogOutput = &log })
 	h.start()
 	unknown, amount, currency, total := priced(1), priced(2), priced(3), priced(4)
@@ -64,7 +65,7 @@ func TestAForgedPricedSaleIsParkedWithAnAlarmWhoeverSentItAndTheTrueOneIsAnchore
 
 func TestSalesWhoseRateJumpedAreAnchoredOnceAnOperatorHasAcceptedIt(t *testing.T) {
 	t.Parallel()
-	var log syncBuffer
+	var log testkit.Log
 	h := setup(t, func(c *anchor.Config) { c.Telemetry.LogOutput = &log })
 	h.start()
 	sold := h.sell(2)

@@ -1,7 +1,6 @@
 package anchor_test
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"math/big"
@@ -9,7 +8,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -348,22 +346,4 @@ func (h *house) send(key string, to *common.Address, wei int64, data []byte) com
 		return err
 	})
 	return made
-}
-
-// syncBuffer is a log that can be read while it is written.
-type syncBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

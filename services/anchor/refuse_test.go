@@ -117,7 +117,7 @@ func TestANewContractTakesOnlyWhatIsNotFinalUnlessAskedFor(t *testing.T) {
 func TestVariablesThatHaveDoneTheirWorkAreTold(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
-	var log syncBuffer
+	var log testkit.Log
 	h.cfg.Telemetry.LogOutput = &log
 	says := func(what string) {
 		testkit.Eventually(t, soon, what, func() error {
@@ -168,7 +168,7 @@ func TestIntakeGoesOnWithoutFundsAndWithoutASigner(t *testing.T) {
 	t.Parallel()
 	h := setup(t, func(c *anchor.Config) { c.BumpAfter = time.Second })
 	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, addressOf(t, newKey.Reveal()))).Hex()
-	var log syncBuffer
+	var log testkit.Log
 	h.cfg.Telemetry.LogOutput = &log
 	poor := h.cfg
 	h.cfg.PrivateKey, h.cfg.SignerURL = "", "http://127.0.0.1:1"

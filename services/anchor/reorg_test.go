@@ -141,7 +141,7 @@ func TestABatchThatAReorgMovedIsNotAnnouncedAsSafeWhereItWas(t *testing.T) {
 	})
 	proxy := testkit.RPCProxy(t, node.URL())
 	h.cfg.Provider, h.rpc = config.Secret(proxy.URL()), proxy.URL()
-	var log syncBuffer
+	var log testkit.Log
 	h.cfg.Telemetry.LogOutput = &log
 	h.start()
 	sold := h.sell(3)

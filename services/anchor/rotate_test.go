@@ -37,7 +37,7 @@ func TestTheAnchorersKeyIsRotatedWithABatchUnderWay(t *testing.T) {
 		c.Period, c.Fund = 100*time.Millisecond, []common.Address{testkit.DevAddress, owner, successor}
 	})
 	proxy := h.behind(1)[0]
-	var log syncBuffer
+	var log testkit.Log
 	h.cfg.Telemetry.LogOutput = &log
 	old := h.run()
 	sold := h.sell(5)

@@ -81,7 +81,7 @@ func TestAStaleNodeOfThreeHoldsNothingBackAndCostsNothing(t *testing.T) {
 func TestTheOnlyNodeIsStaleAndNothingIsPaidTwice(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
-	var log syncBuffer
+	var log testkit.Log
 	h.cfg.Telemetry.LogOutput = &log
 	proxy := h.behind(1)[0]
 	h.start()
@@ -264,7 +264,7 @@ func TestAContractThatWasGivenOutlivesAReorg(t *testing.T) {
 	proxy := testkit.RPCProxy(t, h.neverFinal(h.chain.URL()).URL())
 	h.cfg.Provider = config.Secret(proxy.URL())
 	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
-	var log syncBuffer
+	var log testkit.Log
 	h.cfg.Telemetry.LogOutput = &log
 	h.start()
 	sold := h.sell(5)

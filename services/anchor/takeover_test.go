@@ -127,7 +127,7 @@ func BenchmarkTakeover(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		next := h.program()
-		log := new(syncBuffer)
+		log := new(testkit.Log)
 		next.Stderr = log
 		require.NoError(b, next.Start())
 		testkit.Eventually(b, soon, "it stands by", func() error {

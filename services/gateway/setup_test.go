@@ -57,7 +57,7 @@ type shop struct {
 // gate is one running gateway.
 type gate struct {
 	url  string
-	log  *bytes.Buffer
+	log  *testkit.Log
 	stop func() error
 }
 
@@ -82,7 +82,7 @@ func open(t *testing.T, db testkit.DB, adjust ...func(*gateway.Config)) *shop {
 // addGateway starts another gateway on the same servers.
 func (s *shop) addGateway(adjust ...func(*gateway.Config)) *gate {
 	s.t.Helper()
-	g := &gate{log: &bytes.Buffer{}}
+	g := &gate{log: &testkit.Log{}}
 	ready := make(chan string, 1)
 	cfg := s.config(g.log, adjust...)
 	cfg.Ready = func(addr string) { ready <- addr }

@@ -199,7 +199,7 @@ func TestAForgedMessageHoldsNoSaleBackAndStaysListed(t *testing.T) {
 
 func TestASaleWhoseRowWasAlteredIsPublishedByNobody(t *testing.T) {
 	addr, tells := measured(t)
-	var log logBuffer
+	var log testkit.Log
 	const metric = `tillseal_altered_total{what="sale"}`
 	s := setup(t, quickly, tells, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = &log })
 	require.Equal(t, "0", scrape(t, addr)[metric])

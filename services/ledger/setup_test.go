@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/big"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -295,22 +294,4 @@ func (s *shop) messages(name string) uint64 {
 	str, err := s.bus.JS.Stream(s.t.Context(), name)
 	require.NoError(s.t, err)
 	return str.CachedInfo().State.Msgs
-}
-
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

@@ -113,6 +113,15 @@ func (s spec) messagesIn(d time.Duration, peak int) int64 {
 	return int64(peak) * int64(d/time.Second) * s.share / 100
 }
 
+// Names lists the streams, the bucket's among them.
+func Names() []string {
+	names := make([]string, len(specs))
+	for i, s := range specs {
+		names[i] = s.name
+	}
+	return names
+}
+
 // ofBucket finds a bucket's stream.
 func ofBucket(name string) spec {
 	for _, s := range specs {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -76,31 +74,13 @@ func (h *house) as(name string) *nats.Conn {
 }
 
 // bus connects as a service does, with what it logs.
-func (h *house) bus(service string) (*stream.Bus, *logged) {
+func (h *house) bus(service string) (*stream.Bus, *testkit.Log) {
 	h.t.Helper()
-	log := &logged{}
+	log := &testkit.Log{}
 	bus, err := stream.Connect(service, h.config(service), slog.New(slog.NewTextHandler(log, nil)))
 	require.NoError(h.t, err)
 	h.t.Cleanup(bus.Close)
 	return bus, log
-}
-
-// logged is a log that is read while it is written.
-type logged struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logged) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // refusals are how many requests a service has refused, by subject.

@@ -64,7 +64,9 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	}
 	for _, durable := range stream.Durables() { // an alarm on an increase needs the zero before
 		m.Reset.WithLabelValues(durable)
-		m.Restored.WithLabelValues(stream.Of(durable))
+	}
+	for _, name := range stream.Names() {
+		m.Restored.WithLabelValues(name)
 	}
 	for _, service := range parkers {
 		m.parkers[service] = true
