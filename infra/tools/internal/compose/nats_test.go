@@ -52,14 +52,14 @@ func TestNATSTakesTheServicesAndTheirStreams(t *testing.T) {
 			URL: config.Secret("nats://" + nats.Addr().String()), NKeyFile: filepath.Join(dir, name, "seed"), PeakSalesPerSecond: peak,
 		}
 	}
-	for _, service := range []string{identity.Gateway, identity.Pricing, identity.Anchor, identity.Ledger} {
+	for _, service := range []string{identity.Ledger, identity.Gateway, identity.Pricing, identity.Anchor} { // the others wait for the ledger
 		bus, err := stream.Connect(service, login(service), slog.New(slog.DiscardHandler))
 		require.NoError(t, err)
 		require.NoError(t, bus.Ensure(t.Context()))
 		bus.Close()
 	}
 	require.NoError(t, copies.Make(t.Context(), copies.Config{Stream: login(identity.Copier)}, slog.New(slog.DiscardHandler)))
-	require.Equal(t, 5, streams(t, identity.Operator, login(identity.Operator)))
+	require.Equal(t, 6, streams(t, identity.Operator, login(identity.Operator)))
 	require.Equal(t, 3, streams(t, identity.Downstream, login(identity.Downstream)))
 }
 
