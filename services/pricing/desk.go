@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tillseal/tillseal/services/pricing/internal/feed"
@@ -15,11 +16,32 @@ import (
 
 // desk answers operators, each replica for itself.
 type desk struct {
-	board  *quote.Board
-	poller *feed.Poller
-	now    func() time.Time
+	board   *quote.Board
+	asks    []feed.Source
+	polling *atomic.Pointer[feed.Poller] // nil until NATS has said what was known before
+	now     func() time.Time
 
 	instance string
+}
+
+// verdicts are what the last poll made of each currency; none before the first.
+func (d desk) verdicts() map[string]quote.Verdict {
+	if p := d.polling.Load(); p != nil {
+		return p.Verdicts()
+	}
+	return nil
+}
+
+// states are those of the sources.
+func (d desk) states() []feed.State {
+	if p := d.polling.Load(); p != nil {
+		return p.Sources()
+	}
+	unasked := make([]feed.State, len(d.asks))
+	for i, s := range d.asks {
+		unasked[i] = feed.State{Name: s.Name, Breaker: "closed"}
+	}
+	return unasked
 }
 
 type quoteRequest struct {
@@ -82,7 +104,7 @@ func (d desk) endpoints() []stream.Endpoint {
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.pricing.sources.refresh", Description: "ask every source that may be asked now, and answer like ops.pricing.sources", Response: sources,
 		}, func(ctx context.Context, _ struct{}) (sourcesAnswer, error) {
-			if err := d.poller.Refresh(ctx); err != nil {
+			if err := d.polling.Load().Refresh(ctx); err != nil {
 				return sourcesAnswer{}, err
 			}
 			return d.sources(), nil
@@ -107,7 +129,7 @@ func (d desk) sources() sourcesAnswer {
 	for _, c := range d.currencies() {
 		answer.Currencies = append(answer.Currencies, d.currency(c, now))
 	}
-	for _, s := range d.poller.Sources() {
+	for _, s := range d.states() {
 		answer.Sources = append(answer.Sources, stateOf(s, now))
 	}
 	return answer
@@ -116,7 +138,7 @@ func (d desk) sources() sourcesAnswer {
 // currencies are those that are asked for, and those that a person set.
 func (d desk) currencies() []string {
 	codes := map[string]bool{}
-	for code := range d.poller.Verdicts() {
+	for code := range d.verdicts() {
 		codes[code] = true
 	}
 	for code := range d.board.Tier(quote.Static) {
@@ -140,7 +162,7 @@ func (d desk) currency(code string, now time.Time) currencyState {
 		rate := q.Rate()
 		state.Tier, state.Value, state.ObservedAt, state.Age = rate.Tier, rate.Value, rate.ObservedAt, age(q, now)
 	}
-	if v, asked := d.poller.Verdicts()[code]; asked {
+	if v, asked := d.verdicts()[code]; asked {
 		state.Fresh, state.Doubted, state.NotLive = v.Fresh, v.Doubted, v.Reason
 		if v.Spread != nil {
 			state.Spread = percent(v.Spread)

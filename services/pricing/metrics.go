@@ -65,10 +65,11 @@ func (p prices) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) { //nolint:forbidigo // Prometheus counts in floats; no money here
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	verdicts := maps.Clone(p.poller.Verdicts())
+	verdicts := make(map[string]quote.Verdict)
 	for _, code := range p.asked {
-		verdicts[code] = p.poller.Verdicts()[code] // without a verdict: nothing is fresh
+		verdicts[code] = quote.Verdict{} // nothing is fresh
 	}
+	maps.Copy(verdicts, p.verdicts())
 	for _, code := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(p.currencies(), p.asked)))) {
 		q, ok := p.present(code, now)
 		for _, tier := range quote.Tiers {
@@ -87,7 +88,7 @@ func (p prices) Collect(out chan<- prometheus.Metric) {
 		}
 		gauge(spread, ratio, code)
 	}
-	for _, s := range p.poller.Sources() {
+	for _, s := range p.states() {
 		gauge(sourceUp, oneIf(!s.SucceededAt.IsZero() && !s.Failing()), s.Name)
 		for _, state := range []string{"closed", "half-open", "open"} {
 			gauge(breakerState, oneIf(s.Breaker == state), s.Name, state)

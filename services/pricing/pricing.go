@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -131,6 +132,8 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	board.Set(quote.Static, static)
+	d := desk{board: board, asks: sources, polling: &atomic.Pointer[feed.Poller]{}, now: cfg.Clock, instance: instance()}
+	tel.Metrics.MustRegister(prices{d, cfg.asked()})
 
 	bus, err := stream.Connect("pricing", cfg.Stream, tel.Log)
 	if err != nil {
@@ -146,8 +149,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return stopped(ctx, err)
 	}
 	defer poller.Close()
-	d := desk{board: board, poller: poller, now: cfg.Clock, instance: instance()}
-	tel.Metrics.MustRegister(prices{d, cfg.asked()})
+	d.polling.Store(poller)
 	stop, err := bus.Serve(ctx, "prices sales in wei", d.endpoints()...)
 	if err != nil {
 		return stopped(ctx, err)

@@ -137,9 +137,12 @@ func serve[C any](t *testing.T, environ []string, seed, dbURL string, door func(
 func (f *fleet) sell(ctx context.Context, gateway *engine.Engine) error {
 	for n := 0; ctx.Err() == nil; n++ {
 		record := fmt.Sprintf(`{"currency":"INR","total":"%d.50","customer_id":"C-%d"}`, 100+n, n%7)
-		status, body, err := gateway.Do(f.t.Context(), f.till.Key, http.MethodPost, "/record", uuid.NewString(), record)
-		if err != nil {
-			return err
+		key, status, body := uuid.NewString(), http.StatusServiceUnavailable, []byte(nil)
+		for end := time.Now().Add(soon); status == http.StatusServiceUnavailable && time.Now().Before(end); { // as tills do, with the same key
+			var err error
+			if status, body, err = gateway.Do(f.t.Context(), f.till.Key, http.MethodPost, "/record", key, record); err != nil {
+				return err
+			}
 		}
 		var a struct {
 			SaleID string `json:"sale_id"`
