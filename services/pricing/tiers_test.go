@@ -1,7 +1,6 @@
 package pricing_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -218,22 +217,7 @@ func TestASpikeOfOneSourceIsShownAndNotBelieved(t *testing.T) {
 }
 
 // logbook keeps what a service logs.
-type logbook struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
+type logbook struct{ testkit.Log }
 
 // lines are those that hold all of these texts.
 func (l *logbook) lines(texts ...string) (n int) {

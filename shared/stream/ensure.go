@@ -77,7 +77,7 @@ func (b *Bus) ensureStream(ctx context.Context, s spec) error {
 // remakeStream makes a stream that was there and is gone.
 func (b *Bus) remakeStream(ctx context.Context, s spec) error {
 	if b.makes() {
-		b.log.Error("a stream is gone and is made anew; what it held and nobody read comes again from Postgres", "stream", s.name)
+		b.log.Error("a stream is gone and is made anew; the sales in it that nobody read come again from Postgres", "stream", s.name)
 	}
 	return b.ensureStream(ctx, s)
 }

@@ -79,7 +79,7 @@ type lookout struct {
 func watched(service string) (mine []spec) {
 	for _, s := range specs {
 		reads := slices.ContainsFunc(s.durables, func(d durableSpec) bool { return d.service == service })
-		if (reads || slices.Contains(s.writers, service)) && !s.isBucket() { // a bucket has no reader who could fall behind
+		if len(s.durables) > 0 && (reads || slices.Contains(s.writers, service)) { // a bucket has no reader who could fall behind
 			mine = append(mine, s)
 		}
 	}

@@ -1,13 +1,11 @@
 package stream_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"testing"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -88,7 +86,7 @@ func TestWhatWaitsIsShownByBothEndsWhileTheReaderIsAwayAndAfter(t *testing.T) {
 func TestUnreadMessagesNearTheStreamsLimitAreAnAlarm(t *testing.T) {
 	t.Parallel()
 	server, bus := setup(t)
-	var log journal
+	var log testkit.Log
 	watching, err := stream.Connect("gateway", stream.Config{URL: config.Secret(server.URL()), PeakSalesPerSecond: 1}, slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	t.Cleanup(watching.Close)
@@ -107,24 +105,6 @@ func TestUnreadMessagesNearTheStreamsLimitAreAnAlarm(t *testing.T) {
 	consume(t, bus, &h)
 	eventually(t, watching, 0, "tillseal_stream_alarm", only)
 	require.Contains(t, log.String(), "the alarm is over")
-}
-
-// journal is a log that several goroutines write.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(line []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(line)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
 }
 
 func TestTheMicroServiceDescribesItsEndpointsAndTellsItsLag(t *testing.T) {

@@ -1,7 +1,6 @@
 package identity_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -199,26 +198,13 @@ func TestNobodyGivesAnOrderThroughJetStream(t *testing.T) {
 		{identity.Anchor, "$JS.API.STREAM.MSG.GET.SALES_ANCHORED", last},
 		{identity.Anchor, "$JS.API.CONSUMER.MSG.NEXT.SALES_PRICED.anchor", `{"batch":1,"no_wait":true}`},
 	}
-	wanted, err := json.Marshal(stream.Topologies(1, 1)[1].Stream)
-	require.NoError(t, err)
-	forged := bytes.Replace(wanted, []byte(`"max_msgs":-1`), []byte(`"max_msgs":1`), 1)
-	require.NotEqual(t, wanted, forged)
-	for subject, by := range map[string]string{
-		"sales.v1.recorded.s1": identity.Gateway, "$KV.RATES.INR": identity.Pricing, "sales.v1.anchored.s1": identity.Anchor, "sales.v1.priced.s1": identity.Pricing,
-	} {
-		js, err := jetstream.New(h.as(by))
-		require.NoError(t, err)
-		_, err = js.Publish(t.Context(), subject, forged)
-		require.NoError(t, err)
-	}
-	heard := map[string]int{}
-	for _, relay := range relays {
+	h.write([]byte(`{"currency":"INR","value":"1","operator":"somebody","reason":"none"}`))
+	for heard, relay := range relays {
 		conn := h.as(relay.by)
 		require.NoError(t, conn.PublishRequest(relay.subject, order, []byte(relay.body)))
 		require.False(t, refused(t, conn), "%s may ask %s", relay.by, relay.subject)
-		heard[order]++
 		testkit.Eventually(t, soon, "the message arrives and is refused", func() error {
-			if got := h.refusals("anchor"); got[order] != heard[order] {
+			if got := h.refusals("anchor"); got[order] != heard+1 {
 				return fmt.Errorf("%v, after %s", got, relay.subject)
 			}
 			return nil
@@ -241,14 +227,7 @@ func TestNoServiceChangesAStreamThroughJetStream(t *testing.T) {
 	cfg.MaxMsgs = 1
 	forged, err := json.Marshal(cfg)
 	require.NoError(t, err)
-	for subject, by := range map[string]string{
-		"sales.v1.recorded.s1": identity.Gateway, "$KV.RATES.INR": identity.Pricing, "sales.v1.anchored.s1": identity.Anchor, "sales.v1.priced.s1": identity.Pricing,
-	} {
-		js, err := jetstream.New(h.as(by))
-		require.NoError(t, err)
-		_, err = js.Publish(t.Context(), subject, forged)
-		require.NoError(t, err)
-	}
+	h.write(forged)
 	const update = "$JS.API.STREAM.UPDATE." + stream.SalesPriced
 	const remove = "$JS.API.STREAM.DELETE." + stream.SalesDLQ
 	for _, relay := range []struct{ by, subject, body, to string }{

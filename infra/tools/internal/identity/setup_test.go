@@ -113,6 +113,19 @@ func (h *house) sell(n int) {
 	}
 }
 
+// write has each service write a message into every stream that is its to write.
+func (h *house) write(data []byte) {
+	h.t.Helper()
+	for subject, by := range map[string]string{
+		"sales.v1.recorded.s1": identity.Gateway, "$KV.RATES.INR": identity.Pricing, "sales.v1.anchored.s1": identity.Anchor, "sales.v1.priced.s1": identity.Pricing,
+	} {
+		js, err := jetstream.New(h.as(by))
+		require.NoError(h.t, err)
+		_, err = js.Publish(h.t.Context(), subject, data)
+		require.NoError(h.t, err)
+	}
+}
+
 // messages are a stream's, as one sees it.
 func messages(t *testing.T, js jetstream.JetStream, name string) uint64 {
 	t.Helper()

@@ -45,14 +45,15 @@ func (r *Reconciler) Count(ctx context.Context) {
 			r.Log.Warn("what is parked can't be counted", "error", err)
 		}
 		c.away = err != nil
-		wait := countEvery
-		if err == nil {
-			wait = min(max(wait, countShare*time.Since(began)), countLongest)
-		}
-		if !pause(ctx, wait) {
+		if !pause(ctx, restAfter(time.Since(began))) {
 			return
 		}
 	}
+}
+
+// restAfter is the pause after a count that took so long: with it, and with the next count's own limit, no figure is older than five seconds.
+func restAfter(took time.Duration) time.Duration {
+	return min(max(countEvery, countShare*took), countLongest)
 }
 
 func (r *Reconciler) countParked(ctx context.Context, c *count, now time.Time) error {

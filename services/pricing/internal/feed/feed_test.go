@@ -1,7 +1,6 @@
 package feed_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
@@ -56,32 +55,14 @@ type exchange struct {
 	store  lastgood.Store
 	board  *quote.Board
 	poller *feed.Poller
-	log    *logbook
+	log    *testkit.Log
 
 	js         jetstream.JetStream
 	currencies []money.Currency
 }
 
-// logbook keeps what was logged.
-type logbook struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 func setup(t *testing.T, sources ...string) *exchange {
-	e := &exchange{t: t, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, log: &logbook{}}
+	e := &exchange{t: t, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, log: &testkit.Log{}}
 	e.market = market.Open("254321.17", e.clock.Now)
 	t.Cleanup(e.market.Close)
 	bus, err := stream.Connect("test", stream.Config{URL: config.Secret(testkit.NATS(t).URL()), PeakSalesPerSecond: 1}, slog.New(slog.NewTextHandler(t.Output(), nil)))
