@@ -52,7 +52,7 @@ const (
 	endpointTimeout    = 10 * time.Second
 	endpointConcurrent = 64          // requests of one endpoint being answered; more are refused as busy
 	endpointMaxRequest = 1 << 20     // NATS's default message size
-	nobodyEvery        = time.Minute // between two log lines of requests that nobody waits for
+	nobodyEvery        = time.Minute // between two log lines about requests without an inbox
 )
 
 // Answers makes an endpoint from a typed function. A request that is not a Req, or has members a Req lacks, is refused as Invalid.
@@ -143,9 +143,9 @@ func (b *Bus) stats(ctx context.Context, t *tally) Stats {
 	}
 }
 
-// handler carries requests out, and only those whose answer goes to an inbox. JetStream sends what a stream holds, or that it holds
-// nothing, to any subject that a client names as its reply, past the client's rights: such a message has no reply, or one to
-// acknowledge to, and must not give an order.
+// handler carries out requests that name an inbox for the answer, and no others. A client can make JetStream send a message, or an empty
+// status, to any subject, whatever the client's own rights. Such a message has no reply subject, or one for acknowledgements, so it
+// is never taken for an order.
 func (b *Bus) handler(ctx context.Context, e Endpoint, t *tally) micro.Handler {
 	slots := make(chan struct{}, endpointConcurrent)
 	nobody := rate.Sometimes{First: 1, Interval: nobodyEvery}
@@ -153,7 +153,7 @@ func (b *Bus) handler(ctx context.Context, e Endpoint, t *tally) micro.Handler {
 		if !strings.HasPrefix(req.Reply(), nats.InboxPrefix) {
 			t.refused.Add(1)
 			nobody.Do(func() {
-				b.log.Error("ALARM: a message came as a request and has no inbox to answer to: it is not carried out", "subject", e.Subject)
+				b.log.Error("ALARM: a request names no inbox for its answer, and is not carried out", "subject", e.Subject)
 			})
 			return
 		}

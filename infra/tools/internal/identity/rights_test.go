@@ -211,7 +211,7 @@ func TestNobodyGivesAnOrderThroughJetStream(t *testing.T) {
 		})
 	}
 	require.Zero(t, obeyed.Load())
-	require.Equal(t, 1, strings.Count(log.String(), "ALARM: a message came as a request and has no inbox to answer to"), "of many one is told")
+	require.Equal(t, 1, strings.Count(log.String(), "ALARM: a request names no inbox for its answer, and is not carried out"), "of many one is told")
 	_, err = h.as(identity.Operator).Request(order, []byte("{}"), soon)
 	require.NoError(t, err)
 	require.Equal(t, int32(1), obeyed.Load())

@@ -67,8 +67,8 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if open {
-		log.Warn("ALARM: everybody who may log in may take the services' locks and so stop them: this database was made before " +
-			"infra/postgres/roles.sql kept that from them; run that file once as the superuser")
+		log.Warn("ALARM: any role that can log in can take the services' advisory locks and stop them: this database is older than the part of " +
+			"infra/postgres/roles.sql that forbids it; run that file once as the superuser")
 	}
 	log.Info("the database is at this build's schema")
 	return nil

@@ -16,7 +16,7 @@ import (
 
 var (
 	errBatchTooLarge = refusal.New(refusal.BodyTooLarge, "the body is larger than a batch may be: send it in parts")
-	errManyBatches   = refusal.Later(refusal.Overloaded, retryAfter, "as many batches as can be held are being worked on: send it again")
+	errManyBatches   = refusal.Later(refusal.Overloaded, retryAfter, "too many batches are being worked on: send it again")
 )
 
 // batch takes a till's records from when it was offline, and answers each as if it had come alone: what is wrong with one is that

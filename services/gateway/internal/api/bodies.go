@@ -21,7 +21,7 @@ const (
 	terminalRoom = 4 * record.MaxBatchBytes // of it for one terminal
 )
 
-var errManyBodies = refusal.Later(refusal.Overloaded, retryAfter, "as many large bodies as can be held are on their way, of this terminal or of all: send it again")
+var errManyBodies = refusal.Later(refusal.Overloaded, retryAfter, "too many large bodies are being received, from this terminal or from all: send it again")
 
 // room counts the bytes of bodies, by the terminal that sends them.
 type room struct {

@@ -21,9 +21,9 @@ const (
 
 // What a connection is told that is not let in.
 var (
-	errFull        = refusal.Later(refusal.Overloaded, retryAfter, "there are as many connections as can be held: connect again")
+	errFull        = refusal.Later(refusal.Overloaded, retryAfter, "the gateway has no room for another connection: connect again")
 	errFullAddress = refusal.Later(refusal.Overloaded, retryAfter,
-		"your address has as many connections without a terminal's key as one may have: connect again")
+		"your address has too many connections on which no terminal's key was sent: close some, or connect again later")
 )
 
 // fitting is how many of wanted connections the process may hold with its limit of open files, which it says when it is fewer.
