@@ -19,7 +19,7 @@ const (
 	// it says nothing at all, as a server does whose machine hangs.
 	roundTrip = 500 * time.Millisecond
 	// maxSilences is how many asked in a row get no answer, or no connection, until nobody is asked any more. One alone may be a
-	// server that is busy for a moment.
+	// server that is busy for a moment, and so is one that answers others meanwhile.
 	maxSilences = 2
 	probePause  = 50 * time.Millisecond
 	// warmWithin is for the connections that a Postgres which is back begins with.
@@ -32,6 +32,7 @@ var ErrAway = fault.New(fault.Transient, "Postgres is away and is being waited f
 // watch knows whether Postgres answers. It is a breaker whose half-open state costs no till anything: a probe of its own, not the
 // next request, finds out that the server is back.
 type watch struct {
+	answers  atomic.Uint64 // heard so far
 	silences atomic.Int32
 	away     atomic.Bool
 	probes   sync.WaitGroup
@@ -42,16 +43,18 @@ type watch struct {
 // Away reports whether Postgres is being waited for.
 func (s *Store) Away() bool { return s.watch.away.Load() }
 
-// heard takes note of how a question to Postgres ended. A connection that broke says nothing: the next may be well.
-func (s *Store) heard(err error) {
+// heard takes note of how a question to Postgres ended that began when so many answers had been heard. A connection that broke says
+// nothing: the next may be well.
+func (s *Store) heard(began uint64, err error) {
 	var pg *pgconn.PgError
 	var connecting *pgconn.ConnectError
 	switch {
 	case errors.As(err, &connecting), errors.Is(err, context.DeadlineExceeded):
-		if s.watch.silences.Add(1) >= maxSilences && !s.watch.away.Swap(true) {
+		if s.watch.answers.Load() == began && s.watch.silences.Add(1) >= maxSilences && !s.watch.away.Swap(true) {
 			s.watch.probes.Go(s.probe)
 		}
 	case err == nil, errors.As(err, &pg) && !broken(err):
+		s.watch.answers.Add(1)
 		s.watch.silences.Store(0)
 	}
 }

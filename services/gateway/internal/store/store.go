@@ -149,12 +149,13 @@ var ErrBusy = fault.New(fault.Transient, "more is being read than Postgres can a
 func (s *Store) ask(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	began := s.watch.answers.Load()
 	err := do(ctx)
 	if broken(err) && ctx.Err() == nil {
 		s.pool.Reset()
 		err = do(ctx)
 	}
-	s.heard(err)
+	s.heard(began, err)
 	return classify(err)
 }
 

@@ -28,9 +28,10 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
 	defer cancel()
+	began := s.watch.answers.Load()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		s.heard(err)
+		s.heard(began, err)
 		return nil, classify(err)
 	}
 	return &Tx{store: s, conn: conn}, nil
@@ -59,8 +60,9 @@ func (t *Tx) batch() *pgx.Batch {
 
 // send ends it. A connection that broke, perhaps while it lay idle, says that the others may have: the next try gets a new one.
 func (t *Tx) send(ctx context.Context, batch *pgx.Batch) error {
+	began := t.store.watch.answers.Load()
 	err := t.conn.SendBatch(ctx, batch).Close()
-	t.store.heard(err)
+	t.store.heard(began, err)
 	if broken(err) {
 		t.store.pool.Reset()
 	}
