@@ -3,6 +3,7 @@ package local_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -25,7 +26,8 @@ func TestAClusterKeepsItsStreamsWithoutOneOfItsNodes(t *testing.T) {
 	require.NoError(t, err)
 	made, err := js.CreateStream(limited(t), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Replicas: 3})
 	require.NoError(t, err)
-	_, err = js.Publish(limited(t), "s", []byte("x"))
+	// What a node has not heard yet of the stream another made, it answers with: nobody responds.
+	_, err = js.Publish(limited(t), "s", []byte("x"), jetstream.WithRetryAttempts(math.MaxInt))
 	require.NoError(t, err)
 
 	leader, err := c.Node(made.CachedInfo().Cluster.Leader)
