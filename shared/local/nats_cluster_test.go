@@ -26,7 +26,7 @@ func TestAClusterKeepsItsStreamsWithoutOneOfItsNodes(t *testing.T) {
 	require.NoError(t, err)
 	made, err := js.CreateStream(limited(t), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}, Replicas: 3})
 	require.NoError(t, err)
-	// What a node has not heard yet of the stream another made, it answers with: nobody responds.
+	// A node that has not yet heard of the new stream answers that nobody listens on its subject.
 	_, err = js.Publish(limited(t), "s", []byte("x"), jetstream.WithRetryAttempts(math.MaxInt))
 	require.NoError(t, err)
 

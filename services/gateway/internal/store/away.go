@@ -32,7 +32,7 @@ var ErrAway = fault.New(fault.Transient, "Postgres is away and is being waited f
 // watch knows whether Postgres answers. It is a breaker whose half-open state costs no till anything: a probe of its own, not the
 // next request, finds out that the server is back.
 type watch struct {
-	answers  atomic.Uint64 // heard so far
+	answers  atomic.Uint64 // how many questions were answered so far
 	silences atomic.Int32
 	away     atomic.Bool
 	probes   sync.WaitGroup
@@ -43,8 +43,8 @@ type watch struct {
 // Away reports whether Postgres is being waited for.
 func (s *Store) Away() bool { return s.watch.away.Load() }
 
-// heard takes note of how a question to Postgres ended that began when so many answers had been heard. A connection that broke says
-// nothing: the next may be well.
+// heard takes note of how a question to Postgres ended. began is watch.answers as it was when the question was asked: if others were
+// answered since, one that timed out was slow and Postgres is not silent. A connection that broke says nothing: the next may be well.
 func (s *Store) heard(began uint64, err error) {
 	var pg *pgconn.PgError
 	var connecting *pgconn.ConnectError
