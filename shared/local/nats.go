@@ -97,6 +97,9 @@ func (n *NATS) options() (*server.Options, error) {
 
 // start runs one server on n.port; n.mu is held or n is not shared yet.
 func (n *NATS) start(ctx context.Context) error {
+	if err := ctx.Err(); err != nil { // a server may be ready before its limit is looked at
+		return fmt.Errorf("start of NATS given up: %w", err)
+	}
 	options, err := n.options()
 	if err != nil {
 		return err
