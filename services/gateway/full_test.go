@@ -108,7 +108,7 @@ func TestATerminalHasNoMoreThanItsShareOfAllConnections(t *testing.T) {
 		tills = append(tills, w)
 	}
 	var last *wire
-	eventually(t, "a stranger that has its answer makes room", func() error { // it does so a moment after it could read it
+	eventually(t, "a stranger that has its answer makes room", func() error { // the gateway notes that just after it wrote the answer
 		last = full.dial().looks("")
 		r, err := last.answer()
 		require.NoError(t, err)

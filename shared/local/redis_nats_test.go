@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"context"
+	"path/filepath"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -91,6 +92,8 @@ func TestANATSThatTurnsItsStreamsOffSaysSoAndARestartBringsThemBack(t *testing.T
 func TestNATSIsGivenUpWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := local.StartNATS(ctx, local.NATSConfig{Dir: closedDir(t)})
+	dir := closedDir(t)
+	_, err := local.StartNATS(ctx, local.NATSConfig{Dir: dir})
 	require.ErrorIs(t, err, context.Canceled)
+	require.NoDirExists(t, filepath.Join(dir, "jetstream"), "it was not begun")
 }
