@@ -31,10 +31,10 @@ bench: need-go ## measure the gateway against pgbench; never part of CI (make be
 
 test: need-go tools test-go test-contracts ## run every test on real servers, with the race detector
 
-# GOGC=300 collects less garbage: a fifth less work in compiling. atexit_sleep_ms=0 spares each binary the second that the race detector
-# waits at its end. Vetting is lint's.
-test-go: export GOGC = 300
-test-go: export GORACE = atexit_sleep_ms=0
+# GOGC=300 collects garbage less often: compiling takes a fifth less work. atexit_sleep_ms=0 spares each test binary the second that the
+# race detector waits at its end. Either is left as it is when it is set already. `make lint` runs go vet.
+test-go: export GOGC ?= 300
+test-go: export GORACE ?= atexit_sleep_ms=0
 test-go: need-go
 	@echo "go test -race in all modules (Postgres, Redis, NATS and a chain are started by the tests)"
 	go test -race -vet=off -timeout $(TEST_TIMEOUT) $(PACKAGES)

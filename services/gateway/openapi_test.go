@@ -37,7 +37,8 @@ func newClerk(t *testing.T, g *gate) *clerk {
 	t.Helper()
 	text := (&till{t: t, url: g.url}).do("GET", "/openapi.json", "", "Authorization", "")
 	require.Equal(t, 200, text.Status)
-	d := readDocument(t, text.Body)
+	d, err := readDocument(text.Body)
+	require.NoError(t, err)
 	return &clerk{t, d, d.everyAnswer(), map[string]bool{}}
 }
 
