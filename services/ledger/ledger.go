@@ -6,20 +6,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tillseal/tillseal/services/ledger/internal/book"
-	"github.com/tillseal/tillseal/services/ledger/internal/db"
-	"github.com/tillseal/tillseal/services/ledger/internal/parked"
+	"github.com/tillseal/tillseal/services/ledger/internal/operate"
 	"github.com/tillseal/tillseal/services/ledger/internal/read"
 	"github.com/tillseal/tillseal/services/ledger/internal/reconcile"
+	"github.com/tillseal/tillseal/services/ledger/internal/republish"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/telemetry"
 )
@@ -37,7 +36,7 @@ type Config struct {
 
 	RepairMax time.Duration `env:"REPAIR_MAX" envDefault:"10m" doc:"age from which it is published again whatever is still pending in the streams"`
 
-	// Ready, when set, is called once: Postgres has answered and requests are answered.
+	// Ready, when set, is called once: Postgres has answered, and requests are.
 	Ready func() `env:"-"`
 }
 
@@ -46,6 +45,15 @@ const (
 	minRepairAfter = time.Second
 	maxRepairAfter = 10 * time.Minute
 	maxRepairMax   = 24 * time.Hour
+)
+
+// Limits of the sessions. The ledger is on no till's path, so that a slow database may take its time, but never for ever.
+const (
+	maxConns       = 12 // three consumers and the reads
+	connectLimit   = 5 * time.Second
+	lockLimit      = 5 * time.Second
+	statementLimit = 15 * time.Second // the longest read of the reconciler, many times over
+	idleLimit      = 15 * time.Second
 )
 
 // Check names each variable that is wrong.
@@ -63,8 +71,8 @@ func (c Config) Check() error {
 	return errors.Join(errs...)
 }
 
-// Run keeps the ledger until ctx ends; what was under way then is delivered again, which is harmless. A wrong Config is an
-// Invalid fault that names the variable; a NATS or Postgres that is away is waited for.
+// Run keeps the ledger until ctx ends; what was under way then is delivered again, which is harmless. Its error is nil then, or ctx's when
+// something was still waited for. A wrong Config is an Invalid fault that names the variable; a NATS or Postgres that is away is waited for.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
 		return fault.As(fault.Invalid, err)
@@ -75,7 +83,9 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer tel.Close()
 	counts := newCounts(tel.Metrics) // before anything is waited for
-	pool, err := db.Open(ctx, cfg.DBURL)
+	pool, err := postgres.Open(ctx, cfg.DBURL, postgres.Limits{
+		Service: "ledger", MaxConns: maxConns, Connect: connectLimit, Lock: lockLimit, Statement: statementLimit, IdleInTransaction: idleLimit,
+	})
 	if err != nil {
 		return err
 	}
@@ -87,16 +97,29 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus)
-	if err := bus.Ensure(ctx); err != nil || ctx.Err() != nil {
-		return stopped(ctx, err)
-	}
-	operators := parked.Desk{Pool: pool, Bus: bus, Log: tel.Log, Metrics: counts.reconciler, RepairAfter: cfg.RepairAfter}
-	stop, err := bus.Serve(ctx, "keeps what is anchored and hands out proofs", append(read.New(pool).Endpoints(), operators.Endpoints()...)...)
+	again := republish.New(bus, tel.Log, tel.Metrics)
+	desk := operate.Desk{Pool: pool, Publisher: again, Log: tel.Log, RepairAfter: cfg.RepairAfter}
+	stop, err := bus.Serve(ctx, "keeps what is anchored and hands out proofs", append(read.New(pool).Endpoints(), desk.Endpoints()...)...)
 	if err != nil {
-		return stopped(ctx, err)
+		return err
 	}
 	defer stop()
-	return work(ctx, cfg, tel, counts, pages, pool, bus)
+	r := &reconcile.Reconciler{
+		Pool: pool, Bus: bus, Publisher: again, Log: tel.Log, Metrics: counts.reconciler, RepairAfter: cfg.RepairAfter, RepairMax: cfg.RepairMax,
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return work(ctx, counts, pages, r) })
+	group.Go(func() error { r.Count(ctx); return nil })
+	group.Go(func() error {
+		if err := postgres.Await(ctx, pool, tel.Log); err != nil {
+			return err
+		}
+		if cfg.Ready != nil {
+			cfg.Ready()
+		}
+		return nil
+	})
+	return group.Wait()
 }
 
 // counts are the ledger's metrics.
@@ -119,29 +142,21 @@ func newCounts(registry *prometheus.Registry) *counts {
 	return c
 }
 
-// work runs the consumers and the reconciler until ctx ends or one of them meets a Fatal fault.
-func work(ctx context.Context, cfg Config, tel *telemetry.Telemetry, counts *counts, pages *book.Book, pool *pgxpool.Pool,
-	bus *stream.Bus,
-) error {
+// work runs the consumers and the reconciler, once there are streams, until ctx ends or one of them meets a Fatal fault. Reads need
+// Postgres alone and don't wait for that.
+func work(ctx context.Context, counts *counts, pages *book.Book, r *reconcile.Reconciler) error {
+	if err := r.Bus.Ensure(ctx); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for durable, handle := range map[string]stream.Handler{
 		stream.DurableLedger: pages.Anchored, stream.DurableLedgerBatches: pages.Batches, stream.DurableLedgerParked: pages.Parked,
 	} {
 		group.Go(func() error {
-			return bus.Consume(ctx, durable, book.MaxBatch, counted(handle, counts.written.WithLabelValues(durable)))
+			return r.Bus.Consume(ctx, durable, book.MaxBatch, counted(handle, counts.written.WithLabelValues(durable)))
 		})
 	}
-	r := &reconcile.Reconciler{
-		Pool: pool, Bus: bus, Log: tel.Log, Metrics: counts.reconciler, RepairAfter: cfg.RepairAfter, RepairMax: cfg.RepairMax,
-	}
 	group.Go(func() error { r.Run(ctx); return nil })
-	group.Go(func() error { r.Count(ctx); return nil })
-	group.Go(func() error {
-		if awaitPostgres(ctx, pool, tel.Log) && cfg.Ready != nil {
-			cfg.Ready()
-		}
-		return nil
-	})
 	return group.Wait()
 }
 
@@ -155,39 +170,4 @@ func counted(handle stream.Handler, done prometheus.Counter) stream.Handler {
 		}
 		return errs
 	}
-}
-
-const (
-	pingEvery   = 500 * time.Millisecond
-	pingTimeout = 5 * time.Second
-)
-
-// awaitPostgres returns true once Postgres answers, or false when ctx ends before.
-func awaitPostgres(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) bool {
-	ticker := time.NewTicker(pingEvery)
-	defer ticker.Stop()
-	for tries := 0; ; tries++ {
-		attempt, cancel := context.WithTimeout(ctx, pingTimeout)
-		err := pool.Ping(attempt)
-		cancel()
-		if err == nil {
-			return true
-		}
-		if tries == 0 && ctx.Err() == nil {
-			log.Warn("waiting for Postgres", "error", db.Fault("connect", err))
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-ticker.C:
-		}
-	}
-}
-
-// stopped makes an error that only says that ctx ended into the orderly end that it is.
-func stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil //nolint:nilerr // a stop is no failure
-	}
-	return err
 }

@@ -157,7 +157,7 @@ func login(path string) (nats.Option, error) {
 	return option, nil
 }
 
-// Bucket opens a key-value bucket, trying until it is there or ctx ends, which is no error but leaves it nil.
+// Bucket opens a key-value bucket, trying until it is there or ctx ends: then the error is ctx's.
 func (b *Bus) Bucket(ctx context.Context, name string) (bucket jetstream.KeyValue, err error) {
 	err = b.retry(ctx, "open bucket "+name, func(ctx context.Context) (err error) {
 		if b.makes() {
@@ -171,7 +171,7 @@ func (b *Bus) Bucket(ctx context.Context, name string) (bucket jetstream.KeyValu
 	return bucket, err
 }
 
-// retry runs do until it succeeds, ctx ends (nil) or its error is Invalid, with a pause of about ensureRetry and one log line
+// retry runs do until it succeeds, ctx ends (its error) or do's error is Invalid, with a pause of about ensureRetry and one log line
 // each time.
 func (b *Bus) retry(ctx context.Context, what string, do func(context.Context) error) error {
 	for {
@@ -182,11 +182,11 @@ func (b *Bus) retry(ctx context.Context, what string, do func(context.Context) e
 		case err == nil, fault.Is(err, fault.Invalid):
 			return err
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // a stop is no failure
+			return ctx.Err()
 		}
 		b.log.Warn("waiting for JetStream", "to", what, "error", err)
 		if !pause(ctx, jitter(ensureRetry)) {
-			return nil
+			return ctx.Err()
 		}
 	}
 }

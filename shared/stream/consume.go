@@ -87,7 +87,7 @@ func (c *consumption) subscribe(ctx context.Context) error {
 		consumer, err = c.ensureDurable(ctx, c.durable)
 		return err
 	})
-	if err != nil || ctx.Err() != nil {
+	if err != nil {
 		return err
 	}
 	size := c.maxBatch

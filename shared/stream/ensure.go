@@ -20,7 +20,7 @@ const (
 )
 
 // Ensure creates every stream that is missing, or waits until the ledger, which keeps them, has done so; in the ledger it changes those
-// that differ, too. It tries until it succeeds or ctx ends, which is no error. What waiting can't cure is
+// that differ, too. It tries until it succeeds or ctx ends: then the error is ctx's. What waiting can't cure is
 // Invalid and names the stream and the field or the variable: a store without the room, a stream that NATS can't change into
 // ours, replicas without a cluster. What operators set beside our fields stays, and a stream that a later version described
 // stays as it is.

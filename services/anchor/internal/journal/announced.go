@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/postgres"
 )
 
 // What is announced of a batch_event.
@@ -29,11 +30,11 @@ const sayingsAtOnce = 256
 func (j *Journal) Unannounced(ctx context.Context, deployment int64, salesState event.BatchState, low int64) ([]Saying, error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	rows, err := j.pool.Query(ctx, unannounced, pgx.NamedArgs{
+	rows, err := j.pool.Query(ctx, unannouncedSQL, pgx.NamedArgs{
 		"deployment": deployment, "sales_state": string(salesState), "low": low, "most": sayingsAtOnce,
 	})
 	if err != nil {
-		return nil, kinded("read what is to be announced", err)
+		return nil, postgres.Fault("read what is to be announced", err)
 	}
 	sayings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Saying, error) {
 		var s Saying
@@ -41,15 +42,15 @@ func (j *Journal) Unannounced(ctx context.Context, deployment int64, salesState 
 		s.Event, err = scanEvent(row, deployment, &s.BatchSaid)
 		return s, err
 	})
-	return sayings, kinded("read what is to be announced", err)
+	return sayings, postgres.Fault("read what is to be announced", err)
 }
 
 // AnnouncedFloor is an event up to which all of the deployment's are announced, 0 if none is known.
 func (j *Journal) AnnouncedFloor(ctx context.Context, deployment int64, salesState event.BatchState) (low int64, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	err = j.pool.QueryRow(ctx, announcedFloor, pgx.NamedArgs{"deployment": deployment, "sales_state": string(salesState)}).Scan(&low)
-	return low, kinded("find what is announced", err)
+	err = j.pool.QueryRow(ctx, announcedFloorSQL, pgx.NamedArgs{"deployment": deployment, "sales_state": string(salesState)}).Scan(&low)
+	return low, postgres.Fault("find what is announced", err)
 }
 
 func optionalHash(b []byte) *common.Hash {
@@ -72,14 +73,14 @@ func optionalUint(text *string) (*uint64, error) {
 func (j *Journal) Stands(ctx context.Context, e event.Batch) (stands bool, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	err = j.pool.QueryRow(ctx, stillLatest, pgx.NamedArgs{"deployment": e.Deployment, "batch_id": e.BatchID, "event_id": e.Sequence}).Scan(&stands)
-	return stands, kinded("check that a batch stands", err)
+	err = j.pool.QueryRow(ctx, stillLatestSQL, pgx.NamedArgs{"deployment": e.Deployment, "batch_id": e.BatchID, "event_id": e.Sequence}).Scan(&stands)
+	return stands, postgres.Fault("check that a batch stands", err)
 }
 
 // MarkAnnounced journals that everybody could have heard.
 func (j *Journal) MarkAnnounced(ctx context.Context, epoch, eventID int64, what string) error {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	_, err := j.pool.Exec(ctx, insertAnnounced, pgx.NamedArgs{"event_id": eventID, "what": what, "epoch": epoch})
-	return kinded("journal an announcement", err)
+	_, err := j.pool.Exec(ctx, insertAnnouncedSQL, pgx.NamedArgs{"event_id": eventID, "what": what, "epoch": epoch})
+	return postgres.Fault("journal an announcement", err)
 }

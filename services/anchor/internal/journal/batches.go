@@ -17,6 +17,7 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/postgres"
 )
 
 // Scope says for which deployment, and under which lease, the anchor acts.
@@ -31,19 +32,19 @@ type Scope struct {
 func (j *Journal) State(ctx context.Context, s Scope, most int) (state step.Journal, floor Floor, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	err = kinded("read the journal", pgx.BeginTxFunc(ctx, j.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err = postgres.Fault("read the journal", pgx.BeginTxFunc(ctx, j.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		args := pgx.NamedArgs{"deployment": s.Deployment, "low": s.LowSeq, "replay": s.Replay, "most": most}
-		if err := tx.QueryRow(ctx, lastBatch, args).Scan(&state.LastID, &state.Now); err != nil {
+		if err := tx.QueryRow(ctx, lastBatchSQL, args).Scan(&state.LastID, &state.Now); err != nil {
 			return err
 		}
 		var oldest *time.Time
-		if err := tx.QueryRow(ctx, countWaiting, args).Scan(&state.Waiting.Count, &oldest, &floor.LowestWaiting, &floor.Highest); err != nil {
+		if err := tx.QueryRow(ctx, countWaitingSQL, args).Scan(&state.Waiting.Count, &oldest, &floor.LowestWaiting, &floor.Highest); err != nil {
 			return err
 		}
 		if oldest != nil {
 			state.Waiting.Oldest = *oldest
 		}
-		rows, err := tx.Query(ctx, openBatches, args)
+		rows, err := tx.Query(ctx, openBatchesSQL, args)
 		if err != nil {
 			return err
 		}
@@ -64,11 +65,11 @@ func (j *Journal) Current(ctx context.Context, contract common.Address) (s Scope
 	if contract != (common.Address{}) {
 		args["contract"] = contract.Bytes()
 	}
-	err = j.pool.QueryRow(ctx, current, args).Scan(&s.Deployment, &s.Replay)
+	err = j.pool.QueryRow(ctx, currentSQL, args).Scan(&s.Deployment, &s.Replay)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Scope{}, nil
 	}
-	return s, kinded("read the present deployment", err)
+	return s, postgres.Fault("read the present deployment", err)
 }
 
 // StartFloor is a place in the journal up to which no leaf waits, 0 if none is known. rotation is longer than any intake
@@ -76,16 +77,16 @@ func (j *Journal) Current(ctx context.Context, contract common.Address) (s Scope
 func (j *Journal) StartFloor(ctx context.Context, s Scope, rotation time.Duration) (low int64, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	err = j.pool.QueryRow(ctx, startFloor, pgx.NamedArgs{"deployment": s.Deployment, "replay": s.Replay, "rotation": rotation}).Scan(&low)
-	return low, kinded("find where waiting leaves begin", err)
+	err = j.pool.QueryRow(ctx, startFloorSQL, pgx.NamedArgs{"deployment": s.Deployment, "replay": s.Replay, "rotation": rotation}).Scan(&low)
+	return low, postgres.Fault("find where waiting leaves begin", err)
 }
 
 // OldestLeaf is when the first leaf of a sealed batch was journaled.
 func (j *Journal) OldestLeaf(ctx context.Context, deployment int64, batchID uint64) (at time.Time, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	err = j.pool.QueryRow(ctx, oldestLeaf, pgx.NamedArgs{"deployment": deployment, "batch_id": batchID}).Scan(&at)
-	return at, kinded("read a batch's oldest leaf", err)
+	err = j.pool.QueryRow(ctx, oldestLeafSQL, pgx.NamedArgs{"deployment": deployment, "batch_id": batchID}).Scan(&at)
+	return at, postgres.Fault("read a batch's oldest leaf", err)
 }
 
 // Floor tells where waiting leaves begin, by their place in the journal; 0 for none.
@@ -118,7 +119,7 @@ func attachAttempts(ctx context.Context, tx pgx.Tx, deployment int64, open []ste
 }
 
 func readAttempts(ctx context.Context, tx pgx.Tx, deployment int64, batchIDs []int64) (map[uint64][]step.Attempt, error) {
-	rows, err := tx.Query(ctx, attempts, pgx.NamedArgs{"deployment": deployment, "batch_ids": batchIDs})
+	rows, err := tx.Query(ctx, attemptsSQL, pgx.NamedArgs{"deployment": deployment, "batch_ids": batchIDs})
 	if err != nil {
 		return nil, err
 	}
@@ -164,13 +165,13 @@ func (j *Journal) Seal(ctx context.Context, s Scope, id uint64, most int) (size 
 			"deployment": s.Deployment, "batch_id": id, "root": tree.Root().Bytes(), "size": size, "epoch": s.Epoch,
 			"sale_ids": ids, "indexes": indexes,
 		}
-		if err := guarded(ctx, tx, insertBatch, args); err != nil {
+		if err := guarded(ctx, tx, insertBatchSQL, args); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, insertBatchLeaves, args); err != nil {
+		if _, err := tx.Exec(ctx, insertBatchLeavesSQL, args); err != nil {
 			return err
 		}
-		return guarded(ctx, tx, insertEvent, eventArgs(s, Move{BatchID: id, To: event.BatchSealed, From: []event.BatchState{""}}))
+		return guarded(ctx, tx, insertEventSQL, eventArgs(s, Move{BatchID: id, To: event.BatchSealed, From: []event.BatchState{""}}))
 	})
 	return size, err
 }
@@ -182,7 +183,7 @@ type waitingLeaf struct {
 
 // takeWaiting reads the waiting leaves and puts them in ascending order, that of their indexes.
 func takeWaiting(ctx context.Context, tx pgx.Tx, s Scope, most int) ([]waitingLeaf, error) {
-	rows, err := tx.Query(ctx, waiting, pgx.NamedArgs{"deployment": s.Deployment, "low": s.LowSeq, "replay": s.Replay, "most": most})
+	rows, err := tx.Query(ctx, waitingSQL, pgx.NamedArgs{"deployment": s.Deployment, "low": s.LowSeq, "replay": s.Replay, "most": most})
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +220,7 @@ func (j *Journal) Record(ctx context.Context, s Scope, m Move) error {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
 	return j.inTx(ctx, "journal a batch as "+string(m.To), func(tx pgx.Tx) error {
-		return guarded(ctx, tx, insertEvent, eventArgs(s, m))
+		return guarded(ctx, tx, insertEventSQL, eventArgs(s, m))
 	})
 }
 
@@ -267,7 +268,7 @@ func (j *Journal) KeepAttempt(ctx context.Context, s Scope, t Signed) (a step.At
 
 func keepAttempt(ctx context.Context, tx pgx.Tx, s Scope, t Signed) (step.Attempt, error) {
 	a := step.Attempt{Hash: t.Hash, Sender: t.Sender, Nonce: t.Nonce, Fee: t.Fee}
-	err := tx.QueryRow(ctx, insertAttempt, pgx.NamedArgs{
+	err := tx.QueryRow(ctx, insertAttemptSQL, pgx.NamedArgs{
 		"hash": t.Hash.Bytes(), "deployment": s.Deployment, "batch_id": t.BatchID, "sender": t.Sender.Bytes(),
 		"nonce": strconv.FormatUint(t.Nonce, 10), "raw": t.Raw, "fee_cap_wei": amount(t.Fee.CapWei), "tip_cap_wei": amount(t.Fee.TipWei),
 		"epoch": s.Epoch,
@@ -282,6 +283,6 @@ func keepAttempt(ctx context.Context, tx pgx.Tx, s Scope, t Signed) (step.Attemp
 func (j *Journal) Raw(ctx context.Context, hash common.Hash) (raw []byte, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	err = j.pool.QueryRow(ctx, "SELECT raw FROM anchor.tx_attempt WHERE hash = $1 LIMIT 1", hash.Bytes()).Scan(&raw)
-	return raw, kinded("read a signed transaction", err)
+	err = j.pool.QueryRow(ctx, signedSQL, pgx.NamedArgs{"hash": hash.Bytes()}).Scan(&raw)
+	return raw, postgres.Fault("read a signed transaction", err)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/postgres"
 )
 
 // Contract is a deployment as the journal has it, with the chain that it is on.
@@ -27,10 +28,10 @@ func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contra
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
 	err = j.inTx(ctx, "read the deployments", func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		if err := tx.QueryRow(ctx, nowSQL).Scan(&now); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, deployments, pgx.NamedArgs{"chain_id": amount(chainID)})
+		rows, err := tx.Query(ctx, deploymentsSQL, pgx.NamedArgs{"chain_id": amount(chainID)})
 		if err != nil {
 			return err
 		}
@@ -62,7 +63,7 @@ func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contra
 func (j *Journal) Chains(ctx context.Context) (all []chain.Identity, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	rows, err := j.pool.Query(ctx, chains)
+	rows, err := j.pool.Query(ctx, chainsSQL)
 	if err == nil {
 		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (id chain.Identity, err error) {
 			var chainID string
@@ -78,7 +79,7 @@ func (j *Journal) Chains(ctx context.Context) (all []chain.Identity, err error) 
 			return id, nil
 		})
 	}
-	return all, kinded("read the chains of the deployments", err)
+	return all, postgres.Fault("read the chains of the deployments", err)
 }
 
 // AddContract journals a new deployment and, unless it is given by the operator, its signed deploy transaction with it.
@@ -93,7 +94,7 @@ func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int
 		args["deployer"], args["nonce"] = deploy.Sender.Bytes(), strconv.FormatUint(deploy.Nonce, 10)
 	}
 	err = j.inTx(ctx, "journal a deployment", func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, insertDeployment, args).Scan(&id)
+		err := tx.QueryRow(ctx, insertDeploymentSQL, args).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fault.New(fault.Conflict, "the lease moved on")
 		}

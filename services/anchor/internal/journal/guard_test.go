@@ -23,7 +23,7 @@ func TestTheStatementTakesALeafOnlyOfTheVerySaleAndRate(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), db.Anchor)
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
-	_, err = conn.Exec(t.Context(), insertRates, pgx.NamedArgs{
+	_, err = conn.Exec(t.Context(), insertRatesSQL, pgx.NamedArgs{
 		"ids": []string{"r1", "dollars"}, "values": []string{"2", "2"}, "currencies": []string{"INR", "USD"}, "tiers": []string{"static", "static"},
 		"sources": []string{"[]", "[]"}, "observed": []string{"", ""},
 	})
@@ -34,7 +34,7 @@ func TestTheStatementTakesALeafOnlyOfTheVerySaleAndRate(t *testing.T) {
 			"currencies": []string{"INR"}, "totals": []string{"5.00"}, "values": []string{"2"},
 		}
 		change(row)
-		tag, err := conn.Exec(t.Context(), insertLeaves, row)
+		tag, err := conn.Exec(t.Context(), insertLeavesSQL, row)
 		require.NoError(t, err)
 		return tag.RowsAffected()
 	}

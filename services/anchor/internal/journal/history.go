@@ -9,6 +9,7 @@ import (
 
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/postgres"
 )
 
 // scanEvent reads a batch_event with its batch, in the order that all queries of this package list the columns.
@@ -31,12 +32,12 @@ func scanEvent(row pgx.CollectableRow, deployment int64, more ...any) (event.Bat
 
 // Page lists batches of a deployment with an id below before, newest first, each as its last event tells.
 func (j *Journal) Page(ctx context.Context, deployment int64, before uint64, most int) ([]event.Batch, error) {
-	return j.events(ctx, batchPage, deployment, pgx.NamedArgs{"deployment": deployment, "before": before, "most": most})
+	return j.events(ctx, batchPageSQL, deployment, pgx.NamedArgs{"deployment": deployment, "before": before, "most": most})
 }
 
 // History lists what happened to a batch, oldest first; nothing for one that does not exist.
 func (j *Journal) History(ctx context.Context, deployment int64, batchID uint64) ([]event.Batch, error) {
-	return j.events(ctx, batchHistory, deployment, pgx.NamedArgs{"deployment": deployment, "batch_id": batchID})
+	return j.events(ctx, batchHistorySQL, deployment, pgx.NamedArgs{"deployment": deployment, "batch_id": batchID})
 }
 
 func (j *Journal) events(ctx context.Context, sql string, deployment int64, args pgx.NamedArgs) ([]event.Batch, error) {
@@ -44,10 +45,10 @@ func (j *Journal) events(ctx context.Context, sql string, deployment int64, args
 	defer cancel()
 	rows, err := j.pool.Query(ctx, sql, args)
 	if err != nil {
-		return nil, kinded("read batches", err)
+		return nil, postgres.Fault("read batches", err)
 	}
 	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (event.Batch, error) { return scanEvent(row, deployment) })
-	return events, kinded("read batches", err)
+	return events, postgres.Fault("read batches", err)
 }
 
 // Attempts lists a batch's transactions, oldest first.
@@ -66,8 +67,8 @@ func (j *Journal) Attempts(ctx context.Context, deployment int64, batchID uint64
 func (j *Journal) Newest(ctx context.Context) (id int64, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	err = j.pool.QueryRow(ctx, "SELECT coalesce(max(id), 0) FROM anchor.deployment").Scan(&id)
-	return id, kinded("read the newest deployment", err)
+	err = j.pool.QueryRow(ctx, newestDeploymentSQL).Scan(&id)
+	return id, postgres.Fault("read the newest deployment", err)
 }
 
 // At tells where a deployment is: its chain's id and its contract.
@@ -75,6 +76,6 @@ func (j *Journal) At(ctx context.Context, deployment int64) (chainID uint64, con
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
 	var address []byte
-	err = j.pool.QueryRow(ctx, "SELECT chain_id::bigint, contract FROM anchor.deployment WHERE id = $1", deployment).Scan(&chainID, &address)
-	return chainID, common.BytesToAddress(address), kinded("read a deployment", err)
+	err = j.pool.QueryRow(ctx, deploymentSQL, pgx.NamedArgs{"deployment": deployment}).Scan(&chainID, &address)
+	return chainID, common.BytesToAddress(address), postgres.Fault("read a deployment", err)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/postgres"
 )
 
 // Leaf is a sale as it goes into a batch.
@@ -36,7 +37,7 @@ func (j *Journal) AddLeaves(ctx context.Context, leaves []Leaf) (refused []claim
 	defer cancel()
 	in, err := begin(leaves)
 	if err != nil {
-		return nil, kinded("read rates", err)
+		return nil, postgres.Fault("read rates", err)
 	}
 	err = j.inTx(ctx, "journal leaves", func(tx pgx.Tx) error {
 		if err := in.check(ctx, tx); err != nil {
@@ -49,14 +50,14 @@ func (j *Journal) AddLeaves(ctx context.Context, leaves []Leaf) (refused []claim
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, insertRates, rates); err != nil {
+		if _, err := tx.Exec(ctx, insertRatesSQL, rates); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, insertLeaves, rows)
+		_, err = tx.Exec(ctx, insertLeavesSQL, rows)
 		return err
 	})
 	if err == nil {
-		err = kinded("look for the leaves", in.confirm(ctx, j.pool))
+		err = postgres.Fault("look for the leaves", in.confirm(ctx, j.pool))
 	}
 	return in.refused, err
 }
@@ -97,7 +98,7 @@ func (in *incoming) check(ctx context.Context, tx pgx.Tx) error {
 	for i, l := range in.leaves {
 		rateIDs[i] = l.Rate.ID
 	}
-	rows, err := tx.Query(ctx, known, pgx.NamedArgs{"sale_ids": in.saleIDs(), "rates": rateIDs})
+	rows, err := tx.Query(ctx, knownSQL, pgx.NamedArgs{"sale_ids": in.saleIDs(), "rates": rateIDs})
 	if err != nil {
 		return err
 	}
@@ -208,7 +209,7 @@ func (in *incoming) columns() (rates, rows pgx.NamedArgs, err error) {
 // confirm looks which leaves are there now. A sale that another replica journaled meanwhile has its leaf, whatever was said of its rate
 // here: all decide alike.
 func (in *incoming) confirm(ctx context.Context, pool *pgxpool.Pool) error {
-	rows, err := pool.Query(ctx, journaled, pgx.NamedArgs{"sale_ids": in.saleIDs()})
+	rows, err := pool.Query(ctx, journaledSQL, pgx.NamedArgs{"sale_ids": in.saleIDs()})
 	if err != nil {
 		return err
 	}
@@ -242,9 +243,9 @@ func (in *incoming) confirm(ctx context.Context, pool *pgxpool.Pool) error {
 func (j *Journal) BatchLeaves(ctx context.Context, deployment int64, batchID uint64) ([]Leaf, error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	rows, err := j.pool.Query(ctx, batchLeaves, pgx.NamedArgs{"deployment": deployment, "batch_id": batchID})
+	rows, err := j.pool.Query(ctx, batchLeavesSQL, pgx.NamedArgs{"deployment": deployment, "batch_id": batchID})
 	if err != nil {
-		return nil, kinded("read a batch's leaves", err)
+		return nil, postgres.Fault("read a batch's leaves", err)
 	}
 	leaves, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l Leaf, err error) {
 		var hash []byte
@@ -255,5 +256,5 @@ func (j *Journal) BatchLeaves(ctx context.Context, deployment int64, batchID uin
 		}
 		return l, err
 	})
-	return leaves, kinded("read a batch's leaves", err)
+	return leaves, postgres.Fault("read a batch's leaves", err)
 }

@@ -32,7 +32,7 @@ func moveReference(ctx context.Context, tx pgx.Tx, currency string, decide func(
 		if err != nil || next.Value.String() == last.String() && next.Operator == nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, insertReference, pgx.NamedArgs{
+		tag, err := tx.Exec(ctx, insertReferenceSQL, pgx.NamedArgs{
 			"currency": currency, "number": number + 1, "value": next.Value.String(), "operator": next.Operator, "reason": next.Reason,
 		})
 		if err != nil || tag.RowsAffected() == 1 {
@@ -44,7 +44,7 @@ func moveReference(ctx context.Context, tx pgx.Tx, currency string, decide func(
 
 func readReference(ctx context.Context, tx pgx.Tx, currency string) (number int64, last money.Decimal, err error) {
 	var value string
-	err = tx.QueryRow(ctx, lastRate, pgx.NamedArgs{"currency": currency}).Scan(&number, &value)
+	err = tx.QueryRow(ctx, lastRateSQL, pgx.NamedArgs{"currency": currency}).Scan(&number, &value)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, last, nil
 	}

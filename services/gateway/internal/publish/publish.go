@@ -123,10 +123,5 @@ func sizeOf(s Sold) int64 {
 }
 
 func message(s Sold) *nats.Msg {
-	f := &s.Sale
-	return event.Recorded(event.SaleRecorded{
-		SaleID: f.SaleID, Kind: string(f.Kind), RefundOf: f.RefundOf, StoreID: f.StoreID, TerminalID: f.TerminalID, CustomerID: f.CustomerID,
-		Currency: f.Currency, Total: f.Total, PointsDelta: f.PointsDelta, PointsBalance: f.PointsBalance, PurchaseNumber: f.PurchaseNumber,
-		RecordedAt: sale.FormatTime(int64(f.RecordedAt)), SaleHash: s.Hash, Lines: s.Lines, Tenders: s.Tenders,
-	}, "gateway", 0, s.Trace)
+	return event.Recorded(event.RecordedOf(s.Sale, s.Hash, s.Lines, s.Tenders), "gateway", 0, s.Trace)
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	_ "embed" // the statements
 	"errors"
-	"fmt"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +17,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/postgres"
 )
 
 // Limits. A till is answered within 500 ms, so that each of the server's own timeouts stays below 400 ms.
@@ -62,41 +61,31 @@ func (s *Store) Identity() string {
 	return ""
 }
 
-// Open prepares the pool and connects to nothing yet: a Postgres that is away is no reason not to start. A URL that is
-// none is Invalid.
+// Open prepares the pool and connects to nothing yet: a Postgres that is away is no reason not to start. A URL that can't be used is an
+// Invalid fault.
 func Open(ctx context.Context, url config.Secret) (*Store, error) {
-	cfg, err := pgxpool.ParseConfig(url.Reveal())
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "DB_URL is not a Postgres URL") // the cause may quote the password
-	}
-	cfg.MaxConns = maxConns
-	cfg.ConnConfig.ConnectTimeout = connectTimeout
-	for name, limit := range map[string]time.Duration{
-		"lock_timeout": lockTimeout, "statement_timeout": statementTimeout, "idle_in_transaction_session_timeout": idleTimeout,
-	} {
-		cfg.ConnConfig.RuntimeParams[name] = strconv.FormatInt(limit.Milliseconds(), 10) // of every session: a group need not set them
-	}
-	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
-		cfg.ConnConfig.RuntimeParams["application_name"] = "tillseal gateway"
-	}
-	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false } // what is asked finds out, in its own time
 	s := &Store{reads: make(chan struct{}, maxReads)}
+	var err error
+	s.pool, err = postgres.Open(ctx, url, postgres.Limits{
+		Service: "gateway", MaxConns: maxConns, Connect: connectTimeout,
+		Lock: lockTimeout, Statement: statementTimeout, IdleInTransaction: idleTimeout,
+		Prepare: s.identify, TrustIdle: true,
+	})
+	if err != nil {
+		return nil, err
+	}
 	s.watch.running, s.watch.stop = context.WithCancel(ctx)
-	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		ctx, cancel := context.WithTimeout(ctx, connectTimeout) // the pool sets none
-		defer cancel()
-		var id string
-		if err := conn.QueryRow(ctx, identitySQL).Scan(&id); err != nil {
-			return err
-		}
-		s.identity.Store(&id)
-		return nil
-	}
-	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
-		s.watch.stop()
-		return nil, fault.New(fault.Invalid, "DB_URL can't be used")
-	}
 	return s, nil
+}
+
+// identify reads which database a new connection leads to.
+func (s *Store) identify(ctx context.Context, conn *pgx.Conn) error {
+	var id string
+	if err := conn.QueryRow(ctx, identitySQL).Scan(&id); err != nil {
+		return err
+	}
+	s.identity.Store(&id)
+	return nil
 }
 
 // Close waits for the connections in use and closes all.
@@ -156,7 +145,7 @@ func (s *Store) ask(ctx context.Context, do func(context.Context) error) error {
 		err = do(ctx)
 	}
 	s.heard(began, err)
-	return classify(err)
+	return kinds.Fault("ask Postgres", err)
 }
 
 // KeyOf is where a record stands: a terminal and its idempotency key.
@@ -259,37 +248,13 @@ func (s *Store) Fate(ctx context.Context, xid string, saleIDs [][16]byte) (Fate,
 	return fate, err
 }
 
-const (
-	uniqueViolation = "23505"
-	guardFailed     = "22012" // division by zero: only our guards divide
-	classData       = "22"
-	classConstraint = "23"
-	classRollback   = "40"
-)
-
-// classify gives an error of Postgres its kind and a text without values: the server's may quote a row.
-//
-//	Conflict   another transaction was there first, or holds what we need: start over from the reads
-//	Invalid    the data can't be stored: whoever sent it is told
-//	Transient  Postgres is away
-func classify(err error) error {
-	var pg *pgconn.PgError
-	if err == nil || fault.KindOf(err) != fault.Unknown && !errors.As(err, &pg) {
-		return err
-	}
-	if !errors.As(err, &pg) {
-		return fault.New(fault.Transient, "Postgres is away: %w", err)
-	}
-	said := fmt.Errorf("postgres answered %s %s", pg.Code, pg.ConstraintName)
-	switch class := pg.Code[:2]; {
-	case pg.Code == uniqueViolation, pg.Code == guardFailed, class == classRollback, pg.Code == "55P03", pg.Code == "57014": // taken, lock and statement timeouts
-		return fault.As(fault.Conflict, said)
-	case class == classData, class == classConstraint:
-		return fault.As(fault.Invalid, said)
-	case class == "25" && pg.Code != "25P03", class == "42": // our own statements are wrong
-		return fault.As(fault.Fatal, said)
-	}
-	return fault.As(fault.Transient, said)
+// kinds are what is otherwise for a till that waits: what holds a group up for longer than it may take is a Conflict, which has it start
+// over from its reads, at once.
+var kinds = postgres.Kinds{
+	"22012": fault.Conflict, // division by zero: only the guards of our statements divide
+	"40":    fault.Conflict, // rolled back for another's sake
+	"55P03": fault.Conflict, // lock_timeout
+	"57014": fault.Conflict, // statement_timeout
 }
 
 // broken reports whether err says that the connection is gone.

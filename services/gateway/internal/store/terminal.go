@@ -101,7 +101,7 @@ func (s *Store) AddTerminal(ctx context.Context, terminalID, storeID string, has
 	}
 	defer cancel()
 	_, err = s.pool.Exec(ctx, terminalAddSQL, terminalID, storeID, hash[:])
-	if err = classify(err); fault.Is(err, fault.Conflict) {
+	if err = kinds.Fault("add a terminal", err); fault.Is(err, fault.Conflict) {
 		return fault.New(fault.Conflict, "the terminal is known already")
 	}
 	return err
@@ -162,7 +162,7 @@ func (s *Store) changeKeys(ctx context.Context, terminalID string, change func(p
 		live, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Key])
 		return err
 	})
-	return storeID, live, classify(err)
+	return storeID, live, kinds.Fault("change a terminal's keys", err)
 }
 
 // SetSuspended suspends a terminal or lets it record again, and returns its store. One that is not known is Invalid.
@@ -176,7 +176,7 @@ func (s *Store) SetSuspended(ctx context.Context, terminalID string, suspended b
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", errNoTerminal
 	}
-	return storeID, classify(err)
+	return storeID, kinds.Fault("change a terminal's status", err)
 }
 
 func statusOf(suspended bool) string {

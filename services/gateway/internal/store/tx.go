@@ -32,7 +32,7 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		s.heard(began, err)
-		return nil, classify(err)
+		return nil, kinds.Fault("take a connection", err)
 	}
 	return &Tx{store: s, conn: conn}, nil
 }
@@ -105,7 +105,7 @@ func (t *Tx) Originals(ctx context.Context, ids [][16]byte, keys []KeyOf) ([]Ori
 		all, err = scanOriginals(rows)
 		return err
 	})
-	return all, classify(t.ask(ctx, batch))
+	return all, kinds.Fault("read what refunds name", t.ask(ctx, batch))
 }
 
 func scanOriginals(rows pgx.Rows) ([]Original, error) {
@@ -180,6 +180,8 @@ var (
 	accountsLockSQL string
 	//go:embed sql/seqs.sql
 	seqsSQL string
+	//go:embed sql/xid.sql
+	xidSQL string
 )
 
 // Lock takes every lock in the one global order, refund states before accounts and each sorted, and then reads keys and
@@ -204,8 +206,8 @@ func (t *Tx) Lock(ctx context.Context, w Wanted) (Locked, error) {
 	if len(w.Seqs) > 0 {
 		l.queueSeqs(batch, w.Seqs)
 	}
-	batch.Queue("SELECT pg_current_xact_id()::text").QueryRow(func(row pgx.Row) error { return row.Scan(&t.xid) })
-	return l, classify(t.ask(ctx, batch))
+	batch.Queue(xidSQL).QueryRow(func(row pgx.Row) error { return row.Scan(&t.xid) })
+	return l, kinds.Fault("lock and read for a group", t.ask(ctx, batch))
 }
 
 func (l *Locked) queueRefunds(batch *pgx.Batch, sales []Original) {

@@ -85,7 +85,7 @@ func (t *Tx) Commit(ctx context.Context, c Changes) (unknown bool, err error) {
 	case err == nil:
 		return false, nil
 	case errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR":
-		return false, classify(err)
+		return false, kinds.Fault("commit a group", err)
 	}
 	return true, fault.New(fault.Transient, "COMMIT was not answered: %w", err)
 }

@@ -13,19 +13,19 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tillseal/tillseal/services/ledger/internal/db"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-//go:embed anchored.sql
+//go:embed sql/anchored.sql
 var anchoredSQL string
 
-//go:embed batches.sql
+//go:embed sql/batches.sql
 var batchesSQL string
 
-//go:embed parked.sql
+//go:embed sql/parked.sql
 var parkedSQL string
 
 // Book writes to schema ledger.
@@ -75,7 +75,7 @@ func (b *Book) Batches(ctx context.Context, batch []stream.Message) []error {
 func (b *Book) Parked(ctx context.Context, batch []stream.Message) []error {
 	errs := keep(ctx, batch, readParked, func(ctx context.Context, rows []parked) ([]error, error) {
 		_, err := b.pool.Exec(ctx, parkedSQL, parkedColumns(rows))
-		return make([]error, len(rows)), db.Fault("write parked messages", err)
+		return make([]error, len(rows)), postgres.Fault("write parked messages", err)
 	})
 	for i, err := range errs {
 		if fault.Is(err, fault.Invalid) {
@@ -90,11 +90,11 @@ func (b *Book) held(ctx context.Context, what, statement string, columns pgx.Nam
 	each := make([]error, rows)
 	found, err := b.pool.Query(ctx, statement, columns)
 	if err != nil {
-		return each, db.Fault("write what the anchor said", err)
+		return each, postgres.Fault("write what the anchor said", err)
 	}
 	belied, err := pgx.CollectRows(found, pgx.RowTo[int])
 	if err != nil {
-		return each, db.Fault("write what the anchor said", err)
+		return each, postgres.Fault("write what the anchor said", err)
 	}
 	for _, i := range belied {
 		b.forged.WithLabelValues(what).Inc()

@@ -11,10 +11,10 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/tillseal/tillseal/services/ledger/internal/db"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
@@ -184,7 +184,7 @@ func (r *Reader) tree(ctx context.Context, key batchKey, root common.Hash, size 
 func (r *Reader) build(ctx context.Context, key batchKey) (*merkle.Tree, error) {
 	rows, err := r.pool.Query(ctx, leavesSQL, pgx.NamedArgs{"deployment": key.deployment, "batch_id": key.batch})
 	if err != nil {
-		return nil, db.Fault("read a batch's leaves", err)
+		return nil, postgres.Fault("read a batch's leaves", err)
 	}
 	leaves, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (common.Hash, error) {
 		var hash []byte
@@ -195,7 +195,7 @@ func (r *Reader) build(ctx context.Context, key batchKey) (*merkle.Tree, error) 
 		return leafOf(common.BytesToHash(hash), wei)
 	})
 	if err != nil {
-		return nil, db.Fault("read a batch's leaves", err)
+		return nil, postgres.Fault("read a batch's leaves", err)
 	}
 	tree, err := merkle.Build(leaves)
 	if err != nil {

@@ -11,19 +11,19 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/tillseal/tillseal/services/ledger/internal/db"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-//go:embed status.sql
+//go:embed sql/status.sql
 var statusSQL string
 
-//go:embed proof.sql
+//go:embed sql/proof.sql
 var proofSQL string
 
-//go:embed leaves.sql
+//go:embed sql/leaves.sql
 var leavesSQL string
 
 // Reader answers from Postgres: the sales as the gateway committed them, the anchor's journal and the ledger's own book.
@@ -118,7 +118,7 @@ func one[T any](ctx context.Context, r *Reader, statement, saleID string) (T, er
 	if errors.Is(err, pgx.ErrNoRows) {
 		return row, fault.New(fault.Invalid, "no sale has this id")
 	}
-	return row, db.Fault("read a sale", err)
+	return row, postgres.Fault("read a sale", err)
 }
 
 func hashOf(b []byte) *common.Hash {

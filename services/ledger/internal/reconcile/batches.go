@@ -7,14 +7,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/tillseal/tillseal/services/ledger/internal/db"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-//go:embed batches_search.sql
+//go:embed sql/batches_search.sql
 var batchesSearchSQL string
 
-//go:embed batches_take.sql
+//go:embed sql/batches_take.sql
 var batchesTakeSQL string
 
 // Limits of announcements.
@@ -50,7 +50,7 @@ func (l *leader) announce(ctx context.Context, now time.Time) (more bool, err er
 		"due": due, "now": now, "first": l.RepairAfter, "longest": maxDelay, "rows": maxAnnouncing,
 	})
 	if err != nil {
-		return false, db.Fault("take batches to be announced", err)
+		return false, postgres.Fault("take batches to be announced", err)
 	}
 	type batch struct {
 		Deployment, BatchID int64
@@ -58,7 +58,7 @@ func (l *leader) announce(ctx context.Context, now time.Time) (more bool, err er
 	}
 	batches, err := pgx.CollectRows(rows, pgx.RowToStructByName[batch])
 	if err != nil {
-		return false, db.Fault("take batches to be announced", err)
+		return false, postgres.Fault("take batches to be announced", err)
 	}
 	for _, b := range batches {
 		if b.Lacking {
@@ -92,7 +92,7 @@ func (l *leader) searchBatches(ctx context.Context, before time.Time) (full bool
 			"look": lookBatches, "after": l.marks[lookBatches].Place, "before": before, "repair_after": l.RepairAfter,
 		}).Scan(&seen, &lost, &place)
 		if err != nil {
-			return false, db.Fault("look for batches that were not heard", err)
+			return false, postgres.Fault("look for batches that were not heard", err)
 		}
 		if place != nil {
 			l.marks[lookBatches] = mark{Place: *place}

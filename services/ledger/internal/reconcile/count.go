@@ -8,10 +8,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tillseal/tillseal/services/ledger/internal/db"
+	"github.com/tillseal/tillseal/shared/postgres"
 )
 
-//go:embed parked.sql
+//go:embed sql/parked.sql
 var parkedSQL string
 
 // Limits of counting what is parked. It is shown five seconds after it was parked, however long REPAIR_AFTER is.
@@ -66,7 +66,7 @@ func (r *Reconciler) countParked(ctx context.Context, c *count, now time.Time) e
 	}
 	rows, err := r.Pool.Query(ctx, parkedSQL, pgx.NamedArgs{"rows": maxCounted, "from": from})
 	if err != nil {
-		return db.Fault("count what is parked", err)
+		return postgres.Fault("count what is parked", err)
 	}
 	var (
 		service string
@@ -82,7 +82,7 @@ func (r *Reconciler) countParked(ctx context.Context, c *count, now time.Time) e
 		return nil
 	})
 	if err != nil {
-		return db.Fault("count what is parked", err)
+		return postgres.Fault("count what is parked", err)
 	}
 	c.from = next
 	r.Metrics.parked(found)

@@ -117,10 +117,3 @@ func TestTheGateNeverClearsWhatIsPending(t *testing.T) {
 		}
 	})
 }
-
-func TestARequestThatIsNoRecordIsRepairedWithoutItsLines(t *testing.T) {
-	e, err := Sale{SaleID: "a", StoreID: "s1", Currency: "INR", Total: "1.00", Request: []byte("tea of C-1001")}.Recorded()
-	require.Error(t, err)
-	require.NotContains(t, err.Error(), "C-1001")
-	require.Equal(t, "1.00", e.Total)
-}

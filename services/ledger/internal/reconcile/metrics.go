@@ -8,11 +8,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/tillseal/tillseal/services/ledger/internal/db"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-//go:embed stages.sql
+//go:embed sql/stages.sql
 var stagesSQL string
 
 // Metrics are what the active reconciler counts; a replica that does not lead shows 0 for the ages and numbers, so that the highest
@@ -24,7 +24,6 @@ type Metrics struct {
 	Restored    *prometheus.CounterVec
 	Open        prometheus.Gauge
 	Leads       prometheus.Gauge
-	Altered     *prometheus.CounterVec
 	Parked      *prometheus.GaugeVec
 	Oldest      *prometheus.GaugeVec
 
@@ -52,9 +51,6 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Leads: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_reconciler_active", Help: "1 on the replica whose reconciler is the active one.",
 		}),
-		Altered: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tillseal_altered_total", Help: "Rows that were about to be used and no longer fit the hash they are known by, each time: an alarm.",
-		}, []string{"what"}),
 		Parked: newParked(),
 		Oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_oldest_sale_seconds",
@@ -71,15 +67,11 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	for _, service := range parkers {
 		m.parkers[service] = true
 	}
-	m.Altered.WithLabelValues(alteredSale)
 	m.parked(nil)
 	m.idle()
-	registry.MustRegister(m.Repaired, m.Reannounced, m.Reset, m.Restored, m.Open, m.Leads, m.Altered, m.Parked, m.Oldest)
+	registry.MustRegister(m.Repaired, m.Reannounced, m.Reset, m.Restored, m.Open, m.Leads, m.Parked, m.Oldest)
 	return m
 }
-
-// alteredSale is the label of a sale's row.
-const alteredSale = "sale"
 
 // idle takes back what only the active replica knows.
 func (m *Metrics) idle() {
@@ -113,7 +105,7 @@ func (l *leader) measure(ctx context.Context, now time.Time) error {
 	var waits, batch, anchored, next, leaf *int64
 	err := l.session.QueryRow(ctx, stagesSQL, pgx.NamedArgs{"from_us": from, "leaf": l.stages.leaf}).Scan(&waits, &batch, &anchored, &next, &leaf)
 	if err != nil {
-		return db.Fault("find the oldest sales", err)
+		return postgres.Fault("find the oldest sales", err)
 	}
 	if next != nil {
 		l.stages.from = min(*next, now.Add(-commitLag).UnixMicro())

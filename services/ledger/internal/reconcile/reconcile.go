@@ -5,6 +5,7 @@ package reconcile
 
 import (
 	"context"
+	_ "embed" // the statements
 	"log/slog"
 	"sync"
 	"time"
@@ -12,8 +13,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/tillseal/tillseal/services/ledger/internal/db"
+	"github.com/tillseal/tillseal/services/ledger/internal/republish"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
@@ -21,6 +23,7 @@ import (
 type Reconciler struct {
 	Pool        *pgxpool.Pool
 	Bus         *stream.Bus
+	Publisher   *republish.Publisher
 	Log         *slog.Logger
 	Metrics     *Metrics
 	RepairAfter time.Duration // a sale's age from which it counts as lost; longer than any clock skew plus the longest transaction
@@ -50,24 +53,21 @@ func (r *Reconciler) Run(ctx context.Context) {
 
 func (r *Reconciler) atRest() time.Duration { return min(tickLongest, r.RepairAfter/4) }
 
+//go:embed sql/try_reconciling.sql
+var tryReconcilingSQL string
+
 // lead takes the lock and reconciles for as long as its session lives; nil when another replica leads. Every statement runs
 // on that very session, so that a lock that was lost takes the work with it.
 func (r *Reconciler) lead(ctx context.Context) error {
-	acquired, err := r.Pool.Acquire(ctx)
+	lead, err := postgres.TakeLead(ctx, r.Pool, "reconciler", tryReconcilingSQL)
+	if fault.Is(err, fault.Conflict) {
+		return nil
+	}
 	if err != nil {
-		return db.Fault("connect to reconcile", err)
+		return err
 	}
-	session := acquired.Hijack() // closed here, which lets go of the lock whatever happened
-	defer func() {
-		closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tickLongest)
-		defer cancel()
-		_ = session.Close(closeCtx) // the server ends a broken session by itself
-	}()
-	var leads bool
-	if err := session.QueryRow(ctx, "SELECT ledger.try_reconciling()").Scan(&leads); err != nil || !leads {
-		return db.Fault("take the reconciler's lock", err)
-	}
-	l, err := r.begin(ctx, session)
+	defer lead.Release(ctx)
+	l, err := r.begin(ctx, lead.Session)
 	if err != nil {
 		return err
 	}
@@ -102,24 +102,27 @@ type leader struct {
 	stages  stages
 }
 
-// planning holds the planner to what every statement here is: a bounded number of look-ups by an index. With statistics that are
-// old, or a plan made for any values, it would rather hash a table of millions; and compiling a plan costs more than running it.
-const planning = "SET plan_cache_mode = force_custom_plan; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off; SET jit = off"
+var (
+	//go:embed sql/planning.sql
+	planningSQL string
+	//go:embed sql/low_water.sql
+	lowWaterSQL string
+)
 
 // begin prepares the session and reads the marks.
 func (r *Reconciler) begin(ctx context.Context, session *pgx.Conn) (*leader, error) {
-	if _, err := session.Exec(ctx, planning); err != nil {
-		return nil, db.Fault("prepare the reconciler's session", err)
+	if _, err := session.Exec(ctx, planningSQL); err != nil {
+		return nil, postgres.Fault("prepare the reconciler's session", err)
 	}
 	l := &leader{Reconciler: r, session: session, marks: make(map[string]mark), ahead: make(map[string]time.Time)}
-	rows, err := session.Query(ctx, "SELECT look, place, sale_id::text FROM ledger.low_water")
+	rows, err := session.Query(ctx, lowWaterSQL)
 	if err != nil {
-		return nil, db.Fault("read the low-water marks", err)
+		return nil, postgres.Fault("read the low-water marks", err)
 	}
 	var look string
 	var m mark
 	if _, err := pgx.ForEachRow(rows, []any{&look, &m.Place, &m.SaleID}, func() error { l.marks[look] = m; return nil }); err != nil {
-		return nil, db.Fault("read the low-water marks", err)
+		return nil, postgres.Fault("read the low-water marks", err)
 	}
 	return l, nil
 }

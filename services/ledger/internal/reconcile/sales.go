@@ -6,19 +6,18 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/nats-io/nats.go"
 
-	"github.com/tillseal/tillseal/services/ledger/internal/db"
-	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/services/ledger/internal/republish"
+	"github.com/tillseal/tillseal/shared/postgres"
 )
 
-//go:embed search.sql
+//go:embed sql/search.sql
 var searchSQL string
 
-//go:embed settle.sql
+//go:embed sql/settle.sql
 var settleSQL string
 
-//go:embed take.sql
+//go:embed sql/take.sql
 var takeSQL string
 
 // Limits of repairs.
@@ -73,7 +72,7 @@ func (l *leader) repair(ctx context.Context, now time.Time) (more bool, err erro
 // settle closes what is repaired and counts the rest.
 func (l *leader) settle(ctx context.Context) (open, inFlight int, err error) {
 	if err = l.session.QueryRow(ctx, settleSQL, pgx.NamedArgs{"clear": l.sales.Clear()}).Scan(&open, &inFlight); err != nil {
-		return 0, 0, db.Fault("settle repairs", err)
+		return 0, 0, postgres.Fault("settle repairs", err)
 	}
 	return open, inFlight, nil
 }
@@ -93,7 +92,7 @@ func (l *leader) search(ctx context.Context, look string, before time.Time, room
 			"look": look, "after_us": at.Place, "after_id": at.SaleID, "before_us": before.UnixMicro(), "repair_after": l.RepairAfter,
 		}).Scan(&seen, &lost, &place, &id)
 		if err != nil {
-			return false, found, db.Fault("look for lost sales", err)
+			return false, found, postgres.Fault("look for lost sales", err)
 		}
 		if seen > 0 {
 			l.marks[look] = mark{Place: *place, SaleID: *id}
@@ -105,41 +104,27 @@ func (l *leader) search(ctx context.Context, look string, before time.Time, room
 	return true, found, nil
 }
 
-// Again is a sale that is published again now, for the Generation-th time: what its Nats-Msg-Id says.
-type Again struct {
-	Sale
-	Generation int
-}
-
 // publish sends what is due and intact, and parks what was altered; the intent is written first, so that a crash in between only costs a
 // delay.
 func (l *leader) publish(ctx context.Context, now, due time.Time, room int) (taken int, err error) {
 	rows, err := l.session.Query(ctx, takeSQL, pgx.NamedArgs{"due": due, "now": now, "first": l.RepairAfter, "longest": maxDelay, "rows": room})
 	if err != nil {
-		return 0, db.Fault("take repairs", err)
+		return 0, postgres.Fault("take repairs", err)
 	}
-	lost, err := pgx.CollectRows(rows, pgx.RowToStructByName[Again])
+	lost, err := pgx.CollectRows(rows, pgx.RowToStructByName[republish.Sale])
 	if err != nil || len(lost) == 0 {
-		return 0, db.Fault("take repairs", err)
+		return 0, postgres.Fault("take repairs", err)
 	}
-	intact, altered := Sift(l.Log, l.Metrics, lost)
-	if err := ParkAltered(ctx, l.session, now, altered); err != nil || len(intact) == 0 {
+	intact, _, err := l.Publisher.Sift(ctx, l.session, now, lost)
+	if err != nil || len(intact) == 0 {
 		return len(lost), err
-	}
-	msgs := make([]*nats.Msg, 0, len(intact))
-	for _, s := range intact {
-		e, err := s.Recorded()
-		if err != nil { // the gateway checked it; the lines are told, not needed
-			l.Log.Error("a repaired sale goes without its lines", "sale_id", s.SaleID)
-		}
-		msgs = append(msgs, event.Recorded(e, "ledger", s.Generation, ""))
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
-	if err := l.Bus.PublishAll(ctx, msgs); err != nil {
+	if err := l.Publisher.Publish(ctx, intact); err != nil {
 		return 0, err
 	}
-	l.Metrics.Repaired.Add(number(len(msgs)))
-	l.Log.Warn("lost sales are published again", "sales", len(msgs), "oldest_sale_id", intact[0].SaleID, "generation", intact[0].Generation)
+	l.Metrics.Repaired.Add(number(len(intact)))
+	l.Log.Warn("lost sales are published again", "sales", len(intact), "oldest_sale_id", intact[0].SaleID, "generation", intact[0].Generation)
 	return len(lost), nil
 }

@@ -1,4 +1,4 @@
-package parked
+package operate
 
 import (
 	"encoding/base64"

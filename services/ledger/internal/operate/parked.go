@@ -1,6 +1,6 @@
-// Package parked shows operators what the services gave up, lets a sale go through again once its reason is gone, and keeps who
+// Package operate answers operators: it shows what the services gave up, lets a sale go through again once its reason is gone, and keeps who
 // gave one up for good and why.
-package parked
+package operate
 
 import (
 	"context"
@@ -13,27 +13,25 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/tillseal/tillseal/services/ledger/internal/db"
-	"github.com/tillseal/tillseal/services/ledger/internal/reconcile"
+	"github.com/tillseal/tillseal/services/ledger/internal/republish"
 	"github.com/tillseal/tillseal/shared/fault"
-	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/postgres"
 )
 
-//go:embed list.sql
+//go:embed sql/list.sql
 var listSQL string
 
-//go:embed count.sql
+//go:embed sql/count.sql
 var countSQL string
 
-//go:embed show.sql
+//go:embed sql/show.sql
 var showSQL string
 
 // Desk answers operators.
 type Desk struct {
 	Pool        *pgxpool.Pool
-	Bus         *stream.Bus
 	Log         *slog.Logger
-	Metrics     *reconcile.Metrics
+	Publisher   *republish.Publisher
 	RepairAfter time.Duration // until a replayed sale that has no leaf counts as lost
 }
 
@@ -109,15 +107,15 @@ func (d *Desk) list(ctx context.Context, req listRequest) (listAnswer, error) {
 	}
 	var answer listAnswer
 	if err := d.Pool.QueryRow(ctx, countSQL, args).Scan(&answer.Total); err != nil {
-		return answer, db.Fault("count what is parked", err)
+		return answer, postgres.Fault("count what is parked", err)
 	}
 	rows, err := d.Pool.Query(ctx, listSQL, args)
 	if err != nil {
-		return answer, db.Fault("list what is parked", err)
+		return answer, postgres.Fault("list what is parked", err)
 	}
 	answer.Parked, err = pgx.CollectRows(rows, pgx.RowToStructByName[entry])
 	if err != nil {
-		return answer, db.Fault("list what is parked", err)
+		return answer, postgres.Fault("list what is parked", err)
 	}
 	if len(answer.Parked) > req.Limit { // one more was read to know that there is one
 		answer.Parked = answer.Parked[:req.Limit]
@@ -146,11 +144,11 @@ func (d *Desk) show(ctx context.Context, req which) (showAnswer, error) {
 	args["rows"] = maxShown
 	rows, err := d.Pool.Query(ctx, showSQL, args)
 	if err != nil {
-		return showAnswer{}, db.Fault("show what is parked", err)
+		return showAnswer{}, postgres.Fault("show what is parked", err)
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[shown])
 	if err != nil {
-		return showAnswer{}, db.Fault("show what is parked", err)
+		return showAnswer{}, postgres.Fault("show what is parked", err)
 	}
 	if len(all) == 0 {
 		return showAnswer{}, fault.New(fault.Conflict, "nothing of this sale or place was ever parked")

@@ -1,4 +1,4 @@
-package parked
+package operate
 
 import (
 	"context"
@@ -8,23 +8,21 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/nats-io/nats.go"
 
-	"github.com/tillseal/tillseal/services/ledger/internal/db"
-	"github.com/tillseal/tillseal/services/ledger/internal/reconcile"
-	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/services/ledger/internal/republish"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-//go:embed replay.sql
+//go:embed sql/replay.sql
 var replaySQL string
 
-//go:embed rehear.sql
+//go:embed sql/rehear.sql
 var rehearSQL string
 
-//go:embed discard.sql
+//go:embed sql/discard.sql
 var discardSQL string
 
 const maxReplayed = 500 // sales of one request
@@ -41,7 +39,7 @@ type replayAnswer struct {
 }
 
 func (r replayRequest) args() (pgx.NamedArgs, error) {
-	args := pgx.NamedArgs{"sale_id": nil, "currency": r.Currency, "rows": maxReplayed, "altered": reconcile.StreamAltered, "operator": r.Operator, "reason": r.Reason}
+	args := pgx.NamedArgs{"sale_id": nil, "currency": r.Currency, "rows": maxReplayed, "altered": republish.StreamAltered, "operator": r.Operator, "reason": r.Reason}
 	id, idErr := uuid.Parse(r.SaleID)
 	_, currencyErr := money.ParseCurrency(r.Currency)
 	switch {
@@ -72,7 +70,7 @@ func (d *Desk) replay(ctx context.Context, req replayRequest) (replayAnswer, err
 	if len(sales)+altered == 0 && req.SaleID != "" {
 		return d.rehear(ctx, args)
 	}
-	if err := d.publish(ctx, sales); err != nil {
+	if err := d.Publisher.Publish(ctx, sales); err != nil {
 		return replayAnswer{}, err
 	}
 	if len(sales) > 0 {
@@ -83,52 +81,39 @@ func (d *Desk) replay(ctx context.Context, req replayRequest) (replayAnswer, err
 
 // release writes that sales are released, and returns them. One whose row was altered is not: asked for by its id, it is refused; among
 // others, it is parked again.
-func (d *Desk) release(ctx context.Context, args pgx.NamedArgs) (intact []reconcile.Again, altered int, err error) {
+func (d *Desk) release(ctx context.Context, args pgx.NamedArgs) (intact []republish.Sale, altered int, err error) {
 	err = pgx.BeginFunc(ctx, d.Pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, replaySQL, args)
 		if err != nil {
 			return err
 		}
-		sales, err := pgx.CollectRows(rows, pgx.RowToStructByName[reconcile.Again])
+		sales, err := pgx.CollectRows(rows, pgx.RowToStructByName[republish.Sale])
 		if err != nil {
 			return err
 		}
-		var changed []reconcile.Again
-		intact, changed = reconcile.Sift(d.Log, d.Metrics, sales)
-		if altered = len(changed); altered > 0 && args["sale_id"] != nil {
-			return fault.New(fault.Conflict, "altered: the sale's row no longer fits its sale_hash; it is not published while it is so")
+		intact, altered, err = d.Publisher.Sift(ctx, tx, time.Now(), sales)
+		if err == nil && altered > 0 && args["sale_id"] != nil {
+			err = fault.New(fault.Conflict, "altered: the sale's row no longer fits its sale_hash; it is not published while it is so")
 		}
-		return reconcile.ParkAltered(ctx, tx, time.Now(), changed)
+		return err
 	})
-	if fault.KindOf(err) != fault.Unknown {
-		return nil, altered, err
+	if err != nil {
+		return nil, altered, postgres.Fault("release parked sales", err)
 	}
-	return intact, altered, db.Fault("release parked sales", err)
+	return intact, altered, nil
 }
 
 // rehear releases a SaleAnchored that the ledger itself had parked; the reconciler asks the anchor for it.
 func (d *Desk) rehear(ctx context.Context, args pgx.NamedArgs) (answer replayAnswer, err error) {
 	args["stream"] = stream.SalesAnchored
 	if err := d.Pool.QueryRow(ctx, rehearSQL, args).Scan(&answer.Replayed); err != nil {
-		return answer, db.Fault("release a parked SaleAnchored", err)
+		return answer, postgres.Fault("release a parked SaleAnchored", err)
 	}
 	if answer.Replayed == 0 {
 		return answer, fault.New(fault.Conflict, "no committed sale with this id is parked and without a leaf, nor is its SaleAnchored parked")
 	}
 	d.Log.Info("a parked SaleAnchored is asked for again", "sale_id", args["sale_id"], "operator", args["operator"])
 	return answer, nil
-}
-
-func (d *Desk) publish(ctx context.Context, sales []reconcile.Again) error {
-	msgs := make([]*nats.Msg, 0, len(sales))
-	for _, s := range sales {
-		e, err := s.Recorded()
-		if err != nil {
-			d.Log.Error("a replayed sale goes without its lines", "sale_id", s.SaleID)
-		}
-		msgs = append(msgs, event.Recorded(e, "ledger", s.Generation, ""))
-	}
-	return d.Bus.PublishAll(ctx, msgs)
 }
 
 type discardRequest struct {
@@ -157,7 +142,7 @@ func (d *Desk) discard(ctx context.Context, req discardRequest) (answer discardA
 	}
 	args["operator"], args["reason"] = req.Operator, req.Reason
 	if err := d.Pool.QueryRow(ctx, discardSQL, args).Scan(&answer.Discarded); err != nil {
-		return answer, db.Fault("discard what is parked", err)
+		return answer, postgres.Fault("discard what is parked", err)
 	}
 	if answer.Discarded == 0 {
 		return answer, fault.New(fault.Conflict, "nothing of this sale or place is parked")

@@ -1,0 +1,1 @@
+SELECT chain_id::bigint, contract FROM anchor.deployment WHERE id = @deployment;

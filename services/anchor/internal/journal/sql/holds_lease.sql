@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT FROM anchor.lease WHERE epoch = @epoch);

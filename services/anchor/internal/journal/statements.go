@@ -1,0 +1,77 @@
+package journal
+
+import _ "embed" // the statements
+
+// The statements, each in a file of its own under sql.
+var (
+	//go:embed sql/insert_rates.sql
+	insertRatesSQL string
+	//go:embed sql/insert_leaves.sql
+	insertLeavesSQL string
+	//go:embed sql/known.sql
+	knownSQL string
+	//go:embed sql/journaled.sql
+	journaledSQL string
+	//go:embed sql/last_rate.sql
+	lastRateSQL string
+	//go:embed sql/insert_reference.sql
+	insertReferenceSQL string
+	//go:embed sql/try_acting.sql
+	tryActingSQL string
+	//go:embed sql/take_lease.sql
+	takeLeaseSQL string
+	//go:embed sql/holds_lease.sql
+	holdsLeaseSQL string
+	//go:embed sql/now.sql
+	nowSQL string
+	//go:embed sql/deployments.sql
+	deploymentsSQL string
+	//go:embed sql/chains.sql
+	chainsSQL string
+	//go:embed sql/insert_deployment.sql
+	insertDeploymentSQL string
+	//go:embed sql/newest_deployment.sql
+	newestDeploymentSQL string
+	//go:embed sql/deployment.sql
+	deploymentSQL string
+	//go:embed sql/insert_attempt.sql
+	insertAttemptSQL string
+	//go:embed sql/attempts.sql
+	attemptsSQL string
+	//go:embed sql/signed.sql
+	signedSQL string
+	//go:embed sql/current.sql
+	currentSQL string
+	//go:embed sql/open_batches.sql
+	openBatchesSQL string
+	//go:embed sql/last_batch.sql
+	lastBatchSQL string
+	//go:embed sql/oldest_leaf.sql
+	oldestLeafSQL string
+	//go:embed sql/start_floor.sql
+	startFloorSQL string
+	//go:embed sql/announced_floor.sql
+	announcedFloorSQL string
+	//go:embed sql/waiting.sql
+	waitingSQL string
+	//go:embed sql/count_waiting.sql
+	countWaitingSQL string
+	//go:embed sql/insert_batch.sql
+	insertBatchSQL string
+	//go:embed sql/insert_batch_leaves.sql
+	insertBatchLeavesSQL string
+	//go:embed sql/insert_event.sql
+	insertEventSQL string
+	//go:embed sql/unannounced.sql
+	unannouncedSQL string
+	//go:embed sql/still_latest.sql
+	stillLatestSQL string
+	//go:embed sql/insert_announced.sql
+	insertAnnouncedSQL string
+	//go:embed sql/batch_leaves.sql
+	batchLeavesSQL string
+	//go:embed sql/batch_page.sql
+	batchPageSQL string
+	//go:embed sql/batch_history.sql
+	batchHistorySQL string
+)

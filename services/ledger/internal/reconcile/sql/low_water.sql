@@ -1,0 +1,1 @@
+SELECT look, place, sale_id::text FROM ledger.low_water;

@@ -1,0 +1,114 @@
+// Package republish publishes committed sales again, for whoever found that they should be: the reconciler, or an operator who replays
+// what was parked. A sale whose row was changed behind the services' back is parked instead.
+package republish
+
+import (
+	"context"
+	_ "embed" // the statement
+	"log/slog"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/postgres"
+	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// Sale is a committed sale's row that is to be published for the Generation-th time, counted from 1 for the first repair: what its
+// Nats-Msg-Id says.
+type Sale struct {
+	SaleID, Kind, RefundOf, StoreID, TerminalID, CustomerID, Currency, Total string
+	PointsDelta, PointsBalance, PurchaseNumber                               int64
+	RecordedAtUs                                                             int64
+	SaleHash, Request, Salt                                                  []byte
+	Generation                                                               int
+}
+
+func (s Sale) facts() sale.Sale {
+	return sale.Sale{
+		SaleID: s.SaleID, Kind: sale.Kind(s.Kind), RefundOf: s.RefundOf, StoreID: s.StoreID, TerminalID: s.TerminalID, CustomerID: s.CustomerID,
+		Currency: s.Currency, Total: s.Total, PointsDelta: s.PointsDelta, PointsBalance: s.PointsBalance, PurchaseNumber: uint64(s.PurchaseNumber),
+		RecordedAt: uint64(s.RecordedAtUs),
+	}
+}
+
+// StreamAltered is the stream that ledger.parked names for a sale whose row was altered: it came from no stream.
+const StreamAltered = "sales.sale"
+
+const (
+	alteredReason = "altered: the sale's row no longer fits its sale_hash, so that it was changed behind the services' back; it is published by nobody"
+	alteredSale   = "sale" // the metric's label
+)
+
+//go:embed sql/altered.sql
+var alteredSQL string
+
+// Publisher publishes sales again. It is safe for concurrent use.
+type Publisher struct {
+	bus     *stream.Bus
+	log     *slog.Logger
+	altered *prometheus.CounterVec
+}
+
+// New makes a publisher and registers its metric.
+func New(bus *stream.Bus, log *slog.Logger, registry prometheus.Registerer) *Publisher {
+	p := &Publisher{bus: bus, log: log, altered: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tillseal_altered_total", Help: "Rows that were about to be used and no longer fit the hash they are known by, each time: an alarm.",
+	}, []string{"what"})}
+	p.altered.WithLabelValues(alteredSale) // an alarm on an increase needs the zero before
+	registry.MustRegister(p.altered)
+	return p
+}
+
+// Executor is a session or a transaction on it.
+type Executor interface {
+	Exec(ctx context.Context, statement string, args ...any) (pgconn.CommandTag, error)
+}
+
+// Sift returns the sales that may be published. Those whose row no longer fits their hash it parks on db, where operators see them and
+// nothing publishes them, with an alarm for each that shows nothing of the row but the sale's id.
+func (p *Publisher) Sift(ctx context.Context, db Executor, now time.Time, sales []Sale) (intact []Sale, altered int, err error) {
+	var (
+		ids      []string
+		recorded []int64
+	)
+	for _, s := range sales {
+		if sale.Intact(s.facts(), s.Request, s.Salt, s.SaleHash) {
+			intact = append(intact, s)
+			continue
+		}
+		p.altered.WithLabelValues(alteredSale).Inc()
+		p.log.Error("ALARM: a sale's row no longer fits its sale_hash: it was changed behind the services' back and is not published", "sale_id", s.SaleID)
+		ids, recorded = append(ids, s.SaleID), append(recorded, s.RecordedAtUs)
+	}
+	if len(ids) == 0 {
+		return intact, 0, nil
+	}
+	_, err = db.Exec(ctx, alteredSQL, pgx.NamedArgs{"sale_ids": ids, "recorded": recorded, "stream": StreamAltered, "reason": alteredReason, "now": now})
+	return intact, len(ids), postgres.Fault("park altered sales", err)
+}
+
+// Publish publishes sales that Sift returned, and returns once all are acknowledged. It does not commit anything: whoever calls it has
+// written down before that they are to be published.
+func (p *Publisher) Publish(ctx context.Context, sales []Sale) error {
+	msgs := make([]*nats.Msg, 0, len(sales))
+	for _, s := range sales {
+		msgs = append(msgs, p.message(s))
+	}
+	return p.bus.PublishAll(ctx, msgs)
+}
+
+// message is the gateway's of the same sale, but for source, generation and trace.
+func (p *Publisher) message(s Sale) *nats.Msg {
+	lines, tenders, err := event.LinesOf(s.Request)
+	if err != nil { // the gateway read it once; lines and tenders are for those who subscribe, and nothing is anchored by them
+		p.log.Error("a sale is published again without its lines, since its stored request is no record", "sale_id", s.SaleID) // the error may quote it
+	}
+	return event.Recorded(event.RecordedOf(s.facts(), common.BytesToHash(s.SaleHash), lines, tenders), "ledger", s.Generation, "")
+}

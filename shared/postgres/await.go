@@ -1,0 +1,36 @@
+package postgres
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	pingEvery = 500 * time.Millisecond
+	pingLimit = 5 * time.Second
+)
+
+// Await returns once Postgres answers, or ctx's error when ctx ends before. It logs once that it waits, and why.
+func Await(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
+	ticker := time.NewTicker(pingEvery)
+	defer ticker.Stop()
+	for tries := 0; ; tries++ {
+		attempt, cancel := context.WithTimeout(ctx, pingLimit)
+		err := pool.Ping(attempt)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if tries == 0 && ctx.Err() == nil {
+			log.Warn("waiting for Postgres", "error", Fault("connect", err))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,71 @@
+// Package postgres is how a service reaches Postgres: one way to open a pool, one table of what the server's errors mean, and one lock
+// by which one of many replicas leads.
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+// Limits are those of a service's sessions. The three of the server hold for each statement and transaction without being set again; it
+// ends what exceeds them, also when the service is frozen. None may be zero: Postgres takes that for "no limit".
+type Limits struct {
+	Service           string // shown in pg_stat_activity as "tillseal <service>", unless the URL has an application_name
+	MaxConns          int32
+	Connect           time.Duration // for a new connection
+	Lock              time.Duration // lock_timeout
+	Statement         time.Duration // statement_timeout
+	IdleInTransaction time.Duration // idle_in_transaction_session_timeout
+
+	// Prepare, when set, is run on each new connection, within Connect.
+	Prepare func(ctx context.Context, conn *pgx.Conn) error
+	// TrustIdle hands out a connection that lay idle without asking whether it is alive: the caller finds out, in its own time.
+	TrustIdle bool
+}
+
+const applicationName = "application_name"
+
+// Open makes a pool without connecting: a Postgres that is away is no reason not to start, and is met by the first statement. A url that
+// can't be used is an Invalid fault, which does not quote it: it may hold a password.
+func Open(ctx context.Context, url config.Secret, limits Limits) (*pgxpool.Pool, error) {
+	if err := config.CheckPostgresURL("DB_URL", url); err != nil {
+		return nil, err
+	}
+	cfg, err := pgxpool.ParseConfig(url.Reveal())
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "DB_URL is not a Postgres URL")
+	}
+	cfg.MaxConns = limits.MaxConns
+	cfg.ConnConfig.ConnectTimeout = limits.Connect
+	parameters := cfg.ConnConfig.RuntimeParams
+	for name, limit := range map[string]time.Duration{
+		"lock_timeout": limits.Lock, "statement_timeout": limits.Statement, "idle_in_transaction_session_timeout": limits.IdleInTransaction,
+	} {
+		parameters[name] = strconv.FormatInt(limit.Milliseconds(), 10)
+	}
+	if parameters[applicationName] == "" {
+		parameters[applicationName] = "tillseal " + limits.Service
+	}
+	if limits.TrustIdle {
+		cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
+	}
+	if limits.Prepare != nil {
+		cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			ctx, cancel := context.WithTimeout(ctx, limits.Connect) // the pool sets none
+			defer cancel()
+			return limits.Prepare(ctx, conn)
+		}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "DB_URL can't be used")
+	}
+	return pool, nil
+}
