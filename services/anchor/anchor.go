@@ -33,25 +33,28 @@ type Config struct {
 	DBURL    config.Secret `env:"DB_URL,required,notEmpty" doc:"Postgres, as role anchor"`
 	Provider config.Secret `env:"WEB3_PROVIDER,required,notEmpty" doc:"Ethereum JSON-RPC URLs, one or three, comma-separated; may hold API keys and are never shown"`
 
-	Keystore         string        `env:"ANCHOR_KEYSTORE" doc:"keystore file (Web3 Secret Storage) with the anchorer's key, mode 0600"`
-	KeystorePassword string        `env:"ANCHOR_KEYSTORE_PASSWORD_FILE" doc:"file with the keystore's password, mode 0600"`
-	SignerURL        config.Secret `env:"ANCHOR_SIGNER_URL" doc:"external signer that holds the key, over eth_signTransaction: web3signer's or geth's answers; never shown"`
-	SignerAddress    string        `env:"ANCHOR_SIGNER_ADDRESS" doc:"which of the external signer's accounts; empty when it has one"`
-	PrivateKey       config.Secret `env:"ANCHOR_PRIVATE_KEY" doc:"the anchorer's key in hex; refused unless the chain is a development one"`
+	Keystore             string        `env:"ANCHOR_KEYSTORE" doc:"keystore file (Web3 Secret Storage) with the anchorer's key, mode 0600"`
+	KeystorePasswordFile string        `env:"ANCHOR_KEYSTORE_PASSWORD_FILE" doc:"file with the keystore's password, mode 0600"`
+	SignerURL            config.Secret `env:"ANCHOR_SIGNER_URL" doc:"external signer that holds the key, over eth_signTransaction: web3signer's or geth's answers; never shown"`
+	SignerAddress        string        `env:"ANCHOR_SIGNER_ADDRESS" doc:"which of the external signer's accounts; empty when it has one"`
+	PrivateKey           config.Secret `env:"ANCHOR_PRIVATE_KEY" doc:"the anchorer's key in hex; refused unless the chain is a development one"`
 
 	Owner    string `env:"ANCHOR_OWNER" doc:"address that owns a deployed contract and can replace the anchorer's key; needed to deploy, except on a development chain"`
 	Contract string `env:"ANCHOR_CONTRACT" doc:"address of the SaleAnchor contract; empty for the one in the journal"`
 	Deploy   bool   `env:"ANCHOR_DEPLOY" envDefault:"false" doc:"true to deploy a contract when there is none"`
 	Replay   bool   `env:"ANCHOR_REPLAY" envDefault:"false" doc:"true for a new deployment to take all sales again, not only those that are not final elsewhere"`
 
-	Finality  string        `env:"ANCHOR_FINALITY" envDefault:"finalized" doc:"when a sale is announced as anchored: latest, safe or finalized"`
-	BatchMax  int           `env:"ANCHOR_BATCH_MAX" envDefault:"4096" doc:"sales at which a batch is sealed at once, and the most it holds"`
-	BatchAge  time.Duration `env:"ANCHOR_BATCH_AGE" envDefault:"30s" doc:"how long the oldest sale waits before its batch is sealed"`
-	FeeCap    uint64        `env:"ANCHOR_FEE_CAP_GWEI" envDefault:"100" doc:"the most to pay for a gas, in gwei, while no sale waits long"`
-	FeeHard   uint64        `env:"ANCHOR_FEE_CEILING_GWEI" envDefault:"0" doc:"the most to pay for a gas ever, in gwei; 0 for ANCHOR_FEE_CAP_GWEI"`
-	FeeRise   time.Duration `env:"ANCHOR_FEE_RISE_AFTER" envDefault:"1h" doc:"age of the oldest unanchored sale from which the cap rises; at twice that age it is at ANCHOR_FEE_CEILING_GWEI"`
-	BumpAfter time.Duration `env:"ANCHOR_BUMP_AFTER" envDefault:"90s" doc:"how long a transaction may stay unmined before its fee is raised"`
-	Poll      time.Duration `env:"ANCHOR_POLL" envDefault:"2s" doc:"how often the chain is looked at"`
+	Finality       string        `env:"ANCHOR_FINALITY" envDefault:"finalized" doc:"when a sale is announced as anchored: latest, safe or finalized"`
+	BatchMax       int           `env:"ANCHOR_BATCH_MAX" envDefault:"4096" doc:"sales at which a batch is sealed at once, and the most it holds"`
+	BatchAge       time.Duration `env:"ANCHOR_BATCH_AGE" envDefault:"30s" doc:"how long the oldest sale waits before its batch is sealed"`
+	FeeCapGwei     uint64        `env:"ANCHOR_FEE_CAP_GWEI" envDefault:"100" doc:"the most to pay for a gas, in gwei, while no sale waits long"`
+	FeeCeilingGwei uint64        `env:"ANCHOR_FEE_CEILING_GWEI" envDefault:"0" doc:"the most to pay for a gas ever, in gwei; 0 for ANCHOR_FEE_CAP_GWEI"`
+	FeeRiseAfter   time.Duration `env:"ANCHOR_FEE_RISE_AFTER" envDefault:"1h" doc:"age of the oldest unanchored sale from which the cap rises; at twice that age it is at ANCHOR_FEE_CEILING_GWEI"`
+	BumpAfter      time.Duration `env:"ANCHOR_BUMP_AFTER" envDefault:"90s" doc:"how long a transaction may stay unmined before its fee is raised"`
+	Poll           time.Duration `env:"ANCHOR_POLL" envDefault:"2s" doc:"how often the chain is looked at"`
+
+	// Ready, when set, is called once: Postgres has answered, and requests are.
+	Ready func() `env:"-"`
 }
 
 const (
@@ -92,24 +95,24 @@ func (c Config) Check() error {
 	wrong(keys == 0, "ANCHOR_KEYSTORE is not set (nor ANCHOR_SIGNER_URL or, on a development chain, ANCHOR_PRIVATE_KEY)")
 	wrong(keys > 1, "more than one of ANCHOR_KEYSTORE, ANCHOR_SIGNER_URL and ANCHOR_PRIVATE_KEY is set")
 	wrongAddress("ANCHOR_SIGNER_ADDRESS", c.SignerAddress)
-	wrong(c.FeeHard > maxFeeCap, "ANCHOR_FEE_CEILING_GWEI must be at most 100000")
-	wrong(c.FeeHard != 0 && c.FeeHard < c.FeeCap, "ANCHOR_FEE_CEILING_GWEI must be 0, or at least ANCHOR_FEE_CAP_GWEI")
-	wrong(c.FeeRise < minInterval, "ANCHOR_FEE_RISE_AFTER must be at least 10ms")
-	wrong(c.Keystore != "" && c.KeystorePassword == "", "ANCHOR_KEYSTORE_PASSWORD_FILE is not set")
+	wrong(c.FeeCeilingGwei > maxFeeCap, "ANCHOR_FEE_CEILING_GWEI must be at most 100000")
+	wrong(c.FeeCeilingGwei != 0 && c.FeeCeilingGwei < c.FeeCapGwei, "ANCHOR_FEE_CEILING_GWEI must be 0, or at least ANCHOR_FEE_CAP_GWEI")
+	wrong(c.FeeRiseAfter < minInterval, "ANCHOR_FEE_RISE_AFTER must be at least 10ms")
+	wrong(c.Keystore != "" && c.KeystorePasswordFile == "", "ANCHOR_KEYSTORE_PASSWORD_FILE is not set")
 	wrongAddress("ANCHOR_OWNER", c.Owner)
 	wrongAddress("ANCHOR_CONTRACT", c.Contract)
 	wrong(c.Finality != "latest" && c.Finality != "safe" && c.Finality != "finalized", "ANCHOR_FINALITY is not one of latest, safe, finalized")
 	wrong(c.BatchMax < 1 || c.BatchMax > min(maxBatchMax, merkle.MaxLeaves), "ANCHOR_BATCH_MAX must be between 1 and 65536")
 	wrong(c.BatchAge < minInterval || c.BatchAge > maxBatchWait, "ANCHOR_BATCH_AGE must be between 10ms and 24h")
-	wrong(c.FeeCap < 1 || c.FeeCap > maxFeeCap, "ANCHOR_FEE_CAP_GWEI must be between 1 and 100000")
+	wrong(c.FeeCapGwei < 1 || c.FeeCapGwei > maxFeeCap, "ANCHOR_FEE_CAP_GWEI must be between 1 and 100000")
 	wrong(c.BumpAfter < minInterval || c.BumpAfter > maxBumpAfter, "ANCHOR_BUMP_AFTER must be between 10ms and 24h")
 	wrong(c.Poll < minInterval || c.Poll > maxPoll, "ANCHOR_POLL must be between 10ms and 5m")
 	return errors.Join(append(errs, c.Telemetry.Check(), c.Stream.Check())...)
 }
 
-// Run anchors sales until ctx ends. Any number of replicas may run: each takes sales in, one acts on the chain. A wrong Config
-// is an Invalid fault that names the variable; a lost dependency is waited for. A Fatal fault means that going on would do
-// harm and a person must look.
+// Run anchors sales until ctx ends; its error is nil then, or ctx's when something was still waited for. Any number of replicas may run:
+// each takes sales in, one acts on the chain. A wrong Config is an Invalid fault that names the variable; a lost dependency is waited for.
+// A Fatal fault means that going on would do harm and a person must look.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
 		return fault.As(fault.Invalid, err)
@@ -155,7 +158,7 @@ func Run(ctx context.Context, cfg Config) error {
 	group.Go(func() error {
 		if actor.Signer == nil { // sales are taken in while the signer is away
 			external, err := cfg.externalSigner(ctx, tel.Log)
-			if err != nil || external == nil {
+			if err != nil {
 				return err
 			}
 			defer external.Close()
@@ -165,10 +168,19 @@ func Run(ctx context.Context, cfg Config) error {
 	})
 	taking := intake.New(journal, tel.Log, tel.Metrics)
 	group.Go(func() error {
-		if err := bus.Ensure(ctx); err != nil || ctx.Err() != nil {
+		if err := bus.Ensure(ctx); err != nil {
 			return err
 		}
 		return bus.Consume(ctx, stream.DurableAnchor, intake.MaxBatch, taking.Handle)
+	})
+	group.Go(func() error {
+		if err := journal.Await(ctx, tel.Log); err != nil {
+			return err
+		}
+		if cfg.Ready != nil {
+			cfg.Ready()
+		}
+		return nil
 	})
 	return group.Wait()
 }
@@ -177,14 +189,14 @@ func Run(ctx context.Context, cfg Config) error {
 func (c Config) localKey() (active.Signer, error) {
 	switch {
 	case c.Keystore != "":
-		return signer.FromKeystore(c.Keystore, c.KeystorePassword)
+		return signer.FromKeystore(c.Keystore, c.KeystorePasswordFile)
 	case c.PrivateKey != "":
 		return signer.FromPrivateKey(c.PrivateKey)
 	}
 	return nil, nil //nolint:nilnil // none is an answer
 }
 
-// externalSigner waits for the signer to answer; nil says that ctx ended meanwhile.
+// externalSigner waits for the signer to answer, or for ctx to end, whose error it returns then.
 func (c Config) externalSigner(ctx context.Context, log *slog.Logger) (*signer.External, error) {
 	for {
 		external, err := signer.Dial(ctx, c.SignerURL, address(c.SignerAddress))
@@ -196,7 +208,7 @@ func (c Config) externalSigner(ctx context.Context, log *slog.Logger) (*signer.E
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, nil //nolint:nilnil // stopped while waiting
+			return nil, ctx.Err()
 		case <-timer.C:
 		}
 	}
@@ -226,7 +238,7 @@ func (c Config) settings() active.Settings {
 		},
 		Rules:    step.DeployRules{MayDeploy: c.Deploy, Replay: c.Replay},
 		Finality: c.Finality, Poll: c.Poll, PeakPerSecond: c.Stream.PeakSalesPerSecond, PlainKey: c.PrivateKey != "",
-		FeeCapWei: active.GweiToWei(c.FeeCap), FeeHardWei: active.GweiToWei(max(c.FeeCap, c.FeeHard)), FeeRiseAfter: c.FeeRise,
+		FeeCapWei: active.GweiToWei(c.FeeCapGwei), FeeHardWei: active.GweiToWei(max(c.FeeCapGwei, c.FeeCeilingGwei)), FeeRiseAfter: c.FeeRiseAfter,
 		Given: address(c.Contract), Owner: address(c.Owner),
 	}
 }

@@ -226,7 +226,7 @@ func TestAnotherRootInOurPlaceStopsTheAnchor(t *testing.T) {
 func TestWrongSettingsAreNamed(t *testing.T) {
 	good := anchor.Config{
 		DBURL: "postgres://x", Provider: "http://x", PrivateKey: testkit.DevKey, Finality: "latest", BatchMax: 1, BatchAge: time.Second,
-		FeeCap: 1, FeeRise: time.Second, BumpAfter: time.Second, Poll: time.Second, Stream: stream.Config{URL: "nats://x", PeakSalesPerSecond: 1},
+		FeeCapGwei: 1, FeeRiseAfter: time.Second, BumpAfter: time.Second, Poll: time.Second, Stream: stream.Config{URL: "nats://x", PeakSalesPerSecond: 1},
 	}
 	require.NoError(t, good.Check())
 	for variable, spoil := range map[string]func(*anchor.Config){
@@ -239,7 +239,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"ANCHOR_FINALITY":               func(c *anchor.Config) { c.Finality = "soon" },
 		"ANCHOR_BATCH_MAX":              func(c *anchor.Config) { c.BatchMax = 0 },
 		"ANCHOR_BATCH_AGE":              func(c *anchor.Config) { c.BatchAge = 0 },
-		"ANCHOR_FEE_CAP_GWEI":           func(c *anchor.Config) { c.FeeCap = 0 },
+		"ANCHOR_FEE_CAP_GWEI":           func(c *anchor.Config) { c.FeeCapGwei = 0 },
 		"ANCHOR_POLL":                   func(c *anchor.Config) { c.Poll = 6 * time.Minute },
 		"ANCHOR_BUMP_AFTER":             func(c *anchor.Config) { c.BumpAfter = 25 * time.Hour },
 		"NATS_URL":                      func(c *anchor.Config) { c.Stream.URL = "" },

@@ -18,7 +18,9 @@ import (
 
 func TestTheFeesCeilingRisesWithTheAgeOfTheSalesInABatchUnderWay(t *testing.T) {
 	t.Parallel()
-	h := setup(t, func(c *anchor.Config) { c.FeeCap, c.FeeHard, c.FeeRise, c.BumpAfter = 100, 500, time.Hour, time.Second })
+	h := setup(t, func(c *anchor.Config) {
+		c.FeeCapGwei, c.FeeCeilingGwei, c.FeeRiseAfter, c.BumpAfter = 100, 500, time.Hour, time.Second
+	})
 	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
 	proxy := h.behind(1)[0]
 	proxy.On("*", testkit.Status(502))

@@ -140,13 +140,13 @@ func TestVariablesThatHaveDoneTheirWorkAreTold(t *testing.T) {
 	h.behind(1)[0].On("eth_chainId", func(context.Context, testkit.Call, func(testkit.Call) testkit.Reply) testkit.Reply {
 		return testkit.Reply{Result: json.RawMessage(`"0x1"`)}
 	})
-	h.cfg.PrivateKey, h.cfg.Keystore, h.cfg.KeystorePassword = "", filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "password")
+	h.cfg.PrivateKey, h.cfg.Keystore, h.cfg.KeystorePasswordFile = "", filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "password")
 	key, err := crypto.HexToECDSA(testkit.DevKey)
 	require.NoError(t, err)
 	encrypted, err := keystore.EncryptKey(&keystore.Key{Id: uuid.New(), Address: testkit.DevAddress, PrivateKey: key}, "secret", keystore.LightScryptN, keystore.LightScryptP)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(h.cfg.Keystore, encrypted, 0o600))
-	require.NoError(t, os.WriteFile(h.cfg.KeystorePassword, []byte("secret"), 0o600))
+	require.NoError(t, os.WriteFile(h.cfg.KeystorePasswordFile, []byte("secret"), 0o600))
 	h.start()
 	says("ANCHOR_DEPLOY=true is still set")
 }

@@ -121,7 +121,7 @@ func requireBack(t *testing.T, till *till, n int) {
 func TestAPostgresToWhichConnectingTakesLongIsUsedAllTheSame(t *testing.T) {
 	shop := setup(t)
 	line, through := newLine(t, shop.db.Gateway)
-	till := shop.till.at(shop.addGateway(func(c *gateway.Config) { c.DB = through }))
+	till := shop.till.at(shop.addGateway(func(c *gateway.Config) { c.DBURL = through }))
 	till.sell(newKey(), tea)
 	line.slow(700 * time.Millisecond) // beyond what a till's answer has time for
 	line.cut()

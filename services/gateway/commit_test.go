@@ -118,7 +118,7 @@ func (c *cutter) serve(client net.Conn) {
 func TestACommitWithoutAnAnswerIsLookedInto(t *testing.T) {
 	shop := setup(t)
 	cut, through := newCutter(t, shop.db.Gateway)
-	till := shop.till.at(shop.addGateway(func(c *gateway.Config) { c.DB = config.Secret(through) }))
+	till := shop.till.at(shop.addGateway(func(c *gateway.Config) { c.DBURL = config.Secret(through) }))
 	for name, reaches := range map[string]bool{"it happened": true, "it did not happen": false} {
 		before, key := shop.sales(), newKey()
 		cut.forward.Store(reaches)
@@ -135,7 +135,7 @@ func TestACommitWithoutAnAnswerIsLookedInto(t *testing.T) {
 func TestACommitThatNobodyCanLookIntoIsSaidToBeUnknown(t *testing.T) {
 	shop := setup(t)
 	cut, through := newCutter(t, shop.db.Gateway)
-	g := shop.addGateway(func(c *gateway.Config) { c.DB = config.Secret(through) })
+	g := shop.addGateway(func(c *gateway.Config) { c.DBURL = config.Secret(through) })
 	cut.shut.Store(true)
 	cut.cut.Store(1)
 	key := newKey()
@@ -200,7 +200,9 @@ func TestAGatewayStartsBeforeItsServers(t *testing.T) {
 	shop := setup(t)
 	shop.nats.Stop()
 	start := time.Now()
-	early := shop.addGateway(func(c *gateway.Config) { c.DB, c.Redis = "postgres://gateway@127.0.0.1:1/x", "redis://127.0.0.1:1" })
+	early := shop.addGateway(func(c *gateway.Config) {
+		c.DBURL, c.RedisURL = "postgres://gateway@127.0.0.1:1/x", "redis://127.0.0.1:1"
+	})
 	require.Less(t, time.Since(start), time.Second+busyMachine)
 	till := shop.till.at(early)
 	refuses(t, till.post(newKey(), tea), 503, "STORE_UNAVAILABLE")

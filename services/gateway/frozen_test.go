@@ -34,7 +34,7 @@ func serveAsChild() int {
 	defer stop()
 	cfg, err := config.Load[gateway.Config](os.Environ())
 	if err == nil {
-		cfg.Ready = func(addr string) { fmt.Println(addr) } //nolint:forbidigo // standard output is how the parent hears of it
+		cfg.Listening = func(addr string) { fmt.Println(addr) } //nolint:forbidigo // standard output is how the parent hears of it
 		err = gateway.Run(ctx, cfg)
 	}
 	if err != nil {

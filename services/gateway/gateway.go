@@ -38,16 +38,20 @@ type Config struct {
 	Telemetry telemetry.Config
 	Stream    stream.Config
 
-	DB             config.Secret `env:"DB_URL,required,notEmpty" doc:"the service's own role in Postgres, such as postgres://gateway@127.0.0.1/tillseal"`
-	Redis          config.Secret `env:"REDIS_URL,required,notEmpty" doc:"Redis, such as redis://127.0.0.1:6379/0; sales are recorded without it too"`
+	DBURL          config.Secret `env:"DB_URL,required,notEmpty" doc:"the service's own role in Postgres, such as postgres://gateway@127.0.0.1/tillseal"`
+	RedisURL       config.Secret `env:"REDIS_URL,required,notEmpty" doc:"Redis, such as redis://127.0.0.1:6379/0; sales are recorded without it too"`
 	Addr           string        `env:"GATEWAY_ADDR" envDefault:"127.0.0.1:8080" doc:"where tills are served, host:port"`
 	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" envSeparator:"," doc:"origins that browsers may call from, comma-separated, such as https://till.example; * for all, empty for none"`
 	LoyaltyRules   string        `env:"LOYALTY_RULES" doc:"path of a JSON file with the loyalty rules; empty for the built-in ones"`
 	TrustedProxies []string      `env:"TRUSTED_PROXIES" envSeparator:"," doc:"addresses and networks of load balancers, comma-separated, such as 10.0.0.7,10.1.0.0/16: their connections are not counted by address; empty for none"`
 	TerminalRate   int           `env:"TERMINAL_RATE_PER_SECOND" envDefault:"1000" doc:"requests a second that one terminal may send, each record of a batch counting as one; twice as many at once"`
 
-	Ready  func(addr string) `env:"-"` // called once, with the address that is listened on
-	Limits api.Limits        `env:"-"` // of connections; what is zero is as usual
+	// Limits of connections; what is zero is as usual.
+	Limits api.Limits `env:"-"`
+	// Listening, when set, is called once, before Ready, with the address that is listened on: GATEWAY_ADDR may leave the port open.
+	Listening func(addr string) `env:"-"`
+	// Ready, when set, is called once: tills are served.
+	Ready func() `env:"-"`
 }
 
 const maxTerminalRate = 1_000_000
@@ -55,7 +59,7 @@ const maxTerminalRate = 1_000_000
 // Check names each variable that is wrong.
 func (c Config) Check() error {
 	errs := []error{
-		c.Telemetry.Check(), c.Stream.Check(), config.CheckPostgresURL("DB_URL", c.DB), replay.Check(c.Redis), config.CheckAddr("GATEWAY_ADDR", c.Addr),
+		c.Telemetry.Check(), c.Stream.Check(), config.CheckPostgresURL("DB_URL", c.DBURL), replay.Check(c.RedisURL), config.CheckAddr("GATEWAY_ADDR", c.Addr),
 	}
 	for _, origin := range c.AllowedOrigins {
 		u, err := url.Parse(origin)
@@ -63,9 +67,8 @@ func (c Config) Check() error {
 			errs = append(errs, fmt.Errorf("ALLOWED_ORIGINS has %q, which is no origin such as https://till.example; entries are separated by a comma alone", origin))
 		}
 	}
-	if _, err := c.proxies(); err != nil {
-		errs = append(errs, err)
-	}
+	_, err := c.proxies()
+	errs = append(errs, err)
 	if c.TerminalRate < 1 || c.TerminalRate > maxTerminalRate {
 		errs = append(errs, fmt.Errorf("TERMINAL_RATE_PER_SECOND must be between 1 and %d", maxTerminalRate))
 	}
@@ -75,9 +78,10 @@ func (c Config) Check() error {
 	return errors.Join(errs...)
 }
 
-// proxies reads TRUSTED_PROXIES.
+// proxies reads TRUSTED_PROXIES. It joins an error for each entry that is wrong.
 func (c Config) proxies() ([]netip.Prefix, error) {
 	all := make([]netip.Prefix, 0, len(c.TrustedProxies))
+	var errs []error
 	for _, text := range c.TrustedProxies {
 		if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
 			all = append(all, netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()))
@@ -85,11 +89,13 @@ func (c Config) proxies() ([]netip.Prefix, error) {
 		}
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("TRUSTED_PROXIES has %q, which is neither an address such as 10.0.0.7 nor a network such as 10.1.0.0/16; entries are separated by a comma alone", text)
+			errs = append(errs, fmt.Errorf("TRUSTED_PROXIES has %q, which is neither an address such as 10.0.0.7 nor a network such as 10.1.0.0/16; "+
+				"entries are separated by a comma alone", text))
+			continue
 		}
 		all = append(all, network)
 	}
-	return all, nil
+	return all, errors.Join(errs...)
 }
 
 func (c Config) rules() (*loyalty.Rules, error) {
@@ -129,7 +135,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus) // the last of them; what follows may wait for Postgres
-	db, err := store.Open(context.WithoutCancel(ctx), cfg.DB)
+	db, err := store.Open(context.WithoutCancel(ctx), cfg.DBURL)
 	if err != nil {
 		return err
 	}
@@ -150,7 +156,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer func() { stop(nil); <-checked }()
-	cache, err := replay.Open(cfg.Redis, db.Identity, tel.Log)
+	cache, err := replay.Open(cfg.RedisURL, db.Identity, tel.Log)
 	if err != nil {
 		return err
 	}
@@ -223,7 +229,9 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 	ensured := make(chan struct{})
 	go func() {
 		defer close(ensured)
-		_ = bus.Ensure(ensureCtx) // tries until it succeeds; publishing waits for the streams by itself
+		if err := bus.Ensure(ensureCtx); fault.Is(err, fault.Invalid) { // tills don't wait for it, and publishing does by itself
+			tel.Log.Error("the streams are not as they must be: sales are recorded, and wait to be published", "error", err)
+		}
 	}()
 	defer func() { stopEnsuring(); <-ensured }()
 
@@ -250,8 +258,11 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 	}
 	m.connections.from(server.Connections)
 	tel.Log.Info("serving tills", "addr", listener.Addr().String(), "loyalty_rules", rules.Version)
+	if cfg.Listening != nil {
+		cfg.Listening(listener.Addr().String())
+	}
 	if cfg.Ready != nil {
-		cfg.Ready(listener.Addr().String())
+		cfg.Ready()
 	}
 	return server.Serve(ctx, listener)
 }

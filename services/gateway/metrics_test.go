@@ -29,7 +29,7 @@ func TestAGatewayThatWaitsForPostgresShowsEveryMetric(t *testing.T) {
 	go func() {
 		done <- gateway.Run(ctx, gateway.Config{
 			Telemetry: telemetry.Config{MetricsAddr: addr, LogOutput: t.Output()}, Stream: stream.Config{URL: "nats://127.0.0.1:1", PeakSalesPerSecond: 1},
-			DB: config.Secret("postgres://gateway@" + hanging.Addr().String() + "/x"), Redis: "redis://127.0.0.1:1", Addr: "127.0.0.1:0", TerminalRate: 1,
+			DBURL: config.Secret("postgres://gateway@" + hanging.Addr().String() + "/x"), RedisURL: "redis://127.0.0.1:1", Addr: "127.0.0.1:0", TerminalRate: 1,
 		})
 	}()
 	asked, err := hanging.Accept()

@@ -277,7 +277,9 @@ func (c *clerk) strangers(shop *shop, sold answer) {
 	}
 	suspended := shop.newTill("s1", "t3")
 	shop.must("suspend", `{"terminal_id":"t3"}`)
-	away := shop.till.at(shop.addGateway(func(g *gateway.Config) { g.DB, g.Redis = "postgres://gateway@127.0.0.1:1/x", "redis://127.0.0.1:1" }))
+	away := shop.till.at(shop.addGateway(func(g *gateway.Config) {
+		g.DBURL, g.RedisURL = "postgres://gateway@127.0.0.1:1/x", "redis://127.0.0.1:1"
+	}))
 	slow := shop.newTill("s1", "t4").at(shop.addGateway(func(g *gateway.Config) { g.TerminalRate = 1 }))
 	var many []string
 	for range 5 {
@@ -347,7 +349,7 @@ func (c *clerk) troubles(shop *shop) {
 	release()
 	for _, call := range []string{callRecord, callBatch} {
 		cut, through := newCutter(c.t, shop.db.Gateway)
-		g := shop.addGateway(func(g *gateway.Config) { g.DB = config.Secret(through) })
+		g := shop.addGateway(func(g *gateway.Config) { g.DBURL = config.Secret(through) })
 		cut.shut.Store(true)
 		cut.cut.Store(1)
 		if call == callRecord {

@@ -231,7 +231,7 @@ func TestAVersionOfTheRulesMeansWhatItMeantFirst(t *testing.T) {
 
 	require.NoError(t, postgres.Kill()) // the gateway starts, and is stopped once Postgres can say
 	err = shop.runAlone(changed, func(c *gateway.Config) {
-		c.Ready = func(string) {
+		c.Ready = func() {
 			if err := postgres.Restart(t.Context()); err != nil {
 				t.Error(err)
 			}

@@ -57,7 +57,7 @@ func TestASlowRedisIsLeftAloneUntilItIsQuickAgain(t *testing.T) {
 	shop := setup(t)
 	line, through := shop.lineTo()
 	metrics := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
-	till := shop.till.at(shop.addGateway(func(c *gateway.Config) { c.Redis, c.Telemetry.MetricsAddr = through, metrics }))
+	till := shop.till.at(shop.addGateway(func(c *gateway.Config) { c.RedisURL, c.Telemetry.MetricsAddr = through, metrics }))
 	breaker := func(want string) func() error {
 		return func() error {
 			till.sell(newKey(), tea)

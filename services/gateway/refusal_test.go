@@ -261,11 +261,11 @@ func TestAWrongSettingIsNamed(t *testing.T) {
 	rules := filepath.Join(t.TempDir(), "rules.json")
 	require.NoError(t, os.WriteFile(rules, []byte(strings.Replace(goldRules, `"from_purchase":3`, `"from_purchase":0`, 1)), 0o600))
 	good := func() gateway.Config {
-		return gateway.Config{DB: "postgres://gateway@127.0.0.1:1/x", Redis: "redis://127.0.0.1:1", Addr: "127.0.0.1:0", TerminalRate: 1}
+		return gateway.Config{DBURL: "postgres://gateway@127.0.0.1:1/x", RedisURL: "redis://127.0.0.1:1", Addr: "127.0.0.1:0", TerminalRate: 1}
 	}
 	for name, wrong := range map[string]func(*gateway.Config){
-		"DB_URL":                   func(c *gateway.Config) { c.DB = "postgres://user:hunter2@[/" },
-		"REDIS_URL":                func(c *gateway.Config) { c.Redis = "http://hunter2" },
+		"DB_URL":                   func(c *gateway.Config) { c.DBURL = "postgres://user:hunter2@[/" },
+		"REDIS_URL":                func(c *gateway.Config) { c.RedisURL = "http://hunter2" },
 		"GATEWAY_ADDR":             func(c *gateway.Config) { c.Addr = taken.Addr().String() },
 		"GATEWAY_ADDR ":            func(c *gateway.Config) { c.Addr = "nowhere" },
 		"ALLOWED_ORIGINS":          func(c *gateway.Config) { c.AllowedOrigins = []string{"till.example"} },

@@ -85,7 +85,7 @@ func (s *shop) addGateway(adjust ...func(*gateway.Config)) *gate {
 	g := &gate{log: &testkit.Log{}}
 	ready := make(chan string, 1)
 	cfg := s.config(g.log, adjust...)
-	cfg.Ready = func(addr string) { ready <- addr }
+	cfg.Listening = func(addr string) { ready <- addr }
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- gateway.Run(ctx, cfg) }()
@@ -125,7 +125,7 @@ func (s *shop) config(log io.Writer, adjust ...func(*gateway.Config)) gateway.Co
 	cfg := gateway.Config{
 		Telemetry: telemetry.Config{LogLevel: "info", LogOutput: log},
 		Stream:    stream.Config{URL: config.Secret(s.nats.URL()), PeakSalesPerSecond: 1},
-		DB:        config.Secret(s.db.Gateway), Redis: config.Secret(s.redis.URL()), Addr: "127.0.0.1:0", TerminalRate: 100_000,
+		DBURL:     config.Secret(s.db.Gateway), RedisURL: config.Secret(s.redis.URL()), Addr: "127.0.0.1:0", TerminalRate: 100_000,
 	}
 	for _, f := range adjust {
 		f(&cfg)

@@ -7,15 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tillseal/tillseal/services/pricing/internal/feed"
 	"github.com/tillseal/tillseal/services/pricing/internal/lastgood"
+	"github.com/tillseal/tillseal/services/pricing/internal/operate"
+	"github.com/tillseal/tillseal/services/pricing/internal/pricer"
 	"github.com/tillseal/tillseal/services/pricing/internal/quote"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/stream"
@@ -62,8 +62,9 @@ func (c Config) Check() error {
 			errs = append(errs, fmt.Errorf("RATE_FEED_KEY_FILES names %s, which RATE_FEEDS does not", feed.Shown(name, "a source")))
 		}
 	}
-	_, err := c.RateStatic.table(time.Time{})
-	return errors.Join(append(errs, c.checkFeeds(), err)...)
+	_, staticErr := c.RateStatic.table(time.Time{})
+	_, feedsErr := c.RateFeeds.sources(c.RateFeedKeyFiles)
+	return errors.Join(append(errs, c.checkFeeds(), staticErr, feedsErr)...)
 }
 
 // minFreshPolls is how many polls a price must stay live for: one comes up to a quarter late, and asks for seconds.
@@ -107,8 +108,9 @@ func (c Config) asked() (codes []string) {
 // enough to be done long before they are delivered again.
 const maxBatch = 1024
 
-// Run prices sales until ctx ends; what was under way then is delivered again, which is harmless. A wrong Config is an
-// Invalid fault that names the variable; a NATS that is away is waited for, a source that is away is done without.
+// Run prices sales until ctx ends; what was under way then is delivered again, which is harmless. Its error is nil then, or ctx's when
+// something was still waited for. A wrong Config is an Invalid fault that names the variable; a NATS that is away is waited for, a source
+// that is away is done without.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
 		return fault.As(fault.Invalid, err)
@@ -125,15 +127,15 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer tel.Close()
-	metrics := newMetrics(tel.Metrics) // before anything is waited for
 	board := quote.NewBoard()
 	static, err := cfg.RateStatic.table(cfg.Clock())
 	if err != nil {
 		return err
 	}
 	board.Set(quote.Static, static)
-	d := desk{board: board, asks: sources, polling: &atomic.Pointer[feed.Poller]{}, now: cfg.Clock, instance: instance()}
-	tel.Metrics.MustRegister(prices{d, cfg.asked()})
+	prices := pricer.New(board, cfg.Clock, tel.Metrics)
+	desk := operate.New(board, sources, cfg.asked(), cfg.Clock)
+	tel.Metrics.MustRegister(desk) // before anything is waited for
 
 	bus, err := stream.Connect("pricing", cfg.Stream, tel.Log)
 	if err != nil {
@@ -141,26 +143,25 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus)
-	if err := bus.Ensure(ctx); err != nil || ctx.Err() != nil {
-		return stopped(ctx, err)
+	if err := bus.Ensure(ctx); err != nil {
+		return err
 	}
 	poller, err := startPoller(ctx, cfg, sources, board, bus, tel)
-	if err != nil || poller == nil {
-		return stopped(ctx, err)
+	if err != nil {
+		return err
 	}
 	defer poller.Close()
-	d.polling.Store(poller)
-	stop, err := bus.Serve(ctx, "prices sales in wei", d.endpoints()...)
+	desk.Polling(poller)
+	stop, err := bus.Serve(ctx, "prices sales in wei", desk.Endpoints()...)
 	if err != nil {
-		return stopped(ctx, err)
+		return err
 	}
 	defer stop()
 	if cfg.Ready != nil {
 		cfg.Ready()
 	}
-	p := &pricer{board: board, publish: bus.PublishAll, now: cfg.Clock, metrics: metrics}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return bus.Consume(ctx, stream.DurablePricing, maxBatch, p.handle) })
+	group.Go(func() error { return bus.Consume(ctx, stream.DurablePricing, maxBatch, prices.Handler(bus.PublishAll)) })
 	group.Go(func() error { poller.Run(ctx); return nil })
 	return group.Wait()
 }
@@ -168,8 +169,7 @@ func Run(ctx context.Context, cfg Config) error {
 // remakeLimit bounds a try at making the bucket again; the next poll tries again.
 const remakeLimit = time.Second
 
-// startPoller makes the poller and has it ask once, so that a restart does not begin at a worse tier than it must. Nil without
-// an error means that ctx ended.
+// startPoller makes the poller and has it ask once, so that a restart does not begin at a worse tier than it must.
 func startPoller(ctx context.Context, cfg Config, sources []feed.Source, board *quote.Board, bus *stream.Bus, tel *telemetry.Telemetry) (*feed.Poller, error) {
 	settings := feed.Settings{
 		Sources: sources, PollEvery: cfg.RatePoll, Rule: quote.Rule{FreshFor: cfg.RateFreshFor, MaxAge: cfg.RateMaxAge}, Now: cfg.Clock,
@@ -182,14 +182,14 @@ func startPoller(ctx context.Context, cfg Config, sources []feed.Source, board *
 	}
 	settings.Currencies = cfg.RateCurrencies
 	bucket, err := bus.Bucket(ctx, stream.BucketRates)
-	if err != nil || ctx.Err() != nil {
+	if err != nil {
 		return nil, err
 	}
 	poller, err := feed.NewPoller(ctx, settings, board, lastgood.Store{Bucket: bucket, MaxAge: cfg.RateMaxAge, Remake: func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, remakeLimit)
 		defer cancel()
-		if again, err := bus.Bucket(ctx, stream.BucketRates); err != nil || again == nil {
-			return fault.New(fault.Transient, "bucket %s is gone and can't be made again: %w", stream.BucketRates, errors.Join(err, ctx.Err()))
+		if _, err := bus.Bucket(ctx, stream.BucketRates); err != nil {
+			return fault.New(fault.Transient, "bucket %s is gone and can't be made again: %w", stream.BucketRates, err)
 		}
 		return nil
 	}}, tel.Log)
@@ -198,21 +198,4 @@ func startPoller(ctx context.Context, cfg Config, sources []feed.Source, board *
 	}
 	_ = poller.Refresh(ctx) // only that ctx ended, which is seen where it matters
 	return poller, nil
-}
-
-// instance tells this replica from the others, which answer in turn: a container's name, or a machine's, and the process.
-func instance() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return fmt.Sprintf("%s/%d", host, os.Getpid())
-}
-
-// stopped makes an error that only says that ctx ended into the orderly end that it is.
-func stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil //nolint:nilerr // a stop is no failure
-	}
-	return err
 }

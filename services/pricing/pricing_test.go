@@ -284,7 +284,7 @@ func TestAWrongSettingStopsTheServiceWithItsName(t *testing.T) {
 		"INR=-5":             "RATE_STATIC: the rate of INR must be a plain positive decimal number",
 		"INR=NaN":            "RATE_STATIC: the rate of INR must be a plain positive decimal number",
 		"INR=1e400":          "RATE_STATIC: the rate of INR must be a plain positive decimal number",
-		"INR=1,INR=2":        "RATE_STATIC: INR stands there twice",
+		"INR=1,INR=2":        "RATE_STATIC: INR is given twice",
 	} {
 		_, err := config.Load[pricing.Config]([]string{"NATS_URL=nats://127.0.0.1:1", "RATE_STATIC=" + rates})
 		require.True(t, fault.Is(err, fault.Invalid), rates)
@@ -295,7 +295,7 @@ func TestAWrongSettingStopsTheServiceWithItsName(t *testing.T) {
 		"RATE_FEEDS=binance=https://k3y@x":                       `RATE_FEEDS: "binance" is none of coindcx, coingecko, coingecko-pro, wazirx`,
 		"RATE_FEEDS=wazirx=ftp://k3y@x":                          "RATE_FEEDS: the base URL of wazirx is not like",
 		"RATE_FEEDS=wazirx=http://k3y%zz":                        "RATE_FEEDS: the base URL of wazirx is not like",
-		"RATE_FEEDS=wazirx=http://a,wazirx=http://b":             `RATE_FEEDS: "wazirx" stands there twice`,
+		"RATE_FEEDS=wazirx=http://a,wazirx=http://b":             `RATE_FEEDS: "wazirx" is given twice`,
 		"RATE_FEEDS=https://user:k3y=@x":                         "RATE_FEEDS: entry 1 is none of coindcx",
 		"RATE_FEEDS=wazirx=https://x:k3y=y,k3Y=x":                "RATE_FEEDS: the base URL of wazirx is not like",
 		"RATE_FEEDS=coingecko=https://x:99999":                   "RATE_FEEDS: the base URL of coingecko is not like",
@@ -303,12 +303,12 @@ func TestAWrongSettingStopsTheServiceWithItsName(t *testing.T) {
 		"RATE_FEEDS=coingecko=https://:443":                      "RATE_FEEDS: the base URL of coingecko is not like",
 		"RATE_FEEDS=coingecko=https://a,coingecko-pro=https://b": "RATE_FEEDS: coingecko and coingecko-pro are one source",
 		"RATE_FEED_KEY_FILES=https://u:k3y=@x":                   "RATE_FEED_KEY_FILES names a source, which RATE_FEEDS does not",
-		"RATE_FEED_KEY_FILES=https://u:k3y=":                     "RATE_FEED_KEY_FILES: entry 1 stands there twice, or has no path",
+		"RATE_FEED_KEY_FILES=https://u:k3y=":                     "RATE_FEED_KEY_FILES: entry 1 is given twice, or has no path",
 		"RATE_FEEDS=":                                            "RATE_STATIC is not set and RATE_FEEDS names no source",
 		"RATE_FEED_KEY_FILES=coingecko=k3y":                      `RATE_FEED_KEY_FILES names "coingecko", which RATE_FEEDS does not`,
-		"RATE_FEED_KEY_FILES=coingecko=":                         `RATE_FEED_KEY_FILES: "coingecko" stands there twice, or has no path`,
+		"RATE_FEED_KEY_FILES=coingecko=":                         `RATE_FEED_KEY_FILES: "coingecko" is given twice, or has no path`,
 		"RATE_CURRENCIES=INR,TEA":                                `RATE_CURRENCIES: "TEA": not an ISO 4217 currency`,
-		"RATE_CURRENCIES=INR,INR":                                "RATE_CURRENCIES: INR stands there twice",
+		"RATE_CURRENCIES=INR,INR":                                "RATE_CURRENCIES: INR is given twice",
 		"RATE_POLL=tea":                                          "RATE_POLL must be a duration such as",
 		"RATE_POLL=1ms":                                          "RATE_POLL must be between",
 		"RATE_FRESH_FOR=59s":                                     "RATE_FRESH_FOR must be at least 2 times RATE_POLL",

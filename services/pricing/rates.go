@@ -1,6 +1,7 @@
 package pricing
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -30,7 +31,7 @@ func (r *Rates) UnmarshalText(text []byte) error {
 			return fault.New(fault.Invalid, "entry %d, %q: %w", place, code, err)
 		}
 		if _, twice := rates[currency.Code()]; twice {
-			return fault.New(fault.Invalid, "%s stands there twice", currency.Code())
+			return fault.New(fault.Invalid, "%s is given twice", currency.Code())
 		}
 		rate, err := money.ParseDecimal(value)
 		if err != nil {
@@ -67,7 +68,7 @@ func (f *Feeds) UnmarshalText(text []byte) error {
 			return fault.New(fault.Invalid, "%s is none of %s", shown(place, name), strings.Join(feed.Names(), ", "))
 		}
 		if _, twice := feeds[name]; twice {
-			return fault.New(fault.Invalid, "%q stands there twice", name)
+			return fault.New(fault.Invalid, "%q is given twice", name)
 		}
 		feeds[name] = config.Secret(value)
 		return feed.Source{Name: name, Base: feeds[name]}.Check()
@@ -104,7 +105,7 @@ func (k *KeyFiles) UnmarshalText(text []byte) error {
 	files := make(KeyFiles)
 	err := entries(text, "coingecko=/run/secrets/coingecko", func(place int, name, path string) error {
 		if _, twice := files[name]; twice || path == "" {
-			return fault.New(fault.Invalid, "%s stands there twice, or has no path", shown(place, name))
+			return fault.New(fault.Invalid, "%s is given twice, or has no path", shown(place, name))
 		}
 		files[name] = path
 		return nil
@@ -115,25 +116,31 @@ func (k *KeyFiles) UnmarshalText(text []byte) error {
 
 const maxKeyBytes = 512 // longer than any API key
 
-// sources reads the keys and puts them to their sources, in the order of names. Errors name the variable.
+// sources reads the keys and puts them to their sources, in the order of names. It joins an error for each source that is wrong, which
+// names the variable.
 func (f Feeds) sources(keys KeyFiles) ([]feed.Source, error) {
-	var all []feed.Source
+	var (
+		all  []feed.Source
+		errs []error
+	)
 	for _, name := range slices.Sorted(maps.Keys(f)) {
 		s := feed.Source{Name: name, Base: f[name]}
 		if path := keys[name]; path != "" {
 			content, err := os.ReadFile(path)
 			key := strings.TrimSpace(string(content))
 			if err != nil || key == "" || len(key) > maxKeyBytes || strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
-				return nil, fault.New(fault.Invalid, "RATE_FEED_KEY_FILES: the file of %s can't be read or holds no key", name)
+				errs = append(errs, fault.New(fault.Invalid, "RATE_FEED_KEY_FILES: the file of %s can't be read or holds no key", name))
+				continue
 			}
 			s.Key = config.Secret(key)
 		}
 		if err := s.Check(); err != nil {
-			return nil, fault.New(fault.Invalid, "RATE_FEEDS or RATE_FEED_KEY_FILES: %w", err)
+			errs = append(errs, fault.New(fault.Invalid, "RATE_FEEDS or RATE_FEED_KEY_FILES: %w", err))
+			continue
 		}
 		all = append(all, s)
 	}
-	return all, nil
+	return all, errors.Join(errs...)
 }
 
 // Currencies is RATE_CURRENCIES.
@@ -148,7 +155,7 @@ func (c *Currencies) UnmarshalText(text []byte) error {
 			return fault.New(fault.Invalid, "%q: %w", code, err)
 		}
 		if slices.Contains(all, currency) {
-			return fault.New(fault.Invalid, "%s stands there twice", currency.Code())
+			return fault.New(fault.Invalid, "%s is given twice", currency.Code())
 		}
 		all = append(all, currency)
 	}

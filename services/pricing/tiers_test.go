@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/pricing"
-	"github.com/tillseal/tillseal/services/pricing/internal/market"
+	"github.com/tillseal/tillseal/services/pricing/internal/feed/feedtest"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/stream"
@@ -36,14 +36,14 @@ func (c *clock) Forward(d time.Duration) { c.ahead.Add(int64(d)) }
 // fed is a shop whose prices come from a market.
 type fed struct {
 	*shop
-	market  *market.Market
+	market  *feedtest.Market
 	clock   *clock
 	metrics string
 }
 
-func feeds(m *market.Market) string {
+func feeds(m *feedtest.Market) string {
 	var all []string
-	for _, source := range market.Sources {
+	for _, source := range feedtest.Sources {
 		all = append(all, source+"="+m.URL())
 	}
 	return strings.Join(all, ",")
@@ -51,7 +51,7 @@ func feeds(m *market.Market) string {
 
 func setupFed(t *testing.T, static string) *fed {
 	f := &fed{clock: &clock{}, metrics: fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))}
-	f.market = market.Open("254321.17", f.clock.Now)
+	f.market = feedtest.Open("254321.17", f.clock.Now)
 	t.Cleanup(f.market.Close)
 	f.shop = setup(t, static, f.feed)
 	return f
@@ -164,7 +164,7 @@ func TestAllFeedsDieUnderLoadAndComeBackAndEverySaleIsPriced(t *testing.T) {
 	f.waitForTier("live")
 	stop := f.sell()
 	f.pricedAt("live")
-	f.market.Fail(market.Status(http.StatusServiceUnavailable, ""))
+	f.market.Fail(feedtest.Status(http.StatusServiceUnavailable, ""))
 	s := f.waitFor("every source is failing", func(s sources) bool {
 		return !slices.ContainsFunc(s.Sources, func(o source) bool { return o.State != "failing" })
 	})
@@ -247,7 +247,7 @@ func TestStaticRatesAreTalkedOfEveryMinuteWithAndWithoutFeeds(t *testing.T) {
 	remindedOf(2, "INR,USD", "RATE_FEEDS is empty", "WARN")
 
 	f := &fed{clock: clock}
-	f.market = market.Open("254321.17", clock.Now)
+	f.market = feedtest.Open("254321.17", clock.Now)
 	t.Cleanup(f.market.Close)
 	log = &logbook{}
 	setup(t, "INR=200000,USD=3050.12", f.feed, func(cfg *pricing.Config) { cfg.Telemetry.LogOutput = log })
@@ -261,7 +261,7 @@ func TestARestartWithoutFeedsStartsAtTheLastGoodRate(t *testing.T) {
 	f := setupFed(t, "INR=200000")
 	f.waitForTier("live")
 	f.stop()
-	f.market.Fail(market.Status(http.StatusBadGateway, ""))
+	f.market.Fail(feedtest.Status(http.StatusBadGateway, ""))
 	cfg := configOf(t, f.url, "INR=200000")
 	f.feed(&cfg)
 	f.startAs(cfg)
@@ -319,7 +319,7 @@ func TestAnOperatorSeesWhereAPriceComesFromAndHasTheSourcesAskedAgain(t *testing
 func TestAKeyIsReadFromItsFileAndShownNowhere(t *testing.T) {
 	const key = "CG-k3y"
 	f := &fed{clock: &clock{}, metrics: fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))}
-	f.market = market.Open("254321.17", f.clock.Now)
+	f.market = feedtest.Open("254321.17", f.clock.Now)
 	t.Cleanup(f.market.Close)
 	file, log := filepath.Join(t.TempDir(), "key"), &logbook{}
 	require.NoError(t, os.WriteFile(file, []byte(key+"\n"), 0o600))

@@ -68,7 +68,7 @@ func serveGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg.Ready = announce
+	cfg.Listening = announce
 	go profileOnSignal(ctx, os.Getenv(profileVar))
 	return gateway.Run(ctx, cfg)
 }

@@ -80,7 +80,7 @@ func TestTheExampleDocumentsExactlyWhatIsRead(t *testing.T) {
 	for _, line := range documented.FindAllStringSubmatch(text, -1) {
 		commented, name, value := line[1] != "", line[2], line[3]
 		require.Contains(t, defaults, name, "nothing reads it")
-		require.False(t, told[name], "%s stands there twice", name)
+		require.False(t, told[name], "%s is given twice", name)
 		told[name] = true
 		if with := slices.DeleteFunc(slices.Clone(defaults[name]), func(d string) bool { return d == "" }); commented && len(with) > 0 {
 			require.Contains(t, with, value, "the default of %s", name)

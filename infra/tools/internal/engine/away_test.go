@@ -25,7 +25,7 @@ const asGateway = "ENGINE_TEST_AS_GATEWAY"
 
 func serveAsGateway() {
 	lifecycle.Main("gateway", "", func(ctx context.Context, cfg gateway.Config) error {
-		cfg.Ready = func(addr string) { _, _ = fmt.Fprintln(os.Stdout, addr) }
+		cfg.Listening = func(addr string) { _, _ = fmt.Fprintln(os.Stdout, addr) }
 		return gateway.Run(ctx, cfg)
 	})
 }

@@ -77,7 +77,7 @@ func openFleet(t *testing.T) *fleet {
 	addresses := make(chan string, 2)
 	for range 2 {
 		serve(t, environ, seed(identity.Gateway), db.Gateway, func(ctx context.Context, cfg gateway.Config) error {
-			cfg.Ready = func(addr string) { addresses <- addr }
+			cfg.Listening = func(addr string) { addresses <- addr }
 			return gateway.Run(ctx, cfg)
 		})
 		serve(t, environ, seed(identity.Pricing), "", pricing.Run)

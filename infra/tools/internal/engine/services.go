@@ -80,11 +80,12 @@ type tills struct {
 
 func (t *tills) run(ctx context.Context) error {
 	cfg := t.cfg
-	cfg.Ready = func(addr string) { // by Run itself, in this goroutine
+	cfg.Listening = func(addr string) { t.cfg.Addr = addr } // where tills look for the next one
+	cfg.Ready = func() {                                    // both by Run itself, in this goroutine
 		if !t.served {
-			t.ready <- addr
+			t.ready <- t.cfg.Addr
 		}
-		t.served, t.cfg.Addr = true, addr // where tills look for the next one
+		t.served = true
 	}
 	err := gateway.Run(ctx, cfg)
 	if !t.served {

@@ -129,7 +129,7 @@ func walk(decoder *json.Decoder, path string, depth int) error {
 				return fmt.Errorf("the file is not JSON, at byte %d", decoder.InputOffset())
 			}
 			if at = join(path, text); seen[text] {
-				return fmt.Errorf("%s stands there twice", at)
+				return fmt.Errorf("%s is given twice", at)
 			}
 			seen[text] = true
 		}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tillseal/tillseal/services/pricing/internal/market"
+	"github.com/tillseal/tillseal/services/pricing/internal/feed/feedtest"
 	"github.com/tillseal/tillseal/services/pricing/internal/quote"
 	"github.com/tillseal/tillseal/shared/money"
 )
@@ -33,7 +33,7 @@ func (e *exchange) requirePrice(tier quote.Tier, value string) {
 func TestASpikeOfTheOneSourceThatAnswersAtTheStartIsNotBelieved(t *testing.T) {
 	e := setup(t)
 	e.static(e.board, "254321.17")
-	e.market.Fail(market.Status(http.StatusBadGateway, ""), "coindcx", "wazirx")
+	e.market.Fail(feedtest.Status(http.StatusBadGateway, ""), "coindcx", "wazirx")
 	e.market.Price("381481.76", "coingecko") // half as much again
 	e.poll()
 	e.requirePrice(quote.Static, "254321.17")
@@ -50,7 +50,7 @@ func TestASpikeOfTheOneSourceThatAnswersAtTheStartIsNotBelieved(t *testing.T) {
 
 func TestOneSourceOfThreeIsNotBelievedWithNothingToHoldItAgainst(t *testing.T) {
 	e := setup(t)
-	e.market.Fail(market.Status(http.StatusBadGateway, ""), "coindcx", "wazirx")
+	e.market.Fail(feedtest.Status(http.StatusBadGateway, ""), "coindcx", "wazirx")
 	e.poll()
 	e.requirePrice("", "")
 	require.Contains(t, e.log.String(), "NO PRICE AT ALL")
@@ -67,14 +67,14 @@ func TestTheOnlySourceIsBelievedAndTheLogSaysSo(t *testing.T) {
 func TestASourceThatIsAloneWalksNowhereEvenOverARestart(t *testing.T) {
 	e := setup(t)
 	e.poll()
-	e.market.Fail(market.Status(http.StatusBadGateway, ""), "coindcx", "wazirx")
+	e.market.Fail(feedtest.Status(http.StatusBadGateway, ""), "coindcx", "wazirx")
 	e.clock.Forward(5 * time.Minute) // what the others said is old
 	price := 254_321
 	for range 2 {
 		price = price * 104 / 100
 		e.market.Price(strconv.Itoa(price), "coingecko")
 		e.poll()
-		e.board, e.poller = e.replica(market.Sources...) // it knows what is in the bucket
+		e.board, e.poller = e.replica(feedtest.Sources...) // it knows what is in the bucket
 	}
 	e.poll()
 	e.requirePrice(quote.Cached, "264493") // 4 % from what two said
@@ -90,7 +90,7 @@ func TestASourceThatIsAloneWalksNowhereEvenOverARestart(t *testing.T) {
 
 func TestAFrozenSourceWhoseClockIsAheadIsNotLiveForLonger(t *testing.T) {
 	e := setup(t, "wazirx")
-	e.market.Fail(market.Says(market.Body("wazirx", "254321.17", e.clock.Now().Add(2*time.Minute))))
+	e.market.Fail(feedtest.Says(feedtest.Body("wazirx", "254321.17", e.clock.Now().Add(2*time.Minute))))
 	e.poll()
 	e.clock.Forward(90 * time.Second)
 	e.poll() // it says the same again, still of a time to come

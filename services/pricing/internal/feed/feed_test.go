@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/pricing/internal/feed"
+	"github.com/tillseal/tillseal/services/pricing/internal/feed/feedtest"
 	"github.com/tillseal/tillseal/services/pricing/internal/lastgood"
-	"github.com/tillseal/tillseal/services/pricing/internal/market"
 	"github.com/tillseal/tillseal/services/pricing/internal/quote"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/money"
@@ -50,7 +50,7 @@ func (c *clock) Forward(d time.Duration) {
 // exchange is a market, the bucket, and one poller's board.
 type exchange struct {
 	t      *testing.T
-	market *market.Market
+	market *feedtest.Market
 	clock  *clock
 	store  lastgood.Store
 	board  *quote.Board
@@ -63,7 +63,7 @@ type exchange struct {
 
 func setup(t *testing.T, sources ...string) *exchange {
 	e := &exchange{t: t, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, log: &testkit.Log{}}
-	e.market = market.Open("254321.17", e.clock.Now)
+	e.market = feedtest.Open("254321.17", e.clock.Now)
 	t.Cleanup(e.market.Close)
 	bus, err := stream.Connect("test", stream.Config{URL: config.Secret(testkit.NATS(t).URL()), PeakSalesPerSecond: 1}, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	require.NoError(t, err)
@@ -79,7 +79,7 @@ func setup(t *testing.T, sources ...string) *exchange {
 	require.NoError(t, err)
 	e.currencies = []money.Currency{inr}
 	if len(sources) == 0 {
-		sources = market.Sources
+		sources = feedtest.Sources
 	}
 	e.board, e.poller = e.replica(sources...)
 	return e
@@ -154,24 +154,24 @@ func TestThePriceIsTheMedianOfThreeSources(t *testing.T) {
 
 func TestASourceThatMisbehavesIsDoneWithout(t *testing.T) {
 	for name, c := range map[string]struct {
-		fault market.Fault
+		fault feedtest.Fault
 		says  string
 	}{
-		"slow":           {market.Slow, "deadline exceeded"},
-		"500":            {market.Status(http.StatusInternalServerError, ""), "it answered 500"},
-		"HTML":           {market.Says("<!DOCTYPE html><title>Just a moment...</title>"), "not in the source's format"},
-		"truncated":      {market.Truncated, "unexpected EOF"},
-		"cut off JSON":   {market.Says(`{"ethereum":{"inr":2543`), "not in the source's format"},
-		"NaN":            {market.Says(`{"ethereum":{"inr":NaN,"last_updated_at":1795348800}}`), "not in the source's format"},
-		"NaN as text":    {market.Says(`{"ethereum":{"inr":"NaN","last_updated_at":1795348800}}`), "not in the source's format"},
-		"an exponent":    {market.Says(`{"ethereum":{"inr":2.5e400,"last_updated_at":1795348800}}`), "INR: the price must be a plain"},
-		"zero":           {market.Says(`{"ethereum":{"inr":0,"last_updated_at":1795348800}}`), "greater than zero"},
-		"negative":       {market.Says(`{"ethereum":{"inr":-254321.17,"last_updated_at":1795348800}}`), "plain positive"},
-		"no time":        {market.Says(`{"ethereum":{"inr":254321.17}}`), "has no time"},
-		"of the future":  {market.Says(market.Body("coingecko", "254321.17", time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC))), "a time to come"},
-		"another answer": {market.Says(`{"status":{"error_code":1020}}`), "no price in a currency"},
-		"null":           {market.Says(`{"ethereum":{"inr":null,"last_updated_at":1795348800}}`), "no price in a currency"},
-		"huge":           {market.Huge, "longer than"},
+		"slow":           {feedtest.Slow, "deadline exceeded"},
+		"500":            {feedtest.Status(http.StatusInternalServerError, ""), "it answered 500"},
+		"HTML":           {feedtest.Says("<!DOCTYPE html><title>Just a moment...</title>"), "not in the source's format"},
+		"truncated":      {feedtest.Truncated, "unexpected EOF"},
+		"cut off JSON":   {feedtest.Says(`{"ethereum":{"inr":2543`), "not in the source's format"},
+		"NaN":            {feedtest.Says(`{"ethereum":{"inr":NaN,"last_updated_at":1795348800}}`), "not in the source's format"},
+		"NaN as text":    {feedtest.Says(`{"ethereum":{"inr":"NaN","last_updated_at":1795348800}}`), "not in the source's format"},
+		"an exponent":    {feedtest.Says(`{"ethereum":{"inr":2.5e400,"last_updated_at":1795348800}}`), "INR: the price must be a plain"},
+		"zero":           {feedtest.Says(`{"ethereum":{"inr":0,"last_updated_at":1795348800}}`), "greater than zero"},
+		"negative":       {feedtest.Says(`{"ethereum":{"inr":-254321.17,"last_updated_at":1795348800}}`), "plain positive"},
+		"no time":        {feedtest.Says(`{"ethereum":{"inr":254321.17}}`), "has no time"},
+		"of the future":  {feedtest.Says(feedtest.Body("coingecko", "254321.17", time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC))), "a time to come"},
+		"another answer": {feedtest.Says(`{"status":{"error_code":1020}}`), "no price in a currency"},
+		"null":           {feedtest.Says(`{"ethereum":{"inr":null,"last_updated_at":1795348800}}`), "no price in a currency"},
+		"huge":           {feedtest.Huge, "longer than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,8 +193,8 @@ func TestASourceThatMisbehavesIsDoneWithout(t *testing.T) {
 func TestAnExchangeThatWritesNoPriceIsDoneWithout(t *testing.T) {
 	e := setup(t)
 	e.poll()
-	e.market.Fail(market.Says(`[{"market":"ETHINR","last_price":"NaN","timestamp":1795348800}]`), "coindcx")
-	e.market.Fail(market.Says(`{"symbol":"btcinr","lastPrice":"8950000","at":1795348800000}`), "wazirx")
+	e.market.Fail(feedtest.Says(`[{"market":"ETHINR","last_price":"NaN","timestamp":1795348800}]`), "coindcx")
+	e.market.Fail(feedtest.Says(`{"symbol":"btcinr","lastPrice":"8950000","at":1795348800000}`), "wazirx")
 	e.poll()
 	require.Contains(t, e.state("coindcx").LastError, "INR: the price must be a plain")
 	require.Contains(t, e.state("wazirx").LastError, "another market")
@@ -204,7 +204,7 @@ func TestAnExchangeThatWritesNoPriceIsDoneWithout(t *testing.T) {
 
 func TestAStaleTimestampIsNoLivePrice(t *testing.T) {
 	e := setup(t, "wazirx")
-	e.market.Fail(market.Says(market.Body("wazirx", "254321.17", e.clock.Now().Add(-10*time.Minute))))
+	e.market.Fail(feedtest.Says(feedtest.Body("wazirx", "254321.17", e.clock.Now().Add(-10*time.Minute))))
 	e.poll()
 	tier, _ := e.price()
 	require.Empty(t, tier)
@@ -244,12 +244,12 @@ func TestASpikeOfTheOnlySourceLeavesTheLastGoodPrice(t *testing.T) {
 
 func TestAKeyGoesToItsSourceAndNowhereElse(t *testing.T) {
 	e := setup(t, "coingecko")
-	stranger := market.Open("1", e.clock.Now)
+	stranger := feedtest.Open("1", e.clock.Now)
 	t.Cleanup(stranger.Close)
 	e.poll()
 	_, header := e.market.Asked("coingecko")
 	require.Equal(t, secret, header.Get("x-cg-demo-api-key"))
-	e.market.Fail(market.Elsewhere(strings.Replace(stranger.URL(), "127.0.0.1", "localhost", 1) + "/api/v3/simple/price?ids=ethereum&precision=full&include_last_updated_at=true"))
+	e.market.Fail(feedtest.Elsewhere(strings.Replace(stranger.URL(), "127.0.0.1", "localhost", 1) + "/api/v3/simple/price?ids=ethereum&precision=full&include_last_updated_at=true"))
 	e.poll()
 	asked, _ := stranger.Asked("coingecko")
 	require.Zero(t, asked)
@@ -268,7 +268,7 @@ func TestAMirrorOfThePaidPlanIsShownItsKey(t *testing.T) {
 
 func TestARedirectOnTheSameHostIsFollowed(t *testing.T) {
 	e := setup(t, "coingecko", "wazirx")
-	e.market.Fail(market.Elsewhere("/sapi/v1/ticker/24hr?symbol=ethinr"), "coingecko") // another shape, but it arrives
+	e.market.Fail(feedtest.Elsewhere("/sapi/v1/ticker/24hr?symbol=ethinr"), "coingecko") // another shape, but it arrives
 	e.poll()
 	require.Contains(t, e.state("coingecko").LastError, "no price in a currency")
 	e.market.Fail(func(w http.ResponseWriter, r *http.Request, _ string) {
@@ -283,7 +283,7 @@ func TestTheTiersFallAndRecoverInOrder(t *testing.T) {
 	e.static(e.board, "200000")
 	e.poll()
 	e.requirePrice(quote.Live, "254321.17")
-	e.market.Fail(market.Status(http.StatusBadGateway, ""))
+	e.market.Fail(feedtest.Status(http.StatusBadGateway, ""))
 	e.clock.Forward(5*time.Minute - 2*pollEvery)
 	e.poll()
 	e.requirePrice(quote.Live, "254321.17")
@@ -336,7 +336,7 @@ func TestAPollerThatIsClosedAsksNobody(t *testing.T) {
 	arrived := make(chan struct{}, 1)
 	e.market.Fail(func(w http.ResponseWriter, r *http.Request, well string) {
 		arrived <- struct{}{}
-		market.Slow(w, r, well)
+		feedtest.Slow(w, r, well)
 	})
 	done := make(chan error, 1)
 	go func() { done <- e.poller.Refresh(context.Background()) }()

@@ -215,7 +215,7 @@ type prices struct {
 
 func (p *prices) add(source string, c money.Currency, value string, observedAt, at time.Time) {
 	if slices.ContainsFunc(p.good, func(o quote.Observation) bool { return o.Currency == c.Code() }) {
-		p.refuse(c, fault.New(fault.Invalid, "it stands there twice"))
+		p.refuse(c, fault.New(fault.Invalid, "it is given twice"))
 		return
 	}
 	o, err := quote.Observe(source, c, value, observedAt, at)

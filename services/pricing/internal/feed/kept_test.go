@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tillseal/tillseal/services/pricing/internal/market"
+	"github.com/tillseal/tillseal/services/pricing/internal/feed/feedtest"
 	"github.com/tillseal/tillseal/services/pricing/internal/quote"
 	"github.com/tillseal/tillseal/shared/stream"
 )
@@ -17,7 +17,7 @@ import (
 func TestARestartAndEveryReplicaHaveTheLastGoodPrice(t *testing.T) {
 	e := setup(t)
 	e.poll()
-	e.market.Fail(market.Status(http.StatusBadGateway, ""))
+	e.market.Fail(feedtest.Status(http.StatusBadGateway, ""))
 	board, other := e.replica("coingecko")
 	require.NoError(t, other.Refresh(t.Context()))
 	tier, value := e.priceOn(board)
@@ -63,7 +63,7 @@ func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
 func TestABucketThatStaysAwayIsToldOnce(t *testing.T) {
 	e := setup(t)
 	e.store.Remake = func(context.Context) error { return errors.New("no room") }
-	e.board, e.poller = e.replica(market.Sources...)
+	e.board, e.poller = e.replica(feedtest.Sources...)
 	require.NoError(t, e.js.DeleteKeyValue(t.Context(), stream.BucketRates))
 	for range 3 {
 		e.poll()

@@ -7,23 +7,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tillseal/tillseal/services/pricing/internal/market"
+	"github.com/tillseal/tillseal/services/pricing/internal/feed/feedtest"
 	"github.com/tillseal/tillseal/services/pricing/internal/quote"
 	"github.com/tillseal/tillseal/shared/money"
 )
 
 func TestASourceThatAsksToWaitIsLeftAlone(t *testing.T) {
 	for name, c := range map[string]struct {
-		fault  market.Fault
+		fault  feedtest.Fault
 		paused time.Duration
 	}{
-		"seconds":      {market.Status(http.StatusTooManyRequests, "120"), 2 * time.Minute},
-		"a date":       {market.Status(http.StatusTooManyRequests, "Sun, 22 Nov 2026 12:03:01 GMT"), 3 * time.Minute},
-		"nothing said": {market.Status(http.StatusTooManyRequests, ""), time.Minute},
-		"for ever":     {market.Status(http.StatusTooManyRequests, "86400"), 15 * time.Minute},
-		"overflowing":  {market.Status(http.StatusTooManyRequests, "99999999999"), 15 * time.Minute},
-		"absurd":       {market.Status(http.StatusTooManyRequests, "99999999999999999999"), 15 * time.Minute},
-		"busy":         {market.Status(http.StatusServiceUnavailable, "30"), 30 * time.Second},
+		"seconds":      {feedtest.Status(http.StatusTooManyRequests, "120"), 2 * time.Minute},
+		"a date":       {feedtest.Status(http.StatusTooManyRequests, "Sun, 22 Nov 2026 12:03:01 GMT"), 3 * time.Minute},
+		"nothing said": {feedtest.Status(http.StatusTooManyRequests, ""), time.Minute},
+		"for ever":     {feedtest.Status(http.StatusTooManyRequests, "86400"), 15 * time.Minute},
+		"overflowing":  {feedtest.Status(http.StatusTooManyRequests, "99999999999"), 15 * time.Minute},
+		"absurd":       {feedtest.Status(http.StatusTooManyRequests, "99999999999999999999"), 15 * time.Minute},
+		"busy":         {feedtest.Status(http.StatusServiceUnavailable, "30"), 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,7 +54,7 @@ func (e *exchange) asked(source string) int {
 
 func TestABrokenSourceRestsWhileOthersGiveALivePrice(t *testing.T) {
 	e := setup(t)
-	e.market.Fail(market.Status(http.StatusInternalServerError, ""), "coingecko")
+	e.market.Fail(feedtest.Status(http.StatusInternalServerError, ""), "coingecko")
 	for range 3 {
 		require.Equal(t, "closed", e.state("coingecko").Breaker)
 		e.poll()
@@ -80,7 +80,7 @@ func TestABrokenSourceRestsWhileOthersGiveALivePrice(t *testing.T) {
 func TestBrokenSourcesAreAskedAtEachPollWhenNoneIsLeft(t *testing.T) {
 	e := setup(t)
 	e.poll()
-	e.market.Fail(market.Status(http.StatusInternalServerError, ""))
+	e.market.Fail(feedtest.Status(http.StatusInternalServerError, ""))
 	for n := range 10 {
 		e.poll()
 		require.Equal(t, n+2, e.asked("coingecko"))
@@ -99,8 +99,8 @@ func TestABrokenSourceThatAloneQuotesACurrencyIsAskedAtEachPoll(t *testing.T) {
 	usd, err := money.ParseCurrency("USD")
 	require.NoError(t, err)
 	e.currencies = append(e.currencies, usd)
-	e.board, e.poller = e.replica(market.Sources...)
-	e.market.Fail(market.Status(http.StatusInternalServerError, ""), "coingecko")
+	e.board, e.poller = e.replica(feedtest.Sources...)
+	e.market.Fail(feedtest.Status(http.StatusInternalServerError, ""), "coingecko")
 	for n := range 8 {
 		e.poll()
 		require.Equal(t, n+1, e.asked("coingecko"))

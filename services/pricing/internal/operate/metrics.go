@@ -1,4 +1,4 @@
-package pricing
+package operate
 
 import (
 	"maps"
@@ -10,35 +10,6 @@ import (
 
 	"github.com/tillseal/tillseal/services/pricing/internal/quote"
 )
-
-type metrics struct {
-	priced  *prometheus.CounterVec
-	refused prometheus.Counter
-}
-
-func newMetrics(registry *prometheus.Registry) metrics {
-	m := metrics{
-		priced: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tillseal_pricing_priced_total", Help: "Sales priced, by the tier of their rate.",
-		}, []string{"tier"}),
-		refused: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tillseal_pricing_refused_total",
-			Help: "Deliveries that could not be priced: parked in SALES_DLQ, and counted again when that failed and they came once more.",
-		}),
-	}
-	for _, tier := range quote.Tiers { // an alarm on an increase needs the zero before
-		m.priced.WithLabelValues(string(tier))
-	}
-	registry.MustRegister(m.priced, m.refused)
-	return m
-}
-
-// prices reads the board when it is scraped: what a tier's time has ended needs nobody to notice.
-type prices struct {
-	desk
-
-	asked []string // currencies that sources are asked for; known before the first answer
-}
 
 var (
 	tierInUse = prometheus.NewDesc("tillseal_pricing_tier_in_use", "1 for the tier that sales in a currency are priced at now; none: they are parked.",
@@ -52,26 +23,26 @@ var (
 	breakerState = prometheus.NewDesc("tillseal_pricing_source_breaker", "1 for the state that the source's breaker is in.", []string{"source", "state"}, nil)
 )
 
-// Describe tells which metrics there are.
-func (prices) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{tierInUse, rateAge, spread, freshSources, sourceUp, breakerState} {
-		out <- d
+// Describe tells which metrics there are (prometheus.Collector).
+func (d *Desk) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{tierInUse, rateAge, spread, freshSources, sourceUp, breakerState} {
+		out <- desc
 	}
 }
 
-// Collect tells what they are now.
-func (p prices) Collect(out chan<- prometheus.Metric) {
-	now := p.now()
-	gauge := func(d *prometheus.Desc, value float64, labels ...string) { //nolint:forbidigo // Prometheus counts in floats; no money here
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+// Collect reads the board when it is scraped: what a tier's time has ended needs nobody to notice.
+func (d *Desk) Collect(out chan<- prometheus.Metric) {
+	now := d.now()
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) { //nolint:forbidigo // Prometheus counts in floats; no money here
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
 	verdicts := make(map[string]quote.Verdict)
-	for _, code := range p.asked {
+	for _, code := range d.asked {
 		verdicts[code] = quote.Verdict{} // nothing is fresh
 	}
-	maps.Copy(verdicts, p.verdicts())
-	for _, code := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(p.currencies(), p.asked)))) {
-		q, ok := p.present(code, now)
+	maps.Copy(verdicts, d.verdicts())
+	for _, code := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(d.currencies(), d.asked)))) {
+		q, ok := d.present(code, now)
 		for _, tier := range quote.Tiers {
 			gauge(tierInUse, oneIf(ok && q.Tier() == tier), code, string(tier))
 		}
@@ -88,7 +59,7 @@ func (p prices) Collect(out chan<- prometheus.Metric) {
 		}
 		gauge(spread, ratio, code)
 	}
-	for _, s := range p.states() {
+	for _, s := range d.states() {
 		gauge(sourceUp, oneIf(!s.SucceededAt.IsZero() && !s.Failing()), s.Name)
 		for _, state := range []string{"closed", "half-open", "open"} {
 			gauge(breakerState, oneIf(s.Breaker == state), s.Name, state)

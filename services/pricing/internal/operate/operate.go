@@ -1,31 +1,53 @@
-package pricing
+// Package operate answers operators and shows them metrics: what sales are priced at now, and how the sources stand.
+package operate
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/tillseal/tillseal/services/pricing/internal/feed"
+	"github.com/tillseal/tillseal/services/pricing/internal/pricer"
 	"github.com/tillseal/tillseal/services/pricing/internal/quote"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// desk answers operators, each replica for itself.
-type desk struct {
-	board   *quote.Board
-	asks    []feed.Source
-	polling *atomic.Pointer[feed.Poller] // nil until NATS has said what was known before
-	now     func() time.Time
-
+// Desk answers operators, each replica for itself.
+type Desk struct {
+	board    *quote.Board
+	sources  []feed.Source
+	asked    []string                    // currencies that sources are asked for; known before the first answer
+	polling  atomic.Pointer[feed.Poller] // nil until Polling
+	now      func() time.Time
 	instance string
 }
 
+// New makes a desk over what sales are priced by. asked are the codes of the currencies that sources are asked for.
+func New(board *quote.Board, sources []feed.Source, asked []string, now func() time.Time) *Desk {
+	return &Desk{board: board, sources: sources, asked: asked, now: now, instance: instance()}
+}
+
+// Polling tells the desk of the poller, which there is only once NATS has said what was known before. No endpoint may be offered until
+// then; metrics are shown all the while.
+func (d *Desk) Polling(p *feed.Poller) { d.polling.Store(p) }
+
+// instance tells this replica from the others, which answer in turn: a container's name, or a machine's, and the process.
+func instance() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}
+
 // verdicts are what the last poll made of each currency; none before the first.
-func (d desk) verdicts() map[string]quote.Verdict {
+func (d *Desk) verdicts() map[string]quote.Verdict {
 	if p := d.polling.Load(); p != nil {
 		return p.Verdicts()
 	}
@@ -33,12 +55,12 @@ func (d desk) verdicts() map[string]quote.Verdict {
 }
 
 // states are those of the sources.
-func (d desk) states() []feed.State {
+func (d *Desk) states() []feed.State {
 	if p := d.polling.Load(); p != nil {
 		return p.Sources()
 	}
-	unasked := make([]feed.State, len(d.asks))
-	for i, s := range d.asks {
+	unasked := make([]feed.State, len(d.sources))
+	for i, s := range d.sources {
 		unasked[i] = feed.State{Name: s.Name, Breaker: "closed"}
 	}
 	return unasked
@@ -86,7 +108,8 @@ type sourceState struct {
 	PausedUntil string             `json:"paused_until,omitempty"`
 }
 
-func (d desk) endpoints() []stream.Endpoint {
+// Endpoints are the desk's requests.
+func (d *Desk) Endpoints() []stream.Endpoint {
 	const sources = `{"instance":"pricing-1/7","currencies":[{"currency":"INR","tier":"live","value":"254321.17","observed_at":"2026-11-22T04:45:31Z","age":"12s","fresh_sources":3,` +
 		`"spread_percent":"0.42"}],"sources":[{"name":"coingecko","state":"ok","breaker":"closed","values":[{"name":"INR","value":"254321.17",` +
 		`"observed_at":"2026-11-22T04:45:31Z","fetched_at":"2026-11-22T04:45:40Z"}],"succeeded_at":"2026-11-22T04:45:40Z"}]}`
@@ -100,21 +123,21 @@ func (d desk) endpoints() []stream.Endpoint {
 		}, d.quote),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.pricing.sources", Description: "the tier of each currency, and each source's state, last values and last error", Response: sources,
-		}, func(context.Context, struct{}) (sourcesAnswer, error) { return d.sources(), nil }),
+		}, func(context.Context, struct{}) (sourcesAnswer, error) { return d.answer(), nil }),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.pricing.sources.refresh", Description: "ask every source that may be asked now, and answer like ops.pricing.sources", Response: sources,
 		}, func(ctx context.Context, _ struct{}) (sourcesAnswer, error) {
 			if err := d.polling.Load().Refresh(ctx); err != nil {
 				return sourcesAnswer{}, err
 			}
-			return d.sources(), nil
+			return d.answer(), nil
 		}),
 	}
 }
 
-func (d desk) quote(_ context.Context, req quoteRequest) (quoteAnswer, error) {
+func (d *Desk) quote(_ context.Context, req quoteRequest) (quoteAnswer, error) {
 	now := d.now()
-	wei, q, err := convert(d.board.At(now), req.Currency, req.Total)
+	wei, q, err := pricer.Convert(d.board.At(now), req.Currency, req.Total)
 	if err != nil {
 		return quoteAnswer{}, err
 	}
@@ -123,7 +146,7 @@ func (d desk) quote(_ context.Context, req quoteRequest) (quoteAnswer, error) {
 
 func age(q quote.Quote, now time.Time) string { return q.Age(now).Round(time.Second).String() }
 
-func (d desk) sources() sourcesAnswer {
+func (d *Desk) answer() sourcesAnswer {
 	now := d.now()
 	answer := sourcesAnswer{Instance: d.instance, Currencies: []currencyState{}, Sources: []sourceState{}}
 	for _, c := range d.currencies() {
@@ -136,7 +159,7 @@ func (d desk) sources() sourcesAnswer {
 }
 
 // currencies are those that are asked for, and those that a person set.
-func (d desk) currencies() []string {
+func (d *Desk) currencies() []string {
 	codes := map[string]bool{}
 	for code := range d.verdicts() {
 		codes[code] = true
@@ -147,7 +170,7 @@ func (d desk) currencies() []string {
 	return slices.Sorted(maps.Keys(codes))
 }
 
-func (d desk) present(code string, now time.Time) (quote.Quote, bool) {
+func (d *Desk) present(code string, now time.Time) (quote.Quote, bool) {
 	currency, err := money.ParseCurrency(code)
 	if err != nil {
 		return quote.Quote{}, false
@@ -156,7 +179,7 @@ func (d desk) present(code string, now time.Time) (quote.Quote, bool) {
 	return q, err == nil
 }
 
-func (d desk) currency(code string, now time.Time) currencyState {
+func (d *Desk) currency(code string, now time.Time) currencyState {
 	state := currencyState{Currency: code, Tier: "none"}
 	if q, ok := d.present(code, now); ok {
 		rate := q.Rate()

@@ -1,4 +1,5 @@
-package pricing
+// Package pricer turns the deliveries of SaleRecorded into SalePriced, at the rates of a board.
+package pricer
 
 import (
 	"context"
@@ -6,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tillseal/tillseal/services/pricing/internal/quote"
 	"github.com/tillseal/tillseal/shared/event"
@@ -15,12 +17,32 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// pricer works on the durable's deliveries.
-type pricer struct {
-	board   *quote.Board
-	publish func(context.Context, []*nats.Msg) error
-	now     func() time.Time
-	metrics metrics
+// Pricer works on the durable's deliveries.
+type Pricer struct {
+	board *quote.Board
+	now   func() time.Time
+
+	priced  *prometheus.CounterVec
+	refused prometheus.Counter
+}
+
+// New makes a pricer and registers its metrics. now says the time by which prices age.
+func New(board *quote.Board, now func() time.Time, registry prometheus.Registerer) *Pricer {
+	p := &Pricer{
+		board: board, now: now,
+		priced: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tillseal_pricing_priced_total", Help: "Sales priced, by the tier of their rate.",
+		}, []string{"tier"}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tillseal_pricing_refused_total",
+			Help: "Deliveries that could not be priced: parked in SALES_DLQ, and counted again when that failed and they came once more.",
+		}),
+	}
+	for _, tier := range quote.Tiers { // an alarm on an increase needs the zero before
+		p.priced.WithLabelValues(string(tier))
+	}
+	registry.MustRegister(p.priced, p.refused)
+	return p
 }
 
 // Limits of what one batch does at once: lanes let the server store one part while the next is being priced.
@@ -29,9 +51,16 @@ const (
 	minLaneSize = 32 // sales below which a lane is not worth its wait
 )
 
-// handle prices a batch and returns once every SalePriced is acknowledged, so that a SaleRecorded is done only when its
-// successor is stored. Refunds are priced like sales.
-func (p *pricer) handle(ctx context.Context, batch []stream.Message) []error {
+// Publish publishes messages and returns once all are acknowledged.
+type Publish func(ctx context.Context, msgs []*nats.Msg) error
+
+// Handler prices a batch and is done once every SalePriced is published, so that a SaleRecorded is done only when its successor is stored.
+// Refunds are priced like sales.
+func (p *Pricer) Handler(publish Publish) stream.Handler {
+	return func(ctx context.Context, batch []stream.Message) []error { return p.handle(ctx, publish, batch) }
+}
+
+func (p *Pricer) handle(ctx context.Context, publish Publish, batch []stream.Message) []error {
 	errs := make([]error, len(batch))
 	now := p.now()
 	view := p.board.At(now)
@@ -39,27 +68,27 @@ func (p *pricer) handle(ctx context.Context, batch []stream.Message) []error {
 	var working sync.WaitGroup
 	for from := 0; from < len(batch); from += size {
 		to := min(from+size, len(batch))
-		working.Go(func() { p.lane(ctx, view, now, batch[from:to], errs[from:to]) })
+		working.Go(func() { p.lane(ctx, publish, view, now, batch[from:to], errs[from:to]) })
 	}
 	working.Wait()
 	return errs
 }
 
 // lane prices and publishes a part of a batch and notes what came of each.
-func (p *pricer) lane(ctx context.Context, view quote.View, now time.Time, batch []stream.Message, errs []error) {
+func (p *Pricer) lane(ctx context.Context, publish Publish, view quote.View, now time.Time, batch []stream.Message, errs []error) {
 	priced := make([]*nats.Msg, 0, len(batch))
 	tiers := map[quote.Tier]int{}
 	for i, msg := range batch {
 		e, err := price(view, msg.Data)
 		if err != nil {
 			errs[i] = err
-			p.metrics.refused.Inc()
+			p.refused.Inc()
 			continue
 		}
 		priced = append(priced, event.Priced(e, now, event.GenerationOf(msg.Header), event.TraceOf(msg.Header)))
 		tiers[quote.Tier(e.Rate.Tier)]++
 	}
-	if err := p.publish(ctx, priced); err != nil {
+	if err := publish(ctx, priced); err != nil {
 		for i := range errs {
 			if errs[i] == nil {
 				errs[i] = err
@@ -68,7 +97,7 @@ func (p *pricer) lane(ctx context.Context, view quote.View, now time.Time, batch
 		return
 	}
 	for tier, sales := range tiers {
-		p.metrics.priced.WithLabelValues(string(tier)).Add(float64(sales)) //nolint:forbidigo // Prometheus counts in floats; no money here
+		p.priced.WithLabelValues(string(tier)).Add(float64(sales)) //nolint:forbidigo // Prometheus counts in floats; no money here
 	}
 }
 
@@ -84,15 +113,15 @@ func price(view quote.View, data []byte) (event.SalePriced, error) {
 	if !sale.ValidPlaceID(recorded.StoreID) { // it becomes a token of the subject
 		return event.SalePriced{}, fault.New(fault.Invalid, "the store_id is not one")
 	}
-	wei, q, err := convert(view, recorded.Currency, recorded.Total)
+	wei, q, err := Convert(view, recorded.Currency, recorded.Total)
 	if err != nil {
 		return event.SalePriced{}, err
 	}
 	return event.SalePriced{SaleRecorded: recorded, AmountWei: wei, Rate: q.Rate()}, nil
 }
 
-// convert prices a total as the board stands; every error is Invalid and names the member.
-func convert(view quote.View, code, text string) (wei string, q quote.Quote, err error) {
+// Convert prices a total as the board stands; every error is Invalid and names the member.
+func Convert(view quote.View, code, text string) (wei string, q quote.Quote, err error) {
 	currency, err := money.ParseCurrency(code)
 	if err != nil {
 		return "", q, fault.New(fault.Invalid, "currency: %w", err)

@@ -1,6 +1,6 @@
-// Package market plays the public sources for tests: their documented paths and shapes on one local server, and every way in
+// Package feedtest plays the public sources for tests: their documented paths and shapes on one local server, and every way in
 // which they are known to misbehave.
-package market
+package feedtest
 
 import (
 	"fmt"
