@@ -311,11 +311,3 @@ func pause(ctx context.Context, d time.Duration) bool {
 func GweiToWei(gwei uint64) *big.Int {
 	return new(big.Int).Mul(new(big.Int).SetUint64(gwei), big.NewInt(params.GWei))
 }
-
-// isHalt makes a step.Halt a fault.
-func isHalt(s step.Step) error {
-	if halt, ok := s.(step.Halt); ok {
-		return fault.New(fault.Fatal, "%s", halt.Reason)
-	}
-	return nil
-}

@@ -91,10 +91,8 @@ func (a *Anchor) contractOn(ctx context.Context) (done bool, err error) {
 		return false, err
 	case step.Send:
 		return false, a.send(ctx, s.Attempt.Hash, sight)
-	case step.Doubt:
-		return false, fault.New(fault.Transient, "%s", s.Reason)
-	case step.Halt:
-		return false, isHalt(s)
+	case step.Doubt, step.Halt:
+		return false, faultOf(s)
 	}
 	return false, nil
 }
@@ -160,11 +158,8 @@ func (a *Anchor) adopt(ctx context.Context, rules step.DeployRules) (*step.Deplo
 		}
 		return others
 	})
-	switch s := next.(type) {
-	case step.Halt:
-		return nil, isHalt(s) // another's, or used by another journal
-	case step.Doubt:
-		return nil, fault.New(fault.Transient, "%s", s.Reason)
+	if err := faultOf(next); err != nil {
+		return nil, err // another's, or used by another journal
 	}
 	if err := a.sure(ctx); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
@@ -99,4 +100,43 @@ func (a *Anchor) sure(ctx context.Context) error {
 			id.ChainID, id.Genesis.Hex(), a.id.ChainID, a.id.Genesis.Hex())
 	}
 	return err
+}
+
+// confirmed believes a step that matters once enough nodes lead to it at the same block, others being what the others do: one node with
+// a broken state must not stop the anchor, nor spend its money. It is left out for a while instead.
+func (a *Anchor) confirmed(sight chain.Sight, next step.Step, others func() []step.Step) step.Step {
+	weight := step.WeightOf(next)
+	if _, doubt := next.(step.Doubt); doubt {
+		a.Chain.Distrust(sight) // another may show what can be
+	}
+	if weight == step.One {
+		return next
+	}
+	said, against := 1, 0
+	for _, other := range others() {
+		if step.Agree(next, other) {
+			said++
+		} else {
+			against++
+		}
+	}
+	if a.Chain.Most(said) || weight == step.MostPresent && sight.Most(said) {
+		return next
+	}
+	if against > 0 {
+		a.Chain.Distrust(sight)
+	}
+	return step.Unconfirmed(next, sight.Head.Number)
+}
+
+// faultOf makes a fault of a step that leaves everything as it is: Fatal of a Halt, for which a person must look, Transient of a Doubt,
+// for which the next look is enough. For any other step it is nil.
+func faultOf(s step.Step) error {
+	switch s := s.(type) {
+	case step.Halt:
+		return fault.New(fault.Fatal, "%s", s.Reason)
+	case step.Doubt:
+		return fault.New(fault.Transient, "%s", s.Reason)
+	}
+	return nil
 }

@@ -3,7 +3,6 @@ package active
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -65,36 +64,6 @@ func (a *Anchor) Step(ctx context.Context) (again bool, err error) {
 	return true, a.do(ctx, next, state, sight)
 }
 
-// confirmed believes a step that matters once enough nodes lead to it at the same block, others being what the others do: one node with
-// a broken state must not stop the anchor, nor spend its money. It is left out for a while instead.
-func (a *Anchor) confirmed(sight chain.Sight, next step.Step, others func() []step.Step) step.Step {
-	weight := step.WeightOf(next)
-	if _, doubt := next.(step.Doubt); doubt {
-		a.Chain.Distrust(sight) // another may show what can be
-	}
-	if weight == step.One {
-		return next
-	}
-	said, against := 1, 0
-	for _, other := range others() {
-		if step.Agree(next, other) {
-			said++
-		} else {
-			against++
-		}
-	}
-	if a.Chain.Most(said) || weight == step.MostPresent && sight.Most(said) {
-		return next
-	}
-	if against > 0 {
-		a.Chain.Distrust(sight)
-	}
-	if halt, ok := next.(step.Halt); ok {
-		return step.Doubt{Reason: "fewer than most of the configured nodes say so: " + halt.Reason}
-	}
-	return step.Doubt{Reason: fmt.Sprintf("too few nodes show at block %d what leads to a %T", sight.Head.Number, next)}
-}
-
 // safeAfter is the safe height that may be announced by. It speaks of the chain that was looked at: as long as the journal has
 // batches elsewhere, nothing is safe.
 func safeAfter(next step.Step, sight chain.Sight) uint64 {
@@ -152,10 +121,8 @@ func (a *Anchor) do(ctx context.Context, next step.Step, state step.Journal, sig
 		return a.unsettle(ctx, s.BatchIDs)
 	case step.Finish:
 		return a.finish(ctx, s.Batches)
-	case step.Doubt:
-		return fault.New(fault.Transient, "%s", s.Reason)
-	case step.Halt:
-		return isHalt(s)
+	case step.Doubt, step.Halt:
+		return faultOf(s)
 	}
 	return fault.New(fault.Fatal, "the step %T is unknown", next)
 }

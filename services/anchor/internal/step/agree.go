@@ -1,6 +1,9 @@
 package step
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Weight is how many nodes must lead to the same step before it is done.
 type Weight int
@@ -51,3 +54,19 @@ func Agree(own, other Step) bool {
 }
 
 func sameBatch(a, b Batch) bool { return a.ID == b.ID }
+
+// Unconfirmed is the doubt that takes the place of a step which too few nodes lead to at a block of that height.
+func Unconfirmed(s Step, head uint64) Doubt {
+	if halt, ok := s.(Halt); ok {
+		return Doubt{Reason: "fewer than most of the configured nodes say so: " + halt.Reason}
+	}
+	return Doubt{Reason: fmt.Sprintf("too few nodes show at block %d what leads to a %T", head, s)}
+}
+
+// haltOnlyIf lets nothing stop for a block that fewer than most of the configured nodes have: witnesses need not be asked then.
+func haltOnlyIf(sure bool, next Step, head uint64) Step {
+	if _, halt := next.(Halt); halt && !sure {
+		return Unconfirmed(next, head)
+	}
+	return next
+}

@@ -67,3 +67,9 @@ func TestNodesAgreeOnAStepWhenItIsTheSame(t *testing.T) {
 		require.Equal(t, c.agree, step.Agree(c.own, c.other), name)
 	}
 }
+
+func TestOnTheWordOfTooFewNodesAHaltIsADoubtThatNamesIt(t *testing.T) {
+	require.Equal(t, step.Doubt{Reason: "fewer than most of the configured nodes say so: another root"},
+		step.Unconfirmed(step.Halt{Reason: "another root"}, 7))
+	require.Equal(t, step.Doubt{Reason: "too few nodes show at block 7 what leads to a step.Finish"}, step.Unconfirmed(step.Finish{}, 7))
+}

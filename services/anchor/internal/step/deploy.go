@@ -54,11 +54,7 @@ func (Deploy) step() {}
 
 // NextDeploy decides how the anchor comes to its contract; d is nil when the journal has none on this chain.
 func NextDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits, now time.Time) Step {
-	next := decideDeploy(d, c, rules, limits, now)
-	if halt, ok := next.(Halt); ok && !c.Sure {
-		return Doubt{Reason: "fewer than most of the configured nodes say so: " + halt.Reason}
-	}
-	return next
+	return haltOnlyIf(c.Sure, decideDeploy(d, c, rules, limits, now), c.Head)
 }
 
 func decideDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits, now time.Time) Step {

@@ -158,11 +158,7 @@ func (Wait) step()     {}
 // Next decides what the anchor does now. Whoever makes the view looks at the batches that matter alone: a mined one that was
 // not looked at is where the journal has it unless a lower one is gone, and any other waits for a later look.
 func Next(j Journal, c View, limits Limits, now time.Time) Step {
-	next := decide(j, c, limits, now)
-	if halt, ok := next.(Halt); ok && !c.Sure {
-		return Doubt{Reason: "fewer than most of the configured nodes say so: " + halt.Reason}
-	}
-	return next
+	return haltOnlyIf(c.Sure, decide(j, c, limits, now), c.Head.Number)
 }
 
 func decide(j Journal, c View, limits Limits, now time.Time) Step {
