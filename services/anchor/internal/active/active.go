@@ -92,12 +92,6 @@ type Anchor struct {
 	warnedLow, warnedRate time.Time // when the log last said that the account is low, or batches too small
 }
 
-// sending is when an attempt was sent last, and how high the chain was when it was sent first.
-type sending struct {
-	at   time.Time
-	head uint64
-}
-
 // Run tries for the lease, acts while it holds it, and returns on a Fatal or Invalid fault or when ctx ends (nil).
 func (a *Anchor) Run(ctx context.Context) error {
 	waiting := false

@@ -2,11 +2,9 @@ package active
 
 import (
 	"context"
-	"math/big"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/tillseal/tillseal/contracts/binding"
@@ -87,7 +85,7 @@ func (a *Anchor) contractOn(ctx context.Context) (done bool, err error) {
 		return false, a.deploy(ctx, s, sight)
 	case step.Sign:
 		a.scope.Deployment = d.ID
-		_, err := a.resign(ctx, s, sight, nil, binding.DeployData(a.owner(), a.Signer.Address()))
+		_, err := a.signAndSend(ctx, s, sight, nil, binding.DeployData(a.owner(), a.Signer.Address()))
 		return false, err
 	case step.Send:
 		return false, a.send(ctx, s.Attempt.Hash, sight)
@@ -202,95 +200,4 @@ func (a *Anchor) deploy(ctx context.Context, s step.Deploy, sight chain.Sight) e
 	crash.At("deployment journaled, not sent")
 	a.Log.Info("deploying a contract", "contract", contract.Contract.Hex(), "chain_id", a.id.ChainID.String(), "tx_hash", signed.Hash.Hex())
 	return a.send(ctx, signed.Hash, sight)
-}
-
-// sign makes a transaction's signed bytes; to is nil for a deploy.
-func (a *Anchor) sign(ctx context.Context, batchID, nonce uint64, f fee.Fee, gas uint64, to *common.Address, data []byte) (journal.Signed, error) {
-	tx, err := a.Signer.Sign(ctx, &types.DynamicFeeTx{
-		Nonce: nonce, GasFeeCap: f.CapWei, GasTipCap: f.TipWei, Gas: gas, To: to, Value: new(big.Int), Data: data,
-	}, a.id.ChainID)
-	if err != nil {
-		return journal.Signed{}, err
-	}
-	raw, err := tx.MarshalBinary()
-	if err != nil {
-		return journal.Signed{}, fault.New(fault.Fatal, "encode a signed transaction: %w", err)
-	}
-	return journal.Signed{BatchID: batchID, Sender: a.Signer.Address(), Hash: tx.Hash(), Nonce: nonce, Raw: raw, Fee: f}, nil
-}
-
-// resign journals a further attempt for a nonce and sends it; it returns the attempt's hash. Where no other fee is to be had the
-// old one is sent again, and there is no new hash.
-func (a *Anchor) resign(ctx context.Context, s step.Sign, sight chain.Sight, to *common.Address, data []byte) (common.Hash, error) {
-	gas := uint64(anchorGas)
-	if to == nil {
-		gas = deployGas
-	}
-	f, why := a.offer(s.Replaces, sight, gas)
-	if why != "" {
-		return common.Hash{}, a.insist(ctx, s, sight, why)
-	}
-	signed, err := a.sign(ctx, s.Batch.ID, s.Nonce, f, gas, to, data)
-	if err != nil {
-		return common.Hash{}, err
-	}
-	if _, err := a.Journal.KeepAttempt(ctx, a.scope, signed); err != nil {
-		return common.Hash{}, err
-	}
-	crash.At("transaction signed, not sent")
-	return signed.Hash, a.send(ctx, signed.Hash, sight)
-}
-
-// offer is the fee of an attempt with a gas limit: a first one, or one in the place of another. A node takes a transaction only from
-// an account that holds its gas limit times its cap, so what the account can't pay is offered less as soon as the chain takes less:
-// whichever attempt is mined, they are of one nonce and one batch. Where no fee helps it says why.
-func (a *Anchor) offer(replaces *step.Attempt, sight chain.Sight, gas uint64) (f fee.Fee, why string) {
-	ceiling, payable := a.ceiling(), fee.Payable(sight.BalanceWei, gas)
-	if replaces == nil {
-		return fee.FirstWithin(sight.BaseFeeWei, sight.TipWei, ceiling, payable), ""
-	}
-	why = "the fee is at its ceiling"
-	if payable.Cmp(ceiling) < 0 {
-		ceiling, why = payable, "the account can't pay another fee"
-	}
-	reprice := fee.Bump
-	if replaces.Fee.CapWei.Cmp(payable) > 0 {
-		reprice = fee.Lower
-	}
-	f, room := reprice(replaces.Fee, sight.BaseFeeWei, sight.TipWei, ceiling)
-	if room {
-		why = ""
-	}
-	return f, why
-}
-
-// insist sends an attempt again whose fee can't be changed, as often as one whose time has not come.
-func (a *Anchor) insist(ctx context.Context, s step.Sign, sight chain.Sight, why string) error {
-	if time.Since(a.sent[s.Replaces.Hash].at) < a.Set.Limits.ResendAfter {
-		return nil
-	}
-	a.Log.Warn("sending the transaction again as it is", "batch_id", s.Batch.ID, "reason", why)
-	return a.send(ctx, s.Replaces.Hash, sight)
-}
-
-// send broadcasts journaled bytes. Whether they arrived is for the next look to see; the nodes' errors are hints.
-func (a *Anchor) send(ctx context.Context, hash common.Hash, sight chain.Sight) error {
-	raw, err := a.Journal.Raw(ctx, hash)
-	if err != nil {
-		return err
-	}
-	first, again := a.sent[hash]
-	if !again {
-		first.head = sight.Head.Number
-	}
-	a.sent[hash] = sending{at: time.Now(), head: first.head}
-	err = a.Chain.Broadcast(ctx, raw)
-	crash.At("transaction sent")
-	if fault.Is(err, fault.Fatal) {
-		return err
-	}
-	if err != nil {
-		a.Log.Info("no node took the transaction; the chain will show why", "tx_hash", hash.Hex(), "hint", err)
-	}
-	return nil
 }

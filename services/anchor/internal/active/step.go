@@ -74,26 +74,6 @@ func safeAfter(next step.Step, sight chain.Sight) uint64 {
 	return sight.Safe
 }
 
-// remember adds to attempts when this process sent them, told by the journal's clock.
-func (a *Anchor) remember(attempts []step.Attempt, now time.Time) {
-	for i := range attempts {
-		if sent, ok := a.sent[attempts[i].Hash]; ok {
-			attempts[i].SentAt, attempts[i].SentHead = now.Add(-time.Since(sent.at)), sent.head
-		}
-	}
-}
-
-// lower corrects from which height on an attempt counts as passed over: a head that one node made up, or that a reorg took, would
-// have its fee never raised.
-func (a *Anchor) lower(head uint64) {
-	for hash, sent := range a.sent {
-		if head < sent.head {
-			sent.head = head
-			a.sent[hash] = sent
-		}
-	}
-}
-
 func (a *Anchor) do(ctx context.Context, next step.Step, state step.Journal, sight chain.Sight) error {
 	switch s := next.(type) {
 	case step.Seal:
@@ -163,7 +143,7 @@ func (a *Anchor) signBatch(ctx context.Context, s step.Sign, sight chain.Sight) 
 	if err := a.Chain.Dry(ctx, sight, a.Signer.Address(), &a.contract, anchorGas, data); err != nil {
 		return err
 	}
-	hash, err := a.resign(ctx, s, sight, &a.contract, data)
+	hash, err := a.signAndSend(ctx, s, sight, &a.contract, data)
 	if err != nil || hash == (common.Hash{}) {
 		return err
 	}
