@@ -17,82 +17,93 @@ import (
 )
 
 // settleOnContract finds, checks or deploys the contract: it looks and acts until there is one to use.
-func (a *Anchor) settleOnContract(ctx context.Context) error {
+func (t *tenure) settleOnContract(ctx context.Context) error {
 	for {
-		done, err := a.contractStep(ctx)
-		if err := a.persist(ctx, err); err != nil {
+		done, err := t.contractStep(ctx)
+		if err := t.persist(ctx, err); err != nil {
 			return err
 		}
 		if done {
 			return nil
 		}
-		if !pause(ctx, a.Set.Poll) {
+		if !pause(ctx, t.anchor.Set.Poll) {
 			return ctx.Err()
 		}
 	}
 }
 
 // contractStep asks the nodes anew which chain they are on, looks and acts once.
-func (a *Anchor) contractStep(ctx context.Context) (done bool, err error) {
-	if err := a.identify(ctx); err != nil {
+func (t *tenure) contractStep(ctx context.Context) (done bool, err error) {
+	if err := t.identify(ctx); err != nil {
 		return false, err
 	}
-	done, err = a.contractOn(ctx)
-	return done, a.excused(err)
+	done, err = t.contractOn(ctx)
+	return done, t.anchor.excused(err)
 }
 
-func (a *Anchor) contractOn(ctx context.Context) (done bool, err error) {
-	rules := a.Set.Rules
-	rules.Development = a.id.Development()
-	if a.Set.PlainKey && !rules.Development {
-		return false, fault.New(fault.Invalid, "ANCHOR_PRIVATE_KEY is refused on chain %s: it is for development chains; use ANCHOR_KEYSTORE", a.id.ChainID)
+func (t *tenure) contractOn(ctx context.Context) (done bool, err error) {
+	rules := t.anchor.Set.Rules
+	rules.Development = t.id.Development()
+	if t.anchor.Set.PlainKey && !rules.Development {
+		return false, fault.New(fault.Invalid, "ANCHOR_PRIVATE_KEY is refused on chain %s: it is for development chains; use ANCHOR_KEYSTORE", t.id.ChainID)
 	}
-	all, now, err := a.Journal.Contracts(ctx, a.id.ChainID)
+	all, now, err := t.anchor.Journal.Contracts(ctx, t.id.ChainID)
 	if err != nil {
 		return false, err
 	}
-	if err := a.checkRate(ctx, len(all) == 0); err != nil {
+	if err := t.checkRate(ctx, len(all) == 0); err != nil {
 		return false, err
 	}
-	d, err := a.choose(ctx, all, &rules)
+	d, err := t.choose(ctx, all, &rules)
 	if err != nil {
 		return false, err
 	}
-	address := common.Address{}
-	if d != nil {
-		address = d.Contract
-	}
-	view, sight, err := a.Chain.LookForCode(ctx, address, a.Signer.Address(), attemptsOf(d)...)
+	next, sight, err := t.nextDeploy(ctx, d, rules, now)
 	if err != nil {
 		return false, err
 	}
-	a.remember(attemptsOf(d), now)
-	decide := func(view step.DeployView) step.Step { return step.NextDeploy(d, view, rules, a.Set.Limits, now) }
-	next := a.confirmed(sight, decide(view), func() (others []step.Step) {
-		for _, other := range a.Chain.WitnessesForCode(ctx, sight, address, a.Signer.Address(), attemptsOf(d)...) {
-			others = append(others, decide(other))
-		}
-		return others
-	})
 	switch s := next.(type) {
 	case step.Use:
-		a.contract = d.Contract
-		a.scope.Deployment, a.scope.Replay = d.ID, d.Replay
-		a.Log.Info("anchoring at a contract", "contract", d.Contract.Hex(), "chain_id", a.id.ChainID.String(), "deployment", d.ID)
-		a.remind(*d, rules)
+		t.contract = d.Contract
+		t.scope.Deployment, t.scope.Replay = d.ID, d.Replay
+		t.anchor.Log.Info("anchoring at a contract", "contract", d.Contract.Hex(), "chain_id", t.id.ChainID.String(), "deployment", d.ID)
+		t.anchor.remind(*d, rules)
 		return true, nil
 	case step.Deploy:
-		return false, a.deploy(ctx, s, sight)
+		return false, t.deploy(ctx, s, sight)
 	case step.Sign:
-		a.scope.Deployment = d.ID
-		_, err := a.signAndSend(ctx, s, sight, nil, binding.DeployData(a.owner(), a.Signer.Address()))
+		t.scope.Deployment = d.ID // its deploy transaction is journaled under it
+		_, err := t.signAndSend(ctx, s, sight, nil, binding.DeployData(t.anchor.owner(), t.anchor.Signer.Address()))
 		return false, err
 	case step.Send:
-		return false, a.send(ctx, s.Attempt.Hash, sight)
+		return false, t.send(ctx, s.Attempt.Hash, sight)
 	case step.Doubt, step.Halt:
 		return false, faultOf(s)
 	}
 	return false, nil
+}
+
+// nextDeploy looks at the deployment's address, where there is a deployment, and decides what is believed to be next.
+func (t *tenure) nextDeploy(ctx context.Context, d *step.Deployment, rules step.DeployRules, now time.Time) (step.Step, chain.Sight, error) {
+	var address common.Address
+	var attempts []step.Attempt
+	if d != nil {
+		address, attempts = d.Contract, d.Attempts
+	}
+	sender := t.anchor.Signer.Address()
+	view, sight, err := t.anchor.Chain.LookForCode(ctx, address, sender, attempts...)
+	if err != nil {
+		return nil, chain.Sight{}, err
+	}
+	t.sent.remember(attempts, now)
+	decide := func(view step.DeployView) step.Step { return step.NextDeploy(d, view, rules, t.anchor.Set.Limits, now) }
+	next := t.anchor.confirmed(sight, decide(view), func() (others []step.Step) {
+		for _, other := range t.anchor.Chain.WitnessesForCode(ctx, sight, address, sender, attempts...) {
+			others = append(others, decide(other))
+		}
+		return others
+	})
+	return next, sight, nil
 }
 
 // remind tells of variables that do nothing, or more than is needed, now that there is a contract.
@@ -106,63 +117,58 @@ func (a *Anchor) remind(d step.Deployment, rules step.DeployRules) {
 	}
 }
 
-func attemptsOf(d *step.Deployment) []step.Attempt {
-	if d == nil {
-		return nil
-	}
-	return d.Attempts
-}
-
 // choose picks the journal's deployment for this chain: the one at ANCHOR_CONTRACT, journaled when it is new to us, or the newest.
-func (a *Anchor) choose(ctx context.Context, all []journal.Contract, rules *step.DeployRules) (*step.Deployment, error) {
+func (t *tenure) choose(ctx context.Context, all []journal.Contract, rules *step.DeployRules) (*step.Deployment, error) {
 	here := false
 	for i := range all {
-		if all[i].Genesis != a.id.Genesis {
+		if all[i].Genesis != t.id.Genesis {
 			continue
 		}
 		here = true
-		if a.Set.Given == (common.Address{}) || all[i].Contract == a.Set.Given {
+		if t.anchor.Set.Given == (common.Address{}) || all[i].Contract == t.anchor.Set.Given {
 			return &all[i].Deployment, nil
 		}
 	}
 	rules.OtherGenesis = len(all) > 0 && !here
-	if a.Set.Given == (common.Address{}) {
+	if t.anchor.Set.Given == (common.Address{}) {
 		return nil, nil //nolint:nilnil // none is an answer: step.NextDeploy decides what follows
 	}
-	return a.adopt(ctx, *rules)
+	return t.adopt(ctx, *rules)
 }
 
 // adopt journals the contract at ANCHOR_CONTRACT as a deployment, if it is one for us. One that is not must not become the newest
 // of ours.
-func (a *Anchor) adopt(ctx context.Context, rules step.DeployRules) (*step.Deployment, error) {
+func (t *tenure) adopt(ctx context.Context, rules step.DeployRules) (*step.Deployment, error) {
 	given := journal.Contract{
-		Deployment: step.Deployment{Contract: a.Set.Given, Given: true, Replay: rules.Replay || rules.OtherGenesis}, Genesis: a.id.Genesis,
+		Deployment: step.Deployment{Contract: t.anchor.Set.Given, Given: true, Replay: rules.Replay || rules.OtherGenesis}, Genesis: t.id.Genesis,
 	}
-	view, _, err := a.Chain.LookForCode(ctx, a.Set.Given, a.Signer.Address())
+	view, _, err := t.anchor.Chain.LookForCode(ctx, t.anchor.Set.Given, t.anchor.Signer.Address())
 	if err != nil {
 		return nil, err
 	}
-	if _, use := step.NextDeploy(&given.Deployment, view, rules, a.Set.Limits, time.Now()).(step.Use); !use {
+	if _, use := step.NextDeploy(&given.Deployment, view, rules, t.anchor.Set.Limits, time.Now()).(step.Use); !use {
 		return &given.Deployment, nil // it will be refused
 	}
-	sight, err := a.Chain.Look(ctx, a.Set.Given, a.Signer.Address(), nil)
+	sight, err := t.anchor.Chain.Look(ctx, t.anchor.Set.Given, t.anchor.Signer.Address(), nil)
 	if err != nil {
 		return nil, err
 	}
-	decide := func(view step.View) step.Step { return step.Next(step.Journal{}, view, a.Set.Limits, time.Now()) }
-	next := a.confirmed(sight, decide(sight.View), func() (others []step.Step) {
-		for _, other := range a.Chain.Witnesses(ctx, sight, a.Set.Given, a.Signer.Address(), nil) {
+	decide := func(view step.View) step.Step {
+		return step.Next(step.Journal{}, view, t.anchor.Set.Limits, time.Now())
+	}
+	next := t.anchor.confirmed(sight, decide(sight.View), func() (others []step.Step) {
+		for _, other := range t.anchor.Chain.Witnesses(ctx, sight, t.anchor.Set.Given, t.anchor.Signer.Address(), nil) {
 			others = append(others, decide(other.View))
 		}
 		return others
 	})
 	if err := faultOf(next); err != nil {
-		return nil, err // another's, or used by another journal
+		return nil, err // another's, or used by another journal, or so it seems
 	}
-	if err := a.sure(ctx); err != nil {
+	if err := t.sure(ctx); err != nil {
 		return nil, err
 	}
-	given.ID, err = a.Journal.AddContract(ctx, a.scope.Epoch, a.id.ChainID, given, nil)
+	given.ID, err = t.anchor.Journal.AddContract(ctx, t.scope.Epoch, t.id.ChainID, given, nil)
 	return &given.Deployment, err
 }
 
@@ -174,30 +180,30 @@ func (a *Anchor) owner() common.Address {
 }
 
 // deploy journals a deployment with its signed transaction, then sends it.
-func (a *Anchor) deploy(ctx context.Context, s step.Deploy, sight chain.Sight) error {
-	if !a.id.Development() && a.Set.Owner == (common.Address{}) {
+func (t *tenure) deploy(ctx context.Context, s step.Deploy, sight chain.Sight) error {
+	if !t.id.Development() && t.anchor.Set.Owner == (common.Address{}) {
 		return fault.New(fault.Invalid, "ANCHOR_OWNER is not set: a contract needs an owner that can replace the anchorer's key")
 	}
-	if err := a.sure(ctx); err != nil {
+	if err := t.sure(ctx); err != nil {
 		return err
 	}
-	deployer := a.Signer.Address()
-	data := binding.DeployData(a.owner(), deployer)
-	if err := a.Chain.Dry(ctx, sight, deployer, nil, deployGas, data); err != nil {
+	deployer := t.anchor.Signer.Address()
+	data := binding.DeployData(t.anchor.owner(), deployer)
+	if err := t.anchor.Chain.Dry(ctx, sight, deployer, nil, deployGas, data); err != nil {
 		return err // or each look would pay for another deploy that fails
 	}
-	first := fee.FirstWithin(sight.BaseFeeWei, sight.TipWei, a.Set.FeeCapWei, fee.Payable(sight.BalanceWei, deployGas))
-	signed, err := a.sign(ctx, 0, s.Nonce, first, deployGas, nil, data)
+	first := fee.FirstWithin(sight.BaseFeeWei, sight.TipWei, t.anchor.Set.FeeCapWei, fee.Payable(sight.BalanceWei, deployGas))
+	signed, err := t.sign(ctx, 0, s.Nonce, first, deployGas, nil, data)
 	if err != nil {
 		return err
 	}
 	contract := journal.Contract{
-		Deployment: step.Deployment{Contract: crypto.CreateAddress(deployer, s.Nonce), Replay: s.Replay}, Genesis: a.id.Genesis,
+		Deployment: step.Deployment{Contract: crypto.CreateAddress(deployer, s.Nonce), Replay: s.Replay}, Genesis: t.id.Genesis,
 	}
-	if _, err := a.Journal.AddContract(ctx, a.scope.Epoch, a.id.ChainID, contract, &signed); err != nil {
+	if _, err := t.anchor.Journal.AddContract(ctx, t.scope.Epoch, t.id.ChainID, contract, &signed); err != nil {
 		return err
 	}
 	crash.At("deployment journaled, not sent")
-	a.Log.Info("deploying a contract", "contract", contract.Contract.Hex(), "chain_id", a.id.ChainID.String(), "tx_hash", signed.Hash.Hex())
-	return a.send(ctx, signed.Hash, sight)
+	t.anchor.Log.Info("deploying a contract", "contract", contract.Contract.Hex(), "chain_id", t.id.ChainID.String(), "tx_hash", signed.Hash.Hex())
+	return t.send(ctx, signed.Hash, sight)
 }

@@ -62,15 +62,15 @@ func (s *sighting) settled() bool {
 func (s *sighting) excuses(now time.Time) bool { return s.strange && now.Sub(s.first) < strangeMax }
 
 // identify asks the nodes which chain they are on.
-func (a *Anchor) identify(ctx context.Context) error {
-	known, err := a.Journal.Chains(ctx)
+func (t *tenure) identify(ctx context.Context) error {
+	known, err := t.anchor.Journal.Chains(ctx)
 	if err != nil {
 		return err
 	}
-	if a.id, err = a.Chain.Identify(ctx, known...); err != nil {
+	if t.id, err = t.anchor.Chain.Identify(ctx, known...); err != nil {
 		return err
 	}
-	a.sight.note(a.id, known, time.Now())
+	t.anchor.sight.note(t.id, known, time.Now())
 	return nil
 }
 
@@ -84,20 +84,21 @@ func (a *Anchor) excused(err error) error {
 	if now.Sub(a.sight.told) >= warnAgain {
 		a.sight.told = now
 		a.Log.Error("ALARM: the nodes of WEB3_PROVIDER are on a chain that the journal has nothing of: the anchor does nothing, and stops unless that changes",
-			"chain_id", a.id.ChainID.String(), "genesis", a.id.Genesis.Hex(), "since", a.sight.first.UTC().Format(time.RFC3339), "stops_after", strangeMax, "error", err)
+			"chain_id", a.sight.id.ChainID.String(), "genesis", a.sight.id.Genesis.Hex(), "since", a.sight.first.UTC().Format(time.RFC3339),
+			"stops_after", strangeMax, "error", err)
 	}
 	return fault.New(fault.Transient, "the nodes are on a chain that the journal has nothing of, perhaps by mistake: %w", err)
 }
 
 // sure asks once more which chain this is, before that is journaled for good.
-func (a *Anchor) sure(ctx context.Context) error {
-	if !a.sight.settled() {
-		return fault.New(fault.Transient, "the nodes have said %d times that they are on this chain, and begin something on it after %d", a.sight.looks, haltLooks)
+func (t *tenure) sure(ctx context.Context) error {
+	if sight := &t.anchor.sight; !sight.settled() {
+		return fault.New(fault.Transient, "the nodes have said %d times that they are on this chain, and begin something on it after %d", sight.looks, haltLooks)
 	}
-	id, err := a.Chain.Identify(ctx)
-	if err == nil && !id.Same(a.id) {
+	id, err := t.anchor.Chain.Identify(ctx)
+	if err == nil && !id.Same(t.id) {
 		err = fault.New(fault.Transient, "the nodes say now that they are on chain %s with genesis %s, and said chain %s with genesis %s",
-			id.ChainID, id.Genesis.Hex(), a.id.ChainID, a.id.Genesis.Hex())
+			id.ChainID, id.Genesis.Hex(), t.id.ChainID, t.id.Genesis.Hex())
 	}
 	return err
 }

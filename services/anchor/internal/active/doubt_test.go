@@ -63,9 +63,9 @@ func TestAChainIsSettledOnceTheNodesHaveSaidItOften(t *testing.T) {
 
 func TestAHeadThatANodeMadeUpHoldsNoFeeDown(t *testing.T) {
 	hash := common.Hash{1}
-	a := Anchor{sent: map[common.Hash]sending{hash: {head: 1 << 62}}}
-	a.lower(100)
-	require.Equal(t, uint64(100), a.sent[hash].head)
-	a.lower(101)
-	require.Equal(t, uint64(100), a.sent[hash].head)
+	sent := sendings{hash: {head: 1 << 62}}
+	sent.lower(100)
+	require.Equal(t, uint64(100), sent[hash].head)
+	sent.lower(101)
+	require.Equal(t, uint64(100), sent[hash].head)
 }

@@ -6,9 +6,14 @@ import (
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
 )
 
-// searchAll is how often the search for waiting leaves starts at the floor: how much longer a leaf may wait that became visible
-// below others which were sealed before.
-const searchAll = 5 * time.Second
+const (
+	// lowSeqRotation is longer than any intake transaction: a leaf that was invisible then is visible now or never.
+	lowSeqRotation = 5 * time.Minute
+
+	// searchAll is how often the search for waiting leaves starts at the floor: how much longer a leaf may wait that became visible
+	// below others which were sealed before.
+	searchAll = 5 * time.Second
+)
 
 // floor keeps the place in the journal below which no leaf waits, so that the search does not grow with the table. Places are
 // given before they are visible: a leaf may appear below one that is sealed already, so the floor follows at a distance, and

@@ -13,7 +13,7 @@ import (
 )
 
 func TestNothingIsOfferedThatNoNodeTakesFromTheAccountIfLessWillDo(t *testing.T) {
-	a := Anchor{Set: Settings{FeeCapWei: big.NewInt(50_000), FeeHardWei: big.NewInt(50_000), FeeRiseAfter: time.Hour}}
+	under := tenure{anchor: &Anchor{Set: Settings{FeeCapWei: big.NewInt(50_000), FeeHardWei: big.NewInt(50_000), FeeRiseAfter: time.Hour}}}
 	for name, c := range map[string]struct {
 		replaces, payable int64 // wei per gas; 0 for a first attempt
 		base              int64
@@ -37,7 +37,7 @@ func TestNothingIsOfferedThatNoNodeTakesFromTheAccountIfLessWillDo(t *testing.T)
 			if c.replaces > 0 {
 				replaces = &step.Attempt{Fee: fee.Fee{CapWei: big.NewInt(c.replaces), TipWei: big.NewInt(10)}}
 			}
-			f, why := a.offer(replaces, sight, anchorGas)
+			f, why := under.offer(replaces, sight, anchorGas)
 			require.Equal(t, c.why, why)
 			if why == "" {
 				require.Equal(t, c.want, f.CapWei.Int64())

@@ -16,16 +16,35 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
+const (
+	// anchorGas is fixed, since an estimate fails once the original is mined: one anchor() takes 51,755 at most, and 146,875 where state
+	// is priced as EIP-8037 has it.
+	anchorGas = 250_000
+	deployGas = 6_000_000 // 683,000, and 4.6 million by EIP-8037; what is not used is not paid
+)
+
+// sendings are the attempts that were sent under this lease, by their hashes. Those of an earlier one are sent again at once: that does
+// no harm, and whoever held it may have died before it sent them.
+type sendings map[common.Hash]sending
+
 // sending is when an attempt was sent last, and how high the chain was when it was sent first.
 type sending struct {
 	at   time.Time
 	head uint64
 }
 
-// remember adds to attempts when this process sent them, told by the journal's clock.
-func (a *Anchor) remember(attempts []step.Attempt, now time.Time) {
+// note takes that an attempt is sent now.
+func (s sendings) note(hash common.Hash, head uint64) {
+	if first, again := s[hash]; again {
+		head = first.head
+	}
+	s[hash] = sending{at: time.Now(), head: head}
+}
+
+// remember adds to attempts when they were sent, told by the journal's clock.
+func (s sendings) remember(attempts []step.Attempt, now time.Time) {
 	for i := range attempts {
-		if sent, ok := a.sent[attempts[i].Hash]; ok {
+		if sent, ok := s[attempts[i].Hash]; ok {
 			attempts[i].SentAt, attempts[i].SentHead = now.Add(-time.Since(sent.at)), sent.head
 		}
 	}
@@ -33,20 +52,20 @@ func (a *Anchor) remember(attempts []step.Attempt, now time.Time) {
 
 // lower corrects from which height on an attempt counts as passed over: a head that one node made up, or that a reorg took, would
 // have its fee never raised.
-func (a *Anchor) lower(head uint64) {
-	for hash, sent := range a.sent {
+func (s sendings) lower(head uint64) {
+	for hash, sent := range s {
 		if head < sent.head {
 			sent.head = head
-			a.sent[hash] = sent
+			s[hash] = sent
 		}
 	}
 }
 
 // sign makes a transaction's signed bytes; to is nil for a deploy.
-func (a *Anchor) sign(ctx context.Context, batchID, nonce uint64, f fee.Fee, gas uint64, to *common.Address, data []byte) (journal.Signed, error) {
-	tx, err := a.Signer.Sign(ctx, &types.DynamicFeeTx{
+func (t *tenure) sign(ctx context.Context, batchID, nonce uint64, f fee.Fee, gas uint64, to *common.Address, data []byte) (journal.Signed, error) {
+	tx, err := t.anchor.Signer.Sign(ctx, &types.DynamicFeeTx{
 		Nonce: nonce, GasFeeCap: f.CapWei, GasTipCap: f.TipWei, Gas: gas, To: to, Value: new(big.Int), Data: data,
-	}, a.id.ChainID)
+	}, t.id.ChainID)
 	if err != nil {
 		return journal.Signed{}, err
 	}
@@ -54,36 +73,36 @@ func (a *Anchor) sign(ctx context.Context, batchID, nonce uint64, f fee.Fee, gas
 	if err != nil {
 		return journal.Signed{}, fault.New(fault.Fatal, "encode a signed transaction: %w", err)
 	}
-	return journal.Signed{BatchID: batchID, Sender: a.Signer.Address(), Hash: tx.Hash(), Nonce: nonce, Raw: raw, Fee: f}, nil
+	return journal.Signed{BatchID: batchID, Sender: t.anchor.Signer.Address(), Hash: tx.Hash(), Nonce: nonce, Raw: raw, Fee: f}, nil
 }
 
-// signAndSend makes an attempt at a transaction: it journals the signed bytes, then sends them, and returns their hash. Where the attempt
-// would replace another and no other fee is to be had, that one is sent again as it is, and there is no new hash.
-func (a *Anchor) signAndSend(ctx context.Context, s step.Sign, sight chain.Sight, to *common.Address, data []byte) (common.Hash, error) {
+// signAndSend makes a new attempt: it journals the signed bytes, then sends them, and returns their hash. Where the attempt would
+// replace another and no other fee is to be had, that one is sent again as it is, and there is no new hash.
+func (t *tenure) signAndSend(ctx context.Context, s step.Sign, sight chain.Sight, to *common.Address, data []byte) (common.Hash, error) {
 	gas := uint64(anchorGas)
 	if to == nil {
 		gas = deployGas
 	}
-	f, why := a.offer(s.Replaces, sight, gas)
+	f, why := t.offer(s.Replaces, sight, gas)
 	if why != "" {
-		return common.Hash{}, a.insist(ctx, s, sight, why)
+		return common.Hash{}, t.insist(ctx, s, sight, why)
 	}
-	signed, err := a.sign(ctx, s.Batch.ID, s.Nonce, f, gas, to, data)
+	signed, err := t.sign(ctx, s.Batch.ID, s.Nonce, f, gas, to, data)
 	if err != nil {
 		return common.Hash{}, err
 	}
-	if _, err := a.Journal.KeepAttempt(ctx, a.scope, signed); err != nil {
+	if _, err := t.anchor.Journal.KeepAttempt(ctx, t.scope, signed); err != nil {
 		return common.Hash{}, err
 	}
 	crash.At("transaction signed, not sent")
-	return signed.Hash, a.send(ctx, signed.Hash, sight)
+	return signed.Hash, t.send(ctx, signed.Hash, sight)
 }
 
 // offer is the fee of an attempt with a gas limit: a first one, or one in the place of another. A node takes a transaction only from
 // an account that holds its gas limit times its cap, so what the account can't pay is offered less as soon as the chain takes less:
 // whichever attempt is mined, they are of one nonce and one batch. Where no fee helps it says why.
-func (a *Anchor) offer(replaces *step.Attempt, sight chain.Sight, gas uint64) (f fee.Fee, why string) {
-	ceiling, payable := a.ceiling(), fee.Payable(sight.BalanceWei, gas)
+func (t *tenure) offer(replaces *step.Attempt, sight chain.Sight, gas uint64) (f fee.Fee, why string) {
+	ceiling, payable := t.anchor.ceiling(), fee.Payable(sight.BalanceWei, gas)
 	if replaces == nil {
 		return fee.FirstWithin(sight.BaseFeeWei, sight.TipWei, ceiling, payable), ""
 	}
@@ -103,32 +122,28 @@ func (a *Anchor) offer(replaces *step.Attempt, sight chain.Sight, gas uint64) (f
 }
 
 // insist sends an attempt again whose fee can't be changed, as often as one whose time has not come.
-func (a *Anchor) insist(ctx context.Context, s step.Sign, sight chain.Sight, why string) error {
-	if time.Since(a.sent[s.Replaces.Hash].at) < a.Set.Limits.ResendAfter {
+func (t *tenure) insist(ctx context.Context, s step.Sign, sight chain.Sight, why string) error {
+	if time.Since(t.sent[s.Replaces.Hash].at) < t.anchor.Set.Limits.ResendAfter {
 		return nil
 	}
-	a.Log.Warn("sending the transaction again as it is", "batch_id", s.Batch.ID, "reason", why)
-	return a.send(ctx, s.Replaces.Hash, sight)
+	t.anchor.Log.Warn("sending the transaction again as it is", "batch_id", s.Batch.ID, "reason", why)
+	return t.send(ctx, s.Replaces.Hash, sight)
 }
 
 // send broadcasts journaled bytes. Whether they arrived is for the next look to see; the nodes' errors are hints.
-func (a *Anchor) send(ctx context.Context, hash common.Hash, sight chain.Sight) error {
-	raw, err := a.Journal.Raw(ctx, hash)
+func (t *tenure) send(ctx context.Context, hash common.Hash, sight chain.Sight) error {
+	raw, err := t.anchor.Journal.Raw(ctx, hash)
 	if err != nil {
 		return err
 	}
-	first, again := a.sent[hash]
-	if !again {
-		first.head = sight.Head.Number
-	}
-	a.sent[hash] = sending{at: time.Now(), head: first.head}
-	err = a.Chain.Broadcast(ctx, raw)
+	t.sent.note(hash, sight.Head.Number)
+	err = t.anchor.Chain.Broadcast(ctx, raw)
 	crash.At("transaction sent")
 	if fault.Is(err, fault.Fatal) {
 		return err
 	}
 	if err != nil {
-		a.Log.Info("no node took the transaction; the chain will show why", "tx_hash", hash.Hex(), "hint", err)
+		t.anchor.Log.Info("no node took the transaction; the chain will show why", "tx_hash", hash.Hex(), "hint", err)
 	}
 	return nil
 }

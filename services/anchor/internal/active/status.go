@@ -107,19 +107,11 @@ const (
 	warnAgain = 5 * time.Minute
 )
 
-// forget makes this replica one that does not act: what it saw of the chain is another's to say now.
-func (a *Anchor) forget() {
-	a.acting.Store(nil)
-	a.seen.Store(nil)
-	a.safe.Store(0)
-	a.Metrics.Active.Set(0)
-}
-
 // Status answers ops.anchor.status.
 func (a *Anchor) Status() Status {
 	var s Status
-	if seen := a.seen.Load(); seen != nil {
-		s = *seen
+	if acting := a.acting.Load(); acting != nil {
+		s = acting.seen
 	}
 	s.FinalityAnnounce, s.FeeCeilingWei = a.Set.Finality, a.ceiling().String()
 	if b := a.backlog.Load(); b != nil {
@@ -133,29 +125,29 @@ func (a *Anchor) Status() Status {
 }
 
 // report keeps what was seen of the chain for ops.anchor.status and the metrics.
-func (a *Anchor) report(sight chain.Sight) {
+func (t *tenure) report(sight chain.Sight) {
 	now := time.Now()
-	if a.gas == 0 {
-		a.gas = steadyGas
+	if t.anchor.gas == 0 {
+		t.anchor.gas = steadyGas
 	}
 	for _, anchored := range sight.Anchored {
 		if anchored.GasUsed > 0 && anchored.GasUsed <= anchorGas { // more no attempt of ours can take
-			a.gas = anchored.GasUsed
+			t.anchor.gas = anchored.GasUsed
 		}
 	}
 	s := Status{
-		Active: true, GasPerBatch: a.gas, ChainID: a.id.ChainID.String(), Contract: a.contract.Hex(), NextBatchID: sight.NextBatchID, Nonce: sight.Nonce,
-		BalanceWei: sight.BalanceWei.String(), BaseFeeWei: sight.BaseFeeWei.String(), RunwayBatches: runway(sight, a.gas, a.ceiling()),
+		Active: true, GasPerBatch: t.anchor.gas, ChainID: t.id.ChainID.String(), Contract: t.contract.Hex(), NextBatchID: sight.NextBatchID, Nonce: sight.Nonce,
+		BalanceWei: sight.BalanceWei.String(), BaseFeeWei: sight.BaseFeeWei.String(), RunwayBatches: runway(sight, t.anchor.gas, t.anchor.ceiling()),
 		HeadBlock: sight.Head.Number, FinalizedBlock: sight.Finalized, SeenAt: now.UTC().Format(time.RFC3339),
-		AnchorerAddress: a.Signer.Address().Hex(),
+		AnchorerAddress: t.anchor.Signer.Address().Hex(),
 	}
-	if s.RunwayBatches < lowRunway && now.Sub(a.warnedLow) >= warnAgain {
-		a.warnedLow = now
-		a.Log.Warn("ALARM: the anchorer's account is low", "address", s.AnchorerAddress, "balance_wei", s.BalanceWei, "runway_batches", s.RunwayBatches)
+	if s.RunwayBatches < lowRunway && now.Sub(t.anchor.warnedLow) >= warnAgain {
+		t.anchor.warnedLow = now
+		t.anchor.Log.Warn("ALARM: the anchorer's account is low", "address", s.AnchorerAddress, "balance_wei", s.BalanceWei, "runway_batches", s.RunwayBatches)
 	}
-	a.seen.Store(&s)
-	a.Metrics.Head.Set(float64(s.HeadBlock))       //nolint:forbidigo // a metric is a float
-	a.Metrics.Runway.Set(float64(s.RunwayBatches)) //nolint:forbidigo // a metric is a float
+	t.show(s)
+	t.anchor.Metrics.Head.Set(float64(s.HeadBlock))       //nolint:forbidigo // a metric is a float
+	t.anchor.Metrics.Runway.Set(float64(s.RunwayBatches)) //nolint:forbidigo // a metric is a float
 	balance, _ := sight.BalanceWei.Float64()
-	a.Metrics.BalanceGwei.Set(balance / 1e9)
+	t.anchor.Metrics.BalanceGwei.Set(balance / 1e9)
 }

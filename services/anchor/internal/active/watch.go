@@ -67,7 +67,7 @@ func (s *survey) read(ctx context.Context, a *Anchor) error {
 		return err
 	}
 	if acting := a.acting.Load(); acting != nil {
-		scope = *acting // it has asked the chain, too, which one is its own
+		scope = acting.scope // it has asked the chain, too, which one is its own
 	}
 	if scope.Deployment != s.scope.Deployment || time.Since(s.turned) >= lowSeqRotation {
 		if scope.LowSeq, err = a.Journal.StartFloor(ctx, scope, lowSeqRotation); err != nil {

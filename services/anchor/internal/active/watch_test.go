@@ -29,7 +29,7 @@ func TestAChainThatFinalizesNothingIsToldWhenItHoldsBatchesBack(t *testing.T) {
 	looks(3)
 	require.True(t, a.Status().SealingHeld)
 	require.Empty(t, log.String(), "one that stands by leaves the alarm to the one that acts")
-	a.acting.Store(&journal.Scope{Deployment: 1})
+	a.acting.Store(&acting{scope: journal.Scope{Deployment: 1}})
 	looks(2)
 	require.False(t, a.Status().SealingHeld)
 	require.Empty(t, log.String())

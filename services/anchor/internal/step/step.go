@@ -25,7 +25,7 @@ type Attempt struct {
 	Nonce    uint64
 	Fee      fee.Fee
 	SignedAt time.Time
-	SentAt   time.Time // by this process, in the journal's time; zero after a start, so that it is sent at once
+	SentAt   time.Time // under the present lease, in the journal's time; zero when it begins, so that it is sent at once
 	SentHead uint64    // height of the chain when it was sent first
 }
 

@@ -1,0 +1,52 @@
+package active
+
+import (
+	"context"
+	"time"
+
+	"github.com/tillseal/tillseal/shared/fault"
+)
+
+const (
+	fallbackBlock = 12 * time.Second // Ethereum's block time, for a chain that has too few blocks to tell
+	rateAgain     = 10 * time.Minute // how old the chain's block time may be, as the metric knows it: a look takes 22 calls
+)
+
+// watchRate looks at the chain's block time once it is old: what was seen when the lease began may have been a slow hour, or a lie.
+func (t *tenure) watchRate(ctx context.Context) {
+	if time.Since(t.rated) < rateAgain {
+		return
+	}
+	if err := t.checkRate(ctx, false); err != nil && ctx.Err() == nil {
+		t.anchor.Log.Info("the chain's block time can't be read, and is looked at again later", "error", err)
+	}
+}
+
+// checkRate refuses settings under which batches could never keep up, at the first start on a chain. Later it only warns: a chain
+// that has been slow for a few minutes is no reason to stop anchoring what there is.
+func (t *tenure) checkRate(ctx context.Context, first bool) error {
+	t.rated = time.Now()
+	blockTime, known, err := t.anchor.Chain.BlockTime(ctx)
+	if err != nil {
+		return err
+	}
+	if !known {
+		blockTime = fallbackBlock
+	}
+	slow := time.Duration(t.anchor.Set.PeakPerSecond)*blockTime >= time.Duration(t.anchor.Set.Limits.BatchMax)*time.Second
+	if !slow {
+		t.anchor.Metrics.TooSlow.Set(0)
+		return nil
+	}
+	t.anchor.Metrics.TooSlow.Set(1)
+	err = fault.New(fault.Invalid, "ANCHOR_BATCH_MAX (%d) over the block time (%s) is not more than PEAK_SALES_PER_SECOND (%d): batches could not keep up",
+		t.anchor.Set.Limits.BatchMax, blockTime, t.anchor.Set.PeakPerSecond)
+	if first {
+		return err
+	}
+	if now := time.Now(); now.Sub(t.anchor.warnedRate) >= warnAgain {
+		t.anchor.warnedRate = now
+		t.anchor.Log.Warn("ALARM: the settings are too small for the chain as it is now", "error", err)
+	}
+	return nil
+}
