@@ -60,12 +60,3 @@ func TestAChainIsSettledOnceTheNodesHaveSaidItOften(t *testing.T) {
 		})
 	}
 }
-
-func TestAHeadThatANodeMadeUpHoldsNoFeeDown(t *testing.T) {
-	hash := common.Hash{1}
-	sent := sendings{hash: {head: 1 << 62}}
-	sent.lower(100)
-	require.Equal(t, uint64(100), sent[hash].head)
-	sent.lower(101)
-	require.Equal(t, uint64(100), sent[hash].head)
-}
