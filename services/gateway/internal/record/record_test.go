@@ -8,11 +8,14 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/sale"
 )
 
 const full = `{"kind":"sale","currency":"INR","total":"1249.50","customer_id":"C-1001","redeem_points":200,
@@ -53,6 +56,39 @@ func FuzzDecode(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, rec.Fingerprint, same.Fingerprint)
 		require.Equal(t, body, rec.Raw)
+		requireSameEvent(t, rec)
+	})
+}
+
+// requireSameEvent holds what the gateway says of a sale first against what the ledger says of it from the request as it is stored.
+func requireSameEvent(t require.TestingT, rec record.Record) {
+	facts := sale.Sale{SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", StoreID: "s1", TerminalID: "t1"}
+	lines, tenders, err := event.LinesOf(rec.Raw)
+	require.NoError(t, err)
+	first := event.Recorded(event.RecordedOf(facts, common.Hash{1}, rec.Lines, rec.Tenders), "gateway", 0, "")
+	again := event.Recorded(event.RecordedOf(facts, common.Hash{1}, lines, tenders), "ledger", 1, "")
+	require.Equal(t, string(first.Data), string(again.Data))
+}
+
+func TestASaleIsToldInTheSameBytesFirstAndAgain(t *testing.T) {
+	for _, body := range []string{full, `{"currency":"JPY","total":"1","tenders":[]}`} {
+		rec, err := record.Decode([]byte(body))
+		require.NoError(t, err)
+		requireSameEvent(t, rec)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		text := rapid.StringOfN(rapid.Rune(), 1, 8, 60).Filter(func(s string) bool { return strings.TrimSpace(s) != "" && !strings.Contains(s, "\x00") })
+		quoted := func(label string) string {
+			out, err := json.Marshal(text.Draw(rt, label))
+			require.NoError(rt, err)
+			return string(out)
+		}
+		rec, err := record.Decode(fmt.Appendf(nil,
+			`{"currency":"INR","total":"8.00","lines":[{"sku":%s,"name":%s,"quantity":"2","unit_price":"4"}],"tenders":[{"amount":"8.00","type":%s}]}`,
+			quoted("sku"), quoted("name"), quoted("type")))
+		if err == nil { // the gateway refuses some text
+			requireSameEvent(rt, rec)
+		}
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
@@ -68,15 +69,15 @@ var (
 // asked; otherwise an error means that nothing was committed, and a Conflict that a key or a sequence number was taken meanwhile.
 func (t *Tx) Commit(ctx context.Context, c Changes) (unknown bool, err error) {
 	batch := t.batch()
-	batch.Queue(salesInsertSQL, saleColumns(c.Sales)...)
+	batch.Queue(salesInsertSQL, saleColumns(c.Sales))
 	if len(c.Entries) > 0 {
-		queueEntries(batch, c.Entries)
+		batch.Queue(entriesInsertSQL, entryColumns(c.Entries))
 	}
 	if len(c.Accounts) > 0 {
-		queueAccountMoves(batch, c.Accounts, c.Before)
+		batch.Queue(accountsMoveSQL, accountColumns(c.Accounts, c.Before))
 	}
 	if len(c.Refunds) > 0 {
-		queueRefundMoves(batch, c.Refunds)
+		batch.Queue(refundStatesMoveSQL, refundColumns(c.Refunds))
 	}
 	batch.Queue("COMMIT") // the server does not come to it when a statement before it fails
 	err = t.send(ctx, batch)
@@ -90,33 +91,33 @@ func (t *Tx) Commit(ctx context.Context, c Changes) (unknown bool, err error) {
 	return true, fault.New(fault.Transient, "COMMIT was not answered: %w", err)
 }
 
-func saleColumns(sales []Sale) []any {
-	n := len(sales)
-	var (
-		ids, keys                                                = make([][16]byte, n), make([][16]byte, n)
-		refundOf                                                 = make([]*[16]byte, n)
-		kinds, stores, terminals, currencies, totals, tokens     = make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-		customers, versions, occurred                            = make([]*string, n), make([]*string, n), make([]*string, n)
-		seqs                                                     = make([]*int64, n)
-		minors, earned, redeemed, deltas, balances, numbers, ats = make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
-		requests, prints, salts, hashes, answers                 = make([][]byte, n), make([][]byte, n), make([][]byte, n), make([][]byte, n), make([][]byte, n)
-	)
-	for i := range sales {
-		s := &sales[i]
-		f := &s.Facts
-		ids[i], keys[i], seqs[i] = s.ID, s.Under.Key, s.TerminalSeq
-		if s.RefundOf != uuid.Nil {
-			refundOf[i] = (*[16]byte)(&s.RefundOf)
-		}
-		kinds[i], stores[i], terminals[i], currencies[i], totals[i], tokens[i] = string(f.Kind), f.StoreID, f.TerminalID, f.Currency, f.Total, s.ReceiptToken
-		customers[i], versions[i], occurred[i] = orNull(f.CustomerID), orNull(s.RulesVersion), orNull(s.OccurredAt)
-		minors[i], earned[i], redeemed[i] = s.TotalMinor, s.Earned, s.Redeemed
-		deltas[i], balances[i], numbers[i], ats[i] = f.PointsDelta, f.PointsBalance, int64(f.PurchaseNumber), int64(f.RecordedAt)
-		requests[i], prints[i], salts[i], hashes[i], answers[i] = s.Request, s.Fingerprint[:], f.Salt[:], s.Hash[:], s.Answer
-	}
-	return []any{
-		ids, kinds, refundOf, stores, terminals, keys, seqs, customers, currencies, totals, minors, earned, redeemed, deltas, balances,
-		numbers, versions, occurred, ats, requests, prints, salts, hashes, tokens, answers,
+func saleColumns(sales []Sale) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"sale_id":         postgres.Column(sales, func(s *Sale) [16]byte { return s.ID }),
+		"kind":            postgres.Column(sales, func(s *Sale) string { return string(s.Facts.Kind) }),
+		"refund_of":       postgres.Column(sales, func(s *Sale) *[16]byte { return idOrNull(&s.RefundOf) }),
+		"store_id":        postgres.Column(sales, func(s *Sale) string { return s.Facts.StoreID }),
+		"terminal_id":     postgres.Column(sales, func(s *Sale) string { return s.Facts.TerminalID }),
+		"idempotency_key": postgres.Column(sales, func(s *Sale) [16]byte { return s.Under.Key }),
+		"terminal_seq":    postgres.Column(sales, func(s *Sale) *int64 { return s.TerminalSeq }),
+		"customer_id":     postgres.Column(sales, func(s *Sale) *string { return orNull(s.Facts.CustomerID) }),
+		"currency":        postgres.Column(sales, func(s *Sale) string { return s.Facts.Currency }),
+		"total":           postgres.Column(sales, func(s *Sale) string { return s.Facts.Total }),
+		"total_minor":     postgres.Column(sales, func(s *Sale) int64 { return s.TotalMinor }),
+		"points_earned":   postgres.Column(sales, func(s *Sale) int64 { return s.Earned }),
+		"points_redeemed": postgres.Column(sales, func(s *Sale) int64 { return s.Redeemed }),
+		"points_delta":    postgres.Column(sales, func(s *Sale) int64 { return s.Facts.PointsDelta }),
+		"points_balance":  postgres.Column(sales, func(s *Sale) int64 { return s.Facts.PointsBalance }),
+		"purchase_number": postgres.Column(sales, func(s *Sale) int64 { return int64(s.Facts.PurchaseNumber) }),
+		"rules_version":   postgres.Column(sales, func(s *Sale) *string { return orNull(s.RulesVersion) }),
+		"occurred_at":     postgres.Column(sales, func(s *Sale) *string { return orNull(s.OccurredAt) }),
+		"recorded_at_us":  postgres.Column(sales, func(s *Sale) int64 { return int64(s.Facts.RecordedAt) }),
+		"request":         postgres.Column(sales, func(s *Sale) []byte { return s.Request }),
+		"fingerprint":     postgres.Column(sales, func(s *Sale) []byte { return s.Fingerprint[:] }),
+		"salt":            postgres.Column(sales, func(s *Sale) []byte { return s.Facts.Salt[:] }),
+		"sale_hash":       postgres.Column(sales, func(s *Sale) []byte { return s.Hash[:] }),
+		"receipt_token":   postgres.Column(sales, func(s *Sale) string { return s.ReceiptToken }),
+		"answer":          postgres.Column(sales, func(s *Sale) []byte { return s.Answer }),
 	}
 }
 
@@ -127,33 +128,42 @@ func orNull(s string) *string {
 	return &s
 }
 
-func queueEntries(batch *pgx.Batch, entries []Entry) {
-	n := len(entries)
-	customers, versions, ids := make([]string, n), make([]string, n), make([][16]byte, n)
-	numbers, deltas, balances := make([]int64, n), make([]int64, n), make([]int64, n)
-	for i, e := range entries {
-		customers[i], versions[i], ids[i] = e.CustomerID, e.RulesVersion, e.SaleID
-		numbers[i], deltas[i], balances[i] = e.Number, e.Delta, e.Balance
+func idOrNull(id *uuid.UUID) *[16]byte {
+	if *id == uuid.Nil {
+		return nil
 	}
-	batch.Queue(entriesInsertSQL, customers, numbers, ids, deltas, balances, versions)
+	return (*[16]byte)(id)
 }
 
-func queueAccountMoves(batch *pgx.Batch, accounts []Account, before []int64) {
-	n := len(accounts)
-	customers := make([]string, n)
-	balances, purchases, entries, lasts := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
-	for i, a := range accounts {
-		customers[i], balances[i], purchases[i], entries[i], lasts[i] = a.CustomerID, a.Balance, a.Purchases, a.Entries, a.LastRecordedUS
+func entryColumns(entries []Entry) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"customer_id":    postgres.Column(entries, func(e *Entry) string { return e.CustomerID }),
+		"entry_number":   postgres.Column(entries, func(e *Entry) int64 { return e.Number }),
+		"sale_id":        postgres.Column(entries, func(e *Entry) [16]byte { return e.SaleID }),
+		"points_delta":   postgres.Column(entries, func(e *Entry) int64 { return e.Delta }),
+		"points_balance": postgres.Column(entries, func(e *Entry) int64 { return e.Balance }),
+		"rules_version":  postgres.Column(entries, func(e *Entry) string { return e.RulesVersion }),
 	}
-	batch.Queue(accountsMoveSQL, customers, balances, purchases, entries, lasts, before)
 }
 
-func queueRefundMoves(batch *pgx.Batch, refunds []RefundState) {
-	n := len(refunds)
-	ids := make([][16]byte, n)
-	totals, refunded, clawed, returned := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
-	for i, r := range refunds {
-		ids[i], totals[i], refunded[i], clawed[i], returned[i] = r.SaleID, r.TotalMinor, r.RefundedMinor, r.Clawed, r.Returned
+// accountColumns has the accounts as they are afterwards, and each account's entries as they were read before.
+func accountColumns(accounts []Account, before []int64) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"customer_id":      postgres.Column(accounts, func(a *Account) string { return a.CustomerID }),
+		"points_balance":   postgres.Column(accounts, func(a *Account) int64 { return a.Balance }),
+		"purchases":        postgres.Column(accounts, func(a *Account) int64 { return a.Purchases }),
+		"entries":          postgres.Column(accounts, func(a *Account) int64 { return a.Entries }),
+		"last_recorded_us": postgres.Column(accounts, func(a *Account) int64 { return a.LastRecordedUS }),
+		"entries_before":   before,
 	}
-	batch.Queue(refundStatesMoveSQL, ids, totals, refunded, clawed, returned)
+}
+
+func refundColumns(refunds []RefundState) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"sale_id":         postgres.Column(refunds, func(r *RefundState) [16]byte { return r.SaleID }),
+		"total_minor":     postgres.Column(refunds, func(r *RefundState) int64 { return r.TotalMinor }),
+		"refunded_minor":  postgres.Column(refunds, func(r *RefundState) int64 { return r.RefundedMinor }),
+		"points_clawed":   postgres.Column(refunds, func(r *RefundState) int64 { return r.Clawed }),
+		"points_returned": postgres.Column(refunds, func(r *RefundState) int64 { return r.Returned }),
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/merkle"
 	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
 )
@@ -62,23 +63,23 @@ func readAnchored(msg stream.Message) (anchored, error) {
 
 func anchoredColumns(rows []anchored) pgx.NamedArgs {
 	return pgx.NamedArgs{
-		"sale_id":      column(rows, func(r anchored) string { return r.SaleID }),
-		"deployment":   column(rows, func(r anchored) int64 { return r.Deployment }),
-		"batch_id":     column(rows, func(r anchored) int64 { return int64(r.BatchID) }),
-		"leaf_index":   column(rows, func(r anchored) int32 { return int32(r.LeafIndex) }),
-		"store_id":     column(rows, func(r anchored) string { return r.StoreID }),
-		"sale_hash":    column(rows, func(r anchored) []byte { return r.SaleHash.Bytes() }),
-		"amount_wei":   column(rows, func(r anchored) string { return r.AmountWei }),
-		"leaf":         column(rows, func(r anchored) []byte { return r.Leaf.Bytes() }),
-		"proof":        column(rows, func(r anchored) []byte { return join(r.Proof) }),
-		"root":         column(rows, func(r anchored) []byte { return r.Root.Bytes() }),
-		"chain_id":     column(rows, func(r anchored) string { return strconv.FormatUint(r.ChainID, 10) }),
-		"contract":     column(rows, func(r anchored) []byte { return common.HexToAddress(r.Contract).Bytes() }),
-		"tx_hash":      column(rows, func(r anchored) []byte { return r.TxHash.Bytes() }),
-		"block_number": column(rows, func(r anchored) string { return strconv.FormatUint(r.BlockNumber, 10) }),
-		"block_hash":   column(rows, func(r anchored) []byte { return r.BlockHash.Bytes() }),
-		"finality":     column(rows, func(r anchored) string { return r.Finality }),
-		"said_at":      column(rows, func(r anchored) time.Time { return r.saidAt }),
+		"sale_id":      postgres.Column(rows, func(r *anchored) string { return r.SaleID }),
+		"deployment":   postgres.Column(rows, func(r *anchored) int64 { return r.Deployment }),
+		"batch_id":     postgres.Column(rows, func(r *anchored) int64 { return int64(r.BatchID) }),
+		"leaf_index":   postgres.Column(rows, func(r *anchored) int32 { return int32(r.LeafIndex) }),
+		"store_id":     postgres.Column(rows, func(r *anchored) string { return r.StoreID }),
+		"sale_hash":    postgres.Column(rows, func(r *anchored) []byte { return r.SaleHash.Bytes() }),
+		"amount_wei":   postgres.Column(rows, func(r *anchored) string { return r.AmountWei }),
+		"leaf":         postgres.Column(rows, func(r *anchored) []byte { return r.Leaf.Bytes() }),
+		"proof":        postgres.Column(rows, func(r *anchored) []byte { return join(r.Proof) }),
+		"root":         postgres.Column(rows, func(r *anchored) []byte { return r.Root.Bytes() }),
+		"chain_id":     postgres.Column(rows, func(r *anchored) string { return strconv.FormatUint(r.ChainID, 10) }),
+		"contract":     postgres.Column(rows, func(r *anchored) []byte { return common.HexToAddress(r.Contract).Bytes() }),
+		"tx_hash":      postgres.Column(rows, func(r *anchored) []byte { return r.TxHash.Bytes() }),
+		"block_number": postgres.Column(rows, func(r *anchored) string { return strconv.FormatUint(r.BlockNumber, 10) }),
+		"block_hash":   postgres.Column(rows, func(r *anchored) []byte { return r.BlockHash.Bytes() }),
+		"finality":     postgres.Column(rows, func(r *anchored) string { return r.Finality }),
+		"said_at":      postgres.Column(rows, func(r *anchored) time.Time { return r.saidAt }),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
@@ -36,16 +37,16 @@ func readBatch(msg stream.Message) (event.Batch, error) {
 
 func batchColumns(rows []event.Batch) pgx.NamedArgs {
 	return pgx.NamedArgs{
-		"deployment":   column(rows, func(r event.Batch) int64 { return r.Deployment }),
-		"batch_id":     column(rows, func(r event.Batch) int64 { return int64(r.BatchID) }),
-		"root":         column(rows, func(r event.Batch) []byte { return r.Root.Bytes() }),
-		"size":         column(rows, func(r event.Batch) int64 { return int64(r.Size) }),
-		"state":        column(rows, func(r event.Batch) string { return string(r.State) }),
-		"tx_hash":      column(rows, func(r event.Batch) []byte { return hashBytes(r.TxHash) }),
-		"nonce":        column(rows, func(r event.Batch) *string { return decimal(r.Nonce) }),
-		"block_number": column(rows, func(r event.Batch) *string { return decimal(r.BlockNumber) }),
-		"block_hash":   column(rows, func(r event.Batch) []byte { return hashBytes(r.BlockHash) }),
-		"sequence":     column(rows, func(r event.Batch) int64 { return r.Sequence }),
+		"deployment":   postgres.Column(rows, func(r *event.Batch) int64 { return r.Deployment }),
+		"batch_id":     postgres.Column(rows, func(r *event.Batch) int64 { return int64(r.BatchID) }),
+		"root":         postgres.Column(rows, func(r *event.Batch) []byte { return r.Root.Bytes() }),
+		"size":         postgres.Column(rows, func(r *event.Batch) int64 { return int64(r.Size) }),
+		"state":        postgres.Column(rows, func(r *event.Batch) string { return string(r.State) }),
+		"tx_hash":      postgres.Column(rows, func(r *event.Batch) []byte { return hashBytes(r.TxHash) }),
+		"nonce":        postgres.Column(rows, func(r *event.Batch) *string { return decimal(r.Nonce) }),
+		"block_number": postgres.Column(rows, func(r *event.Batch) *string { return decimal(r.BlockNumber) }),
+		"block_hash":   postgres.Column(rows, func(r *event.Batch) []byte { return hashBytes(r.BlockHash) }),
+		"sequence":     postgres.Column(rows, func(r *event.Batch) int64 { return r.Sequence }),
 	}
 }
 

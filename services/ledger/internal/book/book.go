@@ -135,15 +135,6 @@ func keep[T any](
 	return errs
 }
 
-// column collects one field of all rows, as unnest takes it.
-func column[T, V any](rows []T, field func(T) V) []V {
-	values := make([]V, len(rows))
-	for i, row := range rows {
-		values[i] = field(row)
-	}
-	return values
-}
-
 func parseTime(text, member string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
@@ -74,19 +75,19 @@ func readParked(msg stream.Message) (parked, error) {
 
 func parkedColumns(rows []parked) pgx.NamedArgs {
 	return pgx.NamedArgs{
-		"stream":   column(rows, func(r parked) string { return r.stream }),
-		"sequence": column(rows, func(r parked) int64 { return r.sequence }),
-		"service":  column(rows, func(r parked) string { return r.service }),
-		"reason":   column(rows, func(r parked) string { return r.reason }),
-		"subject":  column(rows, func(r parked) string { return r.subject }),
-		"sale_id":  column(rows, func(r parked) *string { return r.saleID }),
-		"data":     column(rows, func(r parked) []byte { return r.data }),
-		"at":       column(rows, func(r parked) time.Time { return r.at }),
+		"stream":   postgres.Column(rows, func(r *parked) string { return r.stream }),
+		"sequence": postgres.Column(rows, func(r *parked) int64 { return r.sequence }),
+		"service":  postgres.Column(rows, func(r *parked) string { return r.service }),
+		"reason":   postgres.Column(rows, func(r *parked) string { return r.reason }),
+		"subject":  postgres.Column(rows, func(r *parked) string { return r.subject }),
+		"sale_id":  postgres.Column(rows, func(r *parked) *string { return r.saleID }),
+		"data":     postgres.Column(rows, func(r *parked) []byte { return r.data }),
+		"at":       postgres.Column(rows, func(r *parked) time.Time { return r.at }),
 
-		"forged":    column(rows, func(r parked) bool { return r.forged }),
-		"sale_hash": column(rows, func(r parked) []byte { return hashBytes(r.SaleHash) }),
-		"currency":  column(rows, func(r parked) *string { return r.Currency }),
-		"total":     column(rows, func(r parked) *string { return r.Total }),
+		"forged":    postgres.Column(rows, func(r *parked) bool { return r.forged }),
+		"sale_hash": postgres.Column(rows, func(r *parked) []byte { return hashBytes(r.SaleHash) }),
+		"currency":  postgres.Column(rows, func(r *parked) *string { return r.Currency }),
+		"total":     postgres.Column(rows, func(r *parked) *string { return r.Total }),
 	}
 }
 

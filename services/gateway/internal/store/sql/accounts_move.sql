@@ -3,9 +3,10 @@
 WITH moved AS (
     UPDATE sales.loyalty_account a
     SET points_balance = new.points_balance, purchases = new.purchases, entries = new.entries, last_recorded_us = new.last_recorded_us
-    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+    FROM unnest(@customer_id::text[], @points_balance::bigint[], @purchases::bigint[], @entries::bigint[], @last_recorded_us::bigint[],
+                @entries_before::bigint[])
         AS new (customer_id, points_balance, purchases, entries, last_recorded_us, entries_before)
     WHERE a.customer_id = new.customer_id AND a.entries = new.entries_before
     RETURNING 1
 )
-SELECT 1 / (CASE WHEN count(*) = cardinality($1) THEN 1 ELSE 0 END) FROM moved;
+SELECT 1 / (CASE WHEN count(*) = cardinality(@customer_id) THEN 1 ELSE 0 END) FROM moved;

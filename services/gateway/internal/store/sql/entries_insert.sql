@@ -1,2 +1,4 @@
 INSERT INTO sales.loyalty_entry (customer_id, entry_number, sale_id, points_delta, points_balance, rules_version)
-SELECT * FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::text[]);
+SELECT * FROM unnest(
+    @customer_id::text[], @entry_number::bigint[], @sale_id::uuid[], @points_delta::bigint[], @points_balance::bigint[], @rules_version::text[]
+);
