@@ -115,7 +115,7 @@ func (c Config) Check() error {
 // A Fatal fault means that going on would do harm and a person must look.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
-		return fault.As(fault.Invalid, err)
+		return fault.WithKind(fault.Invalid, err)
 	}
 	tel, err := telemetry.Start(ctx, "anchor", cfg.Telemetry)
 	if err != nil {

@@ -117,11 +117,11 @@ func (c Config) rules() (*loyalty.Rules, error) {
 // A wrong Config is an Invalid fault that names the variable; a lost dependency is waited for, not fatal.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
-		return fault.As(fault.Invalid, err)
+		return fault.WithKind(fault.Invalid, err)
 	}
 	rules, err := cfg.rules()
 	if err != nil {
-		return fault.As(fault.Invalid, err)
+		return fault.WithKind(fault.Invalid, err)
 	}
 	tel, err := telemetry.Start(ctx, "gateway", cfg.Telemetry)
 	if err != nil {
@@ -250,7 +250,7 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 	defer stopAnswering()
 	proxies, err := cfg.proxies()
 	if err != nil {
-		return fault.As(fault.Invalid, err)
+		return fault.WithKind(fault.Invalid, err)
 	}
 	server := &api.Server{
 		Terminals: terminals, Committer: committer, Store: db, Rules: rules, Bus: bus, Origins: cfg.AllowedOrigins, Proxies: proxies, Limits: cfg.Limits,

@@ -75,7 +75,7 @@ func (c Config) Check() error {
 // something was still waited for. A wrong Config is an Invalid fault that names the variable; a NATS or Postgres that is away is waited for.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
-		return fault.As(fault.Invalid, err)
+		return fault.WithKind(fault.Invalid, err)
 	}
 	tel, err := telemetry.Start(ctx, "ledger", cfg.Telemetry)
 	if err != nil {

@@ -113,7 +113,7 @@ const maxBatch = 1024
 // that is away is done without.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
-		return fault.As(fault.Invalid, err)
+		return fault.WithKind(fault.Invalid, err)
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now

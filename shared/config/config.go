@@ -42,7 +42,7 @@ func Load[C any](environ []string) (C, error) {
 			}
 		}
 	}
-	return c, fault.As(fault.Invalid, errors.Join(wrong...))
+	return c, fault.WithKind(fault.Invalid, errors.Join(wrong...))
 }
 
 // apart takes joined errors apart.

@@ -53,8 +53,8 @@ func New(k Kind, format string, args ...any) error {
 	return &kindError{kind: k, err: fmt.Errorf(format, args...)}
 }
 
-// As gives err the kind k, replacing any it has. A nil err stays nil.
-func As(k Kind, err error) error {
+// WithKind gives err the kind k, replacing any it has. A nil err stays nil.
+func WithKind(k Kind, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -21,12 +21,12 @@ func TestAnErrorKeepsItsKindThroughWrapping(t *testing.T) {
 
 func TestTheOutermostKindDecides(t *testing.T) {
 	inner := fault.New(fault.Transient, "connection refused")
-	require.Equal(t, fault.Fatal, fault.KindOf(fault.As(fault.Fatal, inner)))
+	require.Equal(t, fault.Fatal, fault.KindOf(fault.WithKind(fault.Fatal, inner)))
 }
 
 func TestWhatNobodyClassifiedIsUnknownAndACutOffIsTransient(t *testing.T) {
 	require.Equal(t, fault.Unknown, fault.KindOf(errors.New("boom")))
 	require.Equal(t, fault.Transient, fault.KindOf(fmt.Errorf("read: %w", context.DeadlineExceeded)))
-	require.NoError(t, fault.As(fault.Fatal, nil))
+	require.NoError(t, fault.WithKind(fault.Fatal, nil))
 	require.False(t, fault.Is(nil, fault.Unknown))
 }

@@ -31,11 +31,11 @@ func Migrate(ctx context.Context, adminURL string) error {
 	defer db.Close()
 	migrations, err := fs.Sub(files, "migrations")
 	if err != nil {
-		return fault.As(fault.Fatal, err)
+		return fault.WithKind(fault.Fatal, err)
 	}
 	locker, err := lock.NewPostgresSessionLocker()
 	if err != nil {
-		return fault.As(fault.Fatal, err)
+		return fault.WithKind(fault.Fatal, err)
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations, goose.WithSessionLocker(locker))
 	if err != nil {

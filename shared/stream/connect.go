@@ -76,7 +76,7 @@ const (
 // as Transient until then. A wrong setting is Invalid.
 func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 	if err := cfg.Check(); err != nil {
-		return nil, fault.As(fault.Invalid, err)
+		return nil, fault.WithKind(fault.Invalid, err)
 	}
 	logins := &logins{log: log, seed: cfg.NKeyFile != "", now: time.Now}
 	options := []nats.Option{

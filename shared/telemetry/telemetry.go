@@ -55,7 +55,7 @@ const readHeaderTimeout = 5 * time.Second // a scraper that says nothing holds n
 // Start opens the log and, when METRICS_ADDR is set, serves /metrics and /healthz there. A taken address is Invalid.
 func Start(ctx context.Context, service string, cfg Config) (*Telemetry, error) {
 	if err := cfg.Check(); err != nil {
-		return nil, fault.As(fault.Invalid, err)
+		return nil, fault.WithKind(fault.Invalid, err)
 	}
 	out := cfg.LogOutput
 	if out == nil {

@@ -29,7 +29,7 @@ func Run(ctx context.Context, cfg Config) error {
 // Make is Run with a log.
 func Make(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err := cfg.Check(); err != nil {
-		return fault.As(fault.Invalid, err)
+		return fault.WithKind(fault.Invalid, err)
 	}
 	bus, err := stream.Connect(identity.Copier, cfg.Stream, log)
 	if err != nil {

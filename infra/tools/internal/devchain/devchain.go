@@ -54,7 +54,7 @@ func (c Config) Check() error {
 // another program holds is Transient.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
-		return fault.As(fault.Invalid, err)
+		return fault.WithKind(fault.Invalid, err)
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("service", "chain")
 	fund := make([]common.Address, len(cfg.Fund))
@@ -65,7 +65,7 @@ func Run(ctx context.Context, cfg Config) error {
 		Dir: cfg.Dir, Host: cfg.Host, Names: cfg.Names, Port: cfg.Port, PortVar: "CHAIN_PORT", Period: cfg.BlockTime, Fund: fund, Log: log,
 	})
 	if err != nil {
-		return fault.As(fault.Transient, err)
+		return fault.WithKind(fault.Transient, err)
 	}
 	log.Info("the development chain serves RPC", "host", cfg.Host, "port", chain.Port(), "chain_id", chain.ChainID().String())
 	if cfg.Ready != nil {

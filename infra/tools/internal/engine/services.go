@@ -30,7 +30,7 @@ func (e *Engine) startServices(ctx, running context.Context) error {
 		"ANCHOR_PRIVATE_KEY="+e.secrets.AnchorKey, "ANCHOR_DEPLOY=true", "METRICS_ADDR="+e.cfg.metricsAddr(2))
 	ledgerCfg, errLedger := load[ledger.Config](e, identity.Ledger, "DB_URL="+e.roleURL("ledger"), "METRICS_ADDR="+e.cfg.metricsAddr(3))
 	if err := errors.Join(errGateway, errPricing, errAnchor, errLedger); err != nil {
-		return fault.As(fault.Invalid, err)
+		return fault.WithKind(fault.Invalid, err)
 	}
 	tills := tills{cfg: gatewayCfg, ready: make(chan string, 1), refused: make(chan error, 1)}
 	services := []struct {

@@ -58,7 +58,7 @@ func (c Config) Check() error {
 // command, a context for it, and returns; run again it changes nothing.
 func Run(_ context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
-		return fault.As(fault.Invalid, err)
+		return fault.WithKind(fault.Invalid, err)
 	}
 	keys, err := Keep(func(name string) string { return filepath.Join(cfg.Dir, name, "seed") })
 	if err != nil {

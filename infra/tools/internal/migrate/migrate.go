@@ -44,7 +44,7 @@ const (
 // Postgres that does not answer within two minutes is Transient.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
-		return fault.As(fault.Invalid, err)
+		return fault.WithKind(fault.Invalid, err)
 	}
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil)).With("service", "migrate")
 	if err := await(ctx, cfg.Admin, awaitLimit, log); err != nil {

@@ -40,7 +40,7 @@ func (t *tenure) advance(ctx context.Context) (again bool, err error) {
 	}
 	if !sight.CodeIsOurs {
 		// Leaving the lease starts over from settleOnContract, which knows what the operator allows.
-		return false, fault.As(fault.Conflict, errContractGone)
+		return false, fault.WithKind(fault.Conflict, errContractGone)
 	}
 	t.sent.lower(sight.Head.Number)
 	t.report(sight)

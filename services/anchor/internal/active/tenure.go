@@ -78,7 +78,7 @@ func (t *tenure) run(ctx context.Context) error {
 	held, leaseErr := t.anchor.Journal.Holds(ctx, t.lease.Epoch)
 	switch {
 	case leaseErr != nil:
-		return fault.As(fault.Transient, errors.Join(err, leaseErr))
+		return fault.WithKind(fault.Transient, errors.Join(err, leaseErr))
 	case !held:
 		return fault.New(fault.Conflict, "another anchor has taken over: %w", err)
 	}

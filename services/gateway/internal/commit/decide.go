@@ -130,7 +130,7 @@ func (s *state) decideSale(it *Item, v *verdict) {
 			return
 		}
 	}
-	s.commit(it, v, m)
+	s.accept(it, v, m)
 }
 
 func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
@@ -163,7 +163,7 @@ func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
 		return
 	}
 	past.RefundedMinor, past.Clawed, past.Returned = refunded, clawed, returned
-	s.commit(it, v, m)
+	s.accept(it, v, m)
 }
 
 // movement is what a record does to its customer's points.
@@ -173,8 +173,8 @@ type movement struct {
 	original         *store.Original // of a refund
 }
 
-// commit turns an accepted record into rows and moves the account.
-func (s *state) commit(it *Item, v *verdict, m movement) {
+// accept turns a record that nothing speaks against into rows and moves the account.
+func (s *state) accept(it *Item, v *verdict, m movement) {
 	r := &it.Record
 	minted := s.mint()
 	at, customerID := s.nowUS, r.CustomerID

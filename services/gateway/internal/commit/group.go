@@ -199,7 +199,7 @@ func (g *Grouper) transaction(ctx context.Context, items []*Item, todo []int, ou
 		return rest, hanging, nil
 	}
 	if len(s.sales) > 0 {
-		if err := g.write(ctx, tx, changesOf(s, before, refundsBefore)); err != nil {
+		if err := g.commit(ctx, tx, changesOf(s, before, refundsBefore)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -234,8 +234,8 @@ func withoutUnused(todo []int, verdicts []verdict, out []Outcome) (rest, hanging
 	return rest, hanging
 }
 
-// write stores and commits; a COMMIT without an answer is looked into. A group that got this far is not cut off by its budget.
-func (g *Grouper) write(ctx context.Context, tx *store.Tx, c store.Changes) error {
+// commit writes and commits; a COMMIT without an answer is looked into. A group that got this far is not cut off by its budget.
+func (g *Grouper) commit(ctx context.Context, tx *store.Tx, c store.Changes) error {
 	ctx = context.WithoutCancel(ctx)
 	limited, cancel := context.WithTimeout(ctx, commitBudget)
 	defer cancel()

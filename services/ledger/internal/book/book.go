@@ -79,7 +79,7 @@ func (b *Book) Parked(ctx context.Context, batch []stream.Message) []error {
 	})
 	for i, err := range errs {
 		if fault.Is(err, fault.Invalid) {
-			errs[i] = fault.As(fault.Unknown, err)
+			errs[i] = fault.WithKind(fault.Unknown, err)
 		}
 	}
 	return errs

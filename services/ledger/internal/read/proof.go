@@ -199,7 +199,7 @@ func (r *Reader) build(ctx context.Context, key batchKey) (*merkle.Tree, error) 
 	}
 	tree, err := merkle.Build(leaves)
 	if err != nil {
-		return nil, fault.As(fault.Fatal, err) // a batch without leaves was never sealed
+		return nil, fault.WithKind(fault.Fatal, err) // a batch without leaves was never sealed
 	}
 	return tree, nil
 }

@@ -1,6 +1,6 @@
 // Package compose holds docker-compose.yml, .env.example and the README's table to what the programs really read. No
 // container engine runs here: the files are parsed as the engine would.
-package compose_test
+package composetest
 
 import (
 	"maps"
