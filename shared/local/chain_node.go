@@ -26,6 +26,8 @@ import (
 	"github.com/ethereum/go-ethereum/p2p"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/rpc"
+
+	"github.com/tillseal/tillseal/shared/durable"
 )
 
 const (
@@ -131,7 +133,7 @@ func (c *Chain) loadGenesis() (*core.Genesis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the chain's genesis: %w", err)
 	}
-	return genesis, writeFile(path, text)
+	return genesis, durable.WriteFile(path, text, privateFile)
 }
 
 func newGenesis(fund []common.Address) (*core.Genesis, error) {

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tillseal/tillseal/shared/durable"
 	"github.com/tillseal/tillseal/shared/local/port"
 )
 
@@ -32,6 +33,8 @@ const (
 	killLimit = 10 * time.Second
 	// pollEvery is the step of every wait in this package.
 	pollEvery = 20 * time.Millisecond
+	// privateFile is the mode of passwords, and of whatever holds one.
+	privateFile = 0o600
 	// secretBytes is the entropy of generated passwords.
 	secretBytes = 24
 )
@@ -149,27 +152,10 @@ func secret(path string) (string, error) {
 		return "", fmt.Errorf("make a password: %w", err)
 	}
 	made := fmt.Sprintf("%x", raw)
-	if err := writeFile(path, []byte(made)); err != nil {
+	if err := durable.WriteFile(path, []byte(made), privateFile); err != nil {
 		return "", err
 	}
 	return made, nil
-}
-
-// writeFile replaces path as a whole and on disk, so that a crash leaves the old content or the new.
-func writeFile(path string, content []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }
 
 // bounded gives ctx a deadline of limit when it has none.

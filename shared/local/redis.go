@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/tillseal/tillseal/shared/durable"
 )
 
 // RedisConfig says what Redis to run.
@@ -96,7 +98,7 @@ func (r *Redis) start(ctx context.Context) error {
 		return err
 	}
 	conf := filepath.Join(r.cfg.Dir, "redis.conf")
-	if err := writeFile(conf, []byte(r.conf())); err != nil {
+	if err := durable.WriteFile(conf, []byte(r.conf()), privateFile); err != nil {
 		return err
 	}
 	c, err := startChild(childSpec{

@@ -22,6 +22,7 @@ import (
 	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/infra/tools/internal/verify"
 	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/durable"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/stream"
@@ -147,7 +148,7 @@ func (e *Engine) Terminal(ctx context.Context) (Terminal, error) {
 		if content, err = json.Marshal(till); err != nil {
 			return till, err
 		}
-		return till, replaceFile(path, content)
+		return till, durable.WriteFile(path, content, privateFile)
 	}
 	return till, fmt.Errorf("all of %s to %s-%d exist and none of their keys is here", demoTerminal, demoTerminal, maxTerminals)
 }
@@ -231,7 +232,7 @@ func (e *Engine) writeEnv(till Terminal, contract string) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(natsContext, content); err != nil {
+	if err := durable.WriteFile(natsContext, content, privateFile); err != nil {
 		return err
 	}
 	var env bytes.Buffer
@@ -254,7 +255,7 @@ func (e *Engine) writeEnv(till Terminal, contract string) error {
 	for _, v := range variables {
 		fmt.Fprintf(&env, "export %s='%s'\n", v[0], v[1])
 	}
-	return replaceFile(e.cfg.path("env"), env.Bytes())
+	return durable.WriteFile(e.cfg.path("env"), env.Bytes(), privateFile)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/infra/tools/internal/migrate"
+	"github.com/tillseal/tillseal/shared/durable"
 	"github.com/tillseal/tillseal/shared/schema"
 )
 
@@ -59,7 +60,7 @@ func (s secrets) complete(path string) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, content)
+	return durable.WriteFile(path, content, privateFile)
 }
 
 // seedFile is where an identity's seed for NATS is kept.
@@ -80,13 +81,4 @@ func (s secrets) anchorer() (common.Address, error) {
 		return common.Address{}, errors.New("the anchorer's key in secrets.json is damaged")
 	}
 	return crypto.PubkeyToAddress(key.PublicKey), nil
-}
-
-// replaceFile writes a private file in one step, so that a crash leaves the old one or the new one.
-func replaceFile(path string, content []byte) error {
-	temporary := path + ".new"
-	if err := os.WriteFile(temporary, content, privateFile); err != nil {
-		return err
-	}
-	return os.Rename(temporary, path)
 }

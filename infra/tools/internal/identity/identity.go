@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"github.com/tillseal/tillseal/infra/tools/internal/place"
+	"github.com/tillseal/tillseal/shared/durable"
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
@@ -67,7 +68,7 @@ func Run(_ context.Context, cfg Config) error {
 	for _, name := range []string{Operator, Downstream} {
 		content, err := Context(name, "", "")
 		if err == nil {
-			err = replace(filepath.Join(cfg.Dir, name, "nats.json"), content, privateFile)
+			err = durable.WriteFile(filepath.Join(cfg.Dir, name, "nats.json"), content, privateFile)
 		}
 		if err != nil {
 			return fault.New(fault.Invalid, "NKEYS_DIR: %w", err)
@@ -81,7 +82,7 @@ func Run(_ context.Context, cfg Config) error {
 	if err := os.MkdirAll(public, privateDir|0o055); err != nil {
 		return fault.New(fault.Invalid, "NKEYS_DIR: %w", err)
 	}
-	return replace(filepath.Join(public, "nkeys.env"), []byte(env.String()), publicFile)
+	return durable.WriteFile(filepath.Join(public, "nkeys.env"), []byte(env.String()), publicFile)
 }
 
 // Keys are the public halves by name.
@@ -156,19 +157,10 @@ func create(path string) (public string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), privateDir); err != nil {
 		return "", err
 	}
-	if err := replace(path, append(seed, '\n'), privateFile); err != nil {
+	if err := durable.WriteFile(path, append(seed, '\n'), privateFile); err != nil {
 		return "", err
 	}
 	return pair.PublicKey()
-}
-
-// replace writes a file in one step, so that a crash leaves the old one or the new one.
-func replace(path string, content []byte, mode fs.FileMode) error {
-	temporary := path + ".new"
-	if err := os.WriteFile(temporary, content, mode); err != nil {
-		return err
-	}
-	return os.Rename(temporary, path)
 }
 
 // ServerConf is infra/nats/nats.conf with the identities' public halves, as text for a server inside this process.

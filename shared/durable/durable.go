@@ -1,0 +1,48 @@
+// Package durable replaces files so that neither a crash of the process nor a power cut leaves half of one.
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// WriteFile replaces the file at path as a whole: after a crash it holds the old content or the new, and once WriteFile has returned
+// without an error it holds the new one, since both the file and the directory's entry are on disk by then (google/renameio leaves out
+// the latter). mode, less the umask, is the new file's, whatever the old one had. One writer a path at a time, in a directory of its
+// own: what is written lies beside it as path.new until it is whole.
+func WriteFile(path string, content []byte, mode fs.FileMode) error {
+	if err := replace(path, content, mode); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+func replace(path string, content []byte, mode fs.FileMode) error {
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) { // a crash left it, perhaps with another mode
+		return err
+	}
+	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(fresh))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
