@@ -28,6 +28,7 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/tillseal/tillseal/shared/durable"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 const (
@@ -83,10 +84,8 @@ func (c *Chain) settle(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	for !c.eth.BlockChain().TxIndexDone() {
-		select {
-		case <-limited.Done():
+		if !wait.Pause(limited, pollEvery) {
 			return fmt.Errorf("wait for the chain's index of transactions: %w", limited.Err())
-		case <-time.After(pollEvery):
 		}
 	}
 	return nil

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 const (
@@ -237,10 +239,8 @@ func clearOrphans(ctx context.Context, grace time.Duration, dir string, programs
 		if time.Since(begin) > grace+killLimit {
 			return fmt.Errorf("processes %v still work in %s and cannot be ended", pids, dir)
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.Pause(ctx, pollEvery) {
 			return fmt.Errorf("wait for processes %v in %s: %w", pids, dir, ctx.Err())
-		case <-time.After(pollEvery):
 		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 const (
@@ -79,10 +81,8 @@ func lockInstall(ctx context.Context) (unlock func(), err error) {
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, errors.Join(fmt.Errorf("take the install lock: %w", err), f.Close())
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.Pause(ctx, 10*pollEvery) {
 			return nil, errors.Join(fmt.Errorf("wait for another installation: %w", ctx.Err()), f.Close())
-		case <-time.After(10 * pollEvery):
 		}
 	}
 }
@@ -217,10 +217,8 @@ func (i installer) stopStarted(ctx context.Context, before []int) error {
 		for _, pid := range started {
 			_ = syscall.Kill(pid, syscall.SIGTERM)
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.Pause(ctx, 10*pollEvery) {
 			return fmt.Errorf("stop what the installation started: %w", ctx.Err())
-		case <-time.After(10 * pollEvery):
 		}
 	}
 }

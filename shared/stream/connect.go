@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"sync"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Config is the part of each service's settings that this package reads.
@@ -185,7 +185,7 @@ func (b *Bus) retry(ctx context.Context, what string, do func(context.Context) e
 			return ctx.Err()
 		}
 		b.log.Warn("waiting for JetStream", "to", what, "error", err)
-		if !pause(ctx, jitter(ensureRetry)) {
+		if !wait.Pause(ctx, wait.Jitter(ensureRetry)) {
 			return ctx.Err()
 		}
 	}
@@ -199,21 +199,4 @@ func (b *Bus) Close() {
 		}
 	}
 	b.Conn.Close()
-}
-
-// pause waits for d; it reports false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
-// jitter spreads d by ±25 %, so that replicas don't retry in step.
-func jitter(d time.Duration) time.Duration {
-	return d*3/4 + rand.N(d/2+1) //nolint:gosec // it spreads retries; nobody gains by guessing it
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Message is one delivery.
@@ -60,7 +61,7 @@ func (b *Bus) Consume(ctx context.Context, durable string, maxBatch int, handle 
 	c := &consumption{Bus: b, durable: durable, maxBatch: maxBatch, handle: handle, health: b.healthOf(durable)}
 	defer c.health.paused.Store(false)
 	for {
-		if c.breaker.open() && !pause(ctx, jitter(c.breaker.pause)) {
+		if c.breaker.open() && !wait.Pause(ctx, wait.Jitter(c.breaker.pause)) {
 			return nil
 		}
 		err := c.subscribe(ctx)
@@ -74,7 +75,7 @@ func (b *Bus) Consume(ctx context.Context, durable string, maxBatch int, handle 
 		}
 		c.health.reopened.Add(1)
 		b.log.Warn("opening the subscription again", "durable", durable, "error", err)
-		if !pause(ctx, jitter(reopenAfter)) {
+		if !wait.Pause(ctx, wait.Jitter(reopenAfter)) {
 			return nil
 		}
 	}
@@ -134,7 +135,7 @@ func (c *consumption) handlingContext(ctx context.Context) (handling context.Con
 	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		if c.Conn.IsConnected() {
-			pause(handling, finishWithin)
+			wait.Pause(handling, finishWithin)
 		}
 		cancel()
 	})

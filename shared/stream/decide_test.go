@@ -65,14 +65,6 @@ func TestSilenceIsMessagesThatWaitWhileSomebodyAsks(t *testing.T) {
 	require.False(t, silent(look{pending: 5, delivered: 100, received: 40, busy: true}, before), "it was at work until just now")
 }
 
-func TestAPauseIsSpreadAroundItsLength(t *testing.T) {
-	for range 1000 {
-		d := jitter(time.Second)
-		require.GreaterOrEqual(t, d, 750*time.Millisecond)
-		require.LessOrEqual(t, d, 1250*time.Millisecond)
-	}
-}
-
 func TestAStreamStandsByWhatNobodyReadOfIt(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	info := &jetstream.StreamInfo{

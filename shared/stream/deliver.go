@@ -13,6 +13,7 @@ import (
 
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 const (
@@ -62,7 +63,7 @@ func (c *consumption) deliver(ctx context.Context, batch []jetstream.Msg) error 
 			}
 			why = err
 			c.held.drop(msg, false)
-			c.settle(msg.NakWithDelay(jitter(retryDelay)))
+			c.settle(msg.NakWithDelay(wait.Jitter(retryDelay)))
 		}
 	}
 	c.park(ctx, poisonous)
@@ -121,7 +122,7 @@ func (c *consumption) park(ctx context.Context, poisonous []poison) {
 			c.log.Error("messages can't be parked", "durable", c.durable, "messages", len(msgs), "next_try_in", parkAgain, "error", err)
 		}
 		for _, p := range poisonous {
-			c.settle(p.msg.NakWithDelay(jitter(parkAgain)))
+			c.settle(p.msg.NakWithDelay(wait.Jitter(parkAgain)))
 		}
 		return
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // held is what a subscription has of its durable and is not done with: all of it is kept from being delivered again, not only
@@ -75,7 +77,7 @@ func (h *held) drop(msg jetstream.Msg, acknowledged bool) {
 
 // keep tells the server until ctx ends that what is held for a while is on its way.
 func (h *held) keep(ctx context.Context) {
-	ticker := time.NewTicker(jitter(inProgress))
+	ticker := time.NewTicker(wait.Jitter(inProgress))
 	defer ticker.Stop()
 	for {
 		select {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Standing is a stream with the durable that reads it, at one time. Percentages are of what the stream may hold: messages that
@@ -174,7 +176,7 @@ func (b *Bus) keepLooking(ctx context.Context) {
 	if len(watched(b.service)) == 0 {
 		return
 	}
-	for pause(ctx, jitter(lookEvery)) {
+	for wait.Pause(ctx, wait.Jitter(lookEvery)) {
 		b.Standings(ctx)
 	}
 }

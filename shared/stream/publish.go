@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 const (
@@ -42,7 +43,7 @@ func (b *Bus) publishChunk(ctx context.Context, msgs []*nats.Msg) error {
 		}
 		b.log.Warn("publishing again", "messages", len(failed), "error", err)
 		msgs = failed
-		pause(ctx, jitter(publishRetry)) // a stop shows at the next look
+		wait.Pause(ctx, wait.Jitter(publishRetry)) // a stop shows at the next look
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // watchdogEvery is the pause between two looks at a durable; one that is silent over three is subscribed to anew.
@@ -36,7 +37,7 @@ func silent(before, now look) bool {
 // watchdog ends the subscription with a Transient fault when its durable is gone or silent though heartbeats still come
 // (nats.go issue 1622). What the server can't be asked is left to the heartbeats.
 func (c *consumption) watchdog(ctx context.Context, consumer jetstream.Consumer) error {
-	ticker := time.NewTicker(jitter(watchdogEvery))
+	ticker := time.NewTicker(wait.Jitter(watchdogEvery))
 	defer ticker.Stop()
 	var before look
 	for strikes := 0; ; {

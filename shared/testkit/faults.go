@@ -9,6 +9,8 @@ import (
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
+
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Drop lets the call reach the node and loses the reply.
@@ -62,12 +64,10 @@ func Swallow() Hook {
 // Delay forwards the call after d, or loses it when the caller gives up before.
 func Delay(d time.Duration) Hook {
 	return func(ctx context.Context, call Call, next func(Call) Reply) Reply {
-		select {
-		case <-time.After(d):
-			return next(call)
-		case <-ctx.Done():
+		if !wait.Pause(ctx, d) {
 			return Reply{Lost: true}
 		}
+		return next(call)
 	}
 }
 

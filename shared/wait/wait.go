@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Pause waits for d; it reports false when ctx has ended, whichever came first.
+// Pause waits for d; it reports false when ctx ends first.
 func Pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // leaves knows when each leaf was first seen in the journal.
@@ -31,7 +33,7 @@ func (r *rig) watchLeaves(ctx context.Context) (*leaves, error) {
 	l := &leaves{cancel: cancel, at: make(map[string]time.Time), grew: make(chan struct{})}
 	l.done.Go(func() {
 		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // it read only
-		for last := int64(0); watching.Err() == nil; wait(watching, lookEvery) {
+		for last := int64(0); watching.Err() == nil; wait.Pause(watching, lookEvery) {
 			var err error
 			if last, err = l.look(watching, conn, last); err != nil && watching.Err() == nil {
 				l.mu.Lock()

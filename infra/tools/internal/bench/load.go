@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // openConnections serve the open loop; a sale that finds none free waits, and its wait is counted.
@@ -125,7 +127,7 @@ func closedFor(ctx context.Context, tills []*till, last int, length time.Duratio
 					took = append(took, now.Sub(start))
 				} else {
 					failed++
-					wait(ctx, readyPause)
+					wait.Pause(ctx, readyPause)
 				}
 				start = now
 			}

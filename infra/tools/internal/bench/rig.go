@@ -18,6 +18,7 @@ import (
 	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/schema"
 	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 const (
@@ -187,17 +188,7 @@ func (r *rig) addTerminals(ctx context.Context) ([]string, error) {
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("add the terminals: %w", err)
 		}
-		wait(ctx, readyPause) // the gateway answers operators a moment after it answers tills
+		wait.Pause(ctx, readyPause) // the gateway answers operators a moment after it answers tills
 	}
 	return keys, nil
-}
-
-// wait pauses; it ends early with ctx.
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 const (
@@ -167,7 +168,7 @@ func (e *Engine) AddTerminal(ctx context.Context, store, terminal string) (Termi
 		if !fault.Is(err, fault.Transient) || ctx.Err() != nil {
 			return till, err
 		}
-		_ = pause(ctx, proofPoll) // the service is not up yet; a stop shows in the next answer
+		wait.Pause(ctx, proofPoll) // the service is not up yet; a stop shows in the next answer
 	}
 }
 
@@ -190,8 +191,8 @@ func (e *Engine) AwaitProof(ctx context.Context, key, saleID string) ([]byte, er
 		if i := slices.IndexFunc(stopped, func(s Stopped) bool { return s.Person }); i >= 0 {
 			return nil, errors.New(stopped[i].String())
 		}
-		if err := pause(ctx, proofPoll); err != nil {
-			return nil, fmt.Errorf("no proof of %s after %s, see %s: %w", saleID, proofTimeout, e.cfg.path("log"), err)
+		if !wait.Pause(ctx, proofPoll) {
+			return nil, fmt.Errorf("no proof of %s after %s, see %s: %w", saleID, proofTimeout, e.cfg.path("log"), ctx.Err())
 		}
 	}
 }
@@ -256,15 +257,4 @@ func (e *Engine) writeEnv(till Terminal, contract string) error {
 		fmt.Fprintf(&env, "export %s='%s'\n", v[0], v[1])
 	}
 	return durable.WriteFile(e.cfg.path("env"), env.Bytes(), privateFile)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 const (
@@ -24,12 +26,8 @@ func (p patient) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		_, _ = io.CopyN(io.Discard, answer.Body, drainLimit)
 		_ = answer.Body.Close()
-		timer := time.NewTimer(busyPause << (try - 1))
-		select {
-		case <-req.Context().Done():
-			timer.Stop()
+		if !wait.Pause(req.Context(), busyPause<<(try-1)) {
 			return nil, req.Context().Err()
-		case <-timer.C:
 		}
 		again := req.Clone(req.Context()) // a transport may not change what it was given
 		if again.Body, err = req.GetBody(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Limits of one group.
@@ -113,14 +114,7 @@ func pause(ctx context.Context, err error) bool {
 	if fault.Is(err, fault.Conflict) {
 		return ctx.Err() == nil
 	}
-	timer := time.NewTimer(triesPause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return wait.Pause(ctx, triesPause)
 }
 
 // seldom keeps what may be said with every group to once each tellEvery. It is the committer's alone.
@@ -263,12 +257,8 @@ func (g *Grouper) fate(ctx context.Context, xid string, ids [][16]byte) error {
 			return fault.New(fault.Transient, "the connection was lost before COMMIT took effect")
 		case store.Unclear:
 		}
-		pause := time.NewTimer(fatePause)
-		select {
-		case <-ctx.Done():
-			pause.Stop()
+		if !wait.Pause(ctx, fatePause) {
 			return fault.New(fault.Transient, "COMMIT: %w", errors.Join(errUnknown, err))
-		case <-pause.C:
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Limits of finding out that Postgres is away, and that it is back.
@@ -63,12 +64,8 @@ func (s *Store) heard(began uint64, err error) {
 func (s *Store) probe() {
 	s.changed(true)
 	for !s.answers(s.watch.running) {
-		pause := time.NewTimer(probePause)
-		select {
-		case <-s.watch.running.Done():
-			pause.Stop()
+		if !wait.Pause(s.watch.running, probePause) {
 			return
-		case <-pause.C:
 		}
 	}
 	s.watch.silences.Store(0)

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tillseal/tillseal/shared/postgres"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 //go:embed sql/parked.sql
@@ -45,7 +46,7 @@ func (r *Reconciler) Count(ctx context.Context) {
 			r.Log.Warn("what is parked can't be counted", "error", err)
 		}
 		c.away = err != nil
-		if !pause(ctx, restAfter(time.Since(began))) {
+		if !wait.Pause(ctx, restAfter(time.Since(began))) {
 			return
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Reconciler is one of any number of replicas, of which one is active: the one whose session holds the lock.
@@ -45,7 +46,7 @@ func (r *Reconciler) Run(ctx context.Context) {
 			r.Log.Warn("reconciling is interrupted", "kind", fault.KindOf(err).String(), "error", err)
 		}
 		r.Metrics.idle()
-		if !pause(ctx, r.atRest()) {
+		if !wait.Pause(ctx, r.atRest()) {
 			return
 		}
 	}
@@ -80,11 +81,11 @@ func (r *Reconciler) lead(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		wait := r.atRest()
+		rest := r.atRest()
 		if more {
-			wait = min(wait, tickMore)
+			rest = min(rest, tickMore)
 		}
-		if !pause(ctx, wait) {
+		if !wait.Pause(ctx, rest) {
 			return nil
 		}
 	}
@@ -160,16 +161,4 @@ func (l *leader) due(g *Gate, now time.Time) time.Time {
 		return g.Clear()
 	}
 	return forced
-}
-
-// pause waits for d; it reports false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 const (
@@ -26,7 +27,7 @@ func (r *Reconciler) restoring(ctx context.Context) {
 		for _, d := range drifts {
 			r.tell(d, alarmed, time.Now())
 		}
-		if !pause(ctx, restoreEvery) {
+		if !wait.Pause(ctx, restoreEvery) {
 			return
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"github.com/tillseal/tillseal/services/pricing/internal/lastgood"
 	"github.com/tillseal/tillseal/services/pricing/internal/quote"
 	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Settings are what a Poller works by.
@@ -72,15 +72,8 @@ func (p *Poller) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	loops.Go(func() { p.remind(ctx) })
-	for len(p.feeds) > 0 {
-		timer := time.NewTimer(p.cfg.PollEvery*3/4 + rand.N(p.cfg.PollEvery/2+1)) //nolint:gosec // it spreads polls; nobody gains by guessing it
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-			_ = p.Refresh(ctx) // only that ctx ended
-		}
+	for len(p.feeds) > 0 && wait.Pause(ctx, wait.Jitter(p.cfg.PollEvery)) {
+		_ = p.Refresh(ctx) // only that ctx ended
 	}
 }
 
