@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/time/rate"
 
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
@@ -78,7 +79,7 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fault.WithKind(fault.Invalid, err)
 	}
-	logins := &logins{log: log, seed: cfg.NKeyFile != "", now: time.Now}
+	logins := newLogins(log, cfg.NKeyFile != "")
 	options := []nats.Option{
 		nats.ReconnectErrHandler(logins.failed),
 		nats.Name("tillseal " + service), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
@@ -124,7 +125,7 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 	}
 	b := &Bus{
 		Conn: conn, JS: js, service: service, log: log, peak: cfg.PeakSalesPerSecond, replicas: max(cfg.Replicas, 1), identified: cfg.NKeyFile != "",
-		health: make(map[string]*health), lookout: lookout{alarmed: make(map[string]time.Time)},
+		health: make(map[string]*health), lookout: lookout{alarmed: make(map[string]*rate.Sometimes)},
 	}
 	for _, s := range specs {
 		for _, d := range s.durables {

@@ -4,10 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 func TestTheBreakerOpensAfterBatchesOfWhichNothingWasDone(t *testing.T) {
@@ -97,19 +101,22 @@ func TestAStreamStandsByWhatNobodyReadOfIt(t *testing.T) {
 }
 
 func TestAnAlarmIsToldNowAndThenWhileItLastsAndWhenItIsOver(t *testing.T) {
-	var told []string
-	b := &Bus{log: slog.New(lines{&told}), lookout: lookout{alarmed: map[string]time.Time{}}}
-	full, empty := []Standing{{Stream: SalesPriced, BytesPercent: alarmPercent}}, []Standing{{Stream: SalesPriced, AgePercent: alarmPercent - 1}}
-	now := time.Now()
-	for _, step := range []struct {
-		found []Standing
-		after time.Duration
-		tells int
-	}{{empty, 0, 0}, {full, time.Second, 1}, {full, 2 * time.Second, 0}, {full, time.Second + alarmEvery, 1}, {empty, 2 * alarmEvery, 1}, {empty, 3 * alarmEvery, 0}, {full, 4 * alarmEvery, 1}} {
-		told = nil
-		b.alarm(step.found, now.Add(step.after))
-		require.Len(t, told, step.tells, "%v", step)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		b := &Bus{log: slog.New(lines{&told}), lookout: lookout{alarmed: map[string]*rate.Sometimes{}}}
+		full, empty := []Standing{{Stream: SalesPriced, BytesPercent: alarmPercent}}, []Standing{{Stream: SalesPriced, AgePercent: alarmPercent - 1}}
+		start := time.Now()
+		for _, step := range []struct {
+			found []Standing
+			after time.Duration
+			tells int
+		}{{empty, 0, 0}, {full, time.Second, 1}, {full, 2 * time.Second, 0}, {full, time.Second + alarmEvery, 1}, {empty, 2 * alarmEvery, 1}, {empty, 3 * alarmEvery, 0}, {full, 4 * alarmEvery, 1}} {
+			told = nil
+			wait.Pause(t.Context(), time.Until(start.Add(step.after)))
+			b.alarm(step.found)
+			require.Len(t, told, step.tells, "%v", step)
+		}
+	})
 }
 
 // lines is a log that keeps its messages.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/time/rate"
 
 	"github.com/tillseal/tillseal/shared/wait"
 )
@@ -73,7 +74,7 @@ type lookout struct {
 	at      time.Time
 	failed  time.Time
 	last    []Standing
-	alarmed map[string]time.Time // by stream, when it was logged last
+	alarmed map[string]*rate.Sometimes // by stream, while its alarm lasts
 }
 
 // watched are the streams that a service reads or writes: each is in the sight of both ends, so that a reader that is away is
@@ -103,7 +104,7 @@ func (b *Bus) Standings(ctx context.Context) []Standing {
 		found, err := b.look(ctx, now)
 		if err == nil {
 			b.lookout.at, b.lookout.last = now, found
-			b.alarm(found, now)
+			b.alarm(found)
 			return found
 		}
 		b.log.Debug("the streams could not be looked at", "error", err)
@@ -156,15 +157,20 @@ func oldestUnread(ctx context.Context, str jetstream.Stream, consumer *jetstream
 }
 
 // alarm tells when unread messages come near to a stream's limits, now and then while it lasts, and when it is over.
-func (b *Bus) alarm(found []Standing, now time.Time) {
+func (b *Bus) alarm(found []Standing) {
 	for _, s := range found {
-		last, alarmed := b.lookout.alarmed[s.Stream]
+		lasting, alarmed := b.lookout.alarmed[s.Stream]
 		switch {
-		case s.Alarming() && now.Sub(last) >= alarmEvery:
-			b.lookout.alarmed[s.Stream] = now
-			b.log.Error("ALARM: messages that nobody read come near to their stream's limits, where the oldest are discarded",
-				"stream", s.Stream, "durable", s.Durable, "pending", s.Pending, "percent_of_max_bytes", s.BytesPercent, "percent_of_max_age", s.AgePercent)
-		case !s.Alarming() && alarmed:
+		case s.Alarming():
+			if !alarmed {
+				lasting = &rate.Sometimes{Interval: alarmEvery}
+				b.lookout.alarmed[s.Stream] = lasting
+			}
+			lasting.Do(func() {
+				b.log.Error("ALARM: messages that nobody read come near to their stream's limits, where the oldest are discarded",
+					"stream", s.Stream, "durable", s.Durable, "pending", s.Pending, "percent_of_max_bytes", s.BytesPercent, "percent_of_max_age", s.AgePercent)
+			})
+		case alarmed:
 			delete(b.lookout.alarmed, s.Stream)
 			b.log.Info("the alarm is over: unread messages are far from their stream's limits", "stream", s.Stream, "durable", s.Durable)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/time/rate"
 )
 
 // refusedAgain is how often a login that is refused again and again is said: each try would fill the log.
@@ -17,11 +18,14 @@ const refusedAgain = time.Minute
 type logins struct {
 	log  *slog.Logger
 	seed bool // whether there is one to log in with
-	now  func() time.Time
 
-	mu        sync.Mutex
-	away      bool // was said; that a connection was lost is said elsewhere
-	refusedAt time.Time
+	mu     sync.Mutex
+	away   bool // was said; that a connection was lost is said elsewhere
+	refuse rate.Sometimes
+}
+
+func newLogins(log *slog.Logger, seed bool) *logins {
+	return &logins{log: log, seed: seed, refuse: rate.Sometimes{Interval: refusedAgain}}
 }
 
 // failed is told of each try to connect that failed.
@@ -40,10 +44,7 @@ func (l *logins) failed(conn *nats.Conn, err error) {
 
 // refused is told of each login that NATS refuses.
 func (l *logins) refused(conn *nats.Conn, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now := l.now(); l.refusedAt.IsZero() || now.Sub(l.refusedAt) >= refusedAgain {
-		l.refusedAt = now
+	l.refuse.Do(func() {
 		if !l.seed {
 			l.log.Error("NATS asks for a login and NATS_NKEY_FILE is not set: name the file with this service's seed there", "error", err)
 			return
@@ -51,7 +52,7 @@ func (l *logins) refused(conn *nats.Conn, err error) {
 		l.log.Error("NATS refuses the login with the seed in NATS_NKEY_FILE: give this service the seed that belongs to a public half the server knows, "+
 			"or the server this public half, see Identities in infra/docs/OPERATIONS.md; it is tried again until then",
 			"error", err, "public_half", conn.Opts.Nkey)
-	}
+	})
 }
 
 // refusedLogin reports whether NATS answered and does not let this identity in.

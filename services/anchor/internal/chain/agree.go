@@ -15,6 +15,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/rpc"
+	"golang.org/x/time/rate"
 
 	"github.com/tillseal/tillseal/shared/fault"
 )
@@ -35,8 +36,8 @@ type node struct {
 	mu       sync.Mutex
 	identity Identity
 	asked    time.Time
-	resting  time.Time // until when
-	warned   time.Time // when the log last said that it is left out
+	resting  time.Time      // until when
+	warned   rate.Sometimes // that it is left out
 }
 
 // rest leaves the node out for a while: others may serve better.
@@ -55,13 +56,9 @@ func (n *node) wake() {
 
 // leftOut is the level to log at that the node is left out: a warning once in a while, since it may be so at each look.
 func (n *node) leftOut() slog.Level {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if time.Since(n.warned) < warnAgain {
-		return slog.LevelDebug
-	}
-	n.warned = time.Now()
-	return slog.LevelWarn
+	level := slog.LevelDebug
+	n.warned.Do(func() { level = slog.LevelWarn })
+	return level
 }
 
 func (n *node) rests() bool {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/rpc"
+	"golang.org/x/time/rate"
 
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/shared/config"
@@ -54,7 +55,7 @@ func New(ctx context.Context, provider config.Secret, log *slog.Logger) (*Client
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "WEB3_PROVIDER: URL %d can't be used", i+1)
 		}
-		c.nodes = append(c.nodes, &node{Client: ethclient.NewClient(client), number: i + 1})
+		c.nodes = append(c.nodes, &node{Client: ethclient.NewClient(client), number: i + 1, warned: rate.Sometimes{Interval: warnAgain}})
 	}
 	return c, nil
 }

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
@@ -119,17 +121,18 @@ func pause(ctx context.Context, err error) bool {
 
 // seldom keeps what may be said with every group to once each tellEvery. It is the committer's alone.
 type seldom struct {
-	at     time.Time
+	said   rate.Sometimes
 	unsaid int
 }
 
 // say calls with how often there was something to say since it was last said.
 func (s *seldom) say(tell func(times int)) {
 	s.unsaid++
-	if now := time.Now(); now.Sub(s.at) >= tellEvery {
+	s.said.Interval = tellEvery
+	s.said.Do(func() {
 		tell(s.unsaid)
-		s.at, s.unsaid = now, 0
-	}
+		s.unsaid = 0
+	})
 }
 
 func (g *Grouper) refuse(out []Outcome, which []int, why *refusal.Error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"golang.org/x/time/rate"
 
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/sale"
@@ -40,17 +41,18 @@ type Publisher struct {
 	log     *slog.Logger
 	dropped func()
 
-	queue      chan Sold
-	held       atomic.Int64 // bytes, of what is queued and of what is being published
-	abandon    context.CancelFunc
-	done       chan struct{}
-	lastLogged time.Time // Tell's
+	queue   chan Sold
+	held    atomic.Int64 // bytes, of what is queued and of what is being published
+	abandon context.CancelFunc
+	done    chan struct{}
+	logged  rate.Sometimes // that some were left out
 }
 
 // New starts a publisher; dropped is called for each sale that did not fit. Close ends it, ctx only cuts it off.
 func New(ctx context.Context, bus *stream.Bus, log *slog.Logger, dropped func()) *Publisher {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &Publisher{bus: bus, log: log, dropped: dropped, queue: make(chan Sold, maxQueued), abandon: cancel, done: make(chan struct{})}
+	p := &Publisher{bus: bus, log: log, dropped: dropped, queue: make(chan Sold, maxQueued), abandon: cancel, done: make(chan struct{}),
+		logged: rate.Sometimes{Interval: logEvery}}
 	go p.run(ctx)
 	return p
 }
@@ -70,10 +72,9 @@ func (p *Publisher) Tell(s Sold) {
 		}
 	}
 	p.dropped()
-	if now := time.Now(); now.Sub(p.lastLogged) > logEvery {
-		p.lastLogged = now
+	p.logged.Do(func() {
 		p.log.Warn("sales are committed faster than NATS takes them: the reconciler will publish those that were left out", "queued", len(p.queue))
-	}
+	})
 }
 
 // Close publishes what is queued, for flushTimeout at most.
