@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
@@ -69,8 +67,6 @@ const (
 	drainTimeout  = 5 * time.Second
 	pingInterval  = 2 * time.Second // a server that hangs without closing the connection is left after maxPings+1 of them
 	maxPings      = 2
-
-	forOthers = 0o077 // rights of a file's group and of everybody
 )
 
 // Connect opens the connection and returns at once: a NATS that is away is waited for in the background and calls fail
@@ -139,17 +135,8 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 
 // login makes an identity of the seed in a file that nobody but its owner can read. Errors are Invalid and never quote the file.
 func login(path string) (nats.Option, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		if at, ok := errors.AsType[*fs.PathError](err); ok {
-			err = at.Err // without the path: somebody may have put the seed itself there
-		}
-		return nil, fault.New(fault.Invalid, "NATS_NKEY_FILE can't be read: %w", err)
-	case !info.Mode().IsRegular():
-		return nil, fault.New(fault.Invalid, "NATS_NKEY_FILE is no file")
-	case info.Mode().Perm()&forOthers != 0:
-		return nil, fault.New(fault.Invalid, "NATS_NKEY_FILE has mode %04o, so that others than its owner can use it: chmod 600", info.Mode().Perm())
+	if err := config.CheckSecretFile("NATS_NKEY_FILE", path); err != nil {
+		return nil, err
 	}
 	option, err := nats.NkeyOptionFromSeed(path)
 	if err != nil {

@@ -5,9 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdsa"
-	"io/fs"
 	"math/big"
-	"os"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/accounts/keystore"
@@ -34,17 +32,14 @@ func FromPrivateKey(hex config.Secret) (*Local, error) {
 	return newLocal(key), nil
 }
 
-// othersMayRead are the permissions that a file with a key must not have.
-const othersMayRead fs.FileMode = 0o077
-
 // FromKeystore decrypts an Ethereum keystore file (Web3 Secret Storage) with the password in another file. Either being
-// readable to others than its owner is refused.
+// of use to others than its owner is refused.
 func FromKeystore(path, passwordPath string) (*Local, error) {
-	encrypted, err := readPrivate("ANCHOR_KEYSTORE", path)
+	encrypted, err := config.ReadSecretFile("ANCHOR_KEYSTORE", path)
 	if err != nil {
 		return nil, err
 	}
-	password, err := readPrivate("ANCHOR_KEYSTORE_PASSWORD_FILE", passwordPath)
+	password, err := config.ReadSecretFile("ANCHOR_KEYSTORE_PASSWORD_FILE", passwordPath)
 	if err != nil {
 		return nil, err
 	}
@@ -53,21 +48,6 @@ func FromKeystore(path, passwordPath string) (*Local, error) {
 		return nil, fault.New(fault.Invalid, "ANCHOR_KEYSTORE can't be opened with the password of ANCHOR_KEYSTORE_PASSWORD_FILE")
 	}
 	return newLocal(key.PrivateKey), nil
-}
-
-func readPrivate(variable, path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "%s can't be read: %w", variable, err)
-	}
-	if info.Mode()&othersMayRead != 0 {
-		return nil, fault.New(fault.Invalid, "%s: others may read %s (mode %04o); make it 0600", variable, path, info.Mode().Perm())
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "%s can't be read: %w", variable, err)
-	}
-	return content, nil
 }
 
 func newLocal(key *ecdsa.PrivateKey) *Local {
