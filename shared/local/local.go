@@ -84,6 +84,16 @@ func claimPort(server string, number int, portVar string) (claim, error) {
 	return claim{number: number}, l.Close()
 }
 
+// startOnPort claims the port of a server that listens itself into kept, and starts the server there.
+func startOnPort(ctx context.Context, server string, number int, portVar string, kept *claim, start func(context.Context) error) error {
+	port, err := claimPort(server, number, portVar)
+	if err != nil {
+		return err
+	}
+	*kept = port
+	return start(ctx)
+}
+
 func (c claim) address() string { return address(c.number) }
 
 func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }

@@ -54,21 +54,12 @@ func StartNATS(ctx context.Context, cfg NATSConfig) (_ *NATS, err error) {
 		return nil, err
 	}
 	n := &NATS{cfg: cfg, lock: lock}
-	if err := n.startOnPort(ctx); err != nil {
+	if err := startOnPort(ctx, "NATS", cfg.Port, cfg.PortVar, &n.port, n.start); err != nil {
 		lock.release()
 		return nil, err
 	}
 	say(cfg.Progress, "NATS on %s", n.port.address())
 	return n, nil
-}
-
-func (n *NATS) startOnPort(ctx context.Context) error {
-	port, err := claimPort("NATS", n.cfg.Port, n.cfg.PortVar)
-	if err != nil {
-		return err
-	}
-	n.port = port
-	return n.start(ctx)
 }
 
 func (n *NATS) options() (*server.Options, error) {

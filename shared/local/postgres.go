@@ -63,24 +63,15 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (_ *Postgres, err er
 	if err := p.prepare(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.startOnPort(ctx); err != nil {
+	// An orphan of this directory may hold the very port: it goes first.
+	if err := p.clear(ctx); err != nil {
+		return nil, err
+	}
+	if err := startOnPort(ctx, "Postgres", cfg.Port, cfg.PortVar, &p.port, p.start); err != nil {
 		return nil, err
 	}
 	say(cfg.Progress, "Postgres on %s", p.port.address())
 	return p, nil
-}
-
-func (p *Postgres) startOnPort(ctx context.Context) error {
-	// An orphan of this directory may hold the very port: it goes first.
-	if err := p.clear(ctx); err != nil {
-		return err
-	}
-	port, err := claimPort("Postgres", p.cfg.Port, p.cfg.PortVar)
-	if err != nil {
-		return err
-	}
-	p.port = port
-	return p.start(ctx)
 }
 
 // start runs one server on p.port; p.mu is held or p is not shared yet.

@@ -72,24 +72,15 @@ func StartRedis(ctx context.Context, cfg RedisConfig) (_ *Redis, err error) {
 	if err := os.MkdirAll(r.data(), 0o700); err != nil {
 		return nil, fmt.Errorf("create the data directory of Redis: %w", err)
 	}
-	if err := r.startOnPort(ctx); err != nil {
+	// An orphan of this directory may hold the very port: it goes first.
+	if err := clearOrphans(ctx, orphanGrace, r.data(), redisPrograms...); err != nil {
+		return nil, err
+	}
+	if err := startOnPort(ctx, "Redis", cfg.Port, cfg.PortVar, &r.port, r.start); err != nil {
 		return nil, err
 	}
 	say(cfg.Progress, "Redis on %s", r.port.address())
 	return r, nil
-}
-
-func (r *Redis) startOnPort(ctx context.Context) error {
-	// An orphan of this directory may hold the very port: it goes first.
-	if err := clearOrphans(ctx, orphanGrace, r.data(), redisPrograms...); err != nil {
-		return err
-	}
-	port, err := claimPort("Redis", r.cfg.Port, r.cfg.PortVar)
-	if err != nil {
-		return err
-	}
-	r.port = port
-	return r.start(ctx)
 }
 
 // start runs one server process on r.port; r.mu is held or r is not shared yet.
