@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -10,6 +9,7 @@ import (
 	"github.com/tillseal/tillseal/shared/merkle"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
 // said are the members of a record that a sale repeats.
@@ -51,17 +51,21 @@ func checkRequest(p proof, _ view) error {
 
 func readRecord(request []byte) (said, error) {
 	r := said{kind: string(sale.KindSale)}
-	members, err := object(request)
+	record, err := strictjson.Parse(request) // as the gateway does
 	if err != nil {
-		return r, fmt.Errorf("the request %w", err)
+		return r, fmt.Errorf("the request is not JSON of the strict kind: %w", err)
+	}
+	if record.Kind != strictjson.Object {
+		return r, errors.New("the request is not a JSON object")
 	}
 	for name, into := range map[string]*string{
 		"currency": &r.currency, "total": &r.total, "kind": &r.kind, "customer_id": &r.customer, "refund_of": &r.refundOf,
 	} {
-		if raw, there := members[name]; there {
-			if err := json.Unmarshal(raw, into); err != nil {
+		if member := record.Member(name); member != nil {
+			if member.Kind != strictjson.String {
 				return r, fmt.Errorf("the request's %s is not a string", name)
 			}
+			*into = member.Text
 		}
 	}
 	return r, nil

@@ -1,22 +1,21 @@
 package verify
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
 // Limits of what is read: a record is at most 64 KiB and a tree 20 levels high, so a proof stays far below.
@@ -74,20 +73,21 @@ var shape = form{members: map[string]form{
 
 // read accepts exactly one JSON value of the shape above: no unknown, repeated or missing member, nothing after it.
 func read(raw []byte) (proof, error) {
-	switch {
-	case len(raw) > maxProofBytes:
+	if len(raw) > maxProofBytes {
 		return proof{}, fmt.Errorf("it is longer than %d bytes", maxProofBytes)
-	case !utf8.Valid(raw):
-		return proof{}, errors.New("it is not UTF-8")
 	}
-	if err := shape.check("", raw); err != nil {
+	whole, err := strictjson.Parse(raw)
+	if err != nil {
+		return proof{}, fmt.Errorf("it is not JSON of the strict kind: %w", err)
+	}
+	if err := shape.check("", whole); err != nil {
 		return proof{}, err
 	}
 	var p proof
 	if err := json.Unmarshal(raw, &p.Proof); err != nil {
 		return proof{}, fmt.Errorf("it can't be read: %w", err)
 	}
-	if base64.StdEncoding.EncodeToString(p.Request) != member(raw, "request") {
+	if base64.StdEncoding.EncodeToString(p.Request) != whole.Member("request").Text {
 		return proof{}, errors.New("request is not in the one base64 form")
 	}
 	return p, p.numbers()
@@ -129,47 +129,43 @@ func checksummed(written string, address common.Address) bool {
 	return written == address.Hex() || written == "0x"+common.Bytes2Hex(address[:])
 }
 
-func (f form) check(path string, raw json.RawMessage) error {
+func (f form) check(path string, v *strictjson.Value) error {
 	switch {
 	case f.members != nil:
-		return f.checkObject(path, raw)
+		return f.checkObject(path, v)
 	case f.list != nil:
-		var items []json.RawMessage
-		if err := json.Unmarshal(raw, &items); err != nil || items == nil || len(items) > maxList {
+		if v.Kind != strictjson.Array || len(v.Items) > maxList {
 			return fmt.Errorf("%s is not a list of at most %d", path, maxList)
 		}
-		for i, item := range items {
+		for i, item := range v.Items {
 			if err := (form{text: f.list}).check(fmt.Sprintf("%s[%d]", path, i), item); err != nil {
 				return err
 			}
 		}
 		return nil
 	default:
-		var s *string
-		if err := json.Unmarshal(raw, &s); err != nil || s == nil || !f.text.MatchString(*s) {
+		if v.Kind != strictjson.String || !f.text.MatchString(v.Text) {
 			return fmt.Errorf("%s is malformed", path)
 		}
 		return nil
 	}
 }
 
-func (f form) checkObject(path string, raw json.RawMessage) error {
+func (f form) checkObject(path string, v *strictjson.Value) error {
 	name := "the proof"
 	if path != "" {
 		name, path = path, path+"."
 	}
-	found, err := object(raw)
-	if err != nil {
-		return fmt.Errorf("%s %w", name, err)
+	names := slices.Sorted(maps.Keys(f.members))
+	if v.Kind != strictjson.Object {
+		return fmt.Errorf("%s is not a JSON object", name)
 	}
-	for member := range found {
-		if _, known := f.members[member]; !known {
-			return fmt.Errorf("%s has an unknown member %q", name, member)
-		}
+	if unknown := v.Unknown(names...); len(unknown) > 0 {
+		return fmt.Errorf("%s has an unknown member %q", name, unknown[0])
 	}
-	for _, member := range sortedNames(f.members) {
-		value, there := found[member]
-		if !there {
+	for _, member := range names {
+		value := v.Member(member)
+		if value == nil {
 			return fmt.Errorf("%s%s is missing", path, member)
 		}
 		if err := f.members[member].check(path+member, value); err != nil {
@@ -177,58 +173,4 @@ func (f form) checkObject(path string, raw json.RawMessage) error {
 		}
 	}
 	return nil
-}
-
-func sortedNames(members map[string]form) []string {
-	names := make([]string, 0, len(members))
-	for name := range members {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// object reads one JSON object with nothing after it, its members by their exact names. encoding/json alone would take a
-// repeated member and one whose name differs in case.
-func object(raw []byte) (map[string]json.RawMessage, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil, errors.New("is not a JSON object")
-	}
-	found := map[string]json.RawMessage{}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, errors.New("is not JSON")
-		}
-		name, _ := key.(string) // an object's keys are strings
-		if _, twice := found[name]; twice {
-			return nil, fmt.Errorf("has member %q twice", name)
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, errors.New("is not JSON")
-		}
-		found[name] = value
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, errors.New("is not JSON")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("is followed by something else")
-	}
-	return found, nil
-}
-
-// member is a text member of an object, "" when it is not there.
-func member(raw []byte, name string) string {
-	found, err := object(raw)
-	if err != nil {
-		return ""
-	}
-	var s string
-	if err := json.Unmarshal(found[name], &s); err != nil {
-		return ""
-	}
-	return s
 }

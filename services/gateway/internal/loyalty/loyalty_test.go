@@ -74,23 +74,23 @@ func TestWrongRulesAreNamed(t *testing.T) {
 		return strings.Replace(loyalty.Default, from, to, 1)
 	}
 	for _, c := range []struct{ rules, says string }{
-		{"", "not JSON"},
+		{"", "not strict JSON, at byte 0"},
 		{"\xff", "UTF-8"},
 		{"[]", "the file must be an object"},
 		{"null", "the file must be an object"},
-		{`{"version":`, "not JSON"},
-		{`{"a":[[[[[[]]]]]]}`, "too deeply"},
+		{`{"version":`, "not strict JSON, in version at byte 11"},
+		{`{"a":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + `}`, "too deeply"},
 		{change(`"version": "1"`, `"version": ""`), "version must be"},
 		{change(`"version": "1"`, `"version": 1`), "version must be"},
 		{change(`"version": "1"`, `"version": "`+strings.Repeat("x", 33)+`"`), "version must be"},
 		{change(`"version": "1",`, ``), "version is missing"},
 		{change(`"version"`, `"Version"`), "Version is not a member"},
-		{change(`"version": "1"`, `"version": "1", "version": "2"`), "version is given twice"},
+		{change(`"version": "1"`, `"version": "1", "version": "2"`), "in version at byte 20: a member is repeated"},
 		{change(`"INR": "0.1"`, `"INR": "1e3"`), "points_per_unit.INR must be"},
 		{change(`"INR": "0.1"`, `"INR": 0.1`), "points_per_unit.INR must be"},
 		{change(`"INR": "0.1"`, `"INR": null`), "points_per_unit.INR must be"},
 		{change(`"INR": "0.1"`, `"XXX": "0.1"`), "points_per_unit.XXX is not"},
-		{change(`"INR": "0.1"`, `"INR": "0.1", "INR": "0.2"`), "points_per_unit.INR is given twice"},
+		{change(`"INR": "0.1"`, `"INR": "0.1", "INR": "0.2"`), "in points_per_unit.INR at byte 56: a member is repeated"},
 		{change(`"first_purchase_bonus": 50`, `"first_purchase_bonus": -1`), "first_purchase_bonus must be"},
 		{change(`"first_purchase_bonus": 50`, `"first_purchase_bonus": 5e1`), "first_purchase_bonus must be"},
 		{change(`"first_purchase_bonus": 50`, `"first_purchase_bonus": null`), "first_purchase_bonus must be"},
@@ -105,7 +105,7 @@ func TestWrongRulesAreNamed(t *testing.T) {
 		{change(`"tiers": [`, `"tiers": [7, `), "tiers[0] must be an object"},
 		{change(`"USD": "0.01"`, `"USD": "free"`), "point_worth.USD must be"},
 		{change(`"first_purchase_bonus"`, `"bonus"`), "bonus is not a member"},
-		{loyalty.Default + "{", "something after the rules"},
+		{loyalty.Default + "{", "something follows the end"},
 	} {
 		_, err := loyalty.Parse([]byte(c.rules))
 		require.ErrorContains(t, err, c.says, c.rules)

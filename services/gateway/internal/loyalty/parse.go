@@ -2,12 +2,12 @@ package loyalty
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed" // the built-in rules
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"regexp"
 	"slices"
@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
 // Default are the rules without a LOYALTY_RULES file, and an example of one.
@@ -42,7 +43,6 @@ const (
 	maxTiers    = 20
 	maxTierName = 32
 	maxPurchase = 1 << 40
-	maxDepth    = 4 // tiers[0].name is at 3
 )
 
 var (
@@ -52,13 +52,11 @@ var (
 
 // Parse reads rules. The error names the member that is wrong, and how.
 func Parse(data []byte) (*Rules, error) {
-	if !utf8.Valid(data) {
-		return nil, errors.New("the file is not valid UTF-8")
+	whole, err := strictjson.Parse(data)
+	if err != nil {
+		return nil, unread(err)
 	}
-	if err := unrepeated(data); err != nil {
-		return nil, err
-	}
-	m, err := members("", data, "version", "points_per_unit", "first_purchase_bonus", "tiers", "point_worth")
+	m, err := members("", whole, "version", "points_per_unit", "first_purchase_bonus", "tiers", "point_worth")
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +80,14 @@ func Parse(data []byte) (*Rules, error) {
 	return r, err
 }
 
+// unread says where the file is not JSON as it must be: unlike a till's record, it is the reader's own.
+func unread(err error) error {
+	if at, ok := errors.AsType[*strictjson.Error](err); ok && at.Path != "" {
+		return fmt.Errorf("the file is not strict JSON, in %s %w", at.Path, err)
+	}
+	return fmt.Errorf("the file is not strict JSON, %w", err)
+}
+
 // hashOf hashes a JSON value in one spelling: encoding/json sorts an object's members.
 func hashOf(data []byte) ([sha256.Size]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -94,113 +100,49 @@ func hashOf(data []byte) ([sha256.Size]byte, error) {
 	return sha256.Sum256(spelt), err
 }
 
-// unrepeated walks all of the text and refuses a member that stands twice: encoding/json would quietly take the last.
-func unrepeated(data []byte) error {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	if err := walk(decoder, "", 0); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("there is something after the rules")
-	}
-	return nil
-}
-
-func walk(decoder *json.Decoder, path string, depth int) error {
-	token, err := decoder.Token()
-	if err != nil {
-		return fmt.Errorf("the file is not JSON, at byte %d", decoder.InputOffset())
-	}
-	delim, nested := token.(json.Delim)
-	if !nested {
-		return nil
-	}
-	if depth == maxDepth {
-		return fmt.Errorf("%s is nested too deeply", path)
-	}
-	seen := make(map[string]bool)
-	for i := 0; decoder.More(); i++ {
-		at := path + "[" + strconv.Itoa(i) + "]"
-		if delim == '{' {
-			key, err := decoder.Token()
-			text, ok := key.(string)
-			if err != nil || !ok {
-				return fmt.Errorf("the file is not JSON, at byte %d", decoder.InputOffset())
-			}
-			if at = join(path, text); seen[text] {
-				return fmt.Errorf("%s is given twice", at)
-			}
-			seen[text] = true
-		}
-		if err := walk(decoder, at, depth+1); err != nil {
-			return err
-		}
-	}
-	if _, err := decoder.Token(); err != nil { // the closing one
-		return fmt.Errorf("the file is not JSON, at byte %d", decoder.InputOffset())
-	}
-	return nil
-}
-
 func join(path, name string) string { return strings.TrimPrefix(path+"."+name, ".") }
 
 // members reads an object that has exactly these members, in this spelling.
-func members(path string, data []byte, names ...string) (map[string]json.RawMessage, error) {
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(data, &all); err != nil || all == nil {
-		if path == "" {
-			path = "the file"
-		}
-		return nil, fmt.Errorf("%s must be an object", path)
+func members(path string, v *strictjson.Value, names ...string) (map[string]*strictjson.Value, error) {
+	if v.Kind != strictjson.Object {
+		return nil, fmt.Errorf("%s must be an object", cmp.Or(path, "the file"))
 	}
-	for n := range all {
-		if !slices.Contains(names, n) {
-			return nil, fmt.Errorf("%s is not a member of the rules", join(path, n))
-		}
+	if unknown := v.Unknown(names...); len(unknown) > 0 {
+		return nil, fmt.Errorf("%s is not a member of the rules", join(path, unknown[0]))
 	}
+	all := make(map[string]*strictjson.Value, len(names))
 	for _, n := range names {
-		if _, ok := all[n]; !ok {
+		if all[n] = v.Member(n); all[n] == nil {
 			return nil, fmt.Errorf("%s is missing", join(path, n))
 		}
 	}
 	return all, nil
 }
 
-// text reads a string; null is none.
-func text(data []byte) (string, bool) {
-	var s *string
-	if err := json.Unmarshal(data, &s); err != nil || s == nil {
-		return "", false
-	}
-	return *s, true
-}
-
-func name(path string, data []byte, limit int) (string, error) {
-	s, ok := text(data)
-	if !ok || strings.TrimSpace(s) == "" || utf8.RuneCountInString(s) > limit || strings.ContainsFunc(s, unicode.IsControl) {
+func name(path string, v *strictjson.Value, limit int) (string, error) {
+	s := v.Text
+	if v.Kind != strictjson.String || strings.TrimSpace(s) == "" || utf8.RuneCountInString(s) > limit || strings.ContainsFunc(s, unicode.IsControl) {
 		return "", fmt.Errorf("%s must be a string of 1 to %d characters", path, limit)
 	}
 	return s, nil
 }
 
-func integer(path string, data []byte, least, most int64) (int64, error) {
-	n, err := strconv.ParseInt(string(data), 10, 64)
-	if err != nil || !integerForm.Match(data) || n < least || n > most {
+func integer(path string, v *strictjson.Value, least, most int64) (int64, error) {
+	n, err := strconv.ParseInt(v.Text, 10, 64)
+	if err != nil || v.Kind != strictjson.Number || !integerForm.MatchString(v.Text) || n < least || n > most {
 		return 0, fmt.Errorf("%s must be a whole number from %d to %d", path, least, most)
 	}
 	return n, nil
 }
 
-func tiersOf(data []byte) ([]tier, error) {
-	var raw []json.RawMessage
-	if err := json.Unmarshal(data, &raw); err != nil || len(raw) == 0 || len(raw) > maxTiers {
+func tiersOf(v *strictjson.Value) ([]tier, error) {
+	if v.Kind != strictjson.Array || len(v.Items) == 0 || len(v.Items) > maxTiers {
 		return nil, fmt.Errorf("tiers must be an array of 1 to %d", maxTiers)
 	}
-	all := make([]tier, 0, len(raw))
-	for i := range raw {
+	all := make([]tier, 0, len(v.Items))
+	for i, item := range v.Items {
 		path := fmt.Sprintf("tiers[%d]", i)
-		t, err := tierOf(path, raw[i])
+		t, err := tierOf(path, item)
 		if err != nil {
 			return nil, err
 		}
@@ -217,8 +159,8 @@ func tiersOf(data []byte) ([]tier, error) {
 	return all, nil
 }
 
-func tierOf(path string, data []byte) (t tier, err error) {
-	m, err := members(path, data, "name", "from_purchase", "multiplier")
+func tierOf(path string, v *strictjson.Value) (t tier, err error) {
+	m, err := members(path, v, "name", "from_purchase", "multiplier")
 	if err != nil {
 		return t, err
 	}
@@ -234,32 +176,30 @@ func tierOf(path string, data []byte) (t tier, err error) {
 	return t, err
 }
 
-func byCurrency(path string, data []byte) (map[string]*big.Rat, error) {
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(data, &raw); err != nil || raw == nil {
+func byCurrency(path string, v *strictjson.Value) (map[string]*big.Rat, error) {
+	if v.Kind != strictjson.Object {
 		return nil, fmt.Errorf("%s must be an object", path)
 	}
-	out := make(map[string]*big.Rat, len(raw))
-	for code := range raw {
-		if _, err := money.ParseCurrency(code); err != nil {
-			return nil, fmt.Errorf("%s is %w", join(path, code), err)
+	out := make(map[string]*big.Rat, len(v.Members))
+	for _, m := range v.Members {
+		if _, err := money.ParseCurrency(m.Name); err != nil {
+			return nil, fmt.Errorf("%s is %w", join(path, m.Name), err)
 		}
-		f, err := factor(join(path, code), raw[code])
+		f, err := factor(join(path, m.Name), m.Value)
 		if err != nil {
 			return nil, err
 		}
 		if f.Sign() > 0 {
-			out[code] = f
+			out[m.Name] = f
 		}
 	}
 	return out, nil
 }
 
-func factor(path string, data []byte) (*big.Rat, error) {
-	s, ok := text(data)
-	if !ok || !factorForm.MatchString(s) {
+func factor(path string, v *strictjson.Value) (*big.Rat, error) {
+	if v.Kind != strictjson.String || !factorForm.MatchString(v.Text) {
 		return nil, fmt.Errorf("%s must be a decimal number in a string, at most 3 digits before the point and 6 after it", path)
 	}
-	f, _ := new(big.Rat).SetString(s) // the form holds
+	f, _ := new(big.Rat).SetString(v.Text) // the form holds
 	return f, nil
 }

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
 // Limits of a batch (DESIGN section 2).
@@ -30,45 +30,25 @@ type Entry struct {
 // SplitBatch takes a batch apart and keeps body, which must not change afterwards. It fails only when nobody can say where an
 // entry begins or ends: whatever is wrong inside one is that entry's alone. The error is MALFORMED_JSON or INVALID_RECORD.
 func SplitBatch(body []byte) ([]Entry, error) {
-	p := &parser{in: body}
-	if p.next() != '[' {
+	if strictjson.First(body) != '[' {
 		if !json.Valid(body) {
-			return nil, refusal.New(refusal.MalformedJSON, p.fail("the batch is not an array").Error())
+			return nil, refusal.New(refusal.MalformedJSON, "the batch is not an array, and not JSON")
 		}
 		return nil, refusal.New(refusal.InvalidRecord, "the batch is not an array",
 			refusal.Field{Pointer: "", Detail: `must be an array of {"idempotency_key":…,"record":{…}}`})
 	}
-	p.at++
 	var all []Entry
-	for done := p.next() == ']'; !done; {
-		if len(all) == MaxBatch {
+	for raw, err := range strictjson.Elements(body) {
+		switch {
+		case err != nil:
+			return nil, refusal.New(refusal.MalformedJSON, "the batch can't be taken apart: "+err.Error())
+		case len(all) == MaxBatch:
 			return nil, refusal.New(refusal.InvalidRecord, fmt.Sprintf("the batch has more than %d records: send it in parts", MaxBatch),
 				refusal.Field{Pointer: "/" + strconv.Itoa(MaxBatch), Detail: "is one too many"})
 		}
-		raw, err := p.skip()
-		if err == nil && len(raw) == 0 {
-			err = p.fail("an entry should stand here")
-		}
-		if err != nil {
-			return nil, notSplit(err)
-		}
 		all = append(all, entryOf(raw))
-		if done, err = p.more(']'); err != nil {
-			return nil, notSplit(err)
-		}
-	}
-	if len(all) == 0 {
-		p.at++
-	}
-	if p.space(); p.at < len(p.in) {
-		return nil, notSplit(p.fail("there is something after the batch"))
 	}
 	return all, nil
-}
-
-// notSplit refuses a batch as a whole, by where it can't be followed and never by what stands there.
-func notSplit(err error) error {
-	return refusal.New(refusal.MalformedJSON, "the batch can't be taken apart: "+err.Error())
 }
 
 // entryOf reads one entry's members. raw is whatever stands at its place.
@@ -77,7 +57,7 @@ func entryOf(raw []byte) Entry {
 	if err := e.members(raw); err != nil {
 		e.shape = refusal.New(refusal.MalformedJSON, "the batch's entry is not JSON: "+err.Error())
 	}
-	if key, err := parse(e.key); err == nil && key.kind == isString && len(e.key) <= maxEchoed {
+	if key, err := strictjson.Parse(e.key); err == nil && key.Kind == strictjson.String && len(e.key) <= maxEchoed {
 		e.Echo = e.key
 	}
 	return e
@@ -85,37 +65,17 @@ func entryOf(raw []byte) Entry {
 
 // members finds an entry's key and record and leaves what they are to Decode.
 func (e *Entry) members(raw []byte) error {
-	p := &parser{in: raw}
-	if p.next() != '{' {
+	if strictjson.First(raw) != '{' {
 		e.shape = refusal.New(refusal.InvalidRecord, "the batch's entry is not an object",
 			refusal.Field{Pointer: "", Detail: `must be {"idempotency_key":…,"record":{…}}`})
-		_, err := parse(raw) // else it is nothing at all
+		_, err := strictjson.Parse(raw) // else it is nothing at all
 		return err
 	}
-	p.at++
-	for done := p.next() == '}'; !done; {
-		if p.next() != '"' {
-			return p.fail("a member's name should stand here")
-		}
-		name, err := p.text()
+	for piece, err := range strictjson.Pieces(raw) {
 		if err != nil {
 			return err
 		}
-		if p.next() != ':' {
-			return p.fail("a colon should stand here")
-		}
-		p.at++
-		value, err := p.skip()
-		if err != nil {
-			return err
-		}
-		if len(value) == 0 {
-			return p.fail("a value should stand here")
-		}
-		e.member(name, value)
-		if done, err = p.more('}'); err != nil {
-			return err
-		}
+		e.member(piece.Name, piece.Raw)
 	}
 	return nil
 }
@@ -158,77 +118,9 @@ func (e *Entry) decodeKey() (uuid.UUID, error) {
 	if e.key == nil {
 		return uuid.Nil, refusal.New(refusal.KeyMissing, "give each entry an idempotency_key, a UUID v4 that is new for each record and the same for each retry")
 	}
-	v, err := parse(e.key)
-	if err != nil || v.kind != isString || v.text == "" {
+	v, err := strictjson.Parse(e.key)
+	if err != nil || v.Kind != strictjson.String || v.Text == "" {
 		return uuid.Nil, errKeyInvalid
 	}
-	return ParseKey(v.text)
-}
-
-// skip passes over what stands where a value should, to the comma or the end of what holds it, and returns its bytes without the
-// space around it: none when nothing stands there. It follows strings and brackets alone, so that it takes more than JSON, and
-// fails when these don't match or when more than one value stands there: then nobody can say where the next one begins.
-func (p *parser) skip() ([]byte, error) {
-	p.space()
-	start := p.at
-	switch p.peek() {
-	case '"':
-		if !p.skipString() {
-			return nil, p.fail("a string does not end")
-		}
-	case '{', '[':
-		if err := p.skipNested(); err != nil {
-			return nil, err
-		}
-	default: // a number or a word
-		length := bytes.IndexAny(p.in[start:], `,]}{["`)
-		if length < 0 {
-			length = len(p.in) - start
-		}
-		p.at += length
-	}
-	return bytes.TrimRight(p.in[start:p.at:p.at], " \t\r\n"), nil
-}
-
-// skipNested passes over an object or an array, however deep. What must close is kept, a byte each: a body has at
-// most MaxBatchBytes of them.
-func (p *parser) skipNested() error {
-	var closing []byte
-	for p.at < len(p.in) {
-		switch c := p.in[p.at]; c {
-		case '"':
-			if !p.skipString() {
-				return p.fail("a string does not end")
-			}
-			continue
-		case '{':
-			closing = append(closing, '}')
-		case '[':
-			closing = append(closing, ']')
-		case '}', ']':
-			if closing[len(closing)-1] != c {
-				return p.fail("another bracket should close here")
-			}
-			closing = closing[:len(closing)-1]
-		}
-		if p.at++; len(closing) == 0 {
-			return nil
-		}
-	}
-	return p.fail("an object or an array does not end")
-}
-
-// skipString passes over a string, and reports whether it ends.
-func (p *parser) skipString() bool {
-	for p.at++; p.at < len(p.in); p.at++ {
-		switch p.in[p.at] {
-		case '\\':
-			p.at++
-		case '"':
-			p.at++
-			return true
-		}
-	}
-	p.at = len(p.in)
-	return false
+	return ParseKey(v.Text)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
 // Limits of a record's members; the body's 64 KiB bound the rest.
@@ -48,51 +49,51 @@ func pointerToken(name string) string {
 }
 
 // text reads an optional string of at most limit characters, none of them a control character.
-func (r *reader) text(v *value, at, name string, limit int) (string, bool) {
-	m := v.member(name)
+func (r *reader) text(v *strictjson.Value, at, name string, limit int) (string, bool) {
+	m := v.Member(name)
 	if m == nil {
 		return "", false
 	}
 	pointer := at + "/" + name
 	switch {
-	case m.kind != isString:
-		r.refuse(pointer, "must be a string, not "+m.kind.String())
-	case strings.ContainsFunc(m.text, unicode.IsControl):
+	case m.Kind != strictjson.String:
+		r.refuse(pointer, "must be a string, not "+m.Kind.String())
+	case strings.ContainsFunc(m.Text, unicode.IsControl):
 		r.refuse(pointer, "has a control character")
-	case utf8.RuneCountInString(m.text) > limit:
+	case utf8.RuneCountInString(m.Text) > limit:
 		r.refuse(pointer, "is too long")
 	default:
-		return m.text, true
+		return m.Text, true
 	}
 	return "", false
 }
 
 // needed is text that must be there.
-func (r *reader) needed(v *value, at, name string) (string, bool) {
-	if v.member(name) == nil {
+func (r *reader) needed(v *strictjson.Value, at, name string) (string, bool) {
+	if v.Member(name) == nil {
 		r.refuse(at+"/"+name, "is missing")
 		return "", false
 	}
 	return r.text(v, at, name, maxShortText)
 }
 
-func (r *reader) integer(v *value, name string) (int64, bool) {
-	m := v.member(name)
+func (r *reader) integer(v *strictjson.Value, name string) (int64, bool) {
+	m := v.Member(name)
 	if m == nil {
 		return 0, false
 	}
-	if m.kind != isNumber {
-		r.refuse("/"+name, "must be a number, not "+m.kind.String())
+	if m.Kind != strictjson.Number {
+		r.refuse("/"+name, "must be a number, not "+m.Kind.String())
 		return 0, false
 	}
-	n, ok := integerOf(m.text)
+	n, ok := integerOf(m.Text)
 	if !ok {
 		r.refuse("/"+name, "must be an integer from 0 to 9007199254740991")
 	}
 	return n, ok
 }
 
-func (r *reader) customer(v *value) string {
+func (r *reader) customer(v *strictjson.Value) string {
 	id, ok := r.text(v, "", "customer_id", maxShortText)
 	if ok && !sale.ValidCustomerID(id) {
 		r.refuse("/customer_id", "must be 1 to 64 of the characters A-Z a-z 0-9 . _ : @ + -")
@@ -106,7 +107,7 @@ type purse struct {
 	total    money.Minor
 }
 
-func (r *reader) amounts(v *value, rec *Record) *purse {
+func (r *reader) amounts(v *strictjson.Value, rec *Record) *purse {
 	code, hasCode := r.needed(v, "", "currency")
 	total, hasTotal := r.needed(v, "", "total")
 	if !hasCode {
@@ -139,7 +140,7 @@ var rfc3339 = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1
 
 const secondsEnd = len("2026-11-22T10:15:30")
 
-func (r *reader) occurredAt(v *value) string {
+func (r *reader) occurredAt(v *strictjson.Value) string {
 	text, ok := r.text(v, "", "occurred_at", maxShortText)
 	if !ok {
 		return ""

@@ -5,42 +5,44 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
 // Fingerprint tells whether two records are the same JSON value: the same members and values, whatever their order,
 // spacing and escapes. Strings are equal by their characters, numbers by what they mean.
 type Fingerprint [sha256.Size]byte
 
-func fingerprint(v *value) Fingerprint {
+func fingerprint(v *strictjson.Value) Fingerprint {
 	return sha256.Sum256(canonical(nil, v))
 }
 
 // canonical appends a form that two values share exactly when they are equal: members sorted, strings quoted by Go,
 // numbers as digits and a power of ten.
-func canonical(out []byte, v *value) []byte {
-	switch v.kind {
-	case isString:
-		return strconv.AppendQuote(out, v.text)
-	case isNumber:
-		return append(out, numberForm(v.text)...)
-	case isArray:
+func canonical(out []byte, v *strictjson.Value) []byte {
+	switch v.Kind {
+	case strictjson.String:
+		return strconv.AppendQuote(out, v.Text)
+	case strictjson.Number:
+		return append(out, numberForm(v.Text)...)
+	case strictjson.Array:
 		out = append(out, '[')
-		for _, item := range v.items {
+		for _, item := range v.Items {
 			out = append(canonical(out, item), ',')
 		}
 		return append(out, ']')
-	case isObject:
-		sorted := append([]member(nil), v.members...)
-		sort.Slice(sorted, func(i, j int) bool { return sorted[i].name < sorted[j].name })
+	case strictjson.Object:
+		sorted := append([]strictjson.Member(nil), v.Members...)
+		sort.Slice(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
 		out = append(out, '{')
 		for _, m := range sorted {
-			out = append(strconv.AppendQuote(out, m.name), ':')
-			out = append(canonical(out, m.value), ',')
+			out = append(strconv.AppendQuote(out, m.Name), ':')
+			out = append(canonical(out, m.Value), ',')
 		}
 		return append(out, '}')
-	case isNull, isBool:
+	case strictjson.Null, strictjson.Bool:
 	}
-	return append(out, v.text...)
+	return append(out, v.Text...)
 }
 
 // maxExponentDigits keeps exponents within an int; a number beyond is only equal to itself as written, and no record may hold one.

@@ -8,25 +8,26 @@ import (
 
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
 // list reads an optional array of objects.
-func (r *reader) list(v *value, name string, limit int) (items []*value, present bool) {
-	m := v.member(name)
+func (r *reader) list(v *strictjson.Value, name string, limit int) (items []*strictjson.Value, present bool) {
+	m := v.Member(name)
 	switch {
 	case m == nil:
 		return nil, false
-	case m.kind != isArray:
-		r.refuse("/"+name, "must be an array, not "+m.kind.String())
+	case m.Kind != strictjson.Array:
+		r.refuse("/"+name, "must be an array, not "+m.Kind.String())
 		return nil, false
-	case len(m.items) > limit:
+	case len(m.Items) > limit:
 		r.refuse("/"+name, "has more than "+strconv.Itoa(limit)+" entries")
 		return nil, false
 	}
-	return m.items, true
+	return m.Items, true
 }
 
-func (r *reader) lines(v *value, p *purse) []event.Line {
+func (r *reader) lines(v *strictjson.Value, p *purse) []event.Line {
 	items, present := r.list(v, "lines", maxLines)
 	if !present {
 		return nil
@@ -45,9 +46,9 @@ func (r *reader) lines(v *value, p *purse) []event.Line {
 	return lines
 }
 
-func (r *reader) line(v *value, at string, p *purse, out *event.Line) (*big.Int, bool) {
-	if v.kind != isObject {
-		r.refuse(at, "must be an object, not "+v.kind.String())
+func (r *reader) line(v *strictjson.Value, at string, p *purse, out *event.Line) (*big.Int, bool) {
+	if v.Kind != strictjson.Object {
+		r.refuse(at, "must be an object, not "+v.Kind.String())
 		return nil, false
 	}
 	r.known(v, at, "sku", "name", "quantity", "unit_price", "discount", "tax")
@@ -76,7 +77,7 @@ func (r *reader) line(v *value, at string, p *purse, out *event.Line) (*big.Int,
 // cent, so that it may be finer than its currency; the line's amount is rounded once.
 var factorForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,14})(\.[0-9]{1,6})?$`)
 
-func (r *reader) factor(v *value, at, name string, out *string) *big.Rat {
+func (r *reader) factor(v *strictjson.Value, at, name string, out *string) *big.Rat {
 	text, ok := r.needed(v, at, name)
 	if !ok {
 		return nil
@@ -91,7 +92,7 @@ func (r *reader) factor(v *value, at, name string, out *string) *big.Rat {
 }
 
 // amount reads an optional amount in the record's currency, 0 without one.
-func (r *reader) amount(v *value, at, name string, p *purse, out *string) money.Minor {
+func (r *reader) amount(v *strictjson.Value, at, name string, p *purse, out *string) money.Minor {
 	text, ok := r.text(v, at, name, maxShortText)
 	if !ok {
 		return 0
@@ -115,7 +116,7 @@ func roundHalfUp(product *big.Rat, c money.Currency) *big.Int {
 	return doubled.Div(doubled, new(big.Int).Lsh(product.Denom(), 1))
 }
 
-func (r *reader) tenders(v *value, p *purse) ([]event.Tender, *money.Minor) {
+func (r *reader) tenders(v *strictjson.Value, p *purse) ([]event.Tender, *money.Minor) {
 	items, present := r.list(v, "tenders", maxTenders)
 	if !present {
 		return nil, nil
@@ -135,9 +136,9 @@ func (r *reader) tenders(v *value, p *purse) ([]event.Tender, *money.Minor) {
 	return tenders, &sum
 }
 
-func (r *reader) tender(v *value, at string, p *purse, out *event.Tender) money.Minor {
-	if v.kind != isObject {
-		r.refuse(at, "must be an object, not "+v.kind.String())
+func (r *reader) tender(v *strictjson.Value, at string, p *purse, out *event.Tender) money.Minor {
+	if v.Kind != strictjson.Object {
+		r.refuse(at, "must be an object, not "+v.Kind.String())
 		return 0
 	}
 	r.known(v, at, "type", "amount")
@@ -145,7 +146,7 @@ func (r *reader) tender(v *value, at string, p *purse, out *event.Tender) money.
 	if out.Type = kind; ok && strings.TrimSpace(kind) == "" {
 		r.refuse(at+"/type", "is empty")
 	}
-	if v.member("amount") == nil {
+	if v.Member("amount") == nil {
 		r.refuse(at+"/amount", "is missing")
 		return 0
 	}

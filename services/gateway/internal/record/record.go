@@ -9,6 +9,7 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
 // MaxBytes is the largest body of a record (DESIGN section 2).
@@ -36,7 +37,7 @@ type Record struct {
 // Decode reads a record and keeps body, which must not change afterwards. The error is a refusal: MALFORMED_JSON,
 // INVALID_RECORD with every wrong field (at most maxFields of them), or TOTALS_MISMATCH.
 func Decode(body []byte) (Record, error) {
-	v, err := parse(body)
+	v, err := strictjson.Parse(body)
 	if err != nil {
 		return Record{}, refusal.New(refusal.MalformedJSON, err.Error())
 	}
@@ -56,10 +57,10 @@ func Decode(body []byte) (Record, error) {
 	return rec, nil
 }
 
-func (r *reader) record(v *value) Record {
+func (r *reader) record(v *strictjson.Value) Record {
 	var rec Record
-	if v.kind != isObject {
-		r.refuse("", "must be an object, not "+v.kind.String())
+	if v.Kind != strictjson.Object {
+		r.refuse("", "must be an object, not "+v.Kind.String())
 		return rec
 	}
 	r.known(v, "", "kind", "currency", "total", "customer_id", "redeem_points", "lines", "tenders", "occurred_at", "terminal_seq",
@@ -85,10 +86,10 @@ func (r *reader) record(v *value) Record {
 	return rec
 }
 
-func (r *reader) kind(v *value) sale.Kind {
+func (r *reader) kind(v *strictjson.Value) sale.Kind {
 	text, present := r.text(v, "", "kind", maxShortText)
 	if !present {
-		if v.member("kind") == nil {
+		if v.Member("kind") == nil {
 			return sale.KindSale
 		}
 		return ""
@@ -101,45 +102,39 @@ func (r *reader) kind(v *value) sale.Kind {
 }
 
 // known notes members that a till should not have sent.
-func (r *reader) known(v *value, at string, names ...string) {
-next:
-	for _, m := range v.members {
-		for _, name := range names {
-			if m.name == name {
-				continue next
-			}
-		}
+func (r *reader) known(v *strictjson.Value, at string, names ...string) {
+	for _, name := range v.Unknown(names...) {
 		if len(r.unknown) < maxFields {
-			r.unknown = append(r.unknown, refusal.Field{Pointer: at + "/" + pointerToken(m.name), Detail: "is not a member of a record"})
+			r.unknown = append(r.unknown, refusal.Field{Pointer: at + "/" + pointerToken(name), Detail: "is not a member of a record"})
 		}
 	}
 }
 
 // sale holds what only a sale must obey.
-func (r *reader) sale(v *value) {
+func (r *reader) sale(v *strictjson.Value) {
 	for _, name := range []string{"refund_of", "refund_of_key"} {
-		if v.member(name) != nil {
+		if v.Member(name) != nil {
 			r.refuse("/"+name, "belongs to a refund")
 		}
 	}
-	if v.member("redeem_points") != nil && v.member("customer_id") == nil {
+	if v.Member("redeem_points") != nil && v.Member("customer_id") == nil {
 		r.refuse("/redeem_points", "needs a customer_id")
 	}
 }
 
 // refund holds what only a refund must obey.
-func (r *reader) refund(v *value, rec *Record) {
+func (r *reader) refund(v *strictjson.Value, rec *Record) {
 	for _, name := range []string{"customer_id", "redeem_points"} {
-		if v.member(name) != nil {
+		if v.Member(name) != nil {
 			r.refuse("/"+name, "does not belong to a refund: the customer and the points are the sale's")
 		}
 	}
 	id, hasID := r.text(v, "", "refund_of", maxShortText)
 	key, hasKey := r.text(v, "", "refund_of_key", maxShortText)
 	switch {
-	case v.member("refund_of") == nil && v.member("refund_of_key") == nil:
+	case v.Member("refund_of") == nil && v.Member("refund_of_key") == nil:
 		r.refuse("/refund_of", "is missing: a refund names its sale by refund_of or refund_of_key")
-	case v.member("refund_of") != nil && v.member("refund_of_key") != nil:
+	case v.Member("refund_of") != nil && v.Member("refund_of_key") != nil:
 		r.refuse("/refund_of_key", "stands beside refund_of: a refund names its sale once")
 	}
 	if hasID {

@@ -142,3 +142,20 @@ func TestAllWrongFieldsAreToldAtOnce(t *testing.T) {
 	}
 	require.Equal(t, []string{"/total", "/occurred_at", "/customer_id", "/lines/0/unit_price"}, pointers)
 }
+
+// BenchmarkDecode reads a usual receipt, and the longest one that a body has room for.
+func BenchmarkDecode(b *testing.B) {
+	line := `{"sku":"TEA-250","name":"Assam tea ☕","quantity":"1","unit_price":"1.00","tax":"0.00"}`
+	long := `{"currency":"INR","total":"500.00","lines":[` + strings.Repeat(line+",", 499) + line + `]}`
+	for name, body := range map[string]string{"one line": full, "500 lines": long} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := record.Decode([]byte(body)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

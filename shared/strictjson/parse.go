@@ -1,72 +1,45 @@
-package record
+package strictjson
 
 import (
 	"bytes"
-	"fmt"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// kind is what a JSON value is.
-type kind int
-
-const (
-	isNull kind = iota
-	isBool
-	isNumber
-	isString
-	isArray
-	isObject
-)
-
-func (k kind) String() string {
-	return [...]string{"null", "a boolean", "a number", "a string", "an array", "an object"}[k]
-}
-
-// value is a parsed JSON value. text is a string's value or, for numbers and booleans, what was written.
-type value struct {
-	kind    kind
-	text    string
-	items   []*value
-	members []member // in the order received
-}
-
-type member struct {
-	name  string
-	value *value
-}
-
-func (v *value) member(name string) *value {
-	for _, m := range v.members {
-		if m.name == name {
-			return m.value
-		}
-	}
-	return nil
-}
-
-// maxDepth is far more than a record has (3), and little enough that a hostile body costs no stack.
+// maxDepth is far more than what we read has (a record 3, rules and a proof 4), and little enough that a hostile text costs no stack.
 const maxDepth = 16
 
 // linearNames is up to how many members a repeated name is looked for one by one; larger objects get a set.
 const linearNames = 16
 
-// parse reads exactly one JSON text (RFC 8259), stricter than encoding/json: valid UTF-8 only, no lone surrogate, no
-// repeated member, nothing after it. The error says at which byte, and never what stands there.
-func parse(body []byte) (*value, error) {
-	if !utf8.Valid(body) {
-		return nil, fmt.Errorf("the body is not valid UTF-8")
+// Parse reads exactly one JSON text (RFC 8259). The error is an *Error.
+func Parse(text []byte) (*Value, error) {
+	if !utf8.Valid(text) {
+		return nil, &Error{Byte: validLength(text), What: "the text is not valid UTF-8"}
 	}
-	p := &parser{in: body}
+	p := &parser{in: text}
 	v, err := p.value(1)
 	if err != nil {
 		return nil, err
 	}
-	if p.space(); p.at < len(p.in) {
-		return nil, p.fail("there is something after the record")
+	if err := p.end(); err != nil {
+		return nil, err
 	}
 	return v, nil
+}
+
+// validLength is how many bytes come before the first that is not UTF-8.
+func validLength(text []byte) int {
+	at := 0
+	for at < len(text) {
+		r, size := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && size <= 1 {
+			break
+		}
+		at += size
+	}
+	return at
 }
 
 type parser struct {
@@ -74,7 +47,15 @@ type parser struct {
 	at int
 }
 
-func (p *parser) fail(what string) error { return fmt.Errorf("at byte %d: %s", p.at, what) }
+func (p *parser) fail(what string) error { return &Error{Byte: p.at, What: what} }
+
+// end refuses whatever comes after the text but space.
+func (p *parser) end() error {
+	if p.space(); p.at < len(p.in) {
+		return p.fail("something follows the end")
+	}
+	return nil
+}
 
 func (p *parser) space() {
 	for p.at < len(p.in) {
@@ -100,7 +81,7 @@ func (p *parser) peek() byte {
 	return 0
 }
 
-func (p *parser) value(depth int) (*value, error) {
+func (p *parser) value(depth int) (*Value, error) {
 	if depth > maxDepth {
 		return nil, p.fail("nested too deeply")
 	}
@@ -111,24 +92,24 @@ func (p *parser) value(depth int) (*value, error) {
 		return p.array(depth)
 	case c == '"':
 		text, err := p.text()
-		return &value{kind: isString, text: text}, err
+		return &Value{Kind: String, Text: text}, err
 	case c == '-' || isDigit(c):
 		return p.number()
 	}
 	for _, word := range []struct {
 		text string
-		kind kind
-	}{{"true", isBool}, {"false", isBool}, {"null", isNull}} {
+		kind Kind
+	}{{"true", Bool}, {"false", Bool}, {"null", Null}} {
 		if bytes.HasPrefix(p.in[p.at:], []byte(word.text)) {
 			p.at += len(word.text)
-			return &value{kind: word.kind, text: word.text}, nil
+			return &Value{Kind: word.kind, Text: word.text}, nil
 		}
 	}
 	return nil, p.fail("a JSON value should stand here")
 }
 
-func (p *parser) object(depth int) (*value, error) {
-	v := &value{kind: isObject}
+func (p *parser) object(depth int) (*Value, error) {
+	v := &Value{Kind: Object}
 	p.at++ // {
 	if p.next() == '}' {
 		p.at++
@@ -144,22 +125,21 @@ func (p *parser) object(depth int) (*value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if names = repeatSet(v, names); names[name] || names == nil && v.member(name) != nil {
+		if names = repeatSet(v, names); names[name] || names == nil && v.Member(name) != nil {
 			p.at = start
-			return nil, p.fail("a member is repeated")
+			return nil, within(name, p.fail("a member is repeated"))
 		}
 		if names != nil {
 			names[name] = true
 		}
-		if p.next() != ':' {
-			return nil, p.fail("a colon should stand here")
+		if err := p.colon(); err != nil {
+			return nil, within(name, err)
 		}
-		p.at++
 		m, err := p.value(depth + 1)
 		if err != nil {
-			return nil, err
+			return nil, within(name, err)
 		}
-		v.members = append(v.members, member{name, m})
+		v.Members = append(v.Members, Member{name, m})
 		done, err := p.more('}')
 		if done || err != nil {
 			return v, err
@@ -167,20 +147,28 @@ func (p *parser) object(depth int) (*value, error) {
 	}
 }
 
+func (p *parser) colon() error {
+	if p.next() != ':' {
+		return p.fail("a colon should stand here")
+	}
+	p.at++
+	return nil
+}
+
 // repeatSet is nil while v has few members.
-func repeatSet(v *value, names map[string]bool) map[string]bool {
-	if names != nil || len(v.members) < linearNames {
+func repeatSet(v *Value, names map[string]bool) map[string]bool {
+	if names != nil || len(v.Members) < linearNames {
 		return names
 	}
 	names = make(map[string]bool, 4*linearNames)
-	for _, m := range v.members {
-		names[m.name] = true
+	for _, m := range v.Members {
+		names[m.Name] = true
 	}
 	return names
 }
 
-func (p *parser) array(depth int) (*value, error) {
-	v := &value{kind: isArray}
+func (p *parser) array(depth int) (*Value, error) {
+	v := &Value{Kind: Array}
 	p.at++ // [
 	if p.next() == ']' {
 		p.at++
@@ -189,9 +177,9 @@ func (p *parser) array(depth int) (*value, error) {
 	for {
 		item, err := p.value(depth + 1)
 		if err != nil {
-			return nil, err
+			return nil, within("["+strconv.Itoa(len(v.Items))+"]", err)
 		}
-		v.items = append(v.items, item)
+		v.Items = append(v.Items, item)
 		done, err := p.more(']')
 		if done || err != nil {
 			return v, err
@@ -212,7 +200,7 @@ func (p *parser) more(end byte) (done bool, err error) {
 	return false, p.fail("a comma or the end should stand here")
 }
 
-func (p *parser) number() (*value, error) {
+func (p *parser) number() (*Value, error) {
 	start := p.at
 	if p.peek() == '-' {
 		p.at++
@@ -237,7 +225,7 @@ func (p *parser) number() (*value, error) {
 			return nil, p.fail("a number is not written as JSON wants it")
 		}
 	}
-	return &value{kind: isNumber, text: string(p.in[start:p.at])}, nil
+	return &Value{Kind: Number, Text: string(p.in[start:p.at])}, nil
 }
 
 func (p *parser) digits() bool {
