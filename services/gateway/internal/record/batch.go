@@ -57,8 +57,10 @@ func entryOf(raw []byte) Entry {
 	if err := e.members(raw); err != nil {
 		e.shape = refusal.New(refusal.MalformedJSON, "the batch's entry is not JSON: "+err.Error())
 	}
-	if key, err := strictjson.Parse(e.key); err == nil && key.Kind == strictjson.String && len(e.key) <= maxEchoed {
-		e.Echo = e.key
+	if len(e.key) <= maxEchoed {
+		if key, err := strictjson.Parse(e.key); err == nil && key.Kind == strictjson.String {
+			e.Echo = e.key
+		}
 	}
 	return e
 }
@@ -68,6 +70,9 @@ func (e *Entry) members(raw []byte) error {
 	if strictjson.First(raw) != '{' {
 		e.shape = refusal.New(refusal.InvalidRecord, "the batch's entry is not an object",
 			refusal.Field{Pointer: "", Detail: `must be {"idempotency_key":…,"record":{…}}`})
+		if len(raw) > MaxBytes { // parsed it would take many times its length
+			return nil
+		}
 		_, err := strictjson.Parse(raw) // else it is nothing at all
 		return err
 	}
@@ -117,6 +122,9 @@ func (e *Entry) Decode() (uuid.UUID, Record, error) {
 func (e *Entry) decodeKey() (uuid.UUID, error) {
 	if e.key == nil {
 		return uuid.Nil, refusal.New(refusal.KeyMissing, "give each entry an idempotency_key, a UUID v4 that is new for each record and the same for each retry")
+	}
+	if len(e.key) > MaxBytes { // as above
+		return uuid.Nil, errKeyInvalid
 	}
 	v, err := strictjson.Parse(e.key)
 	if err != nil || v.Kind != strictjson.String || v.Text == "" {

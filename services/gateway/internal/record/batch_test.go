@@ -65,3 +65,18 @@ func FuzzSplitBatch(f *testing.F) {
 		}
 	})
 }
+
+// A body of 4 MiB may hold two million values, each of which takes some hundred bytes once it is parsed.
+func TestNothingLargerThanARecordIsParsed(t *testing.T) {
+	numbers := "[1" + strings.Repeat(",1", (MaxBatchBytes-100)/2) + "]"
+	for _, body := range []string{"[" + numbers + "]", `[{"record":{},"idempotency_key":` + numbers + "}]", `[{"idempotency_key":"` + uuid.NewString() + `","record":` + numbers + "}]"} {
+		allocations := testing.AllocsPerRun(1, func() {
+			entries, err := SplitBatch([]byte(body))
+			require.NoError(t, err)
+			require.Len(t, entries, 1)
+			_, _, err = entries[0].Decode()
+			require.Error(t, err)
+		})
+		require.Less(t, allocations, 1000.0, body[:30])
+	}
+}
