@@ -18,7 +18,10 @@ func TestTheBindingIsWhatTheSourcesGive(t *testing.T) {
 		}
 	}
 	// go test's cache knows only the files that the test itself opens, not the compiler's.
-	for _, input := range []string{"../src/SaleAnchor.sol", "../src/ISaleAnchor.sol", "../foundry.toml", "../package-lock.json", "../tools/build.mjs", "../tools/solc", "../tools/bindgen/main.go"} {
+	for _, input := range []string{
+		"../src/SaleAnchor.sol", "../src/ISaleAnchor.sol", "../foundry.toml", "../package-lock.json", "../tools/build.mjs",
+		"../tools/solc", "../tools/bindgen/main.go",
+	} {
 		_, err := os.ReadFile(input)
 		require.NoError(t, err)
 	}

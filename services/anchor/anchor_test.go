@@ -200,7 +200,8 @@ func TestOperatorsListShowResendAndAnnounceBatches(t *testing.T) {
 	node, err := ethclient.Dial(h.chain.URL())
 	require.NoError(t, err)
 	defer node.Close()
-	receipt, err := node.TransactionReceipt(t.Context(), common.HexToHash(h.ask("SELECT encode(tx_hash, 'hex') FROM anchor.batch_event WHERE state = 'mined' ORDER BY batch_id DESC LIMIT 1")))
+	receipt, err := node.TransactionReceipt(t.Context(), common.HexToHash(h.ask("SELECT encode(tx_hash, 'hex') FROM anchor.batch_event "+
+		"WHERE state = 'mined' ORDER BY batch_id DESC LIMIT 1")))
 	require.NoError(t, err)
 	require.Equal(t, receipt.GasUsed, status.Gas)
 }

@@ -54,7 +54,8 @@ func BenchmarkPricedToSealed(b *testing.B) {
 		b.ReportMetric(peakMB(b, program.Process.Pid), "peak-MB")
 		require.NoError(b, program.Process.Signal(syscall.SIGTERM))
 		require.NoError(b, program.Wait())
-		bytes, err := strconv.Atoi(h.ask(`SELECT sum(pg_total_relation_size(c.oid))::bigint::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'anchor' AND c.relkind = 'r'`))
+		bytes, err := strconv.Atoi(h.ask(`SELECT sum(pg_total_relation_size(c.oid))::bigint::text
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'anchor' AND c.relkind = 'r'`))
 		require.NoError(b, err)
 		b.ReportMetric(float64(bytes)/sales, "journal-B/sale") //nolint:forbidigo // a metric is a float
 	}

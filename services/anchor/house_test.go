@@ -56,7 +56,8 @@ func setup(t testing.TB, adjust ...func(*anchor.Config)) *house {
 		Telemetry: telemetry.Config{LogLevel: "info", LogOutput: t.Output()},
 		Stream:    stream.Config{URL: config.Secret(h.nats.URL()), PeakSalesPerSecond: 1},
 		DBURL:     config.Secret(h.db.Anchor), Provider: config.Secret(h.chain.URL()), PrivateKey: testkit.DevKey,
-		Deploy: true, Finality: "latest", BatchMax: 50, BatchAge: 50 * time.Millisecond, FeeCapGwei: 100, FeeRiseAfter: time.Hour, BumpAfter: time.Minute, Poll: 50 * time.Millisecond,
+		Deploy: true, Finality: "latest", BatchMax: 50, BatchAge: 50 * time.Millisecond, FeeCapGwei: 100, FeeRiseAfter: time.Hour, BumpAfter: time.Minute,
+		Poll: 50 * time.Millisecond,
 	}
 	for _, f := range adjust {
 		f(&h.cfg)
@@ -241,15 +242,18 @@ func (h *house) verify(sold []event.SalePriced, got map[string]event.SaleAnchore
 		}
 		require.Equal(h.t, e.BlockHash, blocks[e.TxHash])
 	}
-	require.Equal(h.t, strconv.Itoa(len(sold)), h.ask(`SELECT count(*)::text FROM anchor.batch_leaf WHERE deployment = (SELECT max(id) FROM anchor.deployment)`), "each sale stands in one batch")
+	require.Equal(h.t, strconv.Itoa(len(sold)),
+		h.ask(`SELECT count(*)::text FROM anchor.batch_leaf WHERE deployment = (SELECT max(id) FROM anchor.deployment)`), "each sale stands in one batch")
 	h.agree(node, got[sold[0].SaleID].Contract)
 }
 
 // agree checks that the contract holds the newest deployment's batches, all of them and nothing else.
 func (h *house) agree(node *ethclient.Client, contract string) {
 	h.t.Helper()
-	require.Equal(h.t, "0", h.ask(`SELECT count(*)::text FROM (SELECT batch_id, row_number() OVER (PARTITION BY deployment ORDER BY batch_id) n FROM anchor.batch) b WHERE batch_id <> n`), "batch ids are dense")
-	roots := strings.Fields(h.ask(`SELECT string_agg(encode(root, 'hex'), ' ' ORDER BY batch_id) FROM anchor.batch WHERE deployment = (SELECT max(id) FROM anchor.deployment)`))
+	require.Equal(h.t, "0", h.ask(`SELECT count(*)::text
+		FROM (SELECT batch_id, row_number() OVER (PARTITION BY deployment ORDER BY batch_id) n FROM anchor.batch) b WHERE batch_id <> n`), "batch ids are dense")
+	roots := strings.Fields(h.ask(`SELECT string_agg(encode(root, 'hex'), ' ' ORDER BY batch_id)
+		FROM anchor.batch WHERE deployment = (SELECT max(id) FROM anchor.deployment)`))
 	for i, root := range roots {
 		require.Equal(h.t, common.HexToHash(root), h.rootOf(node, contract, uint64(i+1)), "batch %d", i+1)
 	}
@@ -295,7 +299,8 @@ func (h *house) program() *exec.Cmd {
 func (h *house) programAt(path string) *exec.Cmd {
 	cmd := exec.CommandContext(h.t.Context(), path)
 	cmd.Env = append(os.Environ(), asProgram+"=1", "DB_URL="+h.db.Anchor, "NATS_URL="+h.nats.URL(), "WEB3_PROVIDER="+h.chain.URL(),
-		"ANCHOR_PRIVATE_KEY="+testkit.DevKey, "ANCHOR_DEPLOY=true", "ANCHOR_FINALITY=latest", "ANCHOR_BATCH_MAX=50", "ANCHOR_BATCH_AGE=50ms", "ANCHOR_POLL=50ms", "PEAK_SALES_PER_SECOND=1")
+		"ANCHOR_PRIVATE_KEY="+testkit.DevKey, "ANCHOR_DEPLOY=true", "ANCHOR_FINALITY=latest",
+		"ANCHOR_BATCH_MAX=50", "ANCHOR_BATCH_AGE=50ms", "ANCHOR_POLL=50ms", "PEAK_SALES_PER_SECOND=1")
 	cmd.Stderr = h.t.Output()
 	return cmd
 }

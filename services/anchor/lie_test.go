@@ -55,7 +55,10 @@ func TestWhatTheOnlyNodeLiedAboutIsNotHeldAgainstItOnceItTellsTheTruth(t *testin
 		{"the genesis block is another", "eth_getBlockByNumber", about(`"0x0"`, testkit.Times(often, answered(`"nonce":"0x0`, `"nonce":"0x1`)))},
 		{"the chain is another, and of value", "eth_chainId", testkit.Times(often, says(`"0x1"`))},
 		{"there is no contract", "eth_getCode", testkit.Times(2, says(`"0x"`))},
-		{"the contract has no batch and another anchorer", "eth_call", testkit.Times(6, says(`"0x0000000000000000000000000000000000000000000000000000000000000001"`))},
+		{
+			"the contract has no batch and another anchorer", "eth_call",
+			testkit.Times(6, says(`"0x0000000000000000000000000000000000000000000000000000000000000001"`)),
+		},
 		{"blocks have no fee", "eth_getBlockByNumber", about(`"latest"`, testkit.Times(2, answered(`"baseFeePerGas"`, `"noFee"`)))},
 	} {
 		proxy.On(lie.method, lie.hook)

@@ -143,7 +143,8 @@ func TestVariablesThatHaveDoneTheirWorkAreTold(t *testing.T) {
 	h.cfg.PrivateKey, h.cfg.Keystore, h.cfg.KeystorePasswordFile = "", filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "password")
 	key, err := crypto.HexToECDSA(testkit.DevKey)
 	require.NoError(t, err)
-	encrypted, err := keystore.EncryptKey(&keystore.Key{Id: uuid.New(), Address: testkit.DevAddress, PrivateKey: key}, "secret", keystore.LightScryptN, keystore.LightScryptP)
+	encrypted, err := keystore.EncryptKey(&keystore.Key{Id: uuid.New(), Address: testkit.DevAddress, PrivateKey: key}, "secret", keystore.LightScryptN,
+		keystore.LightScryptP)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(h.cfg.Keystore, encrypted, 0o600))
 	require.NoError(t, os.WriteFile(h.cfg.KeystorePasswordFile, []byte("secret"), 0o600))

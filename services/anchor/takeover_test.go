@@ -188,7 +188,10 @@ func TestAnAnchorThatWasOvertakenDoesNotTakeItForAnotherJournal(t *testing.T) {
 		h.commit(e)
 		amountWei, err := money.ParseWei(e.AmountWei)
 		require.NoError(t, err)
-		_, err = j.AddLeaves(t.Context(), []journal.Leaf{{SaleID: uuid.MustParse(e.SaleID), StoreID: e.StoreID, SaleHash: e.SaleHash, AmountWei: amountWei, Rate: e.Rate}})
+		_, err = j.AddLeaves(t.Context(), []journal.Leaf{{
+			SaleID: uuid.MustParse(e.SaleID), StoreID: e.StoreID, SaleHash: e.SaleHash, AmountWei: amountWei,
+			Rate: e.Rate,
+		}})
 		require.NoError(t, err)
 		_, err = j.Seal(t.Context(), other, 2, 1)
 		require.NoError(t, err)

@@ -93,8 +93,8 @@ func TestAPostgresWithAnotherClockHoldsNothingUp(t *testing.T) {
 			more := h.sell(3)
 			h.verify(append(sold, more...), h.anchored(append(sold, more...), nil))
 			require.Equal(t, "3", h.ask(signedCount), "the deploy and two anchor transactions, none of them dearer than the first")
-			require.Equal(t, "0", h.ask("SELECT count(*)::text FROM anchor.batch b WHERE at - (SELECT min(l.at) FROM anchor.batch_leaf m JOIN anchor.leaf l USING (sale_id) "+
-				"WHERE m.batch_id = b.batch_id) < interval '2 seconds'"), "each waited for company")
+			require.Equal(t, "0", h.ask("SELECT count(*)::text FROM anchor.batch b WHERE at - (SELECT min(l.at) FROM anchor.batch_leaf m "+
+				"JOIN anchor.leaf l USING (sale_id) WHERE m.batch_id = b.batch_id) < interval '2 seconds'"), "each waited for company")
 		})
 	}
 }

@@ -11,7 +11,8 @@ import (
 // bookRules are LOYALTY_RULES with all that the bookkeeper must know: tiers soon, a worth that does not come out even, a currency in
 // which points are worth nothing.
 const bookRules = `{"version":"book","points_per_unit":{"INR":"0.1","JPY":"0.01","KWD":"3.5"},"first_purchase_bonus":50,
-	"tiers":[{"name":"base","from_purchase":1,"multiplier":"1"},{"name":"silver","from_purchase":3,"multiplier":"1.25"},{"name":"gold","from_purchase":6,"multiplier":"1.5"}],
+	"tiers":[{"name":"base","from_purchase":1,"multiplier":"1"},{"name":"silver","from_purchase":3,"multiplier":"1.25"},
+		{"name":"gold","from_purchase":6,"multiplier":"1.5"}],
 	"point_worth":{"INR":"0.25","JPY":"0.5"}}`
 
 // The rules again, as the bookkeeper has them in mind.

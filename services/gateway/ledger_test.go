@@ -47,7 +47,10 @@ func provingLedger(s *shop, mined func() bool) (stop func(), err error) {
 				Request: []byte(`{}`), SaleHash: someHash(), AmountWei: "7", Leaf: someHash(), Proof: []common.Hash{someHash()},
 				Rate:  event.ProofRate{Value: "254321.17", Currency: "INR", Tier: "live", Sources: []string{"coingecko"}, ObservedAt: "2026-11-22T04:45:30Z"},
 				Batch: event.ProofBatch{ID: "12", Root: someHash(), Size: "2", LeafIndex: "0"},
-				Chain: event.ProofChain{ChainID: "1337", Contract: common.Address{1}.Hex(), TxHash: someHash(), BlockNumber: "99", BlockHash: someHash(), Finality: "mined"},
+				Chain: event.ProofChain{
+					ChainID: "1337", Contract: common.Address{1}.Hex(), TxHash: someHash(), BlockNumber: "99", BlockHash: someHash(),
+					Finality: "mined",
+				},
 			}, nil
 		}))
 }

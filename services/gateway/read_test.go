@@ -79,7 +79,10 @@ func TestACustomersLoyaltyIsOneForAllStores(t *testing.T) {
 	require.Equal(t, []any{back.SaleID, "refund", int64(0), int64(-75), int64(-75), int64(44)},
 		[]any{newest.SaleID, newest.Kind, newest.PurchaseNumber, newest.PointsEarned, newest.PointsDelta, newest.PointsBalance})
 	require.Equal(t, []any{"", "sale", int64(2), int64(9), int64(40), int64(-31), int64(119), "1"},
-		[]any{middle.SaleID, middle.Kind, middle.PurchaseNumber, middle.PointsEarned, middle.PointsRedeemed, middle.PointsDelta, middle.PointsBalance, middle.RulesVersion})
+		[]any{
+			middle.SaleID, middle.Kind, middle.PurchaseNumber, middle.PointsEarned, middle.PointsRedeemed, middle.PointsDelta, middle.PointsBalance,
+			middle.RulesVersion,
+		})
 	require.Equal(t, first.SaleID, oldest.SaleID)
 	require.Equal(t, first.RecordedAt, oldest.RecordedAt)
 	require.NotContains(t, string(other.do("GET", "/customers/a:b@c+d/loyalty/entries", "").Body), first.SaleID)
@@ -112,7 +115,10 @@ func TestEntriesAreReadPageByPageWhileNewOnesCome(t *testing.T) {
 	}
 	require.Equal(t, []int64{7, 6, 5, 4, 3, 2, 1}, seen)
 	require.Len(t, read[entriesPage](t, shop.till.do("GET", "/customers/C/loyalty/entries?limit=200", "")).Entries, 10)
-	for _, q := range []string{"limit=0", "limit=201", "limit=x", "limit=-1", "cursor=x", "cursor=" + cursor + "AA", "cursor=%00", "cursor=AgAAAAAAAAAB", "cursor=AQAAAAAAAAAA"} {
+	for _, q := range []string{
+		"limit=0", "limit=201", "limit=x", "limit=-1", "cursor=x", "cursor=" + cursor + "AA", "cursor=%00", "cursor=AgAAAAAAAAAB",
+		"cursor=AQAAAAAAAAAA",
+	} {
 		refuses(t, shop.till.do("GET", "/customers/C/loyalty/entries?"+q, ""), 400, refusal.BadRequest)
 	}
 }
@@ -149,7 +155,10 @@ func TestAReceiptIsShownToWhoeverHoldsItsToken(t *testing.T) {
 	require.Equal(t, "no-referrer", r.Header.Get("Referrer-Policy"))
 	require.Contains(t, r.Header.Get("Content-Security-Policy"), "default-src 'none'")
 	page := string(r.Body)
-	for _, shown := range []string{"1000.00 INR", sold.RecordedAt, sold.SaleID, sold.Anchor.SaleHash, "unknown", "&lt;script&gt;", "&lt;i&gt;cash", "<dd>150</dd>"} {
+	for _, shown := range []string{
+		"1000.00 INR", sold.RecordedAt, sold.SaleID, sold.Anchor.SaleHash, "unknown", "&lt;script&gt;", "&lt;i&gt;cash",
+		"<dd>150</dd>",
+	} {
 		require.Contains(t, page, shown)
 	}
 	for _, hidden := range []string{"<script", "<i>", "SECRET-1", "http://", "https://"} {
@@ -161,7 +170,10 @@ func TestAReceiptIsShownToWhoeverHoldsItsToken(t *testing.T) {
 	require.Contains(t, string(get(sold.ReceiptURL).Body), "batched")
 
 	path, token, _ := strings.Cut(sold.ReceiptURL, "?t=")
-	for _, wrong := range []string{path, path + "?t=", path + "?t=" + token[1:], path + "?t=" + strings.ToUpper(token), "/receipts/" + uuid.NewString() + "?t=" + token, "/receipts/x?t=" + token} {
+	for _, wrong := range []string{
+		path, path + "?t=", path + "?t=" + token[1:], path + "?t=" + strings.ToUpper(token),
+		"/receipts/" + uuid.NewString() + "?t=" + token, "/receipts/x?t=" + token,
+	} {
 		refuses(t, get(wrong), 404, refusal.NotFound)
 	}
 	_, refund := shop.till.sell(newKey(), `{"kind":"refund","refund_of":"`+sold.SaleID+`","currency":"INR","total":"10"}`)
@@ -195,7 +207,10 @@ func TestEveryAnswerNamesItsRequest(t *testing.T) {
 func TestMethodsAreSane(t *testing.T) {
 	shop := setup(t)
 	_, sold := shop.till.sell(newKey(), tea)
-	for path, allowed := range map[string]string{"/record": "POST", "/record/batch": "POST", "/sales/" + sold.SaleID: "GET, HEAD", "/healthz": "GET, HEAD", "/openapi.json": "GET, HEAD"} {
+	for path, allowed := range map[string]string{
+		"/record": "POST", "/record/batch": "POST", "/sales/" + sold.SaleID: "GET, HEAD",
+		"/healthz": "GET, HEAD", "/openapi.json": "GET, HEAD",
+	} {
 		r := shop.till.do(http.MethodDelete, path, "")
 		refuses(t, r, 405, refusal.MethodNotAllowed)
 		require.Equal(t, allowed, r.Header.Get("Allow"), path)

@@ -223,7 +223,8 @@ func TestASaleIsTold(t *testing.T) {
 	shop := setup(t)
 	trace := "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	key := newKey()
-	r := shop.till.do(http.MethodPost, "/record", `{"currency":"INR","total":"5.00","customer_id":"C-7","lines":[{"quantity":"1","unit_price":"5","sku":"A"}]}`, "Idempotency-Key", key, "traceparent", trace)
+	r := shop.till.do(http.MethodPost, "/record",
+		`{"currency":"INR","total":"5.00","customer_id":"C-7","lines":[{"quantity":"1","unit_price":"5","sku":"A"}]}`, "Idempotency-Key", key, "traceparent", trace)
 	sold := read[answer](t, r)
 	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()

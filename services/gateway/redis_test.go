@@ -111,7 +111,8 @@ func TestAClaimThatIsLostWithItsRedisMakesNoSecondSale(t *testing.T) {
 		require.NoError(t, shop.keys("*", 0))
 		go post(shop.till.at(other))
 		eventually(t, "two gateways want to commit it", func() error {
-			if n := query[int](shop, "SELECT count(*)::int FROM pg_locks l JOIN pg_stat_activity USING (pid) WHERE NOT granted AND usename = 'gateway' AND datname = current_database()"); n < 2 && len(replies) == 0 {
+			if n := query[int](shop, "SELECT count(*)::int FROM pg_locks l JOIN pg_stat_activity USING (pid) "+
+				"WHERE NOT granted AND usename = 'gateway' AND datname = current_database()"); n < 2 && len(replies) == 0 {
 				return fmt.Errorf("%d wait", n)
 			}
 			return nil

@@ -77,7 +77,10 @@ func TestEveryBadRecordIsRefusedWithItsCodeAndField(t *testing.T) {
 		{`{"currency":"INR","total":"1","lines":[{"quantity":"0","unit_price":"1"}]}`, 422, refusal.InvalidRecord, "/lines/0/quantity"},
 		{`{"currency":"INR","total":"1","lines":[{"sku":"","quantity":"1","unit_price":"1"}]}`, 422, refusal.InvalidRecord, "/lines/0/sku"},
 		{`{"currency":"INR","total":"1","lines":[{"sku":" ","quantity":"1","unit_price":"1"}]}`, 422, refusal.InvalidRecord, "/lines/0/sku"},
-		{`{"currency":"INR","total":"1","lines":[{"sku":"` + strings.Repeat("x", 65) + `","quantity":"1","unit_price":"1"}]}`, 422, refusal.InvalidRecord, "/lines/0/sku"},
+		{
+			`{"currency":"INR","total":"1","lines":[{"sku":"` + strings.Repeat("x", 65) + `","quantity":"1","unit_price":"1"}]}`, 422, refusal.InvalidRecord,
+			"/lines/0/sku",
+		},
 		{`{"currency":"INR","total":"1","lines":[{"quantity":"1"}]}`, 422, refusal.InvalidRecord, "/lines/0/unit_price"},
 		{`{"currency":"INR","total":"1","tenders":[{"type":"cash"}]}`, 422, refusal.InvalidRecord, "/tenders/0/amount"},
 		{`{"currency":"INR","total":"1","tenders":[{"amount":"1"}]}`, 422, refusal.InvalidRecord, "/tenders/0/type"},
@@ -89,8 +92,12 @@ func TestEveryBadRecordIsRefusedWithItsCodeAndField(t *testing.T) {
 		{`{"kind":"refund","currency":"INR","total":"1"}`, 422, refusal.InvalidRecord, "/refund_of"},
 		{`{"kind":"refund","currency":"INR","total":"1","refund_of":"x"}`, 422, refusal.InvalidRecord, "/refund_of"},
 		{`{"kind":"refund","currency":"INR","total":"1","refund_of_key":"01a1f94f-e264-7599-97ba-9d8ea7e314e5"}`, 422, refusal.InvalidRecord, "/refund_of_key"},
-		{`{"kind":"refund","currency":"INR","total":"1","refund_of":"01a1f94f-e264-7599-97ba-9d8ea7e314e5","refund_of_key":"0b6a2d5e-6d8e-4c93-9d3e-1e4f7c9f1a2b"}`, 422, refusal.InvalidRecord, "/refund_of_key"},
-		{`{"kind":"refund","currency":"INR","total":"1","refund_of":"01a1f94f-e264-7599-97ba-9d8ea7e314e5","customer_id":"C"}`, 422, refusal.InvalidRecord, "/customer_id"},
+		{`{"kind":"refund","currency":"INR","total":"1","refund_of":"01a1f94f-e264-7599-97ba-9d8ea7e314e5",` +
+			`"refund_of_key":"0b6a2d5e-6d8e-4c93-9d3e-1e4f7c9f1a2b"}`, 422, refusal.InvalidRecord, "/refund_of_key"},
+		{
+			`{"kind":"refund","currency":"INR","total":"1","refund_of":"01a1f94f-e264-7599-97ba-9d8ea7e314e5","customer_id":"C"}`, 422, refusal.InvalidRecord,
+			"/customer_id",
+		},
 		{`{"kind":"refund","currency":"INR","total":"1","refund_of":"01a1f94f-e264-7599-97ba-9d8ea7e314e5"}`, 404, refusal.NotFound, "/refund_of"},
 		{`{"kind":"refund","currency":"INR","total":"1","refund_of_key":"0b6a2d5e-6d8e-4c93-9d3e-1e4f7c9f1a2b"}`, 404, refusal.NotFound, "/refund_of_key"},
 	} {
@@ -157,7 +164,11 @@ func TestKeysAndHeadersAreHeldToTheContract(t *testing.T) {
 	}
 	refuses(t, shop.till.send(encoded), 415, refusal.MediaType)
 	require.Equal(t, 201, post("Idempotency-Key", key, "Content-Type", "application/json; charset=UTF-8").Status)
-	const none, other, unknown = "send the terminal's key as Authorization: Bearer <key>", "the header Authorization is not as it must be", "no terminal has this key"
+	const (
+		none    = "send the terminal's key as Authorization: Bearer <key>"
+		other   = "the header Authorization is not as it must be"
+		unknown = "no terminal has this key"
+	)
 	for auth, says := range map[string]string{
 		"": none, "Bearer": other, "Basic " + shop.till.key: other, "Bearer x": unknown, "Bearer till_" + strings.Repeat("A", 43): unknown,
 	} {
@@ -177,7 +188,10 @@ func TestKeysAndHeadersAreHeldToTheContract(t *testing.T) {
 
 	twice, err := http.NewRequestWithContext(t.Context(), http.MethodPost, shop.till.url+"/record", strings.NewReader(tea))
 	require.NoError(t, err)
-	twice.Header = http.Header{"Authorization": {"Bearer " + shop.till.key, "Bearer " + shop.till.key}, "Content-Type": {"application/json"}, "Idempotency-Key": {newKey()}}
+	twice.Header = http.Header{
+		"Authorization": {"Bearer " + shop.till.key, "Bearer " + shop.till.key}, "Content-Type": {"application/json"},
+		"Idempotency-Key": {newKey()},
+	}
 	refuses(t, shop.till.send(twice), 401, refusal.Unauthenticated)
 
 	refuses(t, shop.till.do("GET", "/nowhere", ""), 404, refusal.NotFound)

@@ -312,8 +312,10 @@ func (s *shop) checkBooks() {
 			WHERE points_balance <> (SELECT sum(points_delta) FROM audit.loyalty_entry e WHERE e.customer_id = a.customer_id)`,
 		"an entry is not its sale's": `SELECT count(*) FROM audit.sale s LEFT JOIN audit.loyalty_entry e USING (sale_id)
 			WHERE (s.customer_id, s.points_delta, s.points_balance) IS DISTINCT FROM (e.customer_id, coalesce(e.points_delta, 0), coalesce(e.points_balance, 0))`,
-		"purchase numbers have a gap": `SELECT count(*) FROM (SELECT customer_id, count(*) AS n, count(DISTINCT purchase_number) AS d, min(purchase_number) AS low, max(purchase_number) AS high
-			FROM audit.sale WHERE kind = 'sale' AND customer_id IS NOT NULL GROUP BY 1) x JOIN audit.loyalty_account a USING (customer_id) WHERE n <> d OR low <> 1 OR high <> n OR n <> a.purchases`,
+		"purchase numbers have a gap": `SELECT count(*)
+			FROM (SELECT customer_id, count(*) AS n, count(DISTINCT purchase_number) AS d, min(purchase_number) AS low, max(purchase_number) AS high
+			FROM audit.sale WHERE kind = 'sale' AND customer_id IS NOT NULL GROUP BY 1) x
+				JOIN audit.loyalty_account a USING (customer_id) WHERE n <> d OR low <> 1 OR high <> n OR n <> a.purchases`,
 		"a sale is refunded beyond its total": `SELECT count(*) FROM audit.sale s
 			WHERE s.total::numeric < (SELECT sum(r.total::numeric) FROM audit.sale r WHERE r.refund_of = s.sale_id)`,
 		"a key has two records": `SELECT count(*) - count(DISTINCT (terminal_id, idempotency_key)) FROM audit.sale`,

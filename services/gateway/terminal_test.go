@@ -143,7 +143,8 @@ func TestOperatorsSeeTerminalsAndNoKeys(t *testing.T) {
 	require.NotContains(t, shop.gates[0].log.String(), "till_")
 
 	var many strings.Builder
-	many.WriteString("WITH n AS (SELECT 'x' || lpad(i::text, 4, '0') AS id FROM generate_series(1, 600) i), t AS (INSERT INTO sales.terminal SELECT id, 's3' FROM n) ")
+	many.WriteString("WITH n AS (SELECT 'x' || lpad(i::text, 4, '0') AS id FROM generate_series(1, 600) i), " +
+		"t AS (INSERT INTO sales.terminal SELECT id, 's3' FROM n) ")
 	many.WriteString("INSERT INTO sales.terminal_status SELECT id FROM n RETURNING terminal_id")
 	query[string](shop, many.String())
 	page := shop.must("list", `{"store_id":"s3"}`)

@@ -205,7 +205,10 @@ func TestASaleWhoseRowWasAlteredIsPublishedByNobody(t *testing.T) {
 	s := setup(t, quickly, tells, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = &log })
 	require.Equal(t, "0", scrape(t, addr)[metric])
 	s.stop()
-	for n, column := range []string{"total = '1.00'", "customer_id = NULL", "request = request || ' '", "salt = sale_hash", "purchase_number = 7", "store_id = 's2'"} {
+	for n, column := range []string{
+		"total = '1.00'", "customer_id = NULL", "request = request || ' '", "salt = sale_hash", "purchase_number = 7",
+		"store_id = 's2'",
+	} {
 		altered := s.sell(1+n, noon)
 		s.exec(s.admin, `UPDATE sales.sale SET `+column+` WHERE sale_id = $1`, altered.SaleID)
 	}

@@ -38,7 +38,8 @@ func (s *shop) sellMany(n int, recordedAt time.Time) {
 func (s *shop) line(before func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	conn := s.login(s.db.Anchor)
-	s.exec(conn, `INSERT INTO anchor.rate VALUES ($1, $2, $3, $4, '[]', $5) ON CONFLICT DO NOTHING`, rate.ID, rate.Value, rate.Currency, rate.Tier, rate.ObservedAt)
+	s.exec(conn, `INSERT INTO anchor.rate VALUES ($1, $2, $3, $4, '[]', $5) ON CONFLICT DO NOTHING`, rate.ID, rate.Value, rate.Currency, rate.Tier,
+		rate.ObservedAt)
 	var running sync.WaitGroup
 	running.Go(func() {
 		_ = s.bus.Consume(ctx, stream.DurablePricing, 4000, func(ctx context.Context, batch []stream.Message) []error {

@@ -188,8 +188,12 @@ func TestAParkedMessageIsShownInFull(t *testing.T) {
 	facts := s.sell(1, noon)
 	reason := strings.Repeat("no tier has a rate ", 20)
 	s.say(event.ParkedBy(event.Parked{
-		Service: "pricing", Reason: reason, Stream: stream.SalesRecorded, Sequence: 7, SaleID: facts.SaleID, Data: []byte(`{"total":"5.00"}`), At: noon.Format(time.RFC3339),
-	}, time.Time{}), event.ParkedBy(event.Parked{Service: "anchor", Reason: "not JSON", Stream: stream.SalesPriced, Sequence: 8, Raw: []byte("tea"), At: noon.Format(time.RFC3339)}, time.Time{}))
+		Service: "pricing", Reason: reason, Stream: stream.SalesRecorded, Sequence: 7, SaleID: facts.SaleID, Data: []byte(`{"total":"5.00"}`),
+		At: noon.Format(time.RFC3339),
+	}, time.Time{}), event.ParkedBy(event.Parked{
+		Service: "anchor", Reason: "not JSON", Stream: stream.SalesPriced, Sequence: 8,
+		Raw: []byte("tea"), At: noon.Format(time.RFC3339),
+	}, time.Time{}))
 	s.waitFor("both are parked", func() bool { return s.parked(nil).Total == 2 })
 	require.Less(t, len(s.parked(map[string]any{"service": "pricing"}).Parked[0].Reason), len(reason), "a list is short")
 	got, err := s.show(map[string]any{"sale_id": strings.ToUpper(facts.SaleID)})
@@ -240,7 +244,8 @@ func TestADiscardedSaleIsReportedWithWhoAndWhyAndIsNoWorkForAnybody(t *testing.T
 	require.Equal(t, "asha", list.Parked[0].DecidedBy)
 	require.Equal(t, "a test till", list.Parked[0].DecidedBecause)
 	var audited string
-	require.NoError(t, s.auditor.QueryRow(t.Context(), `SELECT state || ' by ' || decided_by || ': ' || decided_because FROM audit.parked WHERE sale_id = $1`, facts.SaleID).Scan(&audited))
+	require.NoError(t, s.auditor.QueryRow(t.Context(),
+		`SELECT state || ' by ' || decided_by || ': ' || decided_because FROM audit.parked WHERE sale_id = $1`, facts.SaleID).Scan(&audited))
 	require.Equal(t, "discarded by asha: a test till", audited)
 
 	replayed, err := s.replay(map[string]string{"currency": "INR"})
@@ -284,7 +289,10 @@ func TestAParkedSaleAnchoredIsAskedForAgainOnceItIsReplayed(t *testing.T) {
 
 func TestNobodyTakesAReplayBack(t *testing.T) {
 	s := setup(t)
-	for _, statement := range []string{"DELETE FROM ledger.replay", "UPDATE ledger.discard SET operator = 'x'", "UPDATE ledger.replay SET at = now()", "DELETE FROM ledger.parked"} {
+	for _, statement := range []string{
+		"DELETE FROM ledger.replay", "UPDATE ledger.discard SET operator = 'x'", "UPDATE ledger.replay SET at = now()",
+		"DELETE FROM ledger.parked",
+	} {
 		_, err := s.ledger.Exec(t.Context(), statement)
 		require.ErrorContains(t, err, "permission denied", statement)
 	}

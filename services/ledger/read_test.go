@@ -78,7 +78,10 @@ func TestEveryProofOfABatchLeadsToItsRoot(t *testing.T) {
 		require.True(t, merkle.Verify(p.Batch.Root, p.Leaf, p.Proof))
 		require.Equal(t, b.tree.Root(), p.Batch.Root)
 		require.Equal(t, "11", p.Batch.Size)
-		require.Equal(t, event.ProofRate{Value: "254321.17", Currency: "INR", Tier: "static", Sources: []string{"static"}, ObservedAt: "2026-11-22T04:45:31Z"}, p.Rate)
+		require.Equal(t, event.ProofRate{
+			Value: "254321.17", Currency: "INR", Tier: "static", Sources: []string{"static"},
+			ObservedAt: "2026-11-22T04:45:31Z",
+		}, p.Rate)
 		require.Equal(t, event.ProofChain{
 			ChainID: "1337", Contract: contract.Hex(), TxHash: txHash, BlockNumber: "99", BlockHash: blockHash, Finality: "mined",
 		}, p.Chain)

@@ -103,7 +103,8 @@ func (s *shop) count(statement string, args ...any) (n int) {
 	return n
 }
 
-const request = `{"currency":"INR","total":"1249.50","lines":[{"sku":"TEA-250","quantity":"2","unit_price":"624.75"}],"tenders":[{"type":"cash","amount":"1249.50"}]}`
+const request = `{"currency":"INR","total":"1249.50","lines":[{"sku":"TEA-250","quantity":"2","unit_price":"624.75"}],` +
+	`"tenders":[{"type":"cash","amount":"1249.50"}]}`
 
 func testLog(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
@@ -141,7 +142,8 @@ func (s *shop) leaf(facts sale.Sale, wei string) {
 var contract = common.HexToAddress("0x5FbDB2315678afecb367f032d93F642f64180aa3")
 
 func (s *shop) deploy() (deployment int64) {
-	require.NoError(s.t, s.anchor.QueryRow(s.t.Context(), `INSERT INTO anchor.deployment (chain_id, genesis_hash, contract, replay) VALUES (1337, $1, $2, true) RETURNING id`,
+	require.NoError(s.t, s.anchor.QueryRow(s.t.Context(),
+		`INSERT INTO anchor.deployment (chain_id, genesis_hash, contract, replay) VALUES (1337, $1, $2, true) RETURNING id`,
 		common.BigToHash(common.Big1).Bytes(), contract.Bytes()).Scan(&deployment))
 	return deployment
 }

@@ -50,7 +50,10 @@ func fixtures() map[string]*nats.Msg {
 			Proof: []common.Hash{{4}, {5}}, Deployment: 1, BatchID: 12, LeafIndex: 4, Root: common.Hash{6}, ChainID: 1337,
 			Contract: "0x5FbDB2315678afecb367f032d93F642f64180aa3", TxHash: common.Hash{8}, BlockNumber: 99, BlockHash: hash, Finality: "finalized",
 		}, at, 41)),
-		"batch_sealed": withTrace(event.BatchMoved(event.Batch{BatchID: 12, Deployment: 1, Root: common.Hash{6}, Size: 873, State: event.BatchSealed, Sequence: 40, At: "2026-11-22T04:45:32.000000Z"})),
+		"batch_sealed": withTrace(event.BatchMoved(event.Batch{
+			BatchID: 12, Deployment: 1, Root: common.Hash{6}, Size: 873, State: event.BatchSealed,
+			Sequence: 40, At: "2026-11-22T04:45:32.000000Z",
+		})),
 		"batch_mined": withTrace(event.BatchMoved(event.Batch{
 			BatchID: 12, Deployment: 1, Root: common.Hash{6}, Size: 873, State: event.BatchMined, TxHash: &hash, Nonce: &nonce, BlockNumber: &number,
 			BlockHash: &hash, Sequence: 41, At: "2026-11-22T04:45:32.000000Z",

@@ -75,7 +75,10 @@ func TestAnAmountInWeiHasOneFormOnly(t *testing.T) {
 }
 
 func TestWhatIsNoPositivePlainNumberIsRefused(t *testing.T) {
-	for _, s := range []string{"", "0", "0.00", "-1", "+1", "1e5", "NaN", "Infinity", "1.", ".5", " 1", "1_000", "0x10", "007", "00.5", "00", "9999999999999999999999999999999", "1.0000000000000000000000000000001"} {
+	for _, s := range []string{
+		"", "0", "0.00", "-1", "+1", "1e5", "NaN", "Infinity", "1.", ".5", " 1", "1_000", "0x10", "007", "00.5", "00",
+		"9999999999999999999999999999999", "1.0000000000000000000000000000001",
+	} {
 		_, err := money.ParseDecimal(s)
 		require.True(t, fault.Is(err, fault.Invalid), "%q", s)
 	}

@@ -96,9 +96,12 @@ func TestARowIsIntactUntilAnythingThatIsHashedChanges(t *testing.T) {
 	require.True(t, sale.Intact(facts, request, salt, hash[:]))
 	for name, spoil := range map[string]func(*sale.Sale){
 		"saleId": func(s *sale.Sale) { s.SaleID = "b" }, "kind": func(s *sale.Sale) { s.Kind = sale.KindRefund }, "refundOf": func(s *sale.Sale) { s.RefundOf = "b" },
-		"storeId": func(s *sale.Sale) { s.StoreID = "s2" }, "terminalId": func(s *sale.Sale) { s.TerminalID = "t2" }, "customerId": func(s *sale.Sale) { s.CustomerID = "" },
-		"currency": func(s *sale.Sale) { s.Currency = "USD" }, "total": func(s *sale.Sale) { s.Total = "1.01" }, "pointsDelta": func(s *sale.Sale) { s.PointsDelta++ },
-		"pointsBalance": func(s *sale.Sale) { s.PointsBalance++ }, "purchaseNumber": func(s *sale.Sale) { s.PurchaseNumber++ }, "recordedAt": func(s *sale.Sale) { s.RecordedAt++ },
+		"storeId": func(s *sale.Sale) { s.StoreID = "s2" }, "terminalId": func(s *sale.Sale) { s.TerminalID = "t2" },
+		"customerId": func(s *sale.Sale) { s.CustomerID = "" },
+		"currency":   func(s *sale.Sale) { s.Currency = "USD" }, "total": func(s *sale.Sale) { s.Total = "1.01" },
+		"pointsDelta":   func(s *sale.Sale) { s.PointsDelta++ },
+		"pointsBalance": func(s *sale.Sale) { s.PointsBalance++ }, "purchaseNumber": func(s *sale.Sale) { s.PurchaseNumber++ },
+		"recordedAt": func(s *sale.Sale) { s.RecordedAt++ },
 	} {
 		changed := facts
 		spoil(&changed)

@@ -110,7 +110,15 @@ func TestAnAlarmIsToldNowAndThenWhileItLastsAndWhenItIsOver(t *testing.T) {
 			found []Standing
 			after time.Duration
 			tells int
-		}{{empty, 0, 0}, {full, time.Second, 1}, {full, 2 * time.Second, 0}, {full, time.Second + alarmEvery, 1}, {empty, 2 * alarmEvery, 1}, {empty, 3 * alarmEvery, 0}, {full, 4 * alarmEvery, 1}} {
+		}{
+			{empty, 0, 0},
+			{full, time.Second, 1},
+			{full, 2 * time.Second, 0},
+			{full, time.Second + alarmEvery, 1},
+			{empty, 2 * alarmEvery, 1},
+			{empty, 3 * alarmEvery, 0},
+			{full, 4 * alarmEvery, 1},
+		} {
 			told = nil
 			wait.Pause(t.Context(), time.Until(start.Add(step.after)))
 			b.alarm(step.found)

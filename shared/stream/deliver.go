@@ -127,7 +127,8 @@ func (c *consumption) park(ctx context.Context, poisonous []poison) {
 		return
 	}
 	for _, p := range poisonous {
-		c.log.Error("message parked", "durable", c.durable, "subject", p.m.Subject, "sequence", p.m.Sequence, "sale_id", event.SubjectOf(p.m.Header), "reason", p.reason.Error())
+		c.log.Error("message parked", "durable", c.durable, "subject", p.m.Subject, "sequence", p.m.Sequence, "sale_id", event.SubjectOf(p.m.Header),
+			"reason", p.reason.Error())
 		c.health.parked.Add(1)
 		c.settle(p.msg.TermWithReason("parked in " + SalesDLQ))
 	}

@@ -170,5 +170,6 @@ func (b *Bus) ensureDurable(ctx context.Context, name string) (jetstream.Consume
 
 // durableConflict is Transient: the ledger makes the durable anew.
 func durableConflict(s spec, name string, differ ...Field) error {
-	return fault.New(fault.Transient, "durable %s of stream %s can't be changed by its reader, and the ledger makes it anew: %s", name, s.name, Drift{Fields: differ}.What())
+	return fault.New(fault.Transient, "durable %s of stream %s can't be changed by its reader, and the ledger makes it anew: %s", name, s.name,
+		Drift{Fields: differ}.What())
 }

@@ -32,10 +32,12 @@ const BucketRates = "RATES"
 
 // Limits. Streams are transport, not truth: they hold what a service may miss while it is away, and Postgres the rest.
 const (
-	maxAge        = 7 * 24 * time.Hour
-	holdAtPeak    = 6 * time.Hour    // how long a reader may be away at the peak rate before DiscardOld bites
-	dedupeWindow  = 2 * time.Minute  // longer than a publisher's retries
-	ackWait       = 5 * time.Second  // how soon what a killed service held comes again, within an anchor's takeover of ten seconds; a slow one says what it still holds
+	maxAge       = 7 * 24 * time.Hour
+	holdAtPeak   = 6 * time.Hour   // how long a reader may be away at the peak rate before DiscardOld bites
+	dedupeWindow = 2 * time.Minute // longer than a publisher's retries
+	// ackWait is how soon what a killed service held comes again, within an anchor's takeover of ten seconds; a slow one says what it
+	// still holds.
+	ackWait       = 5 * time.Second
 	maxAckPending = 8192             // what one durable may have under way; several of the largest handler batches
 	rateHistory   = 64               // rates kept of each currency, the most a bucket can: half an hour of polls to look at
 	maxRateBytes  = 8 << 10          // one rate with its sources

@@ -45,10 +45,12 @@ func within(t *testing.T) context.Context {
 
 func TestAStreamThatCanNotBecomeOursIsNamedWithItsField(t *testing.T) {
 	for field, spoil := range map[string]func(*jetstream.StreamConfig){
-		"SALES_PRICED has storage memory and must have file":          func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage },
-		"SALES_PRICED has retention workqueue and must have limits":   func(c *jetstream.StreamConfig) { c.Retention = jetstream.WorkQueuePolicy },
-		"SALES_PRICED has sealed true and must have false":            func(c *jetstream.StreamConfig) { c.Sealed = true },
-		"SALES_PRICED has mirror OTHER and must have none":            func(c *jetstream.StreamConfig) { c.Subjects, c.Mirror = nil, &jetstream.StreamSource{Name: "OTHER"} },
+		"SALES_PRICED has storage memory and must have file":        func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage },
+		"SALES_PRICED has retention workqueue and must have limits": func(c *jetstream.StreamConfig) { c.Retention = jetstream.WorkQueuePolicy },
+		"SALES_PRICED has sealed true and must have false":          func(c *jetstream.StreamConfig) { c.Sealed = true },
+		"SALES_PRICED has mirror OTHER and must have none": func(c *jetstream.StreamConfig) {
+			c.Subjects, c.Mirror = nil, &jetstream.StreamSource{Name: "OTHER"}
+		},
 		"SALES_PRICED can't have its subjects [sales.v1.priced.*]":    func(c *jetstream.StreamConfig) { c.Name = "THEIRS" },
 		"SALES_PRICED has allow_msg_counter true and must have false": func(c *jetstream.StreamConfig) { c.AllowMsgCounter, c.AllowDirect = true, true },
 	} {
@@ -324,7 +326,10 @@ func everyEvent(saleID string, serial int64) []*nats.Msg {
 	}
 	priced := event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079001641901", Rate: event.Rate{
 		ID: saleID, Value: "254321.17", Currency: "INR", Tier: "live", ObservedAt: "2026-11-22T18:53:54Z",
-		Sources: []event.RateSource{{Name: "coingecko", Value: "254321.17", ObservedAt: "2026-11-22T18:53:54Z"}, {Name: "coindcx", Value: "254320.00", ObservedAt: "2026-11-22T18:53:50Z"}},
+		Sources: []event.RateSource{
+			{Name: "coingecko", Value: "254321.17", ObservedAt: "2026-11-22T18:53:54Z"},
+			{Name: "coindcx", Value: "254320.00", ObservedAt: "2026-11-22T18:53:50Z"},
+		},
 	}}
 	anchored := event.SaleAnchored{
 		SaleID: saleID, StoreID: recorded.StoreID, AmountWei: priced.AmountWei, Proof: make([]common.Hash, 12), Deployment: 1, BatchID: 1200, LeafIndex: 812,
@@ -340,8 +345,9 @@ func everyEvent(saleID string, serial int64) []*nats.Msg {
 		panic(err)
 	}
 	parked := event.Parked{
-		Service: "pricing", Reason: "no tier has a rate for EUR", Stream: stream.SalesRecorded, Sequence: uint64(serial), Subject: "sales.v1.recorded." + recorded.StoreID,
-		SaleID: saleID, Data: data, At: recorded.RecordedAt,
+		Service: "pricing", Reason: "no tier has a rate for EUR", Stream: stream.SalesRecorded, Sequence: uint64(serial),
+		Subject: "sales.v1.recorded." + recorded.StoreID,
+		SaleID:  saleID, Data: data, At: recorded.RecordedAt,
 	}
 	return []*nats.Msg{
 		event.Recorded(recorded, "gateway", 0, ""), event.Priced(priced, time.Now(), 0, ""), event.Anchored(anchored, time.Now(), 0),

@@ -61,8 +61,10 @@ func (s Committed) row(t testing.TB) []any {
 	}
 	fingerprint := sale.Keccak(s.Request)
 	return []any{
-		uuid.MustParse(s.SaleID), string(s.Kind), optional(s.RefundOf), s.StoreID, s.TerminalID, uuid.New(), optional(s.CustomerID), s.Currency, s.Total, int64(minor),
-		s.PointsDelta, int64(0), s.PointsDelta, s.PointsBalance, int64(s.PurchaseNumber), int64(s.RecordedAt), append([]byte{}, s.Request...), fingerprint[:], s.Salt[:],
+		uuid.MustParse(s.SaleID), string(s.Kind), optional(s.RefundOf), s.StoreID, s.TerminalID, uuid.New(), optional(s.CustomerID), s.Currency, s.Total,
+		int64(minor),
+		s.PointsDelta, int64(0), s.PointsDelta, s.PointsBalance, int64(s.PurchaseNumber), int64(s.RecordedAt), append([]byte{}, s.Request...),
+		fingerprint[:], s.Salt[:],
 		hash[:], "token",
 		[]byte{},
 	}

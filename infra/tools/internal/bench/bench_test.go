@@ -79,7 +79,10 @@ func tenSeconds(name string) result {
 }
 
 func TestALoadThatDoesNotKeepUpIsReportedAtWhatItSustained(t *testing.T) {
-	rep := report{Rate: 1000, Seconds: 5, Rounds: 1, Runs: []result{tenSeconds(runPipeline), tenSeconds(runOpen), {Name: runPgbenchSingle, MeanUS: 1000, PerSecond: 1000}}}
+	rep := report{Rate: 1000, Seconds: 5, Rounds: 1, Runs: []result{
+		tenSeconds(runPipeline), tenSeconds(runOpen),
+		{Name: runPgbenchSingle, MeanUS: 1000, PerSecond: 1000},
+	}}
 	for _, r := range rep.Runs[:2] {
 		require.InDelta(t, 500, r.PerSecond, 1, r.Name)
 		require.Contains(t, r.String(), "500/s of 1000/s offered")

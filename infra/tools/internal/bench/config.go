@@ -1,6 +1,6 @@
 // Package bench measures the gateway against pgbench, which does the same logical work one sale at a time on the same
-// Postgres, and the whole engine's time from a till's answer to the sale's leaf. All servers are its own, in a temporary directory and on loopback; the runs take turns, so that a noisy machine is
-// noisy for all of them, and medians are compared.
+// Postgres, and the whole engine's time from a till's answer to the sale's leaf. All servers are its own, in a temporary directory
+// and on loopback; the runs take turns, so that a noisy machine is noisy for all of them, and medians are compared.
 package bench
 
 import (
@@ -54,7 +54,8 @@ func Parse(args []string, out io.Writer) (Config, error) {
 	f.StringVar(&c.JSON, "json", "", "write the figures to this file")
 	f.StringVar(&c.Profile, "profile", "", "write the gateway's CPU profile of each run into this directory")
 	f.Usage = func() {
-		_, _ = fmt.Fprintln(out, "bench measures the gateway against pgbench on this machine, with servers of its own that end with it.\nRun it while nothing else does.")
+		_, _ = fmt.Fprintln(out, "bench measures the gateway against pgbench on this machine, with servers of its own that end with it.\n"+
+			"Run it while nothing else does.")
 		f.PrintDefaults()
 	}
 	if err := f.Parse(args); err != nil {

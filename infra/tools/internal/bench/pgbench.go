@@ -34,7 +34,8 @@ func (r *rig) pgbench(ctx context.Context, clients, last int) (result, error) {
 		return result{}, err
 	}
 	run := func(length time.Duration) ([]byte, *exec.Cmd, error) {
-		cmd := exec.CommandContext(ctx, filepath.Join(r.tools.Postgres, "pgbench"), "--no-vacuum", "--protocol=prepared", "--file="+script, //nolint:gosec // Postgres's own program
+		cmd := exec.CommandContext(ctx, filepath.Join(r.tools.Postgres, "pgbench"), //nolint:gosec // Postgres's own program
+			"--no-vacuum", "--protocol=prepared", "--file="+script,
 			"--client="+strconv.Itoa(clients), "--jobs="+strconv.Itoa(min(clients, pgbenchThreads)), "--time="+strconv.Itoa(int(length.Seconds())),
 			"--define=first=1", "--define=last="+strconv.Itoa(last), "--define=request="+string(body(1)), "--define=answer="+typicalAnswer)
 		cmd.Env = []string{

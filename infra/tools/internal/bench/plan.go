@@ -127,7 +127,10 @@ func (r *rig) measure(ctx context.Context) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	rep := &report{Machine: machine(version, r.dir), Seconds: r.cfg.Seconds, Rounds: r.cfg.Rounds, Rate: r.cfg.OpenRate, Preload: r.cfg.Preload, At: time.Now().UTC()}
+	rep := &report{
+		Machine: machine(version, r.dir), Seconds: r.cfg.Seconds, Rounds: r.cfg.Rounds, Rate: r.cfg.OpenRate, Preload: r.cfg.Preload,
+		At: time.Now().UTC(),
+	}
 	steps := r.cfg.steps()
 	if err := r.execute(ctx, "postgres", "CHECKPOINT"); err != nil { // what preloading left is not the runs' to write
 		return nil, err

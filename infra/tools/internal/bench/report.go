@@ -104,10 +104,16 @@ func (p *report) figures() {
 	rate("hot customer: gateway ÷ pgbench", runHot, runPgbenchHot, 10)
 	rate("gateway: hot customer ÷ spread", runHot, runSpread, 0.8)
 	if open, single := m[runOpen], m[runPgbenchSingle]; open.Sales > 0 && single.MeanUS > 0 {
-		add(figure{Name: fmt.Sprintf("p99 at %d/s open loop ÷ pgbench's single-client mean", p.Rate), Value: open.P99US / single.MeanUS, Target: 8, AtMost: true, Short: open.fellShort()})
+		add(figure{
+			Name: fmt.Sprintf("p99 at %d/s open loop ÷ pgbench's single-client mean", p.Rate), Value: open.P99US / single.MeanUS, Target: 8,
+			AtMost: true, Short: open.fellShort(),
+		})
 	}
 	if through := m[runPipeline]; through.Sales > 0 {
-		add(figure{Name: fmt.Sprintf("at %d/s: 201 to leaf in the journal, p99 ms", p.Rate), Value: through.P99US / 1000, Target: 250, AtMost: true, Short: through.fellShort()})
+		add(figure{
+			Name: fmt.Sprintf("at %d/s: 201 to leaf in the journal, p99 ms", p.Rate), Value: through.P99US / 1000, Target: 250, AtMost: true,
+			Short: through.fellShort(),
+		})
 	}
 	rate(fmt.Sprintf("with %d sales preloaded ÷ empty", p.Preload), runFull, runEmpty, 0.85)
 	rate("Redis down ÷ up", runNoRedis, runSpread, 0.9)
@@ -131,7 +137,8 @@ func (p *report) print(out io.Writer) error {
 	m := p.Machine
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) } // Flush tells
-	line("\n%s: %s, %d cores, %d MB, Linux %s, Postgres %s, %s; one flushed write takes %d µs", p.At.Format(time.DateTime), m.CPU, m.Cores, m.MemoryMB, m.Kernel, m.Postgres, m.Go, m.SyncUS)
+	line("\n%s: %s, %d cores, %d MB, Linux %s, Postgres %s, %s; one flushed write takes %d µs", p.At.Format(time.DateTime), m.CPU, m.Cores, m.MemoryMB,
+		m.Kernel, m.Postgres, m.Go, m.SyncUS)
 	line("Every server and the load share these cores. Medians of %d runs of %d s each, in turn.\n", p.Rounds, p.Seconds)
 	line("| Figure\t| Measured\t| Target\t| Met\t|")
 	line("|---\t|---\t|---\t|---\t|")
@@ -147,7 +154,8 @@ func (p *report) print(out io.Writer) error {
 	}
 	for _, r := range p.Runs {
 		if r.fellShort() {
-			line("\nThe load did not keep up: of %.0f/s offered to %q %.0f/s were answered, over %.1f s. Its times are of a queue that grew.", r.Offered, r.Name, r.PerSecond, r.Seconds)
+			line("\nThe load did not keep up: of %.0f/s offered to %q %.0f/s were answered, over %.1f s. Its times are of a queue that grew.", r.Offered,
+				r.Name, r.PerSecond, r.Seconds)
 		}
 	}
 	line("")

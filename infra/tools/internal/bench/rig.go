@@ -75,7 +75,10 @@ func open(ctx context.Context, cfg Config) (*rig, error) {
 	cfg.say("starting Postgres, Redis and NATS in %s", r.dir)
 	group, starting := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		r.postgres, err = local.StartPostgres(starting, local.PostgresConfig{Tools: r.tools, Dir: filepath.Join(r.dir, "postgres"), Durable: true, Settings: settings})
+		r.postgres, err = local.StartPostgres(starting, local.PostgresConfig{
+			Tools: r.tools, Dir: filepath.Join(r.dir, "postgres"), Durable: true,
+			Settings: settings,
+		})
 		return err
 	})
 	group.Go(func() (err error) {

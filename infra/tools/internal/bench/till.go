@@ -26,9 +26,12 @@ func body(customer int) []byte {
 }
 
 // typicalAnswer is the 201 of such a record.
-const typicalAnswer = `{"sale_id":"019aaa00-0000-7000-8000-000000000000","kind":"sale","store_id":"s1","terminal_id":"t12","recorded_at":"2026-11-22T04:45:31.123456Z",` +
-	`"currency":"INR","total":"1249.50","loyalty":{"customer_id":"C-12345","purchase_number":2,"first_purchase":false,"points_earned":124,"points_redeemed":0,"points_balance":248},` +
-	`"anchor":{"status":"pending","sale_hash":"0x0000000000000000000000000000000000000000000000000000000000000000","proof_url":"/sales/019aaa00-0000-7000-8000-000000000000/proof"},` +
+const typicalAnswer = `{"sale_id":"019aaa00-0000-7000-8000-000000000000","kind":"sale","store_id":"s1","terminal_id":"t12",` +
+	`"recorded_at":"2026-11-22T04:45:31.123456Z",` +
+	`"currency":"INR","total":"1249.50","loyalty":{"customer_id":"C-12345","purchase_number":2,"first_purchase":false,` +
+	`"points_earned":124,"points_redeemed":0,"points_balance":248},` +
+	`"anchor":{"status":"pending","sale_hash":"0x0000000000000000000000000000000000000000000000000000000000000000",` +
+	`"proof_url":"/sales/019aaa00-0000-7000-8000-000000000000/proof"},` +
 	`"receipt_url":"/receipts/019aaa00-0000-7000-8000-000000000000?t=abcdefghijklmnopqrstuvwxyz012345"}`
 
 // till is one connection that sends sale after sale. It shares the cores with what it measures: it builds each request in one
@@ -91,7 +94,8 @@ func saleID(answer []byte) string {
 
 func (t *till) exchange(customer int) error {
 	record := body(customer)
-	t.request = fmt.Appendf(t.request[:0], "POST /record HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nIdempotency-Key: ", t.key)
+	t.request = fmt.Appendf(t.request[:0], "POST /record HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nIdempotency-Key: ", t.key)
 	t.request = t.appendKey(t.request)
 	t.request = fmt.Appendf(t.request, "\r\nContent-Length: %d\r\n\r\n", len(record))
 	t.request = append(t.request, record...)

@@ -140,7 +140,10 @@ func (g *standIn) serve(c net.Conn) {
 
 // answer is a gateway's to what came.
 func (g *standIn) answer(came string) string {
-	body, _ := json.Marshal(problem{Type: "urn:tillseal:problem:BAD_REQUEST", Title: "Bad request", Status: 400, Code: "BAD_REQUEST", Detail: strconv.QuoteToASCII(came), Instance: g.name})
+	body, _ := json.Marshal(problem{
+		Type: "urn:tillseal:problem:BAD_REQUEST", Title: "Bad request", Status: 400, Code: "BAD_REQUEST",
+		Detail: strconv.QuoteToASCII(came), Instance: g.name,
+	})
 	return "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + string(body)
 }
 
@@ -253,14 +256,15 @@ func (g *standIn) isKnown(t *testing.T) {
 
 // raw is what tills, other programs and strangers send; services/gateway/internal/api/wire_test.go has what a gateway answers.
 var raw = map[string]string{
-	"two lengths":             "POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 0\r\n\r\n",
-	"the same length twice":   "POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 0, 0\r\n\r\n",
-	"length and chunked":      "POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-	"gzip and chunked":        "POST /record HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-	"chunked in HTTP/1.0":     "POST /record HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-	"a chunk of no length":    "POST /record HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-	"HTTP/2":                  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
-	"HTTP/2 by an upgrade":    "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
+	"two lengths":           "POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 0\r\n\r\n",
+	"the same length twice": "POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 0, 0\r\n\r\n",
+	"length and chunked":    "POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"gzip and chunked":      "POST /record HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+	"chunked in HTTP/1.0":   "POST /record HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	"a chunk of no length":  "POST /record HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+	"HTTP/2":                "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+	"HTTP/2 by an upgrade": "GET /healthz HTTP/1.1\r\nHost: x\r\n" +
+		"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n",
 	"TLS":                     "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("\x00\xff", 256),
 	"the PROXY protocol":      "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
 	"no Host":                 "GET /healthz HTTP/1.1\r\n\r\n",

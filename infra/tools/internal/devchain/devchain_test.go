@@ -63,7 +63,8 @@ func TestOnlyItsOwnNamesAreAnswered(t *testing.T) {
 	url, stop := running(t, t.TempDir())
 	defer stop()
 	for host, status := range map[string]int{"chain:8545": 200, "localhost:8545": 200, "127.0.0.1:8545": 200, "evil.example": 403} {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}`))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url,
+			strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}`))
 		require.NoError(t, err)
 		request.Host = host
 		request.Header.Set("Content-Type", "application/json")

@@ -32,7 +32,8 @@ import (
 const (
 	demoStore    = "demo"
 	demoTerminal = "demo-till"
-	demoRecord   = `{"currency":"INR","total":"499.00","customer_id":"C-1001","lines":[{"sku":"TEA-250","name":"Assam tea","quantity":"1","unit_price":"499.00"}],"tenders":[{"type":"cash","amount":"499.00"}]}`
+	demoRecord   = `{"currency":"INR","total":"499.00","customer_id":"C-1001",` +
+		`"lines":[{"sku":"TEA-250","name":"Assam tea","quantity":"1","unit_price":"499.00"}],"tenders":[{"type":"cash","amount":"499.00"}]}`
 	askTimeout   = 2 * time.Minute // for an endpoint's first answer after a start, on a busy machine
 	proofTimeout = 3 * time.Minute // a contract to deploy, a batch and a block
 	proofPoll    = 250 * time.Millisecond
@@ -107,7 +108,8 @@ func (e *Engine) check(ctx context.Context, till Terminal, raw []byte, out io.Wr
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "anchored in batch %s, block %s, at contract %s\nits proof is %s\n", proof.Batch.ID, proof.Chain.BlockNumber, proof.Chain.Contract, verdict)
+	_, err = fmt.Fprintf(out, "anchored in batch %s, block %s, at contract %s\nits proof is %s\n", proof.Batch.ID, proof.Chain.BlockNumber,
+		proof.Chain.Contract, verdict)
 	return errors.Join(err, e.writeEnv(till, proof.Chain.Contract))
 }
 
@@ -156,7 +158,8 @@ func (e *Engine) Terminal(ctx context.Context) (Terminal, error) {
 
 // AddTerminal makes a terminal as an operator does; one that exists is a Conflict.
 func (e *Engine) AddTerminal(ctx context.Context, store, terminal string) (Terminal, error) {
-	bus, err := stream.Connect(identity.Operator, stream.Config{URL: config.Secret(e.NATSURL), NKeyFile: e.NKeyFile, PeakSalesPerSecond: 1}, slog.New(slog.DiscardHandler))
+	bus, err := stream.Connect(identity.Operator, stream.Config{URL: config.Secret(e.NATSURL), NKeyFile: e.NKeyFile, PeakSalesPerSecond: 1},
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		return Terminal{}, err
 	}

@@ -71,7 +71,10 @@ func directory(t *testing.T) engine.Config {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o755))
-	return engine.Config{Dir: dir, GatewayAddr: "127.0.0.1:0", Progress: t.Output(), Environ: []string{"ANCHOR_BATCH_AGE=100ms", "ANCHOR_POLL=100ms", "REPAIR_AFTER=1s"}}
+	return engine.Config{
+		Dir: dir, GatewayAddr: "127.0.0.1:0", Progress: t.Output(),
+		Environ: []string{"ANCHOR_BATCH_AGE=100ms", "ANCHOR_POLL=100ms", "REPAIR_AFTER=1s"},
+	}
 }
 
 func open(t *testing.T, cfg engine.Config) *shop {

@@ -39,7 +39,10 @@ func (s *shop) requireForgeriesParked(dir string) {
 		SaleID: uuid.Must(uuid.NewV7()).String(), Kind: "sale", StoreID: "demo", TerminalID: "demo-till", Currency: "INR", Total: "1249.50",
 		RecordedAt: "2026-11-22T04:45:31.123456Z", SaleHash: common.Hash{0xf0},
 	}
-	priced := event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079001641901", Rate: event.Rate{ID: "mine", Value: "254321.17", Currency: "INR", Tier: "live"}}
+	priced := event.SalePriced{
+		SaleRecorded: recorded, AmountWei: "4913079001641901",
+		Rate: event.Rate{ID: "mine", Value: "254321.17", Currency: "INR", Tier: "live"},
+	}
 	priced.SaleID = uuid.Must(uuid.NewV7()).String()
 	leaf, err := merkle.Leaf(recorded.SaleHash, common.Big1)
 	require.NoError(s.t, err)
@@ -77,7 +80,10 @@ func (s *shop) requireForgeriesParked(dir string) {
 		}
 		return nil
 	})
-	for _, place := range []string{recorded.SaleID + stream.SalesPriced, priced.SaleID + stream.SalesPriced, anchored.SaleID + stream.SalesAnchored, stream.Batches} {
+	for _, place := range []string{
+		recorded.SaleID + stream.SalesPriced, priced.SaleID + stream.SalesPriced, anchored.SaleID + stream.SalesAnchored,
+		stream.Batches,
+	} {
 		require.Contains(s.t, forged, place)
 		require.False(s.t, forged[place].Holds)
 	}

@@ -44,7 +44,8 @@ type Stopped struct {
 // String is one line for people: which, why, what is so meanwhile and what to do.
 func (s Stopped) String() string {
 	if s.Person {
-		return fmt.Sprintf("%s has stopped and needs a person: %s. Meanwhile %s. What happened stands in %s, what to do in infra/docs/OPERATIONS.md; then Ctrl-C and make run",
+		return fmt.Sprintf("%s has stopped and needs a person: %s. Meanwhile %s. "+
+			"What happened stands in %s, what to do in infra/docs/OPERATIONS.md; then Ctrl-C and make run",
 			s.Name, s.Why, s.Meanwhile, s.Log)
 	}
 	return fmt.Sprintf("%s has stopped: %s. Meanwhile %s. It is started again within %s; see %s", s.Name, s.Why, s.Meanwhile, s.Again, s.Log)

@@ -38,9 +38,18 @@ func (e *Engine) startServices(ctx, running context.Context) error {
 		output          *io.Writer
 		run             func(context.Context) error
 	}{
-		{"pricing", "sales are recorded and wait to be priced", &pricingCfg.Telemetry.LogOutput, func(ctx context.Context) error { return pricing.Run(ctx, pricingCfg) }},
-		{"anchor", "sales are recorded and wait to be anchored", &anchorCfg.Telemetry.LogOutput, func(ctx context.Context) error { return anchor.Run(ctx, anchorCfg) }},
-		{"ledger", "sales are recorded and anchored, and their proofs wait", &ledgerCfg.Telemetry.LogOutput, func(ctx context.Context) error { return ledger.Run(ctx, ledgerCfg) }},
+		{
+			"pricing", "sales are recorded and wait to be priced", &pricingCfg.Telemetry.LogOutput,
+			func(ctx context.Context) error { return pricing.Run(ctx, pricingCfg) },
+		},
+		{
+			"anchor", "sales are recorded and wait to be anchored", &anchorCfg.Telemetry.LogOutput,
+			func(ctx context.Context) error { return anchor.Run(ctx, anchorCfg) },
+		},
+		{
+			"ledger", "sales are recorded and anchored, and their proofs wait", &ledgerCfg.Telemetry.LogOutput,
+			func(ctx context.Context) error { return ledger.Run(ctx, ledgerCfg) },
+		},
 		{"gateway", "no sale is recorded", &tills.cfg.Telemetry.LogOutput, tills.run},
 	}
 	for _, s := range services {

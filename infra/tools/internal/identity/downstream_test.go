@@ -135,7 +135,8 @@ func TestWhatJetStreamSendsForDownstreamReachesNobodyElse(t *testing.T) {
 	control := make(chan string, 100)
 	_, err = conn.Subscribe("_INBOX.downstream.mine", func(m *nats.Msg) { control <- m.Subject })
 	require.NoError(t, err)
-	require.NoError(t, conn.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream.SalesRecorded+".mine", "_INBOX.downstream.mine", []byte(`{"batch":1,"no_wait":true}`)))
+	require.NoError(t, conn.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream.SalesRecorded+".mine", "_INBOX.downstream.mine",
+		[]byte(`{"batch":1,"no_wait":true}`)))
 	select {
 	case <-control: // what was sent before it has arrived, wherever it went
 	case <-time.After(soon):
@@ -159,7 +160,8 @@ func TestWhatJetStreamSendsForDownstreamReachesNobodyElse(t *testing.T) {
 	operator := h.as(identity.Operator)
 	_, err = h.js.CreateConsumer(t.Context(), stream.SalesDLQ, jetstream.ConsumerConfig{Durable: "mine", AckPolicy: jetstream.AckNonePolicy})
 	require.NoError(t, err)
-	require.NoError(t, operator.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream.SalesDLQ+".mine", "$JS.API.STREAM.DELETE."+stream.SalesDLQ, []byte(`{"batch":1,"no_wait":true}`)))
+	require.NoError(t, operator.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream.SalesDLQ+".mine", "$JS.API.STREAM.DELETE."+stream.SalesDLQ,
+		[]byte(`{"batch":1,"no_wait":true}`)))
 	testkit.Eventually(t, soon, "an empty message to JetStream's interface deletes a stream", func() error {
 		if _, err := h.js.Stream(t.Context(), stream.SalesDLQ); err == nil {
 			return errors.New("it is still there")

@@ -67,7 +67,8 @@ func (h *house) as(name string) *nats.Conn {
 	h.t.Helper()
 	login, err := nats.NkeyOptionFromSeed(h.seed(name))
 	require.NoError(h.t, err)
-	conn, err := nats.Connect(h.nats.URL(), login, nats.CustomInboxPrefix(identity.InboxPrefix(name)), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	conn, err := nats.Connect(h.nats.URL(), login, nats.CustomInboxPrefix(identity.InboxPrefix(name)),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	require.NoError(h.t, err)
 	h.t.Cleanup(conn.Close)
 	return conn

@@ -226,7 +226,10 @@ func TestEveryAnswerOfTheChainMustAgree(t *testing.T) {
 	for _, c := range []struct{ name, method, old, with, step string }{
 		{"verify says no", "eth_call", word(1), word(0), "verify"},
 		{"the transaction failed", "eth_getTransactionReceipt", `"status":"0x1"`, `"status":"0x0"`, "transaction"},
-		{"another contract's event", "eth_getTransactionReceipt", strings.ToLower(s.contract.Hex()) + `","topics"`, strings.ToLower(testkit.DevAddress.Hex()) + `","topics"`, "transaction"},
+		{
+			"another contract's event", "eth_getTransactionReceipt", strings.ToLower(s.contract.Hex()) + `","topics"`,
+			strings.ToLower(testkit.DevAddress.Hex()) + `","topics"`, "transaction",
+		},
 		{"an event with another root", "eth_getTransactionReceipt", p.Batch.Root.Hex(), other, "transaction"},
 		{"an event with another size", "eth_getTransactionReceipt", word(7), word(8), "transaction"},
 		{"another block at its height", "eth_getBlockByNumber", p.Chain.BlockHash.Hex(), other, "block"},
@@ -292,7 +295,10 @@ func TestTheProgramAnswersByItsExitCode(t *testing.T) {
 	}{
 		{name: "a file", args: []string{"-rpc", s.chain.URL(), file}, code: 0, says: "\nvalid\n"},
 		{name: "standard input", args: []string{"-rpc", s.chain.URL(), "-"}, in: encode(t, p), code: 0, says: "\nvalid\n"},
-		{name: "the provider of the environment", env: []string{"WEB3_PROVIDER=" + s.chain.URL(), "PUBLIC_RPC_URL=" + sesame}, in: encode(t, p), code: 0, says: "\nvalid\n"},
+		{
+			name: "the provider of the environment", env: []string{"WEB3_PROVIDER=" + s.chain.URL(), "PUBLIC_RPC_URL=" + sesame}, in: encode(t, p), code: 0,
+			says: "\nvalid\n",
+		},
 		{name: "the public URL", env: []string{"PUBLIC_RPC_URL=" + s.chain.URL()}, in: encode(t, p), code: 0, says: "\nvalid\n"},
 		{name: "the published contract", args: []string{"-rpc", s.chain.URL(), "-contract", s.contract.Hex(), file}, code: 0, says: "\nvalid\n"},
 		{name: "another contract", args: []string{"-rpc", s.chain.URL(), "-contract", testkit.DevAddress.Hex(), file}, code: 1, says: "\ninvalid: contract\n"},

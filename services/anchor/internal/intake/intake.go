@@ -42,7 +42,8 @@ func New(j *journal.Journal, log *slog.Logger, metrics prometheus.Registerer) *I
 			Name: "tillseal_anchor_forged_total", Help: "Priced sales that the committed sale or the journal belies, by what does: an alarm.",
 		}, []string{"why"}),
 		jumped: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tillseal_anchor_rate_jumped_total", Help: "Priced sales parked since their rate is more than twice or less than half the last one of its currency: an alarm.",
+			Name: "tillseal_anchor_rate_jumped_total",
+			Help: "Priced sales parked since their rate is more than twice or less than half the last one of its currency: an alarm.",
 		}),
 	}
 	for _, why := range claim.Forged {

@@ -95,7 +95,8 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 		stream.Answers(stream.Endpoint{
 			Subject:     "ops.anchor.rates.accept",
 			Description: "Lets a rate that jumped pass: from now on the next rate of its currency is held against this value; who and why is kept and audited",
-			Request:     `{"currency":"INR","value":"254321.17","operator":"asha","reason":"the market is there"}`, Response: `{"currency":"INR","value":"254321.17","before":"99120.5"}`,
+			Request:     `{"currency":"INR","value":"254321.17","operator":"asha","reason":"the market is there"}`,
+			Response:    `{"currency":"INR","value":"254321.17","before":"99120.5"}`,
 		}, d.accept),
 	}
 }

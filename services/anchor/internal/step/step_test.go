@@ -97,7 +97,11 @@ func TestNext(t *testing.T) {
 		"signed, crashed, unsent":  {open(batch(1, "sealed", unsent)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "sealed", unsent), Attempt: unsent}, ""},
 		"sent a moment ago":        {open(batch(1, "broadcast", fresh)), view(1, 5, 0, nil), step.Wait{}, ""},
 		"sent, perhaps forgotten":  {open(batch(1, "broadcast", stale)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "broadcast", stale), Attempt: stale}, ""},
-		"sent, too cheap":          {open(batch(1, "broadcast", old)), view(1, 5, 0, nil), step.Sign{Batch: batch(1, "broadcast", old), Nonce: 5, Replaces: &old}, ""},
+		"sent, too cheap": {
+			open(batch(1, "broadcast", old)), view(1, 5, 0, nil),
+			step.Sign{Batch: batch(1, "broadcast", old), Nonce: 5, Replaces: &old},
+			"",
+		},
 		"too cheap, but the chain stands still": {
 			open(batch(1, "broadcast", sentAt(8, old))), view(1, 5, 0, nil), step.Wait{}, "",
 		},
@@ -176,7 +180,11 @@ func TestNext(t *testing.T) {
 		"another root, say too few nodes": {
 			open(batch(1, "broadcast", fresh)), unsure(view(2, 6, 0, at(theirs, block7))), step.Doubt{}, "another root",
 		},
-		"another root in our place": {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(theirs, block7)), step.Halt{Reason: "another root holds our batch's id: split brain or a stolen key"}, ""},
+		"another root in our place": {
+			open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(theirs, block7)),
+			step.Halt{Reason: "another root holds our batch's id: split brain or a stolen key"},
+			"",
+		},
 		"another root after a reorg": {
 			open(batch(1, "mined")), view(2, 6, 0, at(theirs, block7)), step.Halt{Reason: "another root holds our batch's id: split brain or a stolen key"}, "",
 		},
@@ -237,16 +245,22 @@ func TestNextDeploy(t *testing.T) {
 		want       step.Step
 		halts      string
 	}{
-		"none, allowed":                  {nil, step.DeployView{Nonce: 5}, may, step.Deploy{Nonce: 5}, ""},
-		"none, not allowed":              {nil, step.DeployView{}, step.DeployRules{}, nil, "ANCHOR_DEPLOY=true"},
-		"none, all leaves asked for":     {nil, step.DeployView{}, step.DeployRules{MayDeploy: true, Replay: true}, step.Deploy{Replay: true}, ""},
-		"there":                          {mine(true), step.DeployView{Code: true, Matches: true}, may, step.Use{}, ""},
-		"there, given":                   {&step.Deployment{Given: true}, step.DeployView{Code: true, Matches: true}, step.DeployRules{}, step.Use{}, ""},
-		"other code":                     {mine(true), step.DeployView{Code: true}, dev, nil, "not this build's"},
-		"given, no code":                 {&step.Deployment{Given: true}, step.DeployView{}, dev, nil, "no code at ANCHOR_CONTRACT"},
-		"given, seen once, no code":      {&step.Deployment{ID: 2, Given: true}, step.DeployView{}, may, step.Doubt{}, "seen and is gone"},
-		"given, final once, no code":     {&step.Deployment{ID: 2, Given: true, Final: true}, step.DeployView{}, may, nil, "no code at ANCHOR_CONTRACT"},
-		"journaled, crashed, unsent":     {mine(false, unsent), step.DeployView{Nonce: 5}, may, step.Send{Batch: step.Batch{Attempts: []step.Attempt{unsent}}, Attempt: unsent}, ""},
+		"none, allowed":              {nil, step.DeployView{Nonce: 5}, may, step.Deploy{Nonce: 5}, ""},
+		"none, not allowed":          {nil, step.DeployView{}, step.DeployRules{}, nil, "ANCHOR_DEPLOY=true"},
+		"none, all leaves asked for": {nil, step.DeployView{}, step.DeployRules{MayDeploy: true, Replay: true}, step.Deploy{Replay: true}, ""},
+		"there":                      {mine(true), step.DeployView{Code: true, Matches: true}, may, step.Use{}, ""},
+		"there, given":               {&step.Deployment{Given: true}, step.DeployView{Code: true, Matches: true}, step.DeployRules{}, step.Use{}, ""},
+		"other code":                 {mine(true), step.DeployView{Code: true}, dev, nil, "not this build's"},
+		"given, no code":             {&step.Deployment{Given: true}, step.DeployView{}, dev, nil, "no code at ANCHOR_CONTRACT"},
+		"given, seen once, no code":  {&step.Deployment{ID: 2, Given: true}, step.DeployView{}, may, step.Doubt{}, "seen and is gone"},
+		"given, final once, no code": {&step.Deployment{ID: 2, Given: true, Final: true}, step.DeployView{}, may, nil, "no code at ANCHOR_CONTRACT"},
+		"journaled, crashed, unsent": {
+			mine(false, unsent),
+			step.DeployView{Nonce: 5},
+			may,
+			step.Send{Batch: step.Batch{Attempts: []step.Attempt{unsent}}, Attempt: unsent},
+			"",
+		},
 		"sent":                           {mine(false, fresh), step.DeployView{Nonce: 5}, may, step.Wait{}, ""},
 		"nonce went elsewhere":           {mine(false, fresh), step.DeployView{Nonce: 6}, may, step.Deploy{Nonce: 6}, ""},
 		"nonce went elsewhere, not ours": {mine(false, fresh), step.DeployView{Nonce: 6}, step.DeployRules{}, nil, "failed"},

@@ -216,18 +216,23 @@ func TestWhatRealTillsSendIsTaken(t *testing.T) {
 		requests string
 		statuses []int
 	}{
-		"a request":                      {get + "\r\n", []int{200}},
-		"several at once":                {strings.Repeat(get+"\r\n", 5), []int{200, 200, 200, 200, 200}},
-		"bodies between them":            {strings.Repeat("POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n{\n\"a\":1"+get+"\r\n", 2), []int{401, 200, 401, 200}},
-		"a body that looks like a head":  {"POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: " + strconv.Itoa(len(sneaked)) + "\r\n\r\n" + sneaked + get + "\r\n", []int{401, 200}},
-		"an empty line after a body":     {"POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}\r\n" + get + "\r\n", []int{401, 200}},
-		"a GET with a body":              {"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + get + "\r\n", []int{200, 200}},
-		"a length of nothing":            {"POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 00\r\n\r\n" + get + "\r\n", []int{401, 200}},
-		"text beyond ASCII":              {get + "X-Shop: Caf\xe9 \xe2\x82\xac\r\n\r\n", []int{200}},
-		"quotes, tabs and empty values":  {get + "X-Q: \"a\\\"b\";\tq=1\r\nX-Empty:\r\nX-Space: \t \r\nIf-None-Match: W/\"x\"\r\n\r\n", []int{200}},
-		"a colon in a value":             {get + "X-Url: http://x:80/?a=b:c\r\n\r\n", []int{200}},
-		"strange names":                  {get + "x_under-score.1!#$%&'*+^`|~: 1\r\n\r\n", []int{200}},
-		"a host with a port":             {"GET /healthz HTTP/1.1\r\nHost: [2001:db8::1]:8080\r\n\r\n" + "GET /healthz HTTP/1.1\r\nhOST:my_shop.example:80\r\n\r\n", []int{200, 200}},
+		"a request":       {get + "\r\n", []int{200}},
+		"several at once": {strings.Repeat(get+"\r\n", 5), []int{200, 200, 200, 200, 200}},
+		"bodies between them": {
+			strings.Repeat("POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\n{\n\"a\":1"+get+"\r\n", 2),
+			[]int{401, 200, 401, 200},
+		},
+		"a body that looks like a head": {"POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+			strconv.Itoa(len(sneaked)) + "\r\n\r\n" + sneaked + get + "\r\n", []int{401, 200}},
+		"an empty line after a body":    {"POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}\r\n" + get + "\r\n", []int{401, 200}},
+		"a GET with a body":             {"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + get + "\r\n", []int{200, 200}},
+		"a length of nothing":           {"POST /record HTTP/1.1\r\nHost: x\r\nContent-Length: 00\r\n\r\n" + get + "\r\n", []int{401, 200}},
+		"text beyond ASCII":             {get + "X-Shop: Caf\xe9 \xe2\x82\xac\r\n\r\n", []int{200}},
+		"quotes, tabs and empty values": {get + "X-Q: \"a\\\"b\";\tq=1\r\nX-Empty:\r\nX-Space: \t \r\nIf-None-Match: W/\"x\"\r\n\r\n", []int{200}},
+		"a colon in a value":            {get + "X-Url: http://x:80/?a=b:c\r\n\r\n", []int{200}},
+		"strange names":                 {get + "x_under-score.1!#$%&'*+^`|~: 1\r\n\r\n", []int{200}},
+		"a host with a port": {"GET /healthz HTTP/1.1\r\nHost: [2001:db8::1]:8080\r\n\r\n" +
+			"GET /healthz HTTP/1.1\r\nhOST:my_shop.example:80\r\n\r\n", []int{200, 200}},
 		"repeated headers that may be":   {get + "Accept: a\r\nAccept: b\r\nCookie: a=b\r\n\r\n", []int{200}},
 		"an absolute target":             {"GET http://x/healthz HTTP/1.1\r\nHost: x\r\n\r\n", []int{200}},
 		"HTTP/1.0 without a Host":        {"GET /healthz HTTP/1.0\r\n\r\n", []int{200}},

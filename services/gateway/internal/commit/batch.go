@@ -125,4 +125,5 @@ func cannotNow(step []Outcome) *refusal.Error {
 	return nil
 }
 
-var errEarlierFirst = refusal.Later(refusal.StoreUnavailable, retryAfter, "an earlier record of the batch could not be stored: send it and this one again, in order")
+var errEarlierFirst = refusal.Later(refusal.StoreUnavailable, retryAfter,
+	"an earlier record of the batch could not be stored: send it and this one again, in order")

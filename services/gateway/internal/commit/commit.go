@@ -73,7 +73,9 @@ const (
 )
 
 // New starts a committer; publish is called for each committed sale and must not block. Close ends it, ctx only cuts it off.
-func New(ctx context.Context, grouper *Grouper, cache *replay.Cache, publish func(store.Sale, *Item, event.Trace), metrics Metrics, log *slog.Logger) *Committer {
+func New(
+	ctx context.Context, grouper *Grouper, cache *replay.Cache, publish func(store.Sale, *Item, event.Trace), metrics Metrics, log *slog.Logger,
+) *Committer {
 	c := &Committer{
 		grouper: grouper, cache: cache, publish: publish, metrics: metrics, log: log,
 		inFlight: make(map[store.KeyOf]*work),

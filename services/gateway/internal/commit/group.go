@@ -86,7 +86,8 @@ func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
 	}
 	switch {
 	case errors.Is(err, errUnknown):
-		g.refuse(out, todo, refusal.Later(refusal.CommitUnknown, retryAfter, "nobody knows yet whether the record was committed: send it again with the same Idempotency-Key"))
+		g.refuse(out, todo, refusal.Later(refusal.CommitUnknown, retryAfter,
+			"nobody knows yet whether the record was committed: send it again with the same Idempotency-Key"))
 	case fault.Is(err, fault.Invalid) && len(todo) > 1:
 		g.Log.Warn("a group is committed item by item", "items", len(todo), "error", err)
 		g.oneByOne(context.WithoutCancel(ctx), items, todo, out)

@@ -162,13 +162,17 @@ func (b *bench) checkBooks(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close(context.Background())
 	for what, sql := range map[string]string{
-		"an account is not the sum of its entries": `SELECT count(*) FROM sales.loyalty_account a WHERE points_balance <> (SELECT sum(points_delta) FROM sales.loyalty_entry e WHERE e.customer_id = a.customer_id)
+		"an account is not the sum of its entries": `SELECT count(*) FROM sales.loyalty_account a
+			WHERE points_balance <> (SELECT sum(points_delta) FROM sales.loyalty_entry e WHERE e.customer_id = a.customer_id)
 			OR entries <> (SELECT count(*) FROM sales.loyalty_entry e WHERE e.customer_id = a.customer_id) OR entries = 0`,
-		"purchase numbers have a gap": `SELECT count(*) FROM sales.loyalty_account a WHERE purchases <> (SELECT count(*) FROM sales.sale s WHERE s.customer_id = a.customer_id AND kind = 'sale')
+		"purchase numbers have a gap": `SELECT count(*) FROM sales.loyalty_account a
+			WHERE purchases <> (SELECT count(*) FROM sales.sale s WHERE s.customer_id = a.customer_id AND kind = 'sale')
 			OR purchases <> (SELECT coalesce(max(purchase_number), 0) FROM sales.sale s WHERE s.customer_id = a.customer_id)`,
-		"recorded_at does not grow": `SELECT count(*) FROM (SELECT s.recorded_at_us - lag(s.recorded_at_us) OVER (PARTITION BY e.customer_id ORDER BY entry_number) AS step
+		"recorded_at does not grow": `SELECT count(*)
+			FROM (SELECT s.recorded_at_us - lag(s.recorded_at_us) OVER (PARTITION BY e.customer_id ORDER BY entry_number) AS step
 			FROM sales.loyalty_entry e JOIN sales.sale s USING (sale_id)) x WHERE step <= 0`,
-		"a refund state is off": `SELECT count(*) FROM sales.refund_state r WHERE refunded_minor = 0 OR refunded_minor <> (SELECT sum(total_minor) FROM sales.sale s WHERE s.refund_of = r.sale_id)
+		"a refund state is off": `SELECT count(*) FROM sales.refund_state r
+			WHERE refunded_minor = 0 OR refunded_minor <> (SELECT sum(total_minor) FROM sales.sale s WHERE s.refund_of = r.sale_id)
 			OR points_clawed <> (SELECT -sum(points_earned) FROM sales.sale s WHERE s.refund_of = r.sale_id)`,
 	} {
 		var wrong int

@@ -53,7 +53,8 @@ func (b *bench) awaitWaiter(t *testing.T) {
 	defer conn.Close(context.Background())
 	testkit.Eventually(t, time.Minute, "somebody waits for a lock", func() error {
 		var waiting bool
-		err := conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
+		err := conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
 		if err == nil && !waiting {
 			err = errors.New("nobody")
 		}

@@ -127,7 +127,10 @@ func (m *shopModel) sale(r request, rec *recordModel) refusal.Code {
 	}
 	rec.redeemed, rec.customer = r.Redeem, r.CustomerID
 	c.balance += rec.earned - rec.redeemed
-	rec.answer = loyaltyModel{Customer: r.CustomerID, Purchase: c.purchases, First: c.purchases == 1, Earned: rec.earned, Redeemed: rec.redeemed, Balance: c.balance}
+	rec.answer = loyaltyModel{
+		Customer: r.CustomerID, Purchase: c.purchases, First: c.purchases == 1, Earned: rec.earned, Redeemed: rec.redeemed,
+		Balance: c.balance,
+	}
 	return ""
 }
 

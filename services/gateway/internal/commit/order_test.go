@@ -28,7 +28,11 @@ func TestWhatMissedAnEarlierRecordOfItsBatchComesAgain(t *testing.T) {
 }
 
 func TestOneKeyInFlightDoesNotEndABatchAndAFullGatewayDoes(t *testing.T) {
-	require.Nil(t, cannotNow([]Outcome{{Kept: &record.Kept{}}, {Refused: refusal.Later(refusal.InFlight, retryAfter, "")}, {Refused: refusal.New(refusal.NotFound, "")}}))
+	require.Nil(t, cannotNow([]Outcome{
+		{Kept: &record.Kept{}},
+		{Refused: refusal.Later(refusal.InFlight, retryAfter, "")},
+		{Refused: refusal.New(refusal.NotFound, "")},
+	}))
 	require.Equal(t, errOverloaded, cannotNow([]Outcome{{}, {Refused: errOverloaded}}))
 	require.Equal(t, errEarlierFirst, cannotNow([]Outcome{{Refused: refusal.Later(refusal.CommitUnknown, retryAfter, "")}}))
 }

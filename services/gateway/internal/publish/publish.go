@@ -51,8 +51,10 @@ type Publisher struct {
 // New starts a publisher; dropped is called for each sale that did not fit. Close ends it, ctx only cuts it off.
 func New(ctx context.Context, bus *stream.Bus, log *slog.Logger, dropped func()) *Publisher {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &Publisher{bus: bus, log: log, dropped: dropped, queue: make(chan Sold, maxQueued), abandon: cancel, done: make(chan struct{}),
-		logged: rate.Sometimes{Interval: logEvery}}
+	p := &Publisher{
+		bus: bus, log: log, dropped: dropped, queue: make(chan Sold, maxQueued), abandon: cancel, done: make(chan struct{}),
+		logged: rate.Sometimes{Interval: logEvery},
+	}
 	go p.run(ctx)
 	return p
 }

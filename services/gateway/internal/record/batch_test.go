@@ -25,7 +25,8 @@ func TestABatchComesApartAtItsEntries(t *testing.T) {
 			entry := value.Draw(t, "entry")
 			if rapid.Bool().Draw(t, "keyed") {
 				key = uuid.NewString()
-				entry = `{` + space.Draw(t, "s") + `"idempotency_key"` + space.Draw(t, "s") + `:"` + key + `",` + space.Draw(t, "s") + `"record":` + entry + space.Draw(t, "s") + `}`
+				entry = `{` + space.Draw(t, "s") + `"idempotency_key"` + space.Draw(t, "s") + `:"` + key + `",` + space.Draw(t,
+					"s") + `"record":` + entry + space.Draw(t, "s") + `}`
 			}
 			sent, keys = append(sent, entry), append(keys, key)
 		}
@@ -69,7 +70,10 @@ func FuzzSplitBatch(f *testing.F) {
 // A body of 4 MiB may hold two million values, each of which takes some hundred bytes once it is parsed.
 func TestNothingLargerThanARecordIsParsed(t *testing.T) {
 	numbers := "[1" + strings.Repeat(",1", (MaxBatchBytes-100)/2) + "]"
-	for _, body := range []string{"[" + numbers + "]", `[{"record":{},"idempotency_key":` + numbers + "}]", `[{"idempotency_key":"` + uuid.NewString() + `","record":` + numbers + "}]"} {
+	for _, body := range []string{
+		"[" + numbers + "]", `[{"record":{},"idempotency_key":` + numbers + "}]",
+		`[{"idempotency_key":"` + uuid.NewString() + `","record":` + numbers + "}]",
+	} {
 		allocations := testing.AllocsPerRun(1, func() {
 			entries, err := SplitBatch([]byte(body))
 			require.NoError(t, err)

@@ -34,7 +34,11 @@ func TestPostgresIsAwayWhenItAnswersNobody(t *testing.T) {
 		"a slow one, and silence since twice":       {[]question{{0, nil}, {0, silence}, {1, silence}, {1, silence}}, true},
 		"no connection twice":                       {[]question{{0, &pgconn.ConnectError{}}, {0, &pgconn.ConnectError{}}}, true},
 		"no connection twice while another answers": {[]question{{0, nil}, {0, &pgconn.ConnectError{}}, {0, &pgconn.ConnectError{}}}, false},
-		"a connection that broke says nothing":      {[]question{{0, silence}, {0, &pgconn.PgError{SeverityUnlocalized: "FATAL", Code: "57P01"}}, {0, silence}}, true},
+		"a connection that broke says nothing": {[]question{
+			{0, silence},
+			{0, &pgconn.PgError{SeverityUnlocalized: "FATAL", Code: "57P01"}},
+			{0, silence},
+		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := Open(t.Context(), config.Secret("postgres://gateway@127.0.0.1:1/x")) // nobody answers the probe

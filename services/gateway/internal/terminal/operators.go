@@ -97,10 +97,11 @@ const withinASecond = " Every gateway follows within a second."
 func (r *Registry) Endpoints() []stream.Endpoint {
 	return []stream.Endpoint{
 		stream.Answers(stream.Endpoint{
-			Subject:     "ops.gateway.terminals.add",
-			Description: "Adds a terminal to a store and answers with its key, which is shown this once. Ids are 1 to 32 of a-z 0-9 -; a terminal's id is one for all stores.",
-			Request:     `{"store_id":"s1","terminal_id":"t1"}`,
-			Response:    `{"terminal_id":"t1","store_id":"s1","key":"till_…"}`,
+			Subject: "ops.gateway.terminals.add",
+			Description: "Adds a terminal to a store and answers with its key, which is shown this once. " +
+				"Ids are 1 to 32 of a-z 0-9 -; a terminal's id is one for all stores.",
+			Request:  `{"store_id":"s1","terminal_id":"t1"}`,
+			Response: `{"terminal_id":"t1","store_id":"s1","key":"till_…"}`,
 		}, r.add),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.gateway.terminals.list",

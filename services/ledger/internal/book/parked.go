@@ -68,8 +68,9 @@ func readParked(msg stream.Message) (parked, error) {
 		data = e.Raw
 	}
 	return parked{
-		stream: clean(e.Stream, maxName), service: clean(e.Service, maxName), reason: clean(e.Reason, maxText), subject: clean(e.Subject, maxText), sequence: int64(e.Sequence),
-		saleID: saleID(e.SaleID), data: nonNil(data), at: at, forged: e.Forged, claim: claimOf(data),
+		stream: clean(e.Stream, maxName), service: clean(e.Service, maxName), reason: clean(e.Reason, maxText), subject: clean(e.Subject, maxText),
+		sequence: int64(e.Sequence),
+		saleID:   saleID(e.SaleID), data: nonNil(data), at: at, forged: e.Forged, claim: claimOf(data),
 	}, nil
 }
 

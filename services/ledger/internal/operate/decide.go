@@ -39,7 +39,10 @@ type replayAnswer struct {
 }
 
 func (r replayRequest) args() (pgx.NamedArgs, error) {
-	args := pgx.NamedArgs{"sale_id": nil, "currency": r.Currency, "rows": maxReplayed, "altered": republish.StreamAltered, "operator": r.Operator, "reason": r.Reason}
+	args := pgx.NamedArgs{
+		"sale_id": nil, "currency": r.Currency, "rows": maxReplayed, "altered": republish.StreamAltered, "operator": r.Operator,
+		"reason": r.Reason,
+	}
 	id, idErr := uuid.Parse(r.SaleID)
 	_, currencyErr := money.ParseCurrency(r.Currency)
 	switch {

@@ -36,9 +36,10 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 			Request: place, Response: `{"parked":[{` + entry + `,"subject":"sales.v1.recorded.s1","committed":true,"has_leaf":false,"data":{…}}]}`,
 		}, d.show),
 		stream.Answers(stream.Endpoint{
-			Subject:     "ops.ledger.parked.replay",
-			Description: "send a parked sale through the pipeline again, or up to 500 of a currency, the oldest first: ask again until none is replayed; a discarded sale by its sale_id",
-			Request:     sale + ` or {"currency":"EUR"}; optional: "operator":"asha","reason":"EUR has a rate now"`, Response: `{"replayed":1}`,
+			Subject: "ops.ledger.parked.replay",
+			Description: "send a parked sale through the pipeline again, or up to 500 of a currency, the oldest first: " +
+				"ask again until none is replayed; a discarded sale by its sale_id",
+			Request: sale + ` or {"currency":"EUR"}; optional: "operator":"asha","reason":"EUR has a rate now"`, Response: `{"replayed":1}`,
 		}, d.replay),
 		stream.Answers(stream.Endpoint{
 			Subject:     "ops.ledger.parked.discard",

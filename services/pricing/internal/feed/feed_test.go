@@ -65,7 +65,8 @@ func setup(t *testing.T, sources ...string) *exchange {
 	e := &exchange{t: t, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, log: &testkit.Log{}}
 	e.market = feedtest.Open("254321.17", e.clock.Now)
 	t.Cleanup(e.market.Close)
-	bus, err := stream.Connect("test", stream.Config{URL: config.Secret(testkit.NATS(t).URL()), PeakSalesPerSecond: 1}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	bus, err := stream.Connect("test", stream.Config{URL: config.Secret(testkit.NATS(t).URL()), PeakSalesPerSecond: 1},
+		slog.New(slog.NewTextHandler(t.Output(), nil)))
 	require.NoError(t, err)
 	t.Cleanup(bus.Close)
 	bucket, err := bus.Bucket(t.Context(), stream.BucketRates)
@@ -249,7 +250,8 @@ func TestAKeyGoesToItsSourceAndNowhereElse(t *testing.T) {
 	e.poll()
 	_, header := e.market.Asked("coingecko")
 	require.Equal(t, secret, header.Get("x-cg-demo-api-key"))
-	e.market.Fail(feedtest.Elsewhere(strings.Replace(stranger.URL(), "127.0.0.1", "localhost", 1) + "/api/v3/simple/price?ids=ethereum&precision=full&include_last_updated_at=true"))
+	e.market.Fail(feedtest.Elsewhere(strings.Replace(stranger.URL(), "127.0.0.1", "localhost", 1) +
+		"/api/v3/simple/price?ids=ethereum&precision=full&include_last_updated_at=true"))
 	e.poll()
 	asked, _ := stranger.Asked("coingecko")
 	require.Zero(t, asked)

@@ -31,17 +31,20 @@ func TestAnOddAnswerLeavesAShortError(t *testing.T) {
 			"coindcx", feedtest.Says("[" + strings.Repeat(`{"market":"ETHINR"},`, 9_000) + `{"market":"ETHINR"}]`),
 			"INR: the price must be a plain positive decimal number without leading zeros, at most 30 digits on either side of the point; 9000 more prices were refused",
 		},
-		"no end of markets":    {"coindcx", feedtest.Says("[" + strings.Repeat(`{},`, 300_000) + `{}]`), "the answer lists more than 10000 markets"},
-		"a long answer":        {"coindcx", feedtest.Says("[" + strings.Repeat(`{"market":"ETHINR"},`, 60_000) + `{}]`), "its answer is longer than 1048576 bytes"},
-		"a long small answer":  {"coingecko", feedtest.Says(`{"ethereum":{"inr":1` + strings.Repeat(" ", 64<<10) + "}}"), "its answer is longer than 65536 bytes"},
-		"a long ticker":        {"wazirx", feedtest.Says(`{"symbol":"ethinr"` + strings.Repeat(" ", 64<<10) + "}"), "its answer is longer than 65536 bytes"},
-		"no URL to go to":      {"wazirx", location("http://[" + secret), "ask it: it redirects to what is no URL"},
-		"a long URL":           {"wazirx", location("http://[" + strings.Repeat("x", 2<<20)), "response headers exceeded 65536 bytes"},
-		"a long header":        {"wazirx", location("/" + strings.Repeat("x", 2<<20)), "response headers exceeded 65536 bytes"},
-		"an entry of its own":  {"coindcx", feedtest.Says(`[7,null,{"market":"ETHINR","last_price":"1"`), "the answer is not in the source's format"},
-		"more after the end":   {"coindcx", feedtest.Says(`[] []`), "the answer is not in the source's format"},
-		"an object":            {"coindcx", feedtest.Says(`{"market":"ETHINR"}`), "the answer is not in the source's format"},
-		"a price of odd shape": {"coingecko", feedtest.Says(`{"ethereum":{"inr":["1"],"last_updated_at":1795348800}}`), "INR: the answer is not in the source's format"},
+		"no end of markets":   {"coindcx", feedtest.Says("[" + strings.Repeat(`{},`, 300_000) + `{}]`), "the answer lists more than 10000 markets"},
+		"a long answer":       {"coindcx", feedtest.Says("[" + strings.Repeat(`{"market":"ETHINR"},`, 60_000) + `{}]`), "its answer is longer than 1048576 bytes"},
+		"a long small answer": {"coingecko", feedtest.Says(`{"ethereum":{"inr":1` + strings.Repeat(" ", 64<<10) + "}}"), "its answer is longer than 65536 bytes"},
+		"a long ticker":       {"wazirx", feedtest.Says(`{"symbol":"ethinr"` + strings.Repeat(" ", 64<<10) + "}"), "its answer is longer than 65536 bytes"},
+		"no URL to go to":     {"wazirx", location("http://[" + secret), "ask it: it redirects to what is no URL"},
+		"a long URL":          {"wazirx", location("http://[" + strings.Repeat("x", 2<<20)), "response headers exceeded 65536 bytes"},
+		"a long header":       {"wazirx", location("/" + strings.Repeat("x", 2<<20)), "response headers exceeded 65536 bytes"},
+		"an entry of its own": {"coindcx", feedtest.Says(`[7,null,{"market":"ETHINR","last_price":"1"`), "the answer is not in the source's format"},
+		"more after the end":  {"coindcx", feedtest.Says(`[] []`), "the answer is not in the source's format"},
+		"an object":           {"coindcx", feedtest.Says(`{"market":"ETHINR"}`), "the answer is not in the source's format"},
+		"a price of odd shape": {
+			"coingecko", feedtest.Says(`{"ethereum":{"inr":["1"],"last_updated_at":1795348800}}`),
+			"INR: the answer is not in the source's format",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +82,8 @@ func TestAMarketThatNobodyAskedForMayBeAsOddAsItLikes(t *testing.T) {
 	e := setup(t, "coindcx")
 	at := e.clock.Now().Unix()
 	e.market.Fail(feedtest.Says(fmt.Sprintf(`[{"market":"BTCINR","last_price":{"a":[1]},"timestamp":"yesterday"},{"market":["ETHINR"]},7,null,"ETHINR",`+
-		`{"market":"ETHINR","last_price":"254321.17","timestamp":%d},{"market":"ETHINR","last_price":"1","timestamp":%[1]d},{"market":%q}]`, at, strings.Repeat("x", 1000))))
+		`{"market":"ETHINR","last_price":"254321.17","timestamp":%d},{"market":"ETHINR","last_price":"1","timestamp":%[1]d},`+
+		`{"market":%q}]`, at, strings.Repeat("x", 1000))))
 	e.poll()
 	tier, value := e.price()
 	require.Equal(t, quote.Live, tier)

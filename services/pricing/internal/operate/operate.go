@@ -110,8 +110,9 @@ type sourceState struct {
 
 // Endpoints are the desk's requests.
 func (d *Desk) Endpoints() []stream.Endpoint {
-	const sources = `{"instance":"pricing-1/7","currencies":[{"currency":"INR","tier":"live","value":"254321.17","observed_at":"2026-11-22T04:45:31Z","age":"12s","fresh_sources":3,` +
-		`"spread_percent":"0.42"}],"sources":[{"name":"coingecko","state":"ok","breaker":"closed","values":[{"name":"INR","value":"254321.17",` +
+	const sources = `{"instance":"pricing-1/7","currencies":[{"currency":"INR","tier":"live","value":"254321.17","observed_at":"2026-11-22T04:45:31Z",` +
+		`"age":"12s","fresh_sources":3,"spread_percent":"0.42"}],` +
+		`"sources":[{"name":"coingecko","state":"ok","breaker":"closed","values":[{"name":"INR","value":"254321.17",` +
 		`"observed_at":"2026-11-22T04:45:31Z","fetched_at":"2026-11-22T04:45:40Z"}],"succeeded_at":"2026-11-22T04:45:40Z"}]}`
 	return []stream.Endpoint{
 		stream.Answers(stream.Endpoint{

@@ -23,7 +23,8 @@ func ParseValue(text string) (money.Decimal, error) {
 		return value, fault.New(fault.Invalid, "the price %w", err)
 	}
 	if whole, fraction, _ := strings.Cut(text, "."); len(whole) > maxValueIntegerDigits || len(fraction) > maxValueFractionDigits {
-		return money.Decimal{}, fault.New(fault.Invalid, "the price has more than %d digits before or %d after the point", maxValueIntegerDigits, maxValueFractionDigits)
+		return money.Decimal{}, fault.New(fault.Invalid, "the price has more than %d digits before or %d after the point", maxValueIntegerDigits,
+			maxValueFractionDigits)
 	}
 	return value, nil
 }

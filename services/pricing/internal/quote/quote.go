@@ -52,7 +52,8 @@ const idBytes = 10 // 80 bits: two rates of one currency and tier never meet by 
 
 // StaticQuote is the quote of a rate that a person set; the one source is named static. It holds for ever.
 func StaticQuote(currency money.Currency, value money.Decimal, since time.Time) Quote {
-	return newQuote(Static, currency.Code(), value, []event.RateSource{{Name: string(Static), Value: value.String(), ObservedAt: stamp(since)}}, since, time.Time{})
+	return newQuote(Static, currency.Code(), value, []event.RateSource{{Name: string(Static), Value: value.String(), ObservedAt: stamp(since)}}, since,
+		time.Time{})
 }
 
 // Rate is the quote as it stands in events. The caller must not change its sources.
