@@ -1,0 +1,144 @@
+package gateway_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+)
+
+// clerk drives a gateway over HTTP and holds each request and each answer against the document that this gateway serves.
+type clerk struct {
+	t        *testing.T
+	document *document
+	declared map[string]bool // "POST /record 404 NOT_FOUND", "GET /healthz 200"
+	seen     map[string]bool
+}
+
+// items is the place of a batch's records beside the calls.
+const items = "POST /record/batch items"
+
+// beyondReach are codes that only a bug of ours, or any path, answers.
+var beyondReach = []string{"INTERNAL"}
+
+func newClerk(t *testing.T, g *gate) *clerk {
+	t.Helper()
+	text := (&till{t: t, url: g.url}).do("GET", "/openapi.json", "", "Authorization", "")
+	require.Equal(t, 200, text.Status)
+	d, err := readDocument(text.Body)
+	require.NoError(t, err)
+	return &clerk{t, d, d.everyAnswer(), map[string]bool{}}
+}
+
+// everyAnswer lists what the document promises.
+func (d *document) everyAnswer() map[string]bool {
+	all := make(map[string]bool)
+	for _, code := range d.Components.Schemas.BatchProblem.codes() {
+		all[items+" "+code] = true
+	}
+	for path, methods := range d.Paths {
+		for method, o := range methods {
+			for status := range o.Responses {
+				_, r, _ := d.response(path, method, status)
+				at := strings.ToUpper(method) + " " + path + " " + status
+				codes := r.Content["application/problem+json"].Schema.codes()
+				for _, code := range codes {
+					all[at+" "+code] = true
+				}
+				if len(codes) == 0 {
+					all[at] = true
+				}
+			}
+		}
+	}
+	return all
+}
+
+// call sends a request that belongs to a call of the document, such as GET /sales/{id}. What is answered must be what the document
+// says; what is accepted must have been asked as it says.
+func (c *clerk) call(by *till, call, path, body string, headers ...string) reply {
+	c.t.Helper()
+	method, _, _ := strings.Cut(call, " ")
+	request := func() *http.Request {
+		req, err := http.NewRequestWithContext(c.t.Context(), method, by.url+path, bytes.NewReader([]byte(body)))
+		require.NoError(c.t, err)
+		if by.key != "" {
+			req.Header.Set("Authorization", "Bearer "+by.key)
+		}
+		if body != "" {
+			req.Header.Set("Content-Type", "application/json")
+		}
+		for i := 0; i < len(headers); i += 2 {
+			req.Header.Del(headers[i])
+			if headers[i+1] != "" {
+				req.Header.Set(headers[i], headers[i+1])
+			}
+		}
+		return req
+	}
+	res, err := http.DefaultClient.Do(request())
+	require.NoError(c.t, err)
+	defer res.Body.Close()
+	read, err := io.ReadAll(res.Body)
+	require.NoError(c.t, err)
+	r := reply{res.StatusCode, res.Header, read}
+	c.note(call, r)
+	require.NoError(c.t, c.document.answered(call, r), "%s %s: %s", call, path, short(read))
+	if accepted(c.t, call, r) {
+		require.NoError(c.t, c.document.asked(call, request()), "%s %s: %s", call, path, short([]byte(body)))
+	}
+	return r
+}
+
+// accepted reports whether nothing of the request was refused.
+func accepted(t *testing.T, call string, r reply) bool {
+	t.Helper()
+	if call != callBatch || r.Status != http.StatusOK {
+		return r.Status < http.StatusBadRequest
+	}
+	return !slices.ContainsFunc(read[[]landed](t, r), func(one landed) bool { return one.Status != http.StatusCreated })
+}
+
+func (c *clerk) note(call string, r reply) {
+	c.t.Helper()
+	at := fmt.Sprintf("%s %d", call, r.Status)
+	if r.Status >= http.StatusBadRequest {
+		at += " " + string(read[struct{ Code refusal.Code }](c.t, r).Code)
+	}
+	require.True(c.t, c.declared[at], "the document does not have %s: %s", at, r.Body)
+	c.seen[at] = true
+	if call == "POST /record/batch" && r.Status == http.StatusOK {
+		for _, one := range read[[]landed](c.t, r) {
+			if one.Status != http.StatusCreated {
+				c.seen[items+" "+string(one.code(c.t))] = true
+			}
+		}
+	}
+}
+
+func short(text []byte) []byte { return text[:min(len(text), 2000)] }
+
+const (
+	callRecord  = "POST /record"
+	callBatch   = "POST /record/batch"
+	callLanded  = "GET /idempotency/{key}"
+	callSale    = "GET /sales/{id}"
+	callProof   = "GET /sales/{id}/proof"
+	callLoyalty = "GET /customers/{id}/loyalty"
+	callEntries = "GET /customers/{id}/loyalty/entries"
+	callReceipt = "GET /receipts/{id}"
+)
+
+// record posts one, alone and in a batch.
+func (c *clerk) record(by *till, key, body string) {
+	c.t.Helper()
+	c.call(by, callRecord, "/record", body, "Idempotency-Key", key)
+	c.call(by, callBatch, "/record/batch", "["+entry(key, body)+"]")
+}
