@@ -23,6 +23,7 @@ import (
 	"github.com/tillseal/tillseal/shared/merkle"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/telemetry"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Config is what the anchor reads from the environment.
@@ -144,9 +145,9 @@ func Run(ctx context.Context, cfg Config) error {
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus)
 
-	actor := &active.Anchor{
+	actor := active.New(active.Parts{
 		Journal: journal, Chain: client, Signer: key, Bus: bus, Log: tel.Log, Metrics: metrics, Set: cfg.settings(),
-	}
+	})
 	group, ctx := errgroup.WithContext(ctx)
 	desk := operate.Desk{Journal: journal, Chain: client, Bus: bus, Log: tel.Log, Finality: cfg.Finality}
 	stop, err := bus.Serve(ctx, "Anchors batches of sales on Ethereum", append(desk.Endpoints(), statusEndpoint(actor))...)
@@ -204,12 +205,8 @@ func (c Config) externalSigner(ctx context.Context, log *slog.Logger) (*signer.E
 			return external, err
 		}
 		log.Warn("waiting for the signer at ANCHOR_SIGNER_URL", "error", err)
-		timer := time.NewTimer(signerRetry)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !wait.Pause(ctx, signerRetry) {
 			return nil, ctx.Err()
-		case <-timer.C:
 		}
 	}
 }

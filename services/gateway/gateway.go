@@ -31,6 +31,7 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/telemetry"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Config is what the gateway reads from the environment.
@@ -201,14 +202,7 @@ func checkRules(
 	log.Warn("nothing is recorded before Postgres has said which loyalty rules were used", "error", err)
 	go func() {
 		defer close(done)
-		again := time.NewTicker(rulesPause)
-		defer again.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-again.C:
-			}
+		for wait.Pause(ctx, rulesPause) {
 			switch err := check(); {
 			case err == nil:
 				return

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 const (
@@ -15,8 +17,6 @@ const (
 
 // Await returns once Postgres answers, or ctx's error when ctx ends before. It logs once that it waits, and why.
 func Await(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
-	ticker := time.NewTicker(pingEvery)
-	defer ticker.Stop()
 	for tries := 0; ; tries++ {
 		attempt, cancel := context.WithTimeout(ctx, pingLimit)
 		err := pool.Ping(attempt)
@@ -27,10 +27,8 @@ func Await(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 		if tries == 0 && ctx.Err() == nil {
 			log.Warn("waiting for Postgres", "error", Fault("connect", err))
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.Pause(ctx, pingEvery) {
 			return ctx.Err()
-		case <-ticker.C:
 		}
 	}
 }

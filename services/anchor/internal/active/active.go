@@ -13,12 +13,14 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/params"
+	"golang.org/x/time/rate"
 
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Signer signs for one account.
@@ -47,8 +49,8 @@ const (
 	stayAway     = 10 * time.Second // from a lease that was given up as fruitless: longer than a standby takes to try for it
 )
 
-// Anchor runs the active side of the service. It owns what lives with the process; a tenure owns what lives with one lease.
-type Anchor struct {
+// Parts are what an Anchor works with. Signer may be set later, before Run.
+type Parts struct {
 	Journal *journal.Journal
 	Chain   *chain.Client
 	Signer  Signer
@@ -56,11 +58,16 @@ type Anchor struct {
 	Log     *slog.Logger
 	Set     Settings
 	Metrics *Metrics
+}
+
+// Anchor runs the active side of the service. It owns what lives with the process; a tenure owns what lives with one lease.
+type Anchor struct {
+	Parts
 
 	backlog    atomic.Pointer[backlog]
 	ages       ages
-	warnedHeld atomic.Pointer[time.Time] // when the log last said that no batch is made
-	acting     atomic.Pointer[acting]    // the present tenure's, once it has a contract; nil while this replica stands by
+	warnedHeld rate.Sometimes         // that no batch is made
+	acting     atomic.Pointer[acting] // the present tenure's, once it has a contract; nil while this replica stands by
 
 	// The present tenure alone touches what follows. It outlives the lease on purpose: stopping for good takes several looks or half an
 	// hour of them, and a lease under which nothing comes to its end is given up after half a minute.
@@ -69,8 +76,15 @@ type Anchor struct {
 	sight sighting
 
 	// So do these: the chain charges alike whoever holds the lease, and a new lease is no reason to repeat an alarm.
-	gas                   uint64    // that an anchor() took last
-	warnedLow, warnedRate time.Time // when the log last said that the account is low, or batches too small
+	gas        uint64         // that an anchor() took last
+	warnedLow  rate.Sometimes // that the account is low
+	warnedRate rate.Sometimes // that batches are too small
+}
+
+// New makes an Anchor of its parts.
+func New(parts Parts) *Anchor {
+	alarm := func() rate.Sometimes { return rate.Sometimes{Interval: warnAgain} }
+	return &Anchor{Parts: parts, warnedHeld: alarm(), warnedLow: alarm(), warnedRate: alarm()}
 }
 
 // Run tries for the lease, acts while it holds it, and returns on a Fatal or Invalid fault or when ctx ends (nil).
@@ -91,7 +105,7 @@ func (a *Anchor) Run(ctx context.Context) error {
 		default:
 			a.Log.Warn("the anchor tries again", "error", err)
 		}
-		pause(ctx, away)
+		wait.Pause(ctx, away)
 	}
 	return nil
 }
@@ -111,17 +125,6 @@ func (a *Anchor) once(ctx context.Context, waiting *bool) error {
 	t := a.begin(lease)
 	defer t.end()
 	return t.run(ctx)
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 // GweiToWei converts a fee ceiling.

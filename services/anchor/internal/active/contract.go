@@ -14,6 +14,7 @@ import (
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // settleOnContract finds, checks or deploys the contract: it looks and acts until there is one to use.
@@ -26,7 +27,7 @@ func (t *tenure) settleOnContract(ctx context.Context) error {
 		if done {
 			return nil
 		}
-		if !pause(ctx, t.anchor.Set.Poll) {
+		if !wait.Pause(ctx, t.anchor.Set.Poll) {
 			return ctx.Err()
 		}
 	}

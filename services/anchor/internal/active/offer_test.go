@@ -13,7 +13,7 @@ import (
 )
 
 func TestNothingIsOfferedThatNoNodeTakesFromTheAccountIfLessWillDo(t *testing.T) {
-	under := tenure{anchor: &Anchor{Set: Settings{FeeCapWei: big.NewInt(50_000), FeeHardWei: big.NewInt(50_000), FeeRiseAfter: time.Hour}}}
+	under := tenure{anchor: New(Parts{Set: Settings{FeeCapWei: big.NewInt(50_000), FeeHardWei: big.NewInt(50_000), FeeRiseAfter: time.Hour}})}
 	for name, c := range map[string]struct {
 		replaces, payable int64 // wei per gas; 0 for a first attempt
 		base              int64

@@ -44,9 +44,8 @@ func (t *tenure) checkRate(ctx context.Context, first bool) error {
 	if first {
 		return err
 	}
-	if now := time.Now(); now.Sub(t.anchor.warnedRate) >= warnAgain {
-		t.anchor.warnedRate = now
+	t.anchor.warnedRate.Do(func() {
 		t.anchor.Log.Warn("ALARM: the settings are too small for the chain as it is now", "error", err)
-	}
+	})
 	return nil
 }

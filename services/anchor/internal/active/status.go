@@ -141,9 +141,10 @@ func (t *tenure) report(sight chain.Sight) {
 		HeadBlock: sight.Head.Number, FinalizedBlock: sight.Finalized, SeenAt: now.UTC().Format(time.RFC3339),
 		AnchorerAddress: t.anchor.Signer.Address().Hex(),
 	}
-	if s.RunwayBatches < lowRunway && now.Sub(t.anchor.warnedLow) >= warnAgain {
-		t.anchor.warnedLow = now
-		t.anchor.Log.Warn("ALARM: the anchorer's account is low", "address", s.AnchorerAddress, "balance_wei", s.BalanceWei, "runway_batches", s.RunwayBatches)
+	if s.RunwayBatches < lowRunway {
+		t.anchor.warnedLow.Do(func() {
+			t.anchor.Log.Warn("ALARM: the anchorer's account is low", "address", s.AnchorerAddress, "balance_wei", s.BalanceWei, "runway_batches", s.RunwayBatches)
+		})
 	}
 	t.show(s)
 	t.anchor.Metrics.Head.Set(float64(s.HeadBlock))       //nolint:forbidigo // a metric is a float

@@ -14,6 +14,7 @@ import (
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 const (
@@ -94,7 +95,7 @@ func (t *tenure) act(ctx context.Context) error {
 }
 
 func (t *tenure) watchLease(ctx context.Context) error {
-	for pause(ctx, leaseCheck) {
+	for wait.Pause(ctx, leaseCheck) {
 		if err := t.lease.Check(ctx); err != nil {
 			return err
 		}
@@ -132,7 +133,7 @@ func (t *tenure) tick(ctx context.Context) error {
 			}
 		}
 		t.watchRate(ctx)
-		if !pause(ctx, t.anchor.Set.Poll) {
+		if !wait.Pause(ctx, t.anchor.Set.Poll) {
 			return ctx.Err()
 		}
 	}
@@ -149,7 +150,7 @@ func (t *tenure) announce(ctx context.Context) error {
 		if err := t.tolerate(ctx, announcer.Catch(ctx)); err != nil {
 			return err
 		}
-		if !pause(ctx, min(t.anchor.Set.Poll, time.Second)) {
+		if !wait.Pause(ctx, min(t.anchor.Set.Poll, time.Second)) {
 			return ctx.Err()
 		}
 	}

@@ -14,9 +14,9 @@ import (
 // process is an anchor that has no lease, and its metrics.
 func process() (*Anchor, *prometheus.Registry) {
 	registry := prometheus.NewRegistry()
-	return &Anchor{
+	return New(Parts{
 		Metrics: NewMetrics(registry), Log: slog.New(slog.DiscardHandler), Set: Settings{FeeCapWei: new(big.Int), FeeHardWei: new(big.Int)},
-	}, registry
+	}), registry
 }
 
 func TestWhatWasSafeUnderOneLeaseIsNotUnderTheNext(t *testing.T) {

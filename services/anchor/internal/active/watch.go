@@ -9,6 +9,7 @@ import (
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // watchEvery is how often every replica reads from the journal what waits. The chain has no part in it: while it is away the
@@ -46,7 +47,7 @@ func (a *Anchor) Watch(ctx context.Context) error {
 			a.Log.Warn("the journal can't be read; what waits is told as last seen", "error", err)
 		}
 		away = err != nil
-		if !pause(ctx, watchEvery) {
+		if !wait.Pause(ctx, watchEvery) {
 			return nil
 		}
 	}
@@ -119,11 +120,10 @@ func (a *Anchor) note(ctx context.Context, deployment int64, state step.Journal)
 
 // warnHeld tells, in the anchor that acts, that no batch is made: the chain is paid for nothing as long as it finalizes nothing.
 func (a *Anchor) warnHeld(open int) {
-	now, last := time.Now(), a.warnedHeld.Load()
-	if a.acting.Load() == nil || last != nil && now.Sub(*last) < warnAgain || !a.warnedHeld.CompareAndSwap(last, &now) {
+	if a.acting.Load() == nil {
 		return
 	}
-	a.Log.Warn("ALARM: no batch is made until the chain has finalized some", "not_final", open)
+	a.warnedHeld.Do(func() { a.Log.Warn("ALARM: no batch is made until the chain has finalized some", "not_final", open) })
 }
 
 // ages knows how old the leaves of the batch under way are, which takes reading them all.

@@ -17,7 +17,7 @@ import (
 
 func TestAChainThatFinalizesNothingIsToldWhenItHoldsBatchesBack(t *testing.T) {
 	var log bytes.Buffer
-	a := Anchor{Metrics: NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(&log, nil))}
+	a := New(Parts{Metrics: NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	a.Set.Limits.OpenMax, a.Set.FeeCapWei, a.Set.FeeHardWei = 3, new(big.Int), new(big.Int)
 	looks := func(open int) {
 		var state step.Journal
