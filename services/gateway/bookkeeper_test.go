@@ -64,7 +64,7 @@ type ticketTender struct {
 // counter is a terminal as the bookkeeper knows it.
 type counter struct{ store, terminal string }
 
-// bookkeeper is the shop as one patient person would keep it, record by record, from DESIGN sections 2 and 3: fractions of any size,
+// bookkeeper is the shop as one patient person would keep it, record by record, from infra/docs/CONTRACT.md, 2 and 3: fractions of any size,
 // no groups, no locks, no cache.
 type bookkeeper struct {
 	customers map[string]*customerBook

@@ -59,7 +59,7 @@ type keptRecord struct {
 	isARefund bool
 }
 
-// step is the account's next state if a record with this answer may come next. What DESIGN section 3 says, in whole units: a unit
+// step is the account's next state if a record with this answer may come next. What infra/docs/CONTRACT.md, 3.3 says, in whole units: a unit
 // earns a tenth of a point, a point pays a quarter of a unit, and no tier matters before the tenth purchase.
 func (a account) step(in asked, out told) (bool, account) {
 	if kept, used := a.kept[in.key]; used {

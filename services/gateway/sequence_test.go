@@ -303,7 +303,7 @@ func (d *day) checkAccounts() {
 	}
 }
 
-// checkBooks asks the audit's views what must hold of all that was committed (DESIGN section 8).
+// checkBooks asks the audit's views what must hold of all that was committed (infra/docs/CONTRACT.md, 8).
 func (s *shop) checkBooks() {
 	s.t.Helper()
 	require.NotZero(s.t, s.sales())

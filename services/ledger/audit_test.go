@@ -14,7 +14,7 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// auditViews is DESIGN section 7's list, which outside checks rely on.
+// auditViews is the list in infra/docs/CONTRACT.md, 7.2, which outside checks rely on.
 var auditViews = map[string]string{
 	"audit.sale": "sale_id, kind, refund_of, store_id, terminal_id, idempotency_key, customer_id, currency, total, points_delta, points_balance, " +
 		"purchase_number, recorded_at_us, request, salt",

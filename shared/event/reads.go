@@ -6,7 +6,7 @@ import (
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
-// Subjects of reads: NATS requests that the ledger answers (DESIGN section 6).
+// Subjects of reads: NATS requests that the ledger answers (infra/docs/CONTRACT.md, 6.5).
 const (
 	SubjectSalesGet  = "ledger.sales.get"
 	SubjectProofsGet = "ledger.proofs.get"
@@ -26,7 +26,7 @@ type SaleStatus struct {
 	BlockNumber string       `json:"block_number,omitempty"`
 }
 
-// Proof is a sale's receipt: everything a third party needs to recompute the root and ask the chain for it (DESIGN section 4).
+// Proof is a sale's receipt: everything a third party needs to recompute the root and ask the chain for it (infra/docs/CONTRACT.md, 4.4).
 // Integers are strings.
 type Proof struct {
 	Sale      sale.Sale     `json:"sale"`

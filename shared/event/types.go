@@ -1,4 +1,4 @@
-// Package event has the only wire types: what the services tell each other and the world over NATS (DESIGN section 6).
+// Package event has the only wire types: what the services tell each other and the world over NATS (infra/docs/CONTRACT.md, 6).
 // Within v1 changes only add. Wei are decimal strings, other integers numbers, hashes 0x-hex.
 package event
 

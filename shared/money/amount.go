@@ -14,7 +14,7 @@ import (
 type Minor int64
 
 const (
-	maxIntegerDigits  = 15 // DESIGN section 2: ^(0|[1-9][0-9]{0,14})(\.[0-9]{1,3})?$
+	maxIntegerDigits  = 15 // infra/docs/CONTRACT.md, 1.2: ^(0|[1-9][0-9]{0,14})(\.[0-9]{1,3})?$
 	maxFractionDigits = 3
 )
 
@@ -134,7 +134,7 @@ var tenTo18 = pow10(18)
 
 func pow10(n int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil) }
 
-// Wei converts a fiat total at a rate in fiat per ETH: ceil(total·10^18 / rate), exact (DESIGN section 4). All is done in
+// Wei converts a fiat total at a rate in fiat per ETH: ceil(total·10^18 / rate), exact (infra/docs/CONTRACT.md, 4.2). All is done in
 // integers: with total = a·10^x and rate = b·10^y it is ceil(a·10^18·10^(x−y) / b), one division, rounded once. The result is at least 1.
 func Wei(total, rate Decimal) *big.Int {
 	numerator := new(big.Int).Mul(total.num.Coeff.MathBigInt(), tenTo18)

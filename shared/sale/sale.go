@@ -23,7 +23,7 @@ const (
 	KindRefund Kind = "refund"
 )
 
-// Type is the EIP-712 type that is hashed (DESIGN section 4). The order of the members of Sale follows it.
+// Type is the EIP-712 type that is hashed (infra/docs/CONTRACT.md, 4.1). The order of the members of Sale follows it.
 const Type = "Sale(string saleId,string kind,string refundOf,string storeId,string terminalId,string customerId,string currency," +
 	"string total,int64 pointsDelta,int64 pointsBalance,uint64 purchaseNumber,uint64 recordedAt,bytes32 requestHash,bytes32 salt)"
 
@@ -152,7 +152,7 @@ var (
 	customerID = regexp.MustCompile(`^[A-Za-z0-9._:@+-]{1,64}$`)
 )
 
-// ValidPlaceID reports whether id can name a store or a terminal (DESIGN section 6): it is a token of a subject.
+// ValidPlaceID reports whether id can name a store or a terminal (infra/docs/CONTRACT.md, 1.1): it is a token of a subject.
 func ValidPlaceID(id string) bool { return placeID.MatchString(id) }
 
 // ValidSaleID reports whether id is a sale's in its canonical form: a UUID in lower case.
@@ -170,7 +170,7 @@ func ValidSaleID(id string) bool {
 	return true
 }
 
-// ValidCustomerID reports whether id can name a customer (DESIGN section 2).
+// ValidCustomerID reports whether id can name a customer (infra/docs/CONTRACT.md, 1.1).
 func ValidCustomerID(id string) bool { return customerID.MatchString(id) }
 
 // FormatTime writes Unix microseconds as every boundary shows them: RFC 3339 in UTC with six decimals.

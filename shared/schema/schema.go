@@ -1,4 +1,4 @@
-// Package schema holds the database: one schema for each writer, the roles, and the views for auditors (DESIGN section 7).
+// Package schema holds the database: one schema for each writer, the roles, and the views for auditors (infra/docs/CONTRACT.md, 7).
 package schema
 
 import (

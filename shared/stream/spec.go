@@ -1,4 +1,4 @@
-// Package stream is the services' only way to JetStream: every stream and durable is described here (DESIGN section 6), with
+// Package stream is the services' only way to JetStream: every stream and durable is described here (infra/docs/CONTRACT.md, 6.1), with
 // the one way to publish and the one loop that consumes.
 package stream
 
@@ -46,7 +46,7 @@ const (
 	manyStores    = 10_000           // subjects of a stream: each costs the server 143 bytes of memory, so far more are a mistake
 )
 
-// spec is a stream as the design has it (section 6).
+// spec is a stream as infra/docs/CONTRACT.md, 6.1 has it.
 type spec struct {
 	name     string
 	holds    string // its description

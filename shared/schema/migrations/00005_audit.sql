@@ -1,5 +1,5 @@
 -- +goose Up
--- The stable face for auditors and outside checks (DESIGN section 7): names and columns here are a contract.
+-- The stable face for auditors and outside checks (infra/docs/CONTRACT.md, 7.2): names and columns here are a contract.
 
 CREATE VIEW audit.sale AS
 SELECT sale_id, kind, refund_of, store_id, terminal_id, idempotency_key, customer_id, currency, total,

@@ -51,7 +51,7 @@ var (
 	bytes32  = text(`^0x[0-9a-f]{64}$`)
 )
 
-// shape is DESIGN section 4's proof.
+// shape is the proof in infra/docs/CONTRACT.md, 4.4.
 var shape = form{members: map[string]form{
 	"sale": {members: map[string]form{
 		"saleId": anything, "kind": text(`^(sale|refund)$`), "refundOf": anything, "storeId": anything, "terminalId": anything,

@@ -12,7 +12,7 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 )
 
-// kinds is DESIGN section 2's table of errors.
+// kinds is the table of errors in infra/docs/CONTRACT.md, 2.5.
 var kinds = map[refusal.Code]struct {
 	status int
 	title  string

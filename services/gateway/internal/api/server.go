@@ -1,4 +1,4 @@
-// Package api is the gateway's HTTP (DESIGN section 2). It reads requests, asks, and writes answers.
+// Package api is the gateway's HTTP (infra/docs/CONTRACT.md, 2). It reads requests, asks, and writes answers.
 package api
 
 import (

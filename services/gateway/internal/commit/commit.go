@@ -1,5 +1,5 @@
 // Package commit makes records into sales: what arrives together is committed together, in order of arrival, each exactly
-// once (DESIGN section 3). decide.go is the pure heart; group.go runs it in one transaction; this file is the way there and back.
+// once (infra/docs/CONTRACT.md, 3). decide.go is the pure heart; group.go runs it in one transaction; this file is the way there and back.
 //
 //	Record → arrivals → claims (Redis) → ready → one committer (Postgres) → answers
 //	                        ↘ held (another gateway has the key) ↗
@@ -23,7 +23,7 @@ const (
 	maxGroup   = 128  // smaller ones cost more a record; larger ones leave a core idle while they commit, and hold their locks longer
 	maxWaiting = 4096 // records between HTTP and Postgres; 32 of the largest groups
 	maxSettled = 4096 // answers on their way into Redis; what does not fit is not cached
-	// maxWait is the longest that a record may expect to wait before its commit (DESIGN section 2: OVERLOADED).
+	// maxWait is the longest that a record may expect to wait before its commit (infra/docs/CONTRACT.md, 2.5: OVERLOADED).
 	maxWait = 400 * time.Millisecond
 	// answerWithin is the longest that a till is kept waiting, whatever hangs. It covers a group's tries.
 	answerWithin = 2500 * time.Millisecond

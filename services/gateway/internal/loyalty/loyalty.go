@@ -1,4 +1,4 @@
-// Package loyalty is the programme's arithmetic: rules in, points out, exact and rounded down once (DESIGN section 3).
+// Package loyalty is the programme's arithmetic: rules in, points out, exact and rounded down once (infra/docs/CONTRACT.md, 3.3).
 package loyalty
 
 import (

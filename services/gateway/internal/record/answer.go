@@ -7,7 +7,7 @@ import (
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
-// Answer is the body of a 201, member for member as DESIGN section 2 shows it.
+// Answer is the body of a 201, member for member as infra/docs/CONTRACT.md, 2.3 shows it.
 type Answer struct {
 	SaleID     string    `json:"sale_id"`
 	Kind       sale.Kind `json:"kind"`

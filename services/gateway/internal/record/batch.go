@@ -12,7 +12,7 @@ import (
 	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
-// Limits of a batch (DESIGN section 2).
+// Limits of a batch (infra/docs/CONTRACT.md, 2.4).
 const (
 	MaxBatchBytes = 4 << 20
 	MaxBatch      = 500 // records

@@ -12,7 +12,7 @@ import (
 	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
-// MaxBytes is the largest body of a record (DESIGN section 2).
+// MaxBytes is the largest body of a record (infra/docs/CONTRACT.md, 2.2).
 const MaxBytes = 64 << 10
 
 // Record is a till's record whose form is right.

@@ -1,4 +1,4 @@
-// Package refusal has the one error that a till is told: a stable code, and which fields were wrong (DESIGN section 2).
+// Package refusal has the one error that a till is told: a stable code, and which fields were wrong (infra/docs/CONTRACT.md, 2.5).
 package refusal
 
 import (

@@ -53,7 +53,7 @@ func (r *Reader) Endpoints() []stream.Endpoint {
 	}
 }
 
-// States of a sale (DESIGN section 2).
+// States of a sale (infra/docs/CONTRACT.md, 2.6).
 const (
 	statusPending   = "pending"
 	statusBatched   = "batched"

@@ -1,5 +1,5 @@
 // Package reconcile makes the sale its own outbox: a committed sale that has no leaf in the anchor's journal, though its time
-// has come and nothing is pending, was lost on its way and is published again (DESIGN section 7). What the ledger should have
+// has come and nothing is pending, was lost on its way and is published again (infra/docs/CONTRACT.md, 7.3). What the ledger should have
 // heard of final batches is asked for likewise.
 package reconcile
 
