@@ -49,7 +49,7 @@ var programs = map[string]program{
 	"verify":     of[verify.Config]("infra/tools/cmd/verify"),
 }
 
-// order is that of the README's table; dev is make run.
+// order is that of the table in infra/docs/CONFIGURATION.md; dev is make run.
 var order = []string{"gateway", "pricing", "anchor", "ledger", "migrate", "identities", "copies", "chain", "verify", "dev"}
 
 // composeOnly are the variables that docker-compose.yml alone reads.
@@ -97,7 +97,7 @@ func TestTheExampleDocumentsExactlyWhatIsRead(t *testing.T) {
 	}
 }
 
-// table is what the README tells of the settings, made of the programs' own words.
+// table is what infra/docs/CONFIGURATION.md has about the settings, made of the programs' own words.
 func table() string {
 	type row struct {
 		config.Variable
@@ -135,9 +135,9 @@ func table() string {
 	return b.String()
 }
 
-func TestTheReadmeTellsEverySetting(t *testing.T) {
-	if !strings.Contains(read(t, "README.md"), table()) {
-		t.Fatalf("README.md should have this table:\n\n%s", table())
+func TestTheConfigurationPageHasEverySetting(t *testing.T) {
+	if !strings.Contains(read(t, "infra/docs/CONFIGURATION.md"), table()) {
+		t.Fatalf("infra/docs/CONFIGURATION.md should have this table:\n\n%s", table())
 	}
 }
 
