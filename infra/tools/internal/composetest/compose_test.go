@@ -1,4 +1,4 @@
-// Package compose holds docker-compose.yml, .env.example and the README's table to what the programs really read. No
+// Package compose holds docker-compose.yml, .env.example and the documentation to what the programs really read and do. No
 // container engine runs here: the files are parsed as the engine would.
 package composetest
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -51,8 +52,11 @@ func requireMetrics(t *testing.T, first int) {
 		})
 	}
 	ofStreams := make(map[string]bool)
-	for _, doc := range []string{"README.md", "infra/docs/OPERATIONS.md", "infra/docs/ARCHITECTURE.md"} {
-		text, err := os.ReadFile("../../../../" + doc)
+	pages, err := filepath.Glob("../../../docs/*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, pages)
+	for _, doc := range append(pages, "../../../../README.md") {
+		text, err := os.ReadFile(doc)
 		require.NoError(t, err)
 		for _, name := range documentedMetric.FindAllString(string(text), -1) {
 			if strings.HasPrefix(name, "tillseal_stream_") || strings.HasPrefix(name, "tillseal_durable_") {
