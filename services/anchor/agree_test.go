@@ -14,7 +14,7 @@ import (
 	"github.com/tillseal/tillseal/shared/merkle"
 )
 
-// verify checks every proof against the chain, and that journal and chain agree as DESIGN section 8 demands: every sale in
+// verify checks every proof against the chain, and that journal and chain agree as infra/docs/CONTRACT.md, 8 demands: every sale in
 // exactly one batch, ids dense, rootOf as journaled.
 func (h *house) verify(sold []event.SalePriced, got map[string]event.SaleAnchored) {
 	h.t.Helper()
