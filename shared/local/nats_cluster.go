@@ -27,7 +27,7 @@ type NATSClusterConfig struct {
 	Base         *server.Options // as in NATSConfig
 	Conf         string          // as in NATSConfig, over Base
 	Log          *slog.Logger    // as in NATSConfig, with each line's node
-	Progress     io.Writer
+	Progress     io.Writer       // as in NATSConfig
 }
 
 // NATSCluster is a JetStream cluster inside this process, on loopback.

@@ -17,7 +17,7 @@ import (
 
 // PostgresConfig says what Postgres to run.
 type PostgresConfig struct {
-	Tools    Tools
+	Tools    Tools             // from Ensure
 	Dir      string            // its own directory, created when missing; the superuser's password is kept there
 	Port     int               // 0: a free one, the same over Restart
 	PortVar  string            // the variable that sets Port, for the error about a taken one
@@ -119,8 +119,7 @@ func (p *Postgres) answers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = conn.Exec(ctx, "SELECT 1")
-	return errors.Join(err, conn.Close(ctx))
+	return errors.Join(conn.Ping(ctx), conn.Close(ctx))
 }
 
 // clear ends what still works on the data: asked for an immediate shutdown first, killed if it stays.

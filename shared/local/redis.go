@@ -22,7 +22,7 @@ import (
 
 // RedisConfig says what Redis to run.
 type RedisConfig struct {
-	Tools    Tools
+	Tools    Tools             // from Ensure
 	Dir      string            // its own directory, created when missing; the password is kept there
 	Port     int               // 0: a free one, the same over Restart
 	PortVar  string            // the variable that sets Port, for the error about a taken one

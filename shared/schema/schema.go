@@ -47,6 +47,9 @@ func Migrate(ctx context.Context, adminURL string) error {
 	return nil
 }
 
+//go:embed alter_role.sql
+var alterRoleSQL string
+
 // SetPassword gives a role of Roles a password, so that services on other hosts can log in.
 func SetPassword(ctx context.Context, adminURL, role, password string) error {
 	conn, err := pgx.Connect(ctx, adminURL)
@@ -55,7 +58,7 @@ func SetPassword(ctx context.Context, adminURL, role, password string) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	var statement string
-	if err := conn.QueryRow(ctx, "SELECT format('ALTER ROLE %I PASSWORD %L', $1::text, $2::text)", role, password).Scan(&statement); err != nil {
+	if err := conn.QueryRow(ctx, alterRoleSQL, role, password).Scan(&statement); err != nil {
 		return fault.New(fault.Transient, "quote the password of role %s: %w", role, err)
 	}
 	if _, err := conn.Exec(ctx, statement); err != nil {

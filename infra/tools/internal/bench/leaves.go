@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	_ "embed" // the statement
 	"errors"
 	"fmt"
 	"sync"
@@ -46,9 +47,12 @@ func (r *rig) watchLeaves(ctx context.Context) (*leaves, error) {
 	return l, nil
 }
 
+//go:embed sql/leaves.sql
+var leavesSQL string
+
 // look takes in the leaves after a place. The anchor journals one group after the other, so none comes in before that place later.
 func (l *leaves) look(ctx context.Context, conn *pgx.Conn, last int64) (int64, error) {
-	rows, err := conn.Query(ctx, "SELECT seq, sale_id::text FROM anchor.leaf WHERE seq > $1 ORDER BY seq", last)
+	rows, err := conn.Query(ctx, leavesSQL, last)
 	if err != nil {
 		return last, err
 	}

@@ -118,13 +118,12 @@ func Run(ctx context.Context, cfg Config) (err error) {
 
 // measure runs every step once a round.
 func (r *rig) measure(ctx context.Context) (*report, error) {
-	var version string
 	conn, err := pgx.Connect(ctx, r.postgres.AdminURL("postgres"))
 	if err != nil {
 		return nil, fmt.Errorf("connect to the measurement's Postgres: %w", err)
 	}
-	err = errors.Join(conn.QueryRow(ctx, "SELECT current_setting('server_version')").Scan(&version), conn.Close(ctx))
-	if err != nil {
+	version := conn.PgConn().ParameterStatus("server_version")
+	if err := conn.Close(ctx); err != nil {
 		return nil, err
 	}
 	rep := &report{

@@ -3,6 +3,7 @@ package migrate
 
 import (
 	"context"
+	_ "embed" // the statement
 	"errors"
 	"fmt"
 	"log/slog"
@@ -74,6 +75,9 @@ func Run(ctx context.Context, cfg Config) error {
 	return nil
 }
 
+//go:embed locks_open.sql
+var locksOpenSQL string
+
 // locksAreOpen reports whether whoever may only read may take any advisory lock. The migration role can't change that: the functions are
 // the superuser's.
 func locksAreOpen(ctx context.Context, admin config.Secret) (open bool, err error) {
@@ -82,7 +86,7 @@ func locksAreOpen(ctx context.Context, admin config.Secret) (open bool, err erro
 		return false, fault.New(fault.Transient, "connect: %w", err)
 	}
 	defer conn.Close(ctx)
-	err = conn.QueryRow(ctx, "SELECT has_function_privilege('auditor', 'pg_advisory_lock(bigint)', 'execute')").Scan(&open)
+	err = conn.QueryRow(ctx, locksOpenSQL).Scan(&open)
 	if err != nil {
 		return false, fault.New(fault.Transient, "look whether locks are open: %w", err)
 	}
