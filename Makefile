@@ -1,7 +1,7 @@
 # Tillseal. `make` lists the targets.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help run verify bench test test-go test-contracts tools lint fmt generate clean
+.PHONY: help run verify bench test test-go test-contracts tools lint tidy fmt generate clean
 
 MODULES := shared contracts services/gateway services/pricing services/anchor services/ledger infra/tools
 PACKAGES := $(MODULES:%=./%/...)
@@ -50,10 +50,13 @@ contracts/node_modules/.package-lock.json: contracts/package-lock.json contracts
 	cd contracts && npm ci --no-audit --no-fund
 	@touch $@
 
-lint: need-go $(GOLANGCI) ## vet and lint everything, and build each module by itself
+lint: need-go tidy $(GOLANGCI) ## hold the tree to the house rules, build each module by itself, vet and lint everything
 	@for m in $(MODULES); do echo "build $$m by itself"; (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet ./... && GOWORK=off go mod tidy -diff) || exit 1; done
 	$(GOLANGCI) run $(PACKAGES)
 	$(GOLANGCI) fmt --diff $(MODULES)
+
+tidy: need-go ## hold the tree to the house rules alone, which takes a second
+	go run ./infra/tools/cmd/tidy
 
 $(GOLANGCI):
 	@echo "installing golangci-lint $(GOLANGCI_VERSION) (compiled here, which takes minutes)"

@@ -1,0 +1,41 @@
+package tidy
+
+// House is what holds in this repository.
+var House = Rules{
+	MaxLine: 160, MaxFile: 350,
+	LongFiles: map[string]string{},
+	InlineSQL: map[string]string{
+		"shared/testkit/database.go":            "the name of a database can't be a parameter, and each test's has one of its own",
+		"infra/tools/internal/engine/engine.go": "the name of a database can't be a parameter",
+		"infra/tools/internal/bench/rig.go":     "the name of a database can't be a parameter",
+	},
+	Read: map[string]string{
+		"shared/schema/migrations": "goose runs whatever lies there, in the order of the numbers",
+		"infra/nats/streams":       "make generate writes what the code describes there, and a test compares",
+		"infra/nats/consumers":     "make generate writes what the code describes there, and a test compares",
+	},
+	Known: map[string]string{
+		"Makefile": "make", ".gas-snapshot": "forge snapshot", ".npmrc": "npm", ".solhint.json": "solhint", "*.t.sol": "forge test",
+		"*.test.mjs": "node --test", "*.dockerignore": "docker build",
+	},
+	Law: Law{
+		Prefix: "github.com/tillseal/tillseal/",
+		Floors: []Floor{
+			{"shared", nil, "shared is the ground floor: it imports nothing of ours"},
+			{"contracts", nil, "contracts stands alone: auditors build it without the engine"},
+			{"services/gateway", []string{"shared/…"}, "services meet on the stream only, and a till is answered without the chain"},
+			{"services/pricing", []string{"shared/…"}, "services meet on the stream only, and a price needs no chain"},
+			{"services/anchor", []string{"shared/…", "contracts/…"}, "services meet on the stream only, and stand below the tools"},
+			{"services/ledger", []string{"shared/…", "contracts/…"}, "services meet on the stream only, and stand below the tools"},
+			{
+				"infra/tools",
+				[]string{"shared/…", "contracts/…", "services/gateway", "services/pricing", "services/anchor", "services/ledger"},
+				"the tools come to a service by its door alone",
+			},
+		},
+		Tests: []TestsOnly{
+			{"github.com/tillseal/tillseal/shared/testkit", "shared/testkit", "testkit is for tests"},
+			{"github.com/stretchr/testify", "shared/testkit", "testify is for tests"},
+		},
+	},
+}
