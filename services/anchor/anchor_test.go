@@ -224,6 +224,30 @@ func TestAnotherRootInOurPlaceStopsTheAnchor(t *testing.T) {
 	require.ErrorContains(t, err, "another root holds our batch's id")
 }
 
+func TestTheAnchorIsReadyOncePostgresAnswersWhateverTheChainDoes(t *testing.T) {
+	t.Parallel()
+	postgres := testkit.OwnPostgres(t)
+	db := testkit.Migrated(t, postgres)
+	ready := make(chan struct{})
+	h := setup(t, func(c *anchor.Config) {
+		c.DBURL, c.Provider, c.Ready = config.Secret(db.Anchor), "http://127.0.0.1:1", func() { close(ready) }
+	})
+	require.NoError(t, postgres.Kill())
+	stop := h.start()
+	testkit.Eventually(t, soon, "requests are answered", func() error {
+		_, err := stream.Ask[struct{ Active bool }](t.Context(), h.bus, "ops.anchor.status", struct{}{})
+		return err
+	})
+	select {
+	case <-ready:
+		require.FailNow(t, "ready without Postgres")
+	default:
+	}
+	require.NoError(t, postgres.Restart(t.Context()))
+	<-ready
+	require.NoError(t, stop())
+}
+
 func TestWrongSettingsAreNamed(t *testing.T) {
 	good := anchor.Config{
 		DBURL: "postgres://x", Provider: "http://x", PrivateKey: testkit.DevKey, Finality: "latest", BatchMax: 1, BatchAge: time.Second,

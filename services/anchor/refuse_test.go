@@ -176,7 +176,7 @@ func TestIntakeGoesOnWithoutFundsAndWithoutASigner(t *testing.T) {
 	stop := h.start()
 	sold := h.sell(10)
 	h.leaves(10)
-	require.NoError(t, stop())
+	require.ErrorIs(t, stop(), context.Canceled, "the signer was still waited for")
 
 	poor.PrivateKey = newKey
 	h.cfg = poor

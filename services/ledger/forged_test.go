@@ -247,9 +247,9 @@ func TestASaleWhoseRowWasAlteredIsPublishedByNobody(t *testing.T) {
 
 func TestAnAlteredSaleAmongOthersIsParkedAgainInsteadOfReplayed(t *testing.T) {
 	s := setup(t)
+	s.park(7, facts(1, noon), facts(2, noon)) // before the reconciler can see the sales
 	altered, sound := s.sell(1, noon), s.sell(2, noon)
 	p := s.run(lose)
-	s.park(7, altered, sound)
 	s.exec(s.admin, `UPDATE sales.sale SET points_balance = 5000 WHERE sale_id = $1`, altered.SaleID)
 	got, err := stream.Ask[struct{ Replayed, Altered int }](t.Context(), s.bus, "ops.ledger.parked.replay", map[string]string{"currency": "INR"})
 	require.NoError(t, err)

@@ -181,6 +181,29 @@ func TestPostgresAwayIsWaitedForAndSaid(t *testing.T) {
 	}
 }
 
+func TestReadsAreAnsweredBeforeThereIsAJetStream(t *testing.T) {
+	s := &shop{t: t, db: testkit.Database(t)}
+	facts := s.sell(1, noon)
+	cfg, err := config.Load[ledger.Config]([]string{"NATS_URL=" + testkit.PlainNATS(t), "DB_URL=" + s.db.Ledger})
+	require.NoError(t, err)
+	cfg.Telemetry.LogOutput = t.Output()
+	ready, done := make(chan struct{}), make(chan error, 1)
+	cfg.Ready = func() { close(ready) }
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { done <- ledger.Run(ctx, cfg) }()
+	defer func() {
+		cancel()
+		require.ErrorIs(t, <-done, context.Canceled, "the streams were still waited for")
+	}()
+	<-ready
+	bus, err := stream.Connect("test", cfg.Stream, testLog(t))
+	require.NoError(t, err)
+	defer bus.Close()
+	status, err := stream.Ask[event.SaleStatus](t.Context(), bus, event.SubjectSalesGet, event.SaleQuery{SaleID: facts.SaleID})
+	require.NoError(t, err)
+	require.Equal(t, "pending", status.Status)
+}
+
 func TestAWrongSettingStopsTheLedgerWithItsName(t *testing.T) {
 	good := map[string]string{"NATS_URL": "nats://127.0.0.1:1", "DB_URL": "postgres://ledger:secret@127.0.0.1:1/x"}
 	for name, bad := range map[string]string{"NATS_URL": "", "DB_URL": "postgres://ledger:secret@127.0.0.1:port/x", "REPAIR_AFTER": "1ms", "LOG_LEVEL": "loud"} {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/tillseal/tillseal/shared/local"
 )
@@ -81,6 +82,24 @@ func NATS(t testing.TB, adjust ...func(*local.NATSConfig)) *local.NATS {
 		check(t, os.RemoveAll(cfg.Dir))
 	})
 	return n
+}
+
+// PlainNATS is the URL of a NATS server of this test alone that has no JetStream.
+func PlainNATS(t testing.TB) string {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatalf("testkit: %v", err)
+	}
+	go s.Start()
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	if !s.ReadyForConnections(startWithin) {
+		t.Fatal("testkit: NATS takes no connections")
+	}
+	return s.ClientURL()
 }
 
 // Chain is a development chain of this test alone, in memory, with DevAddress funded and blocks by Commit only; adjust

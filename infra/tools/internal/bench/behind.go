@@ -55,7 +55,7 @@ func serveAnchor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	announce(readyWord) // what it is not ready for waits in its stream
+	cfg.Ready = func() { announce(readyWord) }
 	return anchor.Run(ctx, cfg)
 }
 

@@ -10,6 +10,7 @@ var House = Rules{
 		"infra/tools/internal/bench/rig.go":     "the name of a database can't be a parameter",
 	},
 	Read: map[string]string{
+		".github/workflows":        "GitHub runs whatever lies there",
 		"shared/schema/migrations": "goose runs whatever lies there, in the order of the numbers",
 		"infra/nats/streams":       "make generate writes what the code describes there, and a test compares",
 		"infra/nats/consumers":     "make generate writes what the code describes there, and a test compares",

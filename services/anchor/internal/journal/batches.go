@@ -32,7 +32,8 @@ type Scope struct {
 func (j *Journal) State(ctx context.Context, s Scope, most int) (state step.Journal, floor Floor, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	err = postgres.Fault("read the journal", pgx.BeginTxFunc(ctx, j.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	asOfOneMoment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = postgres.Fault("read the journal", pgx.BeginTxFunc(ctx, j.pool, asOfOneMoment, func(tx pgx.Tx) error {
 		args := pgx.NamedArgs{"deployment": s.Deployment, "low": s.LowSeq, "replay": s.Replay, "most": most}
 		if err := tx.QueryRow(ctx, lastBatchSQL, args).Scan(&state.LastID, &state.Now); err != nil {
 			return err
