@@ -166,7 +166,7 @@ func Run(ctx context.Context, cfg Config) error {
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", cfg.Addr)
 	if err != nil {
-		return fault.New(fault.Invalid, "GATEWAY_ADDR can't be listened on: %w", err)
+		return fault.New(fault.Invalid, "cannot listen on GATEWAY_ADDR: %w", err)
 	}
 	defer listener.Close()
 	err = serve(ctx, cfg, rules, &hold, tel, m, db, cache, bus, listener)

@@ -1,5 +1,5 @@
-// Package config reads a service's settings from the environment into its Config struct and tells, for every one that is
-// wrong or missing, which variable it is. Values never stand in an error: they may be secrets.
+// Package config reads a service's settings from the environment into its Config struct and names every variable that is wrong or missing.
+// Values never appear in an error: they may be secrets.
 package config
 
 import (
@@ -21,12 +21,12 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// Checker is a Config that knows its own rules. Check joins an error for each that is broken (errors.Join), and each names all
-// variables that it rests on.
+// Checker is a Config that knows its own rules. Check joins an error for each broken rule (errors.Join), and each names all variables that
+// the rule reads.
 type Checker interface{ Check() error }
 
 // Load fills a C, whose fields carry the tags of caarlos0/env and a `doc` tag, from environ (see os.Environ) and checks
-// it. Errors are Invalid, one line a variable, and tell of every wrong variable at once.
+// it. Errors are Invalid, one line a variable, and report every wrong variable at once.
 func Load[C any](environ []string) (C, error) {
 	var c C
 	err := env.ParseWithOptions(&c, env.Options{Environment: env.ToMap(environ)})
@@ -37,7 +37,7 @@ func Load[C any](environ []string) (C, error) {
 	wrong, unread := explain(reflect.TypeFor[C](), all.Errors)
 	if checker, ok := any(c).(Checker); ok {
 		for _, err := range apart(checker.Check()) {
-			if !restsOn(err, unread) { // what could not be read has been complained of, and its field says nothing
+			if !restsOn(err, unread) { // a variable that could not be read was reported, and its field is empty
 				wrong = append(wrong, err)
 			}
 		}
@@ -45,12 +45,12 @@ func Load[C any](environ []string) (C, error) {
 	return c, fault.WithKind(fault.Invalid, errors.Join(wrong...))
 }
 
-// apart takes joined errors apart.
+// apart splits joined errors.
 func apart(err error) []error {
 	if err == nil {
 		return nil
 	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok { // itself alone: what wraps a joined error says more than its parts
+	if many, ok := err.(interface{ Unwrap() []error }); ok { // only a joined error itself: what wraps one says more than its parts
 		parts := many.Unwrap()
 		if err.Error() == errors.Join(parts...).Error() {
 			var all []error
@@ -63,15 +63,15 @@ func apart(err error) []error {
 	return []error{err}
 }
 
-// variableName is one in an error.
+// variableName finds the variables that an error names.
 var variableName = regexp.MustCompile(`[A-Z][A-Z0-9_]*`)
 
-// restsOn reports whether an error of Check names one of variables: it names all that it rests on.
+// restsOn reports whether an error of Check names one of variables, and so rests on it.
 func restsOn(err error, variables []string) bool {
 	return slices.ContainsFunc(variableName.FindAllString(err.Error(), -1), func(n string) bool { return slices.Contains(variables, n) })
 }
 
-// explain says what the library's errors mean, and which variables they are about.
+// explain words the library's errors for operators, and lists the variables that they are about.
 func explain(t reflect.Type, errs []error) (wrong []error, variables []string) {
 	for _, err := range errs {
 		var (
@@ -85,7 +85,7 @@ func explain(t reflect.Type, errs []error) (wrong []error, variables []string) {
 			variable, err = unset.Key, fmt.Errorf("%s is not set", unset.Key)
 		case errors.As(err, &empty):
 			variable, err = empty.Key, fmt.Errorf("%s is empty", empty.Key)
-		case errors.As(err, &unparsed) && fault.Is(unparsed.Err, fault.Invalid): // a type of ours, which knows what may be shown
+		case errors.As(err, &unparsed) && fault.Is(unparsed.Err, fault.Invalid): // a type of ours, whose errors show no secret
 			variable = variableOf(t, unparsed.Name)
 			err = fmt.Errorf("%s: %w", variable, unparsed.Err)
 		case errors.As(err, &unparsed):
@@ -97,7 +97,7 @@ func explain(t reflect.Type, errs []error) (wrong []error, variables []string) {
 	return wrong, variables
 }
 
-// expected says how a value of type t is written.
+// expected describes how a value of type t is written.
 func expected(t reflect.Type) string {
 	if t == reflect.TypeFor[time.Duration]() {
 		return "a duration such as 30s, 5m or 1h"
@@ -110,12 +110,12 @@ func expected(t reflect.Type) string {
 	case kind >= reflect.Uint && kind <= reflect.Uint64:
 		return "a whole number such as 100, not below 0"
 	case kind == reflect.Slice || kind == reflect.Map:
-		return "a list with commas between, each " + expected(t.Elem())
+		return "a list, separated by commas, of " + expected(t.Elem())
 	}
 	return "a valid " + t.String()
 }
 
-// CheckURL says what is wrong with a variable's URL, without showing it: it must have one of schemes and a host, as example has.
+// CheckURL returns what is wrong with a variable's URL, without showing it: it must have one of schemes and a host, as example has.
 func CheckURL(variable string, value Secret, example string, schemes ...string) error {
 	if value == "" {
 		return fault.New(fault.Invalid, "%s is not set", variable)
@@ -127,14 +127,14 @@ func CheckURL(variable string, value Secret, example string, schemes ...string) 
 	return nil
 }
 
-// CheckURLs is CheckURL for a list with commas between.
+// CheckURLs is CheckURL for a list separated by commas.
 func CheckURLs(variable string, value Secret, example string, schemes ...string) error {
 	if value == "" {
 		return fault.New(fault.Invalid, "%s is not set", variable)
 	}
 	for one := range strings.SplitSeq(value.Reveal(), ",") {
 		if CheckURL(variable, Secret(one), example, schemes...) != nil {
-			return fault.New(fault.Invalid, "%s must be URLs such as %s (%s://, with a host), with commas between",
+			return fault.New(fault.Invalid, "%s must be URLs such as %s (%s://, with a host), separated by commas",
 				variable, example, strings.Join(schemes, ":// or "))
 		}
 	}
@@ -150,7 +150,7 @@ func validPort(u *url.URL) bool {
 	return err == nil && port > 0
 }
 
-// CheckAddr says what is wrong with a variable's host:port to listen on; the host may be empty, for all.
+// CheckAddr returns what is wrong with a variable's host:port to listen on; the host may be empty, for all addresses.
 func CheckAddr(variable, addr string) error {
 	const bits = 16
 	_, port, err := net.SplitHostPort(addr)
@@ -163,8 +163,8 @@ func CheckAddr(variable, addr string) error {
 	return nil
 }
 
-// CheckPostgresURL says what is wrong with a variable's Postgres URL, without showing it. Its host may be a socket's directory, in
-// the parameter host.
+// CheckPostgresURL returns what is wrong with a variable's Postgres URL, without showing it. Its host may be a socket's directory, in the
+// parameter host.
 func CheckPostgresURL(variable string, value Secret) error {
 	if value == "" {
 		return fault.New(fault.Invalid, "%s is not set", variable)
@@ -239,7 +239,7 @@ func Describe[C any](w io.Writer) {
 		case v.Default != "":
 			note = " (default " + v.Default + ")"
 		}
-		_, _ = fmt.Fprintf(w, "  %s%s\n        %s\n", v.Name, note, v.Doc) // a --help that can't be written has no reader
+		_, _ = fmt.Fprintf(w, "  %s%s\n        %s\n", v.Name, note, v.Doc) // nobody reads a --help that can't be written
 	}
 }
 

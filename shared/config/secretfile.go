@@ -11,17 +11,17 @@ import (
 // forOthers are the rights of a file's group and of everybody.
 const forOthers fs.FileMode = 0o077
 
-// CheckSecretFile says what is wrong with the file that a variable names: it must be a regular one to which nobody but its owner has
-// any right. The error never shows the path: somebody may have put the secret itself there.
+// CheckSecretFile returns what is wrong with the file that a variable names: it must be a regular file to which nobody but its owner has any
+// right. The error never shows the path: somebody may have set the variable to the secret itself.
 func CheckSecretFile(variable, path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return fault.New(fault.Invalid, "%s can't be read: %w", variable, withoutPath(err))
 	case !info.Mode().IsRegular():
-		return fault.New(fault.Invalid, "%s is no file", variable)
+		return fault.New(fault.Invalid, "%s is not a regular file", variable)
 	case info.Mode().Perm()&forOthers != 0:
-		return fault.New(fault.Invalid, "%s has mode %04o, so that others than its owner can use it: chmod 600", variable, info.Mode().Perm())
+		return fault.New(fault.Invalid, "%s has mode %04o, so others can read it: chmod 600", variable, info.Mode().Perm())
 	}
 	return nil
 }

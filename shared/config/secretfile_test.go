@@ -34,5 +34,5 @@ func TestASecretThatStandsInPlaceOfItsFilesPathIsNotShown(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
 	require.ErrorContains(t, err, "KEY_FILE can't be read: no such file")
 	require.NotContains(t, err.Error(), "hunter2")
-	require.ErrorContains(t, config.CheckSecretFile("KEY_FILE", t.TempDir()), "KEY_FILE is no file")
+	require.ErrorContains(t, config.CheckSecretFile("KEY_FILE", t.TempDir()), "KEY_FILE is not a regular file")
 }

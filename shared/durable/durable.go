@@ -11,8 +11,8 @@ import (
 
 // WriteFile replaces the file at path as a whole: after a crash it holds the old content or the new, and once WriteFile has returned
 // without an error it holds the new one, since both the file and the directory's entry are on disk by then (google/renameio leaves out
-// the latter). mode, less the umask, is the new file's, whatever the old one had. One writer a path at a time, in a directory of its
-// own: what is written lies beside it as path.new until it is whole.
+// the latter). mode, less the umask, is the new file's, whatever the old one had. One writer for a path at a time: the new content is in
+// path.new until it is complete.
 func WriteFile(path string, content []byte, mode fs.FileMode) error {
 	if err := replace(path, content, mode); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

@@ -21,7 +21,7 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew: a change of theirs is a change of the wire")
+var update = flag.Bool("update", false, "rewrite the golden files: a change of theirs is a change of the wire")
 
 const trace = event.Trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 

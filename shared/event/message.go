@@ -24,7 +24,7 @@ const (
 	SubjectBatches  = "batches.v1"
 )
 
-// Headers of CloudEvents 1.0 over NATS in binary mode. nats.Header is case-sensitive and these stay as they are written.
+// Headers of CloudEvents 1.0 over NATS in binary mode. nats.Header is case-sensitive and does not canonicalize these.
 const (
 	headerID          = "ce-id"
 	headerSource      = "ce-source"
@@ -46,34 +46,34 @@ func NewTrace() Trace {
 	return Trace("00-" + hex.EncodeToString(b[:16]) + "-" + hex.EncodeToString(b[16:]) + "-01")
 }
 
-// Recorded makes the message of a SaleRecorded. generation tells a repair from the first sending: it stands in the
-// Nats-Msg-Id alone, or the dedupe window would swallow the repair.
+// Recorded makes the message of a SaleRecorded. generation distinguishes a repair from the first publishing: it is in the Nats-Msg-Id
+// alone, or the dedupe window would swallow the repair.
 func Recorded(e SaleRecorded, source string, generation int, trace Trace) *nats.Msg {
 	return message(SubjectRecorded+"."+e.StoreID, e, envelope{
 		id: e.SaleID + "/recorded", source: source, kind: "tillseal.sale.recorded.v1", subject: e.SaleID, at: e.RecordedAt, generation: generation, trace: trace,
 	})
 }
 
-// Priced makes the message of a SalePriced; the generation and the trace are the SaleRecorded's, so that what a repair
-// sent again passes this stream's dedupe window too.
+// Priced makes the message of a SalePriced; the generation and the trace are the SaleRecorded's, so that a repair passes this stream's
+// dedupe window too.
 func Priced(e SalePriced, at time.Time, generation int, trace Trace) *nats.Msg {
 	return message(SubjectPriced+"."+e.StoreID, e, envelope{
 		id: e.SaleID + "/priced", source: "pricing", kind: "tillseal.sale.priced.v1", subject: e.SaleID, at: stamp(at), generation: generation, trace: trace,
 	})
 }
 
-// Anchored makes the message of a SaleAnchored. The generation is that of the announcement: a batch that was mined anew
-// after a reorg is announced again.
+// Anchored makes the message of a SaleAnchored. The generation is that of the announcement: a batch that was mined again after a reorg is
+// announced again.
 func Anchored(e SaleAnchored, at time.Time, generation int) *nats.Msg {
 	return message(SubjectAnchored+"."+e.StoreID, e, envelope{
 		id: e.SaleID + "/anchored", source: "anchor", kind: "tillseal.sale.anchored.v1", subject: e.SaleID, at: stamp(at), generation: generation,
 	})
 }
 
-// BatchMoved makes the message of a batch's step.
+// BatchMoved makes the message of a batch's new state.
 func BatchMoved(e Batch) *nats.Msg { return BatchMovedAgain(e, 0) }
 
-// BatchMovedAgain makes a message that says a batch's step once more, past the dedupe window.
+// BatchMovedAgain makes a message that announces a batch's state once more, past the dedupe window.
 func BatchMovedAgain(e Batch, generation int) *nats.Msg {
 	batch := strconv.FormatInt(e.Deployment, 10) + "/" + strconv.FormatUint(e.BatchID, 10)
 	return message(SubjectBatches+"."+string(e.State), e, envelope{
@@ -82,8 +82,8 @@ func BatchMovedAgain(e Batch, generation int) *nats.Msg {
 	})
 }
 
-// ParkedBy makes the message that hands a poisonous one to SALES_DLQ. stored is when its stream took it, the zero time when that is
-// not known: places are used again once a stream is made anew.
+// ParkedBy makes the message that takes a poisonous one to SALES_DLQ. stored is when its stream stored it, the zero time when that is not
+// known: a stream that is recreated uses the same sequences again.
 func ParkedBy(e Parked, stored time.Time) *nats.Msg {
 	generation := 0
 	if !stored.IsZero() {
@@ -127,8 +127,8 @@ func message(subject string, body any, env envelope) *nats.Msg {
 	return msg
 }
 
-// Decode reads a body into a wire type. Unknown members pass, since v1 may add some; anything else is Invalid, a hash in another
-// than its canonical form too: what is written down or compared as text must have one form only.
+// Decode reads a body into a wire type. Unknown members pass, since v1 may add some; anything else is Invalid, also a hash that is not in its
+// canonical form: what is stored or compared as text must have one form only.
 func Decode[T any](data []byte) (T, error) {
 	var e T
 	if err := json.Unmarshal(data, &e); err != nil {
@@ -150,7 +150,7 @@ func TraceOf(h nats.Header) Trace { return Trace(first(h, headerTraceparent)) }
 // SubjectOf returns a message's ce-subject: the sale's id for sale events.
 func SubjectOf(h nats.Header) string { return first(h, headerSubject) }
 
-// GenerationOf returns the generation in a message's Nats-Msg-Id, 0 for a first sending or an id of another form.
+// GenerationOf returns the generation in a message's Nats-Msg-Id, 0 for a first publishing or an id of another form.
 func GenerationOf(h nats.Header) int {
 	_, text, _ := strings.Cut(first(h, nats.MsgIdHdr), "#")
 	generation, err := strconv.Atoi(text)
@@ -160,11 +160,11 @@ func GenerationOf(h nats.Header) int {
 	return max(generation, 0)
 }
 
-// TimeOf returns a message's ce-time: when its writer said it, however often it is delivered. Without one it is Invalid.
+// TimeOf returns a message's ce-time: when its writer made it, however often it is delivered. Without one it is Invalid.
 func TimeOf(h nats.Header) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339Nano, first(h, headerTime))
 	if err != nil {
-		return time.Time{}, fault.New(fault.Invalid, "%s is not a time of RFC 3339", headerTime)
+		return time.Time{}, fault.New(fault.Invalid, "%s is not an RFC 3339 time", headerTime)
 	}
 	return at, nil
 }

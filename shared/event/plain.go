@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// PlainJSON is json.Marshal for what people read: <, > and & stand as they are, where Marshal would escape them for pages that quote
-// JSON. What is hashed or kept is not made with it.
+// PlainJSON is json.Marshal for what people read: <, > and & are not escaped, where Marshal would escape them for pages that quote JSON.
+// What is hashed or stored is not made with it.
 func PlainJSON(v any) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

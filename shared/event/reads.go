@@ -49,7 +49,7 @@ type ProofRate struct {
 	ObservedAt string   `json:"observed_at"`
 }
 
-// ProofBatch is the batch that the leaf stands in.
+// ProofBatch is the batch that holds the leaf.
 type ProofBatch struct {
 	ID        string      `json:"id"`
 	Root      common.Hash `json:"root"`

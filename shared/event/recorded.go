@@ -8,7 +8,7 @@ import (
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
-// RecordedOf is what is said of a committed record, whoever says it: the gateway first, and the ledger when it publishes the sale again.
+// RecordedOf is the event of a committed record, whoever publishes it: the gateway first, and the ledger when it publishes the sale again.
 // hash is the facts' sale_hash as it was committed.
 func RecordedOf(facts sale.Sale, hash common.Hash, lines []Line, tenders []Tender) SaleRecorded {
 	return SaleRecorded{
@@ -19,7 +19,7 @@ func RecordedOf(facts sale.Sale, hash common.Hash, lines []Line, tenders []Tende
 	}
 }
 
-// LinesOf reads lines and tenders from a record's request as it was received. The gateway has held it against the rules; an error says
+// LinesOf reads lines and tenders from a record's request as it was received. The gateway has checked it against the rules; an error means
 // that it is not such a request, and may quote it.
 func LinesOf(request []byte) (lines []Line, tenders []Tender, err error) {
 	var record struct {

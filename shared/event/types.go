@@ -1,4 +1,4 @@
-// Package event has the only wire types: what the services tell each other and the world over NATS (infra/docs/CONTRACT.md, 6).
+// Package event has the only wire types: what the services publish to each other and the world over NATS (infra/docs/CONTRACT.md, 6).
 // Within v1 changes only add. Wei are decimal strings, other integers numbers, hashes 0x-hex.
 package event
 
@@ -24,7 +24,7 @@ type Tender struct {
 	Amount string `json:"amount"`
 }
 
-// SaleRecorded says that a record is committed. Absent members are left out: a guest has no loyalty, a sale no refund_of.
+// SaleRecorded announces a committed record. Absent members are left out: a guest has no loyalty, a sale no refund_of.
 type SaleRecorded struct {
 	SaleID         string      `json:"sale_id"` // UUID v7
 	Kind           string      `json:"kind"`    // sale | refund
@@ -43,7 +43,7 @@ type SaleRecorded struct {
 	Tenders        []Tender    `json:"tenders,omitempty"`
 }
 
-// RateSource is what one source said.
+// RateSource is what one source answered.
 type RateSource struct {
 	Name       string `json:"name"`
 	Value      string `json:"value"`                // fiat per ETH, as the source wrote it
@@ -68,7 +68,7 @@ type SalePriced struct {
 	Rate      Rate   `json:"rate"`
 }
 
-// SaleAnchored says that a sale's batch has reached ANCHOR_FINALITY; proof leads from leaf to root.
+// SaleAnchored announces that a sale's batch has reached ANCHOR_FINALITY; proof leads from leaf to root.
 type SaleAnchored struct {
 	SaleID      string        `json:"sale_id"`
 	StoreID     string        `json:"store_id"`
@@ -88,7 +88,7 @@ type SaleAnchored struct {
 	Finality    string        `json:"finality"` // latest | safe | finalized
 }
 
-// BatchState is a step in a batch's life, and the last token of its event's subject.
+// BatchState is a state in a batch's life, and the last token of its event's subject.
 type BatchState string
 
 // The states, in order; a reorged batch goes back to broadcast or mined.
@@ -100,7 +100,7 @@ const (
 	BatchFinal     BatchState = "final"
 )
 
-// Batch tells of one step of a batch. What is not known yet is left out.
+// Batch announces a batch's new state. What is not known yet is left out.
 type Batch struct {
 	BatchID     uint64       `json:"batch_id"`
 	Deployment  int64        `json:"deployment"`
@@ -111,11 +111,11 @@ type Batch struct {
 	Nonce       *uint64      `json:"nonce,omitempty"`
 	BlockNumber *uint64      `json:"block_number,omitempty"`
 	BlockHash   *common.Hash `json:"block_hash,omitempty"`
-	Sequence    int64        `json:"sequence"` // place in the anchor's journal: the higher one is the later one
+	Sequence    int64        `json:"sequence"` // of the anchor's journal: the higher one is the later one
 	At          string       `json:"at"`       // RFC 3339 UTC
 }
 
-// Parked is a message that its service can't work on and never will unless something changes, with the reason.
+// Parked is a message that its service can't handle, and never will unless something changes, with the reason.
 type Parked struct {
 	Service  string          `json:"service"`
 	Reason   string          `json:"reason"`
@@ -125,7 +125,7 @@ type Parked struct {
 	SaleID   string          `json:"sale_id,omitempty"` // the ce-subject, when there was one
 	Data     json.RawMessage `json:"data,omitempty"`    // the message's body when it is JSON
 	Raw      []byte          `json:"raw,omitempty"`     // and in base64 when it is not
-	Forged   bool            `json:"forged,omitempty"`  // none of the services said it: the sale that it names goes its way
+	Forged   bool            `json:"forged,omitempty"`  // none of the services published it: the sale that it names is not held up
 	At       string          `json:"at"`
 }
 

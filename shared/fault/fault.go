@@ -7,21 +7,21 @@ import (
 	"fmt"
 )
 
-// Kind says what can be done about an error.
+// Kind is what can be done about an error.
 type Kind int
 
-// The kinds. Unknown is what an error has that nobody classified: it is logged loudly and treated as Transient
-// where work is retried, and as an internal error where somebody waits for an answer.
+// The kinds. Unknown is the kind of an error that was not classified: it is logged as an error, and treated as Transient where work is
+// retried and as an internal error where a caller waits for an answer.
 const (
 	Unknown   Kind = iota
-	Invalid        // the input is wrong and stays wrong: tell whoever sent it, never retry
-	Conflict       // somebody else was first or the state moved on: read again and decide anew
-	Transient      // a dependency is away or slow: the same call may succeed later
-	Fatal          // going on would do harm: stop and let a person look
-	Forged         // Invalid, and no service of ours said it: it tells nothing about what it names, and what it names is held back by nothing
+	Invalid        // the input is wrong and stays wrong: report it to whoever sent it, never retry
+	Conflict       // another was first or the state changed meanwhile: read and decide again
+	Transient      // a dependency is unavailable or slow: the same call may succeed later
+	Fatal          // going on would do harm: stop, a person must act
+	Forged         // Invalid, and not published by a service of ours: it proves nothing about the sale that it names and does not hold it up
 )
 
-// String names the kind as it stands in logs.
+// String names the kind for logs.
 func (k Kind) String() string {
 	switch k {
 	case Invalid:
@@ -61,7 +61,7 @@ func WithKind(k Kind, err error) error {
 	return &kindError{kind: k, err: err}
 }
 
-// KindOf returns the outermost kind of err. A cancelled or expired context that nobody classified is Transient:
+// KindOf returns the outermost kind of err. A cancelled or expired context that was not classified is Transient:
 // the work was cut off, not refused.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*kindError](err); ok {

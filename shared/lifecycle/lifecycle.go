@@ -1,4 +1,4 @@
-// Package lifecycle is the way a service's program starts and stops.
+// Package lifecycle starts and stops a service's program.
 package lifecycle
 
 import (
@@ -29,14 +29,14 @@ func Main[C any](service, purpose string, run func(context.Context, C) error) {
 }
 
 func start[C any](ctx context.Context, service, purpose string, args, environ []string, stdout, stderr io.Writer, run func(context.Context, C) error) int {
-	say := func(w io.Writer, format string, values ...any) { _, _ = fmt.Fprintf(w, format, values...) } // nobody left to tell
+	write := func(w io.Writer, format string, values ...any) { _, _ = fmt.Fprintf(w, format, values...) } // there is nobody left to report an error to
 	if len(args) > 0 {
 		if args[0] == "--help" || args[0] == "-h" {
-			say(stdout, "%s: %s\n\nSettings come from the environment:\n", service, purpose)
+			write(stdout, "%s: %s\n\nSettings come from the environment:\n", service, purpose)
 			config.Describe[C](stdout)
 			return 0
 		}
-		say(stderr, "%s takes no arguments; --help lists the variables that it reads\n", service)
+		write(stderr, "%s takes no arguments; --help lists the variables that it reads\n", service)
 		return exitInvalid
 	}
 	cfg, err := config.Load[C](environ)
@@ -47,10 +47,10 @@ func start[C any](ctx context.Context, service, purpose string, args, environ []
 	case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return 0
 	case fault.Is(err, fault.Invalid):
-		say(stderr, "%s: %v\n", service, err)
+		write(stderr, "%s: %v\n", service, err)
 		return exitInvalid
 	default:
-		say(stderr, "%s: %v\n", service, err)
+		write(stderr, "%s: %v\n", service, err)
 		return exitFailed
 	}
 }

@@ -30,13 +30,13 @@ const (
 	rpcIdleLimit   = 2 * time.Minute
 )
 
-// ChainConfig says what development chain to run.
+// ChainConfig describes the development chain to run.
 type ChainConfig struct {
 	Dir            string           // its own directory, created when missing; empty: memory only
 	Host           string           // the address to listen on; empty: loopback
-	Names          []string         // host names besides localhost that clients may call it by: what else a browser was led to is refused
+	Names          []string         // host names besides localhost by which clients may reach it; others are refused, against DNS rebinding in a browser
 	Port           int              // 0: a free one
-	PortVar        string           // the variable that sets Port, for the error about a taken one
+	PortVar        string           // the variable that sets Port, for the error about one in use
 	Period         time.Duration    // a block each Period; 0: blocks by Commit only. Block times are whole seconds and grow, so below 1 s they run ahead
 	Fund           []common.Address // accounts with a million ether each, when the chain is created
 	AllowedOrigins []string         // web pages that may call the RPC from a browser; none by default
@@ -92,7 +92,7 @@ func StartChain(ctx context.Context, cfg ChainConfig) (_ *Chain, err error) {
 	if cfg.Period > 0 {
 		c.sealing.Go(func() { c.seal(sealing) })
 	}
-	say(cfg.Progress, "development chain on %s", address(c.port))
+	report(cfg.Progress, "development chain on %s", address(c.port))
 	return c, nil
 }
 
@@ -115,7 +115,7 @@ func (c *Chain) serve(l net.Listener) error {
 	return nil
 }
 
-// seal makes a block each period until ctx ends.
+// seal seals a block each period until ctx ends.
 func (c *Chain) seal(ctx context.Context) {
 	tick := time.NewTicker(c.cfg.Period)
 	defer tick.Stop()
@@ -143,8 +143,7 @@ func (c *Chain) ChainID() *big.Int { return new(big.Int).Set(chainConfig.ChainID
 // Genesis is the hash of block 0, unlike that of any other chain made here.
 func (c *Chain) Genesis() common.Hash { return c.genesis }
 
-// Commit seals a block of what is pending and returns its hash; the zero hash says that the chain is stopped or would
-// not seal.
+// Commit seals a block of what is pending and returns its hash; the zero hash means that the chain is stopped or could not seal.
 func (c *Chain) Commit() common.Hash {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -176,14 +175,14 @@ func (c *Chain) Finalize() error {
 			return nil
 		}
 		if c.commit() == (common.Hash{}) {
-			return fmt.Errorf("finalize block %d: the chain would not seal", target)
+			return fmt.Errorf("finalize block %d: the chain could not seal", target)
 		}
 	}
 	return fmt.Errorf("block %d is not finalized after %d more", target, finalityBlocks)
 }
 
 // Fork makes parent the head: the blocks after it are gone from the canonical chain, their transactions are pending
-// again and the next Commit includes them anew, unless DropPending comes between. It refuses while others are pending.
+// again and the next Commit includes them, unless DropPending comes between. It refuses while others are pending.
 func (c *Chain) Fork(parent common.Hash) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -210,7 +209,7 @@ func (c *Chain) DropPending() error {
 	return nil
 }
 
-// Stop ends sealing and RPC, closes the database and gives the directory free. A second Stop is a no-op.
+// Stop ends sealing and RPC, closes the database and unlocks the directory. A second Stop is a no-op.
 func (c *Chain) Stop() error {
 	c.cancel()
 	c.sealing.Wait()

@@ -50,7 +50,7 @@ func (c *Chain) open(ctx context.Context) error {
 	nodeConfig := node.Config{
 		Name:    "chain", // part of the data's path, else the program's name
 		DataDir: c.cfg.Dir, P2P: p2p.Config{NoDiscovery: true, NoDial: true},
-		// It hands each write to the kernel, where a killed process can't lose it; pebble keeps the last 32 KB to itself.
+		// It hands each write to the kernel, where a killed process can't lose it; pebble buffers the last 32 KB itself.
 		DBEngine: rawdb.DBLeveldb,
 	}
 	if c.node, err = node.New(&nodeConfig); err != nil {
@@ -68,18 +68,18 @@ func (c *Chain) open(ctx context.Context) error {
 	}
 	c.eth.TxPool().SetGasTip(new(big.Int))
 	c.genesis = c.eth.BlockChain().Genesis().Hash()
-	// Period 0: this package seals, so that a stop waits for the block in hand.
+	// Period 0: this package seals, so that a stop waits for the block being sealed.
 	if c.beacon, err = catalyst.NewSimulatedBeacon(0, common.Address{}, c.eth); err != nil {
 		return fmt.Errorf("start the chain's beacon: %w", err)
 	}
-	return c.settle(ctx)
+	return c.sealFirst(ctx)
 }
 
-// settle seals one block. Before that a beacon on an old chain says "finalized" of the head, and the node answers
-// "indexing is in progress" instead of "not found" to who asks for a transaction.
-func (c *Chain) settle(ctx context.Context) error {
+// sealFirst seals one block. Before that a beacon on an old chain reports the head as finalized, and the node answers "indexing is in
+// progress" instead of "not found" when asked for a transaction.
+func (c *Chain) sealFirst(ctx context.Context) error {
 	if c.Commit() == (common.Hash{}) {
-		return errors.New("the chain would not seal its first block after the start")
+		return errors.New("the chain could not seal its first block after the start")
 	}
 	limited, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
@@ -127,7 +127,7 @@ func (c *Chain) loadGenesis() (*core.Genesis, error) {
 	if err != nil || c.cfg.Dir == "" {
 		return genesis, err
 	}
-	say(c.cfg.Progress, "development chain is created in %s", c.cfg.Dir)
+	report(c.cfg.Progress, "creating the development chain in %s", c.cfg.Dir)
 	text, err := json.MarshalIndent(genesis, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write the chain's genesis: %w", err)
@@ -151,7 +151,7 @@ func newGenesis(fund []common.Address) (*core.Genesis, error) {
 	}, nil
 }
 
-// rpcServer has what a client of a public node has.
+// rpcServer offers what a public node offers.
 func (c *Chain) rpcServer() (*rpc.Server, error) {
 	apis := append(c.eth.APIs(),
 		rpc.API{Namespace: "eth", Service: filters.NewFilterAPI(filters.NewFilterSystem(c.eth.APIBackend, filters.Config{}))},
@@ -168,8 +168,8 @@ type web3API struct{}
 // ClientVersion answers web3_clientVersion.
 func (web3API) ClientVersion() string { return "tillseal-development-chain" }
 
-// TellChainsEnd has go-ethereum say to w why it ends the process, as it does when it can't write to its disk; left alone it ends it
-// without a word. Its log is the whole process's, so this is for a program's main.
+// TellChainsEnd makes go-ethereum log to w why it ends the process, as it does when it can't write to its disk; by default it logs nothing.
+// Its log is the whole process's, so this is for a program's main.
 func TellChainsEnd(w io.Writer) {
 	// Not its own kind of logger: with that it would become the default of log/slog as well.
 	gethlog.SetDefault(struct{ gethlog.Logger }{gethlog.NewLogger(gethlog.LogfmtHandlerWithLevel(w, gethlog.LevelCrit))})

@@ -194,5 +194,5 @@ func TestAChainThatEndsItsProcessSaysWhy(t *testing.T) {
 	require.Empty(t, said.String())
 	gethlog.Root().Write(gethlog.LevelCrit, "Failed to store block") // Crit without the end of the process
 	require.Contains(t, said.String(), "Failed to store block")
-	require.Same(t, standard, slog.Default(), "it is no other log's business")
+	require.Same(t, standard, slog.Default(), "the default log stays the same")
 }

@@ -33,7 +33,7 @@ type childSpec struct {
 	args   []string
 	dir    string
 	env    []string
-	log    string         // its output, the previous run's is kept beside it as .1; empty: none
+	log    string         // its output; the previous run's is kept as .1; empty: none
 	user   runAs          // zero: this process's user
 	ondead syscall.Signal // what the kernel sends it when this process dies
 }
@@ -52,7 +52,7 @@ func startChild(spec childSpec) (*child, error) {
 	var out *os.File // nil: /dev/null
 	if spec.log != "" {
 		if err := os.Rename(spec.log, spec.log+".1"); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("put aside the last log of %s: %w", spec.name, err)
+			return nil, fmt.Errorf("move the last log of %s: %w", spec.name, err)
 		}
 		var err error
 		if out, err = os.OpenFile(spec.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_TRUNC, 0o600); err != nil {
@@ -98,7 +98,7 @@ func (c *child) running() bool {
 	}
 }
 
-// ending is how the child ended, for an error: a server's exit in peace is one as well.
+// ending is how the child ended, for an error: a server that exits with status 0 has failed as well.
 func (c *child) ending() error {
 	if c.err == nil {
 		return errors.New("exit status 0")
@@ -121,7 +121,7 @@ func (c *child) kill() {
 	<-c.done
 }
 
-// stop asks with s and waits; after ctx, or stopLimit, it kills and says so.
+// stop sends s and waits; after ctx, or stopLimit, it kills and returns an error.
 func (c *child) stop(ctx context.Context, s syscall.Signal) error {
 	ctx, cancel := bounded(ctx, stopLimit)
 	defer cancel()
@@ -153,7 +153,7 @@ func (c *child) awaitReady(ctx context.Context, check func(context.Context) erro
 		case <-limited.Done():
 			c.kill()
 			if ctx.Err() != nil {
-				return fmt.Errorf("start of %s given up: %w", c.spec.name, ctx.Err())
+				return fmt.Errorf("start of %s aborted: %w", c.spec.name, ctx.Err())
 			}
 			return fmt.Errorf("%s gave no answer within %s (%w); its log %s says:\n%s", c.spec.name, startLimit, err, c.spec.log, lastLines(c.spec.log))
 		case <-tick.C:
@@ -176,7 +176,7 @@ func runTool(ctx context.Context, spec childSpec) error {
 		return nil
 	case <-ctx.Done():
 		c.kill()
-		return fmt.Errorf("%s given up: %w", spec.name, ctx.Err())
+		return fmt.Errorf("%s aborted: %w", spec.name, ctx.Err())
 	}
 }
 
@@ -222,8 +222,8 @@ func processesIn(dir string, programs ...string) []int {
 	return pids
 }
 
-// clearOrphans ends the processes that work in dir: asked by the parent-death signal they mostly are ending already,
-// so they get a moment before they are killed.
+// clearOrphans ends the processes that work in dir: after the parent-death signal most are ending already, so they get a moment before they
+// are killed.
 func clearOrphans(ctx context.Context, grace time.Duration, dir string, programs ...string) error {
 	begin := time.Now()
 	for {
@@ -237,7 +237,7 @@ func clearOrphans(ctx context.Context, grace time.Duration, dir string, programs
 			}
 		}
 		if time.Since(begin) > grace+killLimit {
-			return fmt.Errorf("processes %v still work in %s and cannot be ended", pids, dir)
+			return fmt.Errorf("processes %v are still running in %s and cannot be stopped", pids, dir)
 		}
 		if !wait.Pause(ctx, pollEvery) {
 			return fmt.Errorf("wait for processes %v in %s: %w", pids, dir, ctx.Err())

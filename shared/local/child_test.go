@@ -42,7 +42,7 @@ func child(t *testing.T, dir string, hold bool, as *syscall.Credential, wrap ...
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	if as != nil { // the place of a test binary is closed to others
+	if as != nil { // the directory of a test binary is closed to other users
 		self = copyProgram(t, self)
 	}
 	args := append(wrap, self)
@@ -60,7 +60,7 @@ func child(t *testing.T, dir string, hold bool, as *syscall.Credential, wrap ...
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	var w written
 	lines := bufio.NewScanner(out)
-	require.True(t, lines.Scan(), "the program says what it wrote")
+	require.True(t, lines.Scan(), "the program prints what it wrote")
 	require.NoError(t, json.Unmarshal(lines.Bytes(), &w))
 	return cmd, w
 }
@@ -109,7 +109,7 @@ func engineOf(t *testing.T, dir string, at written) engine {
 	return e
 }
 
-// gone says whether a process has ended; one that waits for its new parent to notice has.
+// gone reports whether a process has ended; one that waits for its new parent to notice has.
 func gone(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	_, state, _ := strings.Cut(string(stat), ") ")

@@ -40,7 +40,7 @@ func Ensure(ctx context.Context, progress io.Writer) (Tools, error) {
 	}
 	apt, err := exec.LookPath("apt-get")
 	if err != nil {
-		return tools, fmt.Errorf("%s missing and no apt-get here to install: install it and start again", strings.Join(packages, " and "))
+		return tools, fmt.Errorf("%s missing and there is no apt-get to install it with: install it and start again", strings.Join(packages, " and "))
 	}
 	if os.Geteuid() != 0 {
 		return tools, fmt.Errorf("%s missing; install with: sudo apt-get install --no-install-recommends -y %s",
@@ -66,8 +66,8 @@ func Ensure(ctx context.Context, progress io.Writer) (Tools, error) {
 }
 
 func lockInstall(ctx context.Context) (unlock func(), err error) {
-	if err := os.MkdirAll(filepath.Dir(installLock), 0o755); err != nil { //nolint:gosec // others pass through to their data
-		return nil, fmt.Errorf("create the place of the install lock: %w", err)
+	if err := os.MkdirAll(filepath.Dir(installLock), 0o755); err != nil { //nolint:gosec // other users pass through to their data
+		return nil, fmt.Errorf("create the directory of the install lock: %w", err)
 	}
 	f, err := os.OpenFile(installLock, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -100,8 +100,8 @@ func (i installer) install(ctx context.Context, packages []string) error {
 	}
 	defer restorePolicy()
 	if slices.Contains(packages, "postgresql") {
-		// Its configuration must say "no cluster" before a server package looks; placed by the package itself first,
-		// it raises no question about a changed file.
+		// Its configuration must say "no cluster" before a server package reads it; the package creates the file first, so that apt asks no
+		// question about a changed one.
 		if err := i.get(ctx, "postgresql-common"); err != nil {
 			return err
 		}
@@ -119,12 +119,12 @@ func (i installer) install(ctx context.Context, packages []string) error {
 
 // get installs packages; stale or missing package lists are fetched when the first try fails.
 func (i installer) get(ctx context.Context, packages ...string) error {
-	say(i.progress, "installing %s (apt-get)", strings.Join(packages, ", "))
+	report(i.progress, "installing %s (apt-get)", strings.Join(packages, ", "))
 	args := append([]string{"install", "-y", "--no-install-recommends", "--no-upgrade"}, packages...)
 	if err := i.run(ctx, args...); err == nil || ctx.Err() != nil {
 		return err
 	}
-	say(i.progress, "fetching the package lists (apt-get)")
+	report(i.progress, "fetching the package lists (apt-get)")
 	update := i.run(ctx, "update")
 	if err := i.run(ctx, args...); err != nil {
 		return errors.Join(update, err)
@@ -157,7 +157,7 @@ func (i installer) run(ctx context.Context, args ...string) error {
 		case "E:", "dpkg:", "Err:":
 			failures = append(failures, line)
 		case "Unpacking", "Setting":
-			say(i.progress, "  %s", line)
+			report(i.progress, "  %s", line)
 		}
 	}
 	if err := cmd.Wait(); err != nil {
@@ -196,8 +196,8 @@ func forbidCluster() (restore func(), err error) {
 	return func() { _ = os.WriteFile(createCluster, kept, 0o644) }, nil //nolint:gosec // as the package has it
 }
 
-// stopStarted is the belt to the policy's braces: the distribution's servers that were not there before are stopped,
-// and not started at the next boot either.
+// stopStarted is a second line of defence beside the policy: the distribution's servers that were not running before are stopped, and not
+// started at the next boot either.
 func (i installer) stopStarted(ctx context.Context, before []int) error {
 	if _, err := os.Stat("/run/systemd/system"); err == nil {
 		for _, unit := range []string{"redis-server", "postgresql"} {
@@ -236,8 +236,8 @@ func distributionServers() []int {
 		}
 		comm, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "comm"))
 		cwd, _ := os.Readlink(filepath.Join("/proc", e.Name(), "cwd"))
-		for _, place := range []string{"/var/lib/redis", "/var/lib/valkey", "/var/lib/postgresql"} {
-			if slices.Contains(programs, strings.TrimSpace(string(comm))) && (cwd == place || strings.HasPrefix(cwd, place+"/")) {
+		for _, data := range []string{"/var/lib/redis", "/var/lib/valkey", "/var/lib/postgresql"} {
+			if slices.Contains(programs, strings.TrimSpace(string(comm))) && (cwd == data || strings.HasPrefix(cwd, data+"/")) {
 				pids = append(pids, pid)
 			}
 		}

@@ -31,7 +31,7 @@ const (
 	stopLimit = 30 * time.Second
 	// killLimit bounds the wait for killed processes to be gone; the kernel needs milliseconds.
 	killLimit = 10 * time.Second
-	// pollEvery is the step of every wait in this package.
+	// pollEvery is the interval of every wait in this package.
 	pollEvery = 20 * time.Millisecond
 	// privateFile is the mode of passwords, and of whatever holds one.
 	privateFile = 0o600
@@ -39,15 +39,14 @@ const (
 	secretBytes = 24
 )
 
-// say writes one progress line; progress is a courtesy, so a failing writer is ignored.
-func say(w io.Writer, format string, args ...any) {
+// report writes one progress line; progress is a courtesy, so a failing writer is ignored.
+func report(w io.Writer, format string, args ...any) {
 	if w != nil {
 		_, _ = fmt.Fprintf(w, format+"\n", args...)
 	}
 }
 
-// listenOn opens a port on host; port 0 is a free one, which is kept by being listened on. A taken port is said with the variable
-// that sets it.
+// listenOn opens a port on host; port 0 is a free one. The error about a port in use names the variable that sets it.
 func listenOn(host, server string, port int, portVar string) (net.Listener, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port))) //nolint:noctx // an address of this machine, immediate
 	if err == nil {
@@ -57,13 +56,13 @@ func listenOn(host, server string, port int, portVar string) (net.Listener, erro
 		return nil, fmt.Errorf("listen for %s: %w", server, err)
 	}
 	if portVar == "" {
-		return nil, fmt.Errorf("port %d for %s on %s is taken by another program: %w", port, server, host, err)
+		return nil, fmt.Errorf("port %d for %s on %s is in use by another program: %w", port, server, host, err)
 	}
-	return nil, fmt.Errorf("port %d for %s on %s is taken by another program; set %s to a free port: %w", port, server, host, portVar, err)
+	return nil, fmt.Errorf("port %d for %s on %s is in use by another program; set %s to a free port: %w", port, server, host, portVar, err)
 }
 
-// claim is the port of a server that listens itself: the one that was asked for, if it is free, or a reserved one. The server keeps
-// it over its stops, so that it can start again where it was.
+// claim is the port of a server that listens itself: the requested one, if it is free, or a reserved one. The server keeps it over its
+// stops, so that it can start again on the same port.
 type claim struct {
 	number   int
 	reserved *port.Port // nil: it was asked for by number
@@ -98,13 +97,13 @@ func (c claim) address() string { return address(c.number) }
 
 func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }
 
-// dirLock makes a directory this process's alone; the kernel drops it when the process ends, however it ends.
+// dirLock gives this process a directory exclusively; the kernel drops the lock when the process ends, however it ends.
 type dirLock struct {
 	server, dir string
 	file        *os.File // nil: not held
 }
 
-// lockDir creates dir (private) when it is missing and locks it, or says which process holds it.
+// lockDir creates dir (private) when it is missing and locks it; the error names the process that holds it.
 func lockDir(server, dir string) (*dirLock, error) {
 	if dir == "" {
 		return nil, fmt.Errorf("%s needs a directory for its data", server)
@@ -129,7 +128,7 @@ func (l *dirLock) hold() error {
 		holder, _ := io.ReadAll(io.LimitReader(f, 20))
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return fmt.Errorf("%s in %s is already run by process %s", l.server, l.dir, holder)
+			return fmt.Errorf("%s in %s is already running as process %s", l.server, l.dir, holder)
 		}
 		return fmt.Errorf("lock the directory of %s: %w", l.server, err)
 	}

@@ -68,7 +68,7 @@ type engine struct {
 	chain    *local.Chain
 }
 
-// ports and what was written, as the child says them.
+// ports and what was written, as the child prints them.
 type written struct {
 	Postgres, Redis, NATS, Chain int
 	Pids                         []int

@@ -18,18 +18,18 @@ const (
 	natsMaxStore = 32 << 30
 	// natsMaxMemory bounds streams kept in memory, of which Tillseal has none.
 	natsMaxMemory = 64 << 20
-	// natsLook is how often it is asked whether the server still serves.
-	natsLook = 500 * time.Millisecond
+	// natsCheckEvery is how often AwaitFailure checks whether the server still serves.
+	natsCheckEvery = 500 * time.Millisecond
 )
 
-// NATSConfig says what NATS server to run.
+// NATSConfig describes the NATS server to run.
 type NATSConfig struct {
 	Dir          string          // its own directory, created when missing
 	Port         int             // 0: a free one, the same over Restart
-	PortVar      string          // the variable that sets Port, for the error about a taken one
+	PortVar      string          // the variable that sets Port, for the error about one in use
 	SyncInterval time.Duration   // how often JetStream flushes to disk; 0: the server's default, two minutes; below 0: every write
 	Base         *server.Options // users and permissions of a server without accounts; address, store and limits are ours
-	Conf         string          // a nats.conf as text, over Base: accounts belong to one server, so each start reads it anew
+	Conf         string          // a nats.conf as text, over Base: accounts belong to one server, so each start reads it again
 	Log          *slog.Logger    // gets warnings and errors; nil: none
 	Progress     io.Writer       // one line a step; nil: silent
 }
@@ -58,7 +58,7 @@ func StartNATS(ctx context.Context, cfg NATSConfig) (_ *NATS, err error) {
 		lock.release()
 		return nil, err
 	}
-	say(cfg.Progress, "NATS on %s", n.port.address())
+	report(cfg.Progress, "NATS on %s", n.port.address())
 	return n, nil
 }
 
@@ -88,8 +88,8 @@ func (n *NATS) options() (*server.Options, error) {
 
 // start runs one server on n.port; n.mu is held or n is not shared yet.
 func (n *NATS) start(ctx context.Context) error {
-	if err := ctx.Err(); err != nil { // a server may be ready before its limit is looked at
-		return fmt.Errorf("start of NATS given up: %w", err)
+	if err := ctx.Err(); err != nil { // a server may be ready before its limit is checked
+		return fmt.Errorf("start of NATS aborted: %w", err)
 	}
 	options, err := n.options()
 	if err != nil {
@@ -121,7 +121,7 @@ func (n *NATS) start(ctx context.Context) error {
 		case reason := <-log.fatal:
 			return abandon(fmt.Errorf("start NATS in %s: %s", n.cfg.Dir, reason))
 		case <-limited.Done():
-			return abandon(fmt.Errorf("start of NATS given up: %w", limited.Err()))
+			return abandon(fmt.Errorf("start of NATS aborted: %w", limited.Err()))
 		case <-tick.C:
 		}
 	}
@@ -135,10 +135,10 @@ func (n *NATS) URL() string { return "nats://" + n.port.address() }
 // Port is the port on loopback; it stays over Restart.
 func (n *NATS) Port() int { return n.port.number }
 
-// AwaitFailure returns once the server, which nobody has stopped, serves clients or streams no more: it turns JetStream off when it
-// can't write to its disk, and carries on without. The end of ctx returns before.
+// AwaitFailure returns an error once the server no longer serves clients or streams although it was not stopped: it turns JetStream off when
+// it can't write to its disk, and carries on without. It returns ctx's error when ctx ends first.
 func (n *NATS) AwaitFailure(ctx context.Context) error {
-	tick := time.NewTicker(natsLook)
+	tick := time.NewTicker(natsCheckEvery)
 	defer tick.Stop()
 	for {
 		if err := n.failure(); err != nil {
@@ -156,17 +156,17 @@ func (n *NATS) failure() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
-	case n.server == nil: // stopped, or a start that failed and was told
+	case n.server == nil: // stopped, or its start failed and returned an error
 		return nil
 	case !n.server.Running():
 		return errors.New("the server has ended by itself")
 	case !n.server.JetStreamEnabled():
-		return errors.New("the server has turned JetStream off; it does so when it can't write to its disk")
+		return errors.New("the server has turned JetStream off, as it does when it can't write to its disk")
 	}
 	return nil
 }
 
-// Stop closes every connection, keeps the streams on disk and gives the directory free. A second Stop is a no-op.
+// Stop closes every connection, keeps the streams on disk and unlocks the directory. A second Stop is a no-op.
 func (n *NATS) Stop() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -193,7 +193,7 @@ func (n *NATS) Restart(ctx context.Context) error {
 	return n.start(ctx)
 }
 
-// natsLog passes on what needs attention. The server calls Fatalf and carries on; a start must not.
+// natsLog passes on warnings and errors. The server calls Fatalf and carries on; a start must fail then.
 type natsLog struct {
 	to    *slog.Logger
 	fatal chan string

@@ -16,10 +16,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// clusterName is the same for all: clusters of other processes don't know this one's routes.
+// clusterName is the same for all: clusters of other processes have other routes.
 const clusterName = "tillseal"
 
-// NATSClusterConfig says what cluster to run.
+// NATSClusterConfig describes the cluster to run.
 type NATSClusterConfig struct {
 	Dir          string          // a directory for each node is made in it
 	Nodes        int             // 3 or more

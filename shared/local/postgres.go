@@ -15,12 +15,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PostgresConfig says what Postgres to run.
+// PostgresConfig describes the Postgres to run.
 type PostgresConfig struct {
 	Tools    Tools             // from Ensure
 	Dir      string            // its own directory, created when missing; the superuser's password is kept there
 	Port     int               // 0: a free one, the same over Restart
-	PortVar  string            // the variable that sets Port, for the error about a taken one
+	PortVar  string            // the variable that sets Port, for the error about one in use
 	Durable  bool              // true: as in production; false: no fsync, survives kill -9 of all but not a power cut
 	Settings map[string]string // further settings of the server
 	Progress io.Writer         // one line a step; nil: silent
@@ -63,14 +63,14 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (_ *Postgres, err er
 	if err := p.prepare(ctx); err != nil {
 		return nil, err
 	}
-	// An orphan of this directory may hold the very port: it goes first.
+	// An orphan of this directory may hold the port: it is ended first.
 	if err := p.clear(ctx); err != nil {
 		return nil, err
 	}
 	if err := startOnPort(ctx, "Postgres", cfg.Port, cfg.PortVar, &p.port, p.start); err != nil {
 		return nil, err
 	}
-	say(cfg.Progress, "Postgres on %s", p.port.address())
+	report(cfg.Progress, "Postgres on %s", p.port.address())
 	return p, nil
 }
 
@@ -80,7 +80,7 @@ func (p *Postgres) start(ctx context.Context) error {
 		return err
 	}
 	settings := p.settings()
-	args := []string{"-D", resolved(p.data())} // the link itself may lie where its user cannot pass
+	args := []string{"-D", resolved(p.data())} // the link itself may be in a directory that its user can't enter
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "-c", name+"="+settings[name])
 	}
@@ -122,7 +122,7 @@ func (p *Postgres) answers(ctx context.Context) error {
 	return errors.Join(conn.Ping(ctx), conn.Close(ctx))
 }
 
-// clear ends what still works on the data: asked for an immediate shutdown first, killed if it stays.
+// clear ends what still runs on the data: by an immediate shutdown first, then by a kill.
 func (p *Postgres) clear(ctx context.Context) error {
 	for _, pid := range processesIn(p.data(), "postgres") {
 		_ = syscall.Kill(pid, syscall.SIGQUIT)
@@ -172,8 +172,8 @@ func (p *Postgres) Ending() error {
 	return p.child.ending()
 }
 
-// Stop shuts Postgres down (fast: open transactions are rolled back) and gives its directory free. Once ctx is over, or
-// a limit of 30 s when it has no deadline, it is killed. A second Stop is a no-op.
+// Stop shuts Postgres down (fast: open transactions are rolled back) and unlocks its directory. Once ctx is over, or a limit of 30 s when it
+// has no deadline, it is killed. A second Stop is a no-op.
 func (p *Postgres) Stop(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -186,8 +186,7 @@ func (p *Postgres) stop(ctx context.Context) error {
 	return errors.Join(err, clearOrphans(context.WithoutCancel(ctx), 0, p.data(), "postgres"))
 }
 
-// Kill ends the postmaster and every backend at once, as a crash would; Restart recovers, Stop gives the directory
-// free.
+// Kill ends the postmaster and every backend at once, as a crash would; Restart recovers, Stop unlocks the directory.
 func (p *Postgres) Kill() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 
 const (
 	superuser = "postgres"
-	// movedBase is where a database lies whose user cannot reach the directory asked for.
+	// movedBase is the directory for databases whose user cannot reach the requested one.
 	movedBase = "/var/lib/tillseal"
 )
 
@@ -34,21 +34,21 @@ func (p *Postgres) prepare(ctx context.Context) error {
 	if p.password, err = secret(filepath.Join(p.cfg.Dir, "password")); err != nil {
 		return err
 	}
-	// Entering is asked where the data lies or will lie: a place moved to earlier stays the place.
-	place := p.cfg.Dir
+	// What must be entered is where the data is or will be: data that was moved earlier stays where it is.
+	target := p.cfg.Dir
 	if _, err := os.Lstat(p.data()); err == nil {
-		place = resolved(p.data())
+		target = resolved(p.data())
 	}
-	reaching, ok := p.user.reaching(ctx, place)
+	reaching, ok := p.user.reaching(ctx, target)
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("start of Postgres given up: %w", ctx.Err())
+		return fmt.Errorf("start of Postgres aborted: %w", ctx.Err())
 	case ok:
 		p.user = reaching
 	case p.user.credential == nil:
-		return fmt.Errorf("cannot enter %s", place)
-	case place != p.cfg.Dir:
-		return fmt.Errorf("the user of the data in %s cannot enter that directory", place)
+		return fmt.Errorf("cannot enter %s", target)
+	case target != p.cfg.Dir:
+		return fmt.Errorf("the user of the data in %s cannot enter that directory", target)
 	default:
 		if err := p.moveAway(); err != nil {
 			return err
@@ -66,28 +66,28 @@ func (p *Postgres) initialised() bool {
 	return err == nil
 }
 
-// moveAway makes Dir/data a link to a directory that the user of Postgres can reach. What lies there from an earlier
-// life of this directory lost its password with it and is removed.
+// moveAway makes Dir/data a link to a directory that the user of Postgres can reach. What is there from an earlier Dir lost its password with
+// that and is removed.
 func (p *Postgres) moveAway() error {
-	place := filepath.Join(movedBase, fmt.Sprintf("%x", sha256.Sum256([]byte(resolved(p.cfg.Dir))))[:16])
-	say(p.cfg.Progress, "Postgres cannot enter %s: its data goes to %s", p.cfg.Dir, place)
-	err := os.RemoveAll(place)
+	moved := filepath.Join(movedBase, fmt.Sprintf("%x", sha256.Sum256([]byte(resolved(p.cfg.Dir))))[:16])
+	report(p.cfg.Progress, "Postgres cannot enter %s: its data goes to %s", p.cfg.Dir, moved)
+	err := os.RemoveAll(moved)
 	if err == nil {
-		err = os.MkdirAll(place, 0o755) //nolint:gosec // a place to pass through; the data inside is 0700
+		err = os.MkdirAll(moved, 0o755) //nolint:gosec // only to pass through; the data inside is 0700
 	}
 	if err == nil {
-		err = os.Symlink(filepath.Join(place, "data"), p.data())
+		err = os.Symlink(filepath.Join(moved, "data"), p.data())
 	}
 	if err != nil {
-		return fmt.Errorf("move the data of Postgres to %s: %w", place, err)
+		return fmt.Errorf("move the data of Postgres to %s: %w", moved, err)
 	}
 	return nil
 }
 
-// initdb creates the database beside its place and renames it there when it is whole, so that data exists only
-// complete. Passwords are SCRAM from the start: other users of the machine reach loopback too.
+// initdb creates the database in a directory beside the final one and renames it when it is complete, so that data exists only complete.
+// Passwords are SCRAM from the start: other users of the machine reach loopback too.
 func (p *Postgres) initdb(ctx context.Context) error {
-	say(p.cfg.Progress, "Postgres creates its database in %s", p.cfg.Dir)
+	report(p.cfg.Progress, "creating the Postgres database in %s", p.cfg.Dir)
 	target := p.data()
 	if link, err := os.Readlink(target); err == nil {
 		target = link
@@ -125,7 +125,7 @@ func (p *Postgres) initdb(ctx context.Context) error {
 	return errors.Join(err, os.RemoveAll(fresh))
 }
 
-// matchBinaries finds the release that wrote the data: a newer one refuses it.
+// matchBinaries finds the programs of the release that wrote the data: others refuse it.
 func (p *Postgres) matchBinaries(ctx context.Context) error {
 	text, err := os.ReadFile(filepath.Join(p.data(), "PG_VERSION"))
 	if err != nil {
@@ -142,10 +142,10 @@ func (p *Postgres) matchBinaries(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the data in %s is of Postgres %s, which is not installed: install that release or remove the data", p.cfg.Dir, want)
+	return fmt.Errorf("the data in %s was written by Postgres %s, which is not installed: install that release or remove the data", p.cfg.Dir, want)
 }
 
-// Remove deletes a stopped server's directory and its data, wherever that lies.
+// Remove deletes a stopped server's directory and its data, wherever that is.
 func (p *Postgres) Remove() error {
 	var err error
 	if link, e := os.Readlink(p.data()); e == nil && strings.HasPrefix(link, movedBase+"/") {

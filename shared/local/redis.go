@@ -20,12 +20,12 @@ import (
 	"github.com/tillseal/tillseal/shared/durable"
 )
 
-// RedisConfig says what Redis to run.
+// RedisConfig describes the Redis to run.
 type RedisConfig struct {
 	Tools    Tools             // from Ensure
 	Dir      string            // its own directory, created when missing; the password is kept there
 	Port     int               // 0: a free one, the same over Restart
-	PortVar  string            // the variable that sets Port, for the error about a taken one
+	PortVar  string            // the variable that sets Port, for the error about one in use
 	Durable  bool              // true: append-only file, flushed each second; false: memory only, a restart forgets everything
 	Settings map[string]string // further lines of redis.conf
 	Progress io.Writer         // one line a step; nil: silent
@@ -42,7 +42,7 @@ type Redis struct {
 	child *child
 }
 
-// orphanGrace is how long processes of a killed parent get to end by themselves.
+// orphanGrace is how long processes of a killed parent may take to end by themselves.
 const orphanGrace = 5 * time.Second
 
 var redisPrograms = []string{"redis-server", "valkey-server"}
@@ -72,14 +72,14 @@ func StartRedis(ctx context.Context, cfg RedisConfig) (_ *Redis, err error) {
 	if err := os.MkdirAll(r.data(), 0o700); err != nil {
 		return nil, fmt.Errorf("create the data directory of Redis: %w", err)
 	}
-	// An orphan of this directory may hold the very port: it goes first.
+	// An orphan of this directory may hold the port: it is ended first.
 	if err := clearOrphans(ctx, orphanGrace, r.data(), redisPrograms...); err != nil {
 		return nil, err
 	}
 	if err := startOnPort(ctx, "Redis", cfg.Port, cfg.PortVar, &r.port, r.start); err != nil {
 		return nil, err
 	}
-	say(cfg.Progress, "Redis on %s", r.port.address())
+	report(cfg.Progress, "Redis on %s", r.port.address())
 	return r, nil
 }
 
@@ -164,7 +164,7 @@ func (r *Redis) Ending() error {
 	return r.child.ending()
 }
 
-// Stop ends Redis in order and gives its directory free. A second Stop is a no-op.
+// Stop shuts Redis down and unlocks its directory. A second Stop is a no-op.
 func (r *Redis) Stop(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,7 +172,7 @@ func (r *Redis) Stop(ctx context.Context) error {
 	return r.child.stop(ctx, syscall.SIGTERM)
 }
 
-// Kill ends Redis as a crash would; Restart brings it back, Stop gives the directory free.
+// Kill ends Redis as a crash would; Restart brings it back, Stop unlocks the directory.
 func (r *Redis) Kill() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -80,8 +80,8 @@ func (u runAs) openTo(dir string) error {
 	return errors.Join(os.Chown(dir, -1, int(u.credential.Gid)), os.Chmod(dir, 0o710)) //nolint:gosec // passing, not reading
 }
 
-// reaching returns the user with what it needs to enter dir: nothing, or the capability to pass directories that are
-// closed to it (a clone under a root's 0700 home). false: not even that is permitted, as in most containers.
+// reaching returns the user with what it needs to enter dir: nothing, or the capability to pass directories that are closed to it (a clone
+// under root's 0700 home). false: even that is not permitted, as in most containers.
 func (u runAs) reaching(ctx context.Context, dir string) (runAs, bool) {
 	if u.enters(ctx, dir) {
 		return u, true

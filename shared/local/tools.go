@@ -20,7 +20,7 @@ type Tools struct {
 // debianPostgres is where Debian keeps each release's server programs, which are not on the PATH.
 const debianPostgres = "/usr/lib/postgresql/*/bin"
 
-// find looks for what is installed; a tool that is not stays empty.
+// find finds what is installed; a tool that is not stays empty.
 func find() Tools {
 	var t Tools
 	if dirs := postgresDirs(); len(dirs) > 0 {
@@ -68,7 +68,7 @@ func postgresRelease(ctx context.Context, bin string) (string, error) {
 	}
 	words := strings.Fields(string(out)) // postgres (PostgreSQL) 15.14 (Debian …)
 	if len(words) < 3 {
-		return "", fmt.Errorf("%s says its release as %q", bin, out)
+		return "", fmt.Errorf("%s reports its release as %q", bin, out)
 	}
 	major, _, _ := strings.Cut(words[2], ".")
 	return major, nil

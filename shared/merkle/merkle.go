@@ -65,7 +65,7 @@ func (t *Tree) Size() int { return (len(t.nodes) + 1) / 2 }
 // Leaf returns the leaf with an index in ascending order, from 0. It panics outside [0, Size).
 func (t *Tree) Leaf(index int) common.Hash { return t.nodes[len(t.nodes)-1-index] }
 
-// Index finds a leaf's place in ascending order, and whether it is there.
+// Index returns a leaf's index in ascending order, and whether the tree has it.
 func (t *Tree) Index(leaf common.Hash) (int, bool) {
 	n := t.Size()
 	lo, hi := 0, n

@@ -19,7 +19,7 @@ const (
 )
 
 // Parse reads an amount as a till writes it: digits, no sign, no exponent, no leading zero, at most as many decimals as
-// the currency has. Zero is allowed here; a rule that wants more asks for more. Errors are Invalid and don't repeat s.
+// the currency has. Zero is allowed here; stricter rules are the caller's. Errors are Invalid and don't repeat s.
 func (c Currency) Parse(s string) (Minor, error) {
 	whole, fraction, dotted := strings.Cut(s, ".")
 	switch {
@@ -67,19 +67,19 @@ func isDigits(s string) bool {
 
 func hasLeadingZero(digits string) bool { return len(digits) > 1 && digits[0] == '0' }
 
-// Decimal is a positive exact decimal number, such as a rate in fiat per ETH or a total. The zero value is none.
+// Decimal is a positive exact decimal number, such as a rate in fiat per ETH or a total. The zero value is not a number.
 type Decimal struct {
 	text string
 	num  apd.Decimal
 }
 
 const (
-	maxDecimalIntegerDigits  = 30 // far beyond any price, so that what passes is a number a person could have meant
+	maxDecimalIntegerDigits  = 30 // far beyond any price
 	maxDecimalFractionDigits = 30
 )
 
 // ParseDecimal reads a positive decimal in plain notation. Zero, a leading zero, a sign, an exponent, NaN, infinity and numbers of absurd
-// length are Invalid: they are refused where they enter, so that the arithmetic behind never meets them.
+// length are Invalid: they are refused on entry, so that the arithmetic never meets them.
 func ParseDecimal(s string) (Decimal, error) {
 	whole, fraction, dotted := strings.Cut(s, ".")
 	if !isDigits(whole) || len(whole) > maxDecimalIntegerDigits || hasLeadingZero(whole) ||
@@ -97,13 +97,13 @@ func ParseDecimal(s string) (Decimal, error) {
 	return d, nil
 }
 
-// String is the text that was parsed, unchanged.
+// String returns the parsed text, unchanged.
 func (d Decimal) String() string { return d.text }
 
-// IsZero reports whether d is the zero value, no number at all.
+// IsZero reports whether d is the zero value, which is not a number.
 func (d Decimal) IsZero() bool { return d.text == "" }
 
-// Rat is d's exact value, for decisions about rates; amounts are Wei's matter.
+// Rat is d's exact value, for decisions about rates; for amounts there is Wei.
 func (d Decimal) Rat() *big.Rat {
 	r := new(big.Rat).SetInt(d.num.Coeff.MathBigInt())
 	if scale := new(big.Rat).SetInt(pow10(max(int64(d.num.Exponent), -int64(d.num.Exponent)))); d.num.Exponent < 0 {
@@ -119,7 +119,7 @@ const (
 	maxWeiBits   = 256
 )
 
-// ParseWei reads an amount in wei as every boundary writes it: digits without a leading zero or a sign, at least 1 and at most
+// ParseWei reads an amount in wei as all interfaces write it: digits without a leading zero or a sign, at least 1 and at most
 // 2^256 - 1. Errors are Invalid and don't repeat s.
 func ParseWei(s string) (*big.Int, error) {
 	if isDigits(s) && len(s) <= maxWeiDigits && s[0] != '0' {

@@ -1,4 +1,4 @@
-// Package money holds exact amounts: fiat in minor units by ISO 4217, and wei. No floats, no rounding but where a rule names it.
+// Package money holds exact amounts: fiat in minor units by ISO 4217, and wei. No floats, and no rounding except where a rule names it.
 package money
 
 import (
@@ -7,14 +7,14 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// Currency is an ISO 4217 alphabetic code with its number of minor digits. The zero value is no currency.
+// Currency is an ISO 4217 alphabetic code with its number of minor digits. The zero value is not a currency.
 type Currency struct {
 	code   string
 	digits int
 }
 
-// codesByDigits lists ISO 4217's active currencies of tender by minor digits. Fund codes, precious metals and testing
-// codes are left out: nobody pays with them at a till.
+// codesByDigits lists ISO 4217's active currencies by minor digits. Fund codes, precious metals and testing codes are left out: nobody
+// pays with them at a till.
 var codesByDigits = map[int]string{
 	0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
 	2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP CVE CZK " +
@@ -39,7 +39,7 @@ var currencies = func() map[string]Currency {
 func ParseCurrency(code string) (Currency, error) {
 	c, ok := currencies[code]
 	if !ok {
-		return Currency{}, fault.New(fault.Invalid, "not an ISO 4217 currency of tender, in capitals")
+		return Currency{}, fault.New(fault.Invalid, "not the code of an ISO 4217 currency, in capitals")
 	}
 	return c, nil
 }

@@ -15,7 +15,7 @@ const (
 	pingLimit = 5 * time.Second
 )
 
-// Await returns once Postgres answers, or ctx's error when ctx ends before. It logs once that it waits, and why.
+// Await returns once Postgres answers, or ctx's error when ctx ends first. It logs once that it is waiting, and why.
 func Await(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	for tries := 0; ; tries++ {
 		attempt, cancel := context.WithTimeout(ctx, pingLimit)

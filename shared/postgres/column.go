@@ -1,6 +1,6 @@
 package postgres
 
-// Column collects one field of all rows, as a statement's unnest takes it.
+// Column collects one field of all rows, for a statement's unnest.
 func Column[T, V any](rows []T, field func(*T) V) []V {
 	values := make([]V, len(rows))
 	for i := range rows {

@@ -12,11 +12,11 @@ import (
 )
 
 // Kinds maps SQLSTATEs to kinds of fault, each by its five characters or, for a whole class, by its first two (Postgres's manual,
-// appendix A). The five go before the two.
+// appendix A). A match of five goes before one of two.
 type Kinds map[string]fault.Kind
 
-// kinds is what a SQLSTATE means to every service. One that is not listed is Unknown: loud, and tried again where work is retried. So
-// is all of class 42, a missing grant or table: a migration or an operator mends it while the services run.
+// kinds is what a SQLSTATE means to every service. One that is not listed is Unknown: logged as an error, and tried again where work is
+// retried. So is all of class 42, a missing grant or table: a migration or an operator fixes it while the services run.
 var kinds = Kinds{
 	"21":    fault.Invalid, // cardinality: two rows of one statement for one key
 	"22":    fault.Invalid, // data exception
@@ -35,25 +35,25 @@ var kinds = Kinds{
 	"58":    fault.Transient, // system: I/O
 }
 
-// quotable are the classes whose messages speak of the server and of objects, never of a row's values.
+// quotable are the classes whose messages are about the server and its objects, never about a row's values.
 const quotable = " 08 25 28 3D 42 53 57 58 "
 
-// Fault gives an error that Postgres or the way to it returned its kind by the one table, and says what was tried. A message of Postgres
-// that may quote a row is left out. An error that has a kind keeps it and its text; nil stays nil.
+// Fault gives an error from Postgres, or from the connection to it, its kind by the one table, with what was tried. A message of Postgres that
+// may quote a row is left out. An error that has a kind keeps it and its text; nil stays nil.
 func Fault(what string, err error) error { return kinds.Fault(what, err) }
 
-// Fault is the function Fault with what k says otherwise than the table.
+// Fault is the function Fault, where k goes before the table.
 func (k Kinds) Fault(what string, err error) error {
 	answer, answered := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case err == nil:
 		return nil
 	case answered:
-		return fault.New(k.of(answer.Code), "%s: %s", what, said(answer))
+		return fault.New(k.of(answer.Code), "%s: %s", what, withoutRow(answer))
 	case fault.KindOf(err) != fault.Unknown && !cutOff(err):
 		return err
 	}
-	return fault.New(fault.Transient, "%s: %w", what, err) // the connection broke, or there was none, or no time
+	return fault.New(fault.Transient, "%s: %w", what, err) // the connection broke, there was none, or time ran out
 }
 
 func (k Kinds) of(code string) fault.Kind {
@@ -68,13 +68,13 @@ func (k Kinds) of(code string) fault.Kind {
 	return fault.Unknown
 }
 
-// cutOff reports whether a context's end is all that err says.
+// cutOff reports whether err is only the end of a context.
 func cutOff(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// said is an answer without anything of a row.
-func said(answer *pgconn.PgError) string {
+// withoutRow is the text of an answer without anything that may quote a row.
+func withoutRow(answer *pgconn.PgError) string {
 	text := "Postgres answered " + answer.Code
 	if answer.ConstraintName != "" {
 		text += fmt.Sprintf(" (constraint %s)", answer.ConstraintName)

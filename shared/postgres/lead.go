@@ -13,10 +13,10 @@ import (
 
 const (
 	leadConnect = 5 * time.Second
-	leadPing    = 2 * time.Second // a session that does not answer within it is taken for lost
+	leadPing    = 2 * time.Second // a session that does not answer in this time is lost
 )
 
-// leadSettings let the server notice within seconds that a leader has vanished without a word, its machine with it, and free the lock.
+// leadSettings let the server notice within seconds that a leader's machine has vanished without closing the connection, and free the lock.
 var leadSettings = map[string]string{
 	"tcp_keepalives_idle":     "2", // seconds
 	"tcp_keepalives_interval": "2",
@@ -24,20 +24,20 @@ var leadSettings = map[string]string{
 	"tcp_user_timeout":        "6000", // ms
 }
 
-// Lead is the right of one among many replicas to do what only one may do at a time: an advisory lock on a session of its own. Whoever
-// holds it has it until the session ends, however that happens, and may not know at once that it has. Work that another leader's would
-// harm must therefore run on Session, or carry a guard of its own.
+// Lead is the right of one among many replicas to do what only one may do at a time: an advisory lock on a session of its own. The leader has
+// it until the session ends, however that happens, and may not know at once that it has ended. Work that must not run under two leaders
+// therefore runs on Session, or carries a guard of its own.
 type Lead struct {
 	// Session holds the lock. Its owner may run statements on it, one at a time.
 	Session *pgx.Conn
 }
 
-// TakeLead makes a session like those of the pool and tries for the lock by try, a statement that returns whether it got it. It is a
+// TakeLead opens a session like those of the pool and tries to take the lock by try, a statement that returns whether it got it. It is a
 // Conflict when another replica leads. name is added to the session's application_name.
 func TakeLead(ctx context.Context, pool *pgxpool.Pool, name, try string) (*Lead, error) {
 	ctx, cancel := context.WithTimeout(ctx, leadConnect)
 	defer cancel()
-	cfg := pool.Config().ConnConfig // a copy; not DB_URL read anew: what is the pool's in it, pool_max_conns say, no session takes
+	cfg := pool.Config().ConnConfig // a copy; DB_URL itself may have settings of the pool, pool_max_conns for one, which a session refuses
 	maps.Copy(cfg.RuntimeParams, leadSettings)
 	cfg.RuntimeParams[applicationName] += " " + name
 	session, err := pgx.ConnectConfig(ctx, cfg)
@@ -47,7 +47,7 @@ func TakeLead(ctx context.Context, pool *pgxpool.Pool, name, try string) (*Lead,
 	lead, led := &Lead{Session: session}, false
 	if err := session.QueryRow(ctx, try).Scan(&led); err != nil {
 		lead.Release(ctx)
-		return nil, Fault("try for the leader's lock", err)
+		return nil, Fault("take the leader's lock", err)
 	}
 	if !led {
 		lead.Release(ctx)
@@ -70,5 +70,5 @@ func (l *Lead) Check(ctx context.Context) error {
 func (l *Lead) Release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leadPing)
 	defer cancel()
-	_ = l.Session.Close(ctx) // the server ends a broken session by itself
+	_ = l.Session.Close(ctx) // the server ends a broken session on its own
 }

@@ -1,5 +1,5 @@
-// Package postgres is how a service reaches Postgres: one way to open a pool, one table of what the server's errors mean, and one lock
-// by which one of many replicas leads.
+// Package postgres is how a service reaches Postgres: one way to open a pool, one table of what the server's errors mean, and one lock that
+// makes one of many replicas the leader.
 package postgres
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// Limits are those of a service's sessions. The three of the server hold for each statement and transaction without being set again; it
-// ends what exceeds them, also when the service is frozen. None may be zero: Postgres takes that for "no limit".
+// Limits are those of a service's sessions. The server applies its three to each statement and transaction, and ends what exceeds them, even
+// while the service is frozen. None may be zero: Postgres takes that for "no limit".
 type Limits struct {
 	Service           string // shown in pg_stat_activity as "tillseal <service>", unless the URL has an application_name
 	MaxConns          int32
@@ -26,14 +26,14 @@ type Limits struct {
 
 	// Prepare, when set, is run on each new connection, within Connect.
 	Prepare func(ctx context.Context, conn *pgx.Conn) error
-	// TrustIdle hands out a connection that lay idle without asking whether it is alive: the caller finds out, in its own time.
+	// TrustIdle hands out an idle connection without a ping: the caller finds out whether it is alive, within its own time limit.
 	TrustIdle bool
 }
 
 const applicationName = "application_name"
 
-// Open makes a pool without connecting: a Postgres that is away is no reason not to start, and is met by the first statement. A url that
-// can't be used is an Invalid fault, which does not quote it: it may hold a password.
+// Open makes a pool without connecting: a service starts although Postgres is unavailable, and its first statement fails. A url that can't be
+// used is an Invalid fault, which does not quote it: it may hold a password.
 func Open(ctx context.Context, url config.Secret, limits Limits) (*pgxpool.Pool, error) {
 	if err := config.CheckPostgresURL("DB_URL", url); err != nil {
 		return nil, err

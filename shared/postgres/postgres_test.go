@@ -58,7 +58,7 @@ func TestASessionHasItsLimitsAndItsName(t *testing.T) {
 	require.NoError(t, err)
 	query := named.Query()
 	query.Set("application_name", "till-7")
-	query.Set("lock_timeout", "1h") // what would hold a till up is not the URL's to say
+	query.Set("lock_timeout", "1h") // the URL may not set what would hold up a till
 	named.RawQuery = query.Encode()
 	pool = open(t, named.String())
 	require.Equal(t, "till-7", shown(t, pool, "application_name"))

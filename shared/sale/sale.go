@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/sha3"
 )
 
-// Kind tells a sale from its refund.
+// Kind distinguishes a sale from its refund.
 type Kind string
 
 // The kinds of record.
@@ -68,8 +68,8 @@ func (s *Sale) Hash() common.Hash {
 	return Keccak(encoded[:])
 }
 
-// Intact reports whether a stored record still is what its sale_hash was made of: its facts together with its request and its salt
-// as they are stored. Facts need neither RequestHash nor Salt. Whoever shows, proves, publishes again or refunds a sale asks first.
+// Intact reports whether a stored record still matches its sale_hash: its facts together with its request and its salt as they are stored.
+// Facts need neither RequestHash nor Salt. It must be checked before a sale is shown, proved, published again or refunded.
 func Intact(facts Sale, request, salt, saleHash []byte) bool {
 	if len(salt) != common.HashLength {
 		return false
@@ -79,7 +79,7 @@ func Intact(facts Sale, request, salt, saleHash []byte) bool {
 	return bytes.Equal(hash[:], saleHash)
 }
 
-// putInt64 sign-extends to 256 bits, as EIP-712 asks for atomic integers.
+// putInt64 sign-extends to 256 bits, as EIP-712 requires for integers.
 func putInt64(word []byte, v int64) {
 	if v < 0 {
 		for i := range 24 {
@@ -148,12 +148,12 @@ func (s *Sale) UnmarshalJSON(b []byte) error {
 }
 
 var (
-	placeID    = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
-	customerID = regexp.MustCompile(`^[A-Za-z0-9._:@+-]{1,64}$`)
+	subjectToken = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+	customerID   = regexp.MustCompile(`^[A-Za-z0-9._:@+-]{1,64}$`)
 )
 
 // ValidPlaceID reports whether id can name a store or a terminal (infra/docs/CONTRACT.md, 1.1): it is a token of a subject.
-func ValidPlaceID(id string) bool { return placeID.MatchString(id) }
+func ValidPlaceID(id string) bool { return subjectToken.MatchString(id) }
 
 // ValidSaleID reports whether id is a sale's in its canonical form: a UUID in lower case.
 func ValidSaleID(id string) bool {
@@ -173,7 +173,7 @@ func ValidSaleID(id string) bool {
 // ValidCustomerID reports whether id can name a customer (infra/docs/CONTRACT.md, 1.1).
 func ValidCustomerID(id string) bool { return customerID.MatchString(id) }
 
-// FormatTime writes Unix microseconds as every boundary shows them: RFC 3339 in UTC with six decimals.
+// FormatTime writes Unix microseconds as all interfaces show them: RFC 3339 in UTC with six decimals.
 func FormatTime(unixMicros int64) string {
 	return time.UnixMicro(unixMicros).UTC().Format("2006-01-02T15:04:05.000000Z")
 }

@@ -18,10 +18,10 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// Roles are the logins that the migrations make: each service's own, and the auditor's.
+// Roles are the logins that the migrations create: each service's own, and the auditor's.
 var Roles = []string{"gateway", "anchor", "ledger", "auditor"}
 
-// Migrate brings the database of adminURL to the present version. It may run twice at once: the second waits.
+// Migrate brings the database of adminURL to this build's version. It may run twice at once: the second waits.
 // The admin owns everything and needs the right to create roles. Errors are Transient.
 func Migrate(ctx context.Context, adminURL string) error {
 	db, err := sql.Open("pgx", adminURL)

@@ -30,7 +30,7 @@ const maxPeak = 100_000 // far beyond one Postgres
 
 // Check names each variable that is wrong.
 func (c Config) Check() error {
-	// nats.go would take a host alone too, and so whatever is no URL at all.
+	// nats.go would accept a bare host too, and so any text that is not a URL.
 	errs := []error{config.CheckURLs("NATS_URL", c.URL, "nats://127.0.0.1:4222", "nats", "tls", "ws", "wss")}
 	if c.PeakSalesPerSecond < 1 || c.PeakSalesPerSecond > maxPeak {
 		errs = append(errs, fmt.Errorf("PEAK_SALES_PER_SECOND must be between 1 and %d", maxPeak))
@@ -63,14 +63,14 @@ const (
 	reconnectWait = 500 * time.Millisecond
 	maxPublishing = 4096 // messages without acknowledgement at once; PublishAll waits below it, so nothing stalls
 	ensureRetry   = time.Second
-	attemptLimit  = 5 * time.Second // for one try at making streams or a consumer: an answer lost with a connection never comes
+	attemptLimit  = 5 * time.Second // for one try at creating streams or a consumer: an answer lost with a connection never comes
 	drainTimeout  = 5 * time.Second
 	pingInterval  = 2 * time.Second // a server that hangs without closing the connection is left after maxPings+1 of them
 	maxPings      = 2
 )
 
-// Connect opens the connection and returns at once: a NATS that is away is waited for in the background and calls fail
-// as Transient until then. A wrong setting is Invalid.
+// Connect opens the connection and returns at once: it waits for an unavailable NATS in the background, and calls fail as Transient until
+// then. A wrong setting is Invalid.
 func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fault.WithKind(fault.Invalid, err)
@@ -80,28 +80,28 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 		nats.ReconnectErrHandler(logins.failed),
 		nats.Name("tillseal " + service), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait),
 		nats.DrainTimeout(drainTimeout), nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(maxPings),
-		nats.IgnoreAuthErrorAbort(), // or a login that is refused twice, while the server's are being changed, ends the connection for good
+		nats.IgnoreAuthErrorAbort(), // or a login that is refused twice, while the server's users are being changed, ends the connection for good
 		nats.DisconnectErrHandler(func(conn *nats.Conn, err error) {
 			switch {
 			case refusedLogin(err):
 				logins.refused(conn, err)
 			case err != nil:
-				log.Warn("NATS is away", "error", err)
+				log.Warn("NATS is unavailable", "error", err)
 			}
 		}),
 		nats.ConnectHandler(func(*nats.Conn) { log.Info("connected to NATS") }),
-		nats.ReconnectHandler(func(*nats.Conn) { log.Info("NATS is back") }),
+		nats.ReconnectHandler(func(*nats.Conn) { log.Info("NATS is available again") }),
 		nats.ErrorHandler(func(conn *nats.Conn, _ *nats.Subscription, err error) {
 			switch {
 			case errors.Is(err, nats.ErrPermissionViolation):
-				log.Error("ALARM: NATS refuses what this identity has no right to, see infra/nats/nats.conf", "error", err)
+				log.Error("ALARM: NATS refused something that this identity has no right to do; see infra/nats/nats.conf", "error", err)
 			case refusedLogin(err):
 				logins.refused(conn, err)
 			default:
 				log.Warn("NATS reports", "error", err)
 			}
 		}),
-		nats.CustomInboxPrefix(nats.InboxPrefix + service), // answers to others can't be heard
+		nats.CustomInboxPrefix(nats.InboxPrefix + service), // this identity may not subscribe to answers for others
 	}
 	if cfg.NKeyFile != "" {
 		option, err := login(cfg.NKeyFile)
@@ -112,7 +112,7 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 	}
 	conn, err := nats.Connect(cfg.URL.Reveal(), options...)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "NATS_URL can't be used") // reachable or not is no matter here; the cause may hold a password
+		return nil, fault.New(fault.Invalid, "NATS_URL can't be used") // being unreachable is not an error here; the cause may hold a password
 	}
 	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(maxPublishing))
 	if err != nil {
@@ -126,26 +126,26 @@ func Connect(service string, cfg Config, log *slog.Logger) (*Bus, error) {
 	for _, s := range specs {
 		for _, d := range s.durables {
 			if d.service == service {
-				b.healthOf(d.name) // counters are there, at 0, before anything is consumed
+				b.healthOf(d.name) // counters exist, at 0, before anything is consumed
 			}
 		}
 	}
 	return b, nil
 }
 
-// login makes an identity of the seed in a file that nobody but its owner can read. Errors are Invalid and never quote the file.
+// login makes an identity from the seed in a file that only its owner can read. Errors are Invalid and never quote the file.
 func login(path string) (nats.Option, error) {
 	if err := config.CheckSecretFile("NATS_NKEY_FILE", path); err != nil {
 		return nil, err
 	}
 	option, err := nats.NkeyOptionFromSeed(path)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "NATS_NKEY_FILE holds no nkey seed of a user, or not for this process to read") // the cause may quote it
+		return nil, fault.New(fault.Invalid, "NATS_NKEY_FILE does not hold a user's nkey seed, or this process cannot read it") // the cause may quote it
 	}
 	return option, nil
 }
 
-// Bucket opens a key-value bucket, trying until it is there or ctx ends: then the error is ctx's.
+// Bucket opens a key-value bucket, trying until it exists or ctx ends: then the error is ctx's.
 func (b *Bus) Bucket(ctx context.Context, name string) (bucket jetstream.KeyValue, err error) {
 	err = b.retry(ctx, "open bucket "+name, func(ctx context.Context) (err error) {
 		if b.makes() {
@@ -179,11 +179,11 @@ func (b *Bus) retry(ctx context.Context, what string, do func(context.Context) e
 	}
 }
 
-// Close hands over what is buffered and leaves. Consumers must have ended before.
+// Close flushes what is buffered and disconnects. Consumers must have ended before.
 func (b *Bus) Close() {
 	if b.Conn.IsConnected() {
 		if err := b.Conn.FlushTimeout(drainTimeout); err != nil {
-			b.log.Warn("some acknowledgements may not have reached NATS; their messages come again", "error", err)
+			b.log.Warn("some acknowledgements may not have reached NATS; their messages will be delivered again", "error", err)
 		}
 	}
 	b.Conn.Close()

@@ -23,22 +23,21 @@ type Message struct {
 	Sequence uint64 // in its stream
 }
 
-// Handler works on deliveries in order and returns one error for each, nil for done. It may be given the same message
-// again at any time. Invalid parks a message; everything else is delivered again after a pause, except Fatal, which ends
-// the consumer. When nothing of some batches in a row can be done, the durable is left alone for a while. ctx ends some
-// time after a stop: until then a batch under way may be finished.
+// Handler works on deliveries in order and returns one error for each, nil for done. It may be given the same message again at any time.
+// Invalid parks a message; everything else is delivered again after a pause, except Fatal, which ends the consumer. After some batches in a
+// row without one success the durable is left alone for a while. ctx ends some time after a stop: until then a batch in hand may be finished.
 type Handler func(ctx context.Context, batch []Message) []error
 
 const (
-	heartbeat     = 3 * time.Second // a subscription that hears nothing of the server for twice as long is opened anew
+	heartbeat     = 3 * time.Second // a subscription that receives nothing from the server for twice as long is reopened
 	reopenAfter   = time.Second
-	finishWithin  = 5 * time.Second // for a batch under way when its service stops; what isn't done by then comes again
-	releaseWithin = 2 * time.Second // for the server to send what it had on its way
+	finishWithin  = 5 * time.Second // for the batch in hand when its service stops; what isn't done by then is delivered again
+	releaseWithin = 2 * time.Second // for the server to send what it was sending
 	inFlight      = 4               // batches that one replica holds at most: one pulled, two waiting and one being worked on
 )
 
-// errTurned ends a subscription whose breaker opened or closed: the next one pulls by other limits.
-var errTurned = errors.New("the breaker turned")
+// errBreakerChanged ends a subscription whose breaker opened or closed: the next one pulls by other limits.
+var errBreakerChanged = errors.New("the breaker changed state")
 
 // consumption is one call of Consume.
 type consumption struct {
@@ -50,13 +49,13 @@ type consumption struct {
 	breaker  breaker
 	held     *held // of the present subscription
 
-	received, settled atomic.Uint64 // messages of the present subscription
+	received, finished atomic.Uint64 // messages of the present subscription
 }
 
-// Consume delivers a durable's messages to handle in batches of at most maxBatch, made of what is waiting: no message
-// waits for a batch to fill. It acknowledges what was handled. It holds inFlight×maxBatch messages at most. When ctx ends it
-// finishes the batch under way, gives all others back for another replica to have at once, and returns nil. A Fatal fault
-// ends it too, and an Invalid one that says why the durable can't be made.
+// Consume delivers a durable's messages to handle in batches of at most maxBatch, made of what is waiting: no message waits for a batch to
+// fill. It acknowledges what was handled. It holds at most inFlight×maxBatch messages. When ctx ends it finishes the batch in hand, gives all
+// others back for another replica to receive at once, and returns nil. A Fatal fault ends it too, and an Invalid one with the reason why the
+// durable can't be created.
 func (b *Bus) Consume(ctx context.Context, durable string, maxBatch int, handle Handler) error {
 	c := &consumption{Bus: b, durable: durable, maxBatch: maxBatch, handle: handle, health: b.healthOf(durable)}
 	defer c.health.paused.Store(false)
@@ -69,19 +68,19 @@ func (b *Bus) Consume(ctx context.Context, durable string, maxBatch int, handle 
 		case fault.Is(err, fault.Fatal), fault.Is(err, fault.Invalid):
 			return err
 		case ctx.Err() != nil:
-			return nil // a stop is no failure; what was under way comes again
-		case errors.Is(err, errTurned):
+			return nil // a stop is not a failure; what was in hand is delivered again
+		case errors.Is(err, errBreakerChanged):
 			continue
 		}
 		c.health.reopened.Add(1)
-		b.log.Warn("opening the subscription again", "durable", durable, "error", err)
+		b.log.Warn("reopening the subscription", "durable", durable, "error", err)
 		if !wait.Pause(ctx, wait.Jitter(reopenAfter)) {
 			return nil
 		}
 	}
 }
 
-// subscribe pulls and handles until ctx ends, the breaker turns or something goes wrong.
+// subscribe pulls and handles until ctx ends, the breaker changes state or something goes wrong.
 func (c *consumption) subscribe(ctx context.Context) error {
 	var consumer jetstream.Consumer
 	err := c.retry(ctx, "create durable "+c.durable, func(ctx context.Context) (err error) {
@@ -100,7 +99,7 @@ func (c *consumption) subscribe(ctx context.Context) error {
 		return fault.New(fault.Transient, "pull from %s: %w", c.durable, err)
 	}
 	c.received.Store(0)
-	c.settled.Store(0)
+	c.finished.Store(0)
 	c.held = newHeld(size)
 	waiting := make(chan jetstream.Msg, (inFlight-2)*size)
 	handling, done := c.handlingContext(ctx)
@@ -129,8 +128,8 @@ func (c *consumption) subscribe(ctx context.Context) error {
 	return err
 }
 
-// handlingContext outlives ctx for as long as a batch under way may take to finish; not at all without a connection, over
-// which nothing could be acknowledged.
+// handlingContext outlives ctx for as long as the batch in hand may take to finish; not at all without a connection, since nothing could
+// be acknowledged.
 func (c *consumption) handlingContext(ctx context.Context) (handling context.Context, done func()) {
 	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
@@ -155,22 +154,22 @@ func (c *consumption) pull(ctx context.Context, iterator jetstream.MessagesConte
 		c.received.Add(1)
 		mine, before := c.held.take(msg)
 		if before {
-			c.settle(msg.Ack())
+			c.sent(msg.Ack())
 		}
 		if !mine {
-			c.settled.Add(1)
+			c.finished.Add(1)
 			continue
 		}
 		select {
 		case waiting <- msg:
 		case <-ctx.Done():
-			c.settle(msg.Nak())
+			c.sent(msg.Nak())
 			return nil
 		}
 	}
 }
 
-// gather waits for one message and takes with it what else is there; nil when ctx ends.
+// gather waits for one message and takes all others that are waiting; nil when ctx ends.
 func gather(ctx context.Context, waiting <-chan jetstream.Msg, maxBatch int) (batch []jetstream.Msg) {
 	select {
 	case <-ctx.Done():
@@ -194,15 +193,15 @@ func gather(ctx context.Context, waiting <-chan jetstream.Msg, maxBatch int) (ba
 	return batch
 }
 
-// release ends a subscription and gives back what was delivered and not begun: another replica has it at once, where it
-// would have to wait for ackWait otherwise.
+// release ends a subscription and gives back what was delivered and not begun, so that another replica receives it at once and not
+// after ackWait.
 func (c *consumption) release(ctx context.Context, iterator jetstream.MessagesContext, waiting <-chan jetstream.Msg) {
 	defer iterator.Stop()
 	if !c.Conn.IsConnected() {
-		return // the server delivers them again by itself
+		return // the server delivers them again on its own
 	}
 	for len(waiting) > 0 {
-		c.settle((<-waiting).Nak())
+		c.sent((<-waiting).Nak())
 	}
 	iterator.Drain()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseWithin)
@@ -212,6 +211,6 @@ func (c *consumption) release(ctx context.Context, iterator jetstream.MessagesCo
 		if err != nil {
 			return
 		}
-		c.settle(msg.Nak())
+		c.sent(msg.Nak())
 	}
 }

@@ -49,7 +49,7 @@ func TestADependencyThatIsAwayIsAskedWithSmallProbesUntilItIsBack(t *testing.T) 
 		if away {
 			sizes = append(sizes, len(batch))
 			for i := range errs {
-				errs[i] = fault.New(fault.Transient, "the database is away")
+				errs[i] = fault.New(fault.Transient, "the database is unavailable")
 			}
 			return errs
 		}
@@ -91,7 +91,7 @@ func TestADependencyThatIsAwayIsAskedWithSmallProbesUntilItIsBack(t *testing.T) 
 func TestAStopFinishesWhatIsUnderWayAndGivesTheRestToAnotherAtOnce(t *testing.T) {
 	t.Parallel()
 	server, bus := setup(t)
-	// Nothing comes again by itself within this test. The version keeps the services from resetting that.
+	// Nothing is delivered again by itself within this test. The version keeps the services from resetting that.
 	_, err := bus.JS.CreateConsumer(t.Context(), stream.SalesRecorded, jetstream.ConsumerConfig{
 		Durable: stream.DurablePricing, AckPolicy: jetstream.AckExplicitPolicy, AckWait: time.Hour, Metadata: map[string]string{"tillseal.schema": "999"},
 	})
@@ -139,7 +139,7 @@ func TestAStopFinishesWhatIsUnderWayAndGivesTheRestToAnotherAtOnce(t *testing.T)
 	}
 }
 
-// TestASlowHandlerIsGivenNothingTwice has batches that each take half of the time after which a message comes again: those that
+// TestASlowHandlerIsGivenNothingTwice has batches that each take half of the time after which a message is delivered again: those that
 // wait are behind two or three of them.
 func TestASlowHandlerIsGivenNothingTwice(t *testing.T) {
 	t.Parallel()

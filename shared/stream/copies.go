@@ -18,7 +18,7 @@ const (
 )
 
 // copyConfig is the copy of a stream for downstream systems, under the same name in an account of their own. It is filled by a
-// source, not as a mirror: a source sees that its origin was made anew and begins with it, where a mirror would wait until the
+// source, not as a mirror: a source notices that its origin was recreated and starts over with it, where a mirror would wait until the
 // origin has passed the mirror's last sequence.
 func copyConfig(s spec, peak, replicas int) jetstream.StreamConfig {
 	cfg := streamConfig(s, peak, replicas)
@@ -31,7 +31,7 @@ func copyConfig(s spec, peak, replicas int) jetstream.StreamConfig {
 }
 
 // EnsureCopies creates or updates the copies of the sale events' streams in the account of this bus, DOWNSTREAM, trying until it
-// succeeds or ctx ends, which is no error. A store without room for them is Invalid. Their origins need not be there yet.
+// succeeds or ctx ends, which is not an error. A store without room for them is Invalid. Their origins need not exist yet.
 func (b *Bus) EnsureCopies(ctx context.Context) error {
 	return b.retry(ctx, "create the copies for downstream", func(ctx context.Context) error {
 		for _, s := range specs {
@@ -52,11 +52,11 @@ func (b *Bus) ensureCopy(ctx context.Context, s spec) error {
 	if err == nil {
 		have := found.CachedInfo().Config
 		if newer(have.Metadata) {
-			b.log.Warn("a later version described this copy: it stays as it is", "stream", s.name)
+			b.log.Warn("this copy was described by a later version and is left alone", "stream", s.name)
 			return nil
 		}
 		if have.Mirror != nil || len(have.Sources) == 0 {
-			return fault.New(fault.Invalid, "stream %s of account DOWNSTREAM is no copy that is filled by a source: remove it and start again", s.name)
+			return fault.New(fault.Invalid, "stream %s of account DOWNSTREAM is not a copy with a source: remove it and start again", s.name)
 		}
 		want.Metadata = withOurs(have.Metadata, want.Metadata)
 		want.FirstSeq, want.ConsumerLimits = have.FirstSeq, have.ConsumerLimits

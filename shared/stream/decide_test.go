@@ -47,26 +47,26 @@ func TestABatchThatWasParkedAsAWholeTellsNothingAgainstTheDependency(t *testing.
 }
 
 func TestSilenceIsMessagesThatWaitWhileSomebodyAsks(t *testing.T) {
-	before := look{pending: 5, delivered: 100, received: 40}
+	before := observation{pending: 5, delivered: 100, received: 40}
 	for name, c := range map[string]struct {
-		change func(*look)
+		change func(*observation)
 		silent bool
 	}{
-		"nothing moves":              {func(*look) {}, true},
-		"more came":                  {func(l *look) { l.pending = 9 }, true},
-		"nothing waits":              {func(l *look) { l.pending = 0 }, false},
-		"another replica got some":   {func(l *look) { l.delivered++ }, false},
-		"this one got some":          {func(l *look) { l.received++ }, false},
-		"this one is at work":        {func(l *look) { l.busy = true }, false},
-		"an operator paused it":      {func(l *look) { l.paused = true }, false},
-		"all that may be is pending": {func(l *look) { l.ackPending = maxAckPending }, false},
+		"nothing moves":              {func(*observation) {}, true},
+		"more came":                  {func(l *observation) { l.pending = 9 }, true},
+		"nothing waits":              {func(l *observation) { l.pending = 0 }, false},
+		"another replica got some":   {func(l *observation) { l.delivered++ }, false},
+		"this one got some":          {func(l *observation) { l.received++ }, false},
+		"this one is at work":        {func(l *observation) { l.busy = true }, false},
+		"an operator paused it":      {func(l *observation) { l.paused = true }, false},
+		"all that may be is pending": {func(l *observation) { l.ackPending = maxAckPending }, false},
 	} {
 		now := before
 		c.change(&now)
 		require.Equal(t, c.silent, silent(before, now), name)
 	}
-	require.False(t, silent(look{delivered: 100, received: 40}, before), "they came just now")
-	require.False(t, silent(look{pending: 5, delivered: 100, received: 40, busy: true}, before), "it was at work until just now")
+	require.False(t, silent(observation{delivered: 100, received: 40}, before), "they came just now")
+	require.False(t, silent(observation{pending: 5, delivered: 100, received: 40, busy: true}, before), "it was at work until just now")
 }
 
 func TestAStreamStandsByWhatNobodyReadOfIt(t *testing.T) {
@@ -82,12 +82,12 @@ func TestAStreamStandsByWhatNobodyReadOfIt(t *testing.T) {
 		alarms, ofAge bool
 	}{
 		"all read, though the stream is nearly full": {&jetstream.ConsumerInfo{}, 0, 0, 0, false, false},
-		"some under way":                           {&jetstream.ConsumerInfo{NumAckPending: 20}, time.Hour, 18, 1, false, true},
-		"most of it unread":                        {&jetstream.ConsumerInfo{NumPending: 80, NumAckPending: 9}, time.Hour, 80, 1, true, true},
-		"a little, for too long":                   {&jetstream.ConsumerInfo{NumPending: 1}, 80 * time.Hour, 0, 80, true, true},
-		"no reader yet":                            {nil, time.Hour, 90, 1, true, true},
-		"more under way than is left in it":        {&jetstream.ConsumerInfo{NumAckPending: 500}, time.Hour, 90, 1, true, true},
-		"the oldest is gone by the time of a look": {&jetstream.ConsumerInfo{NumPending: 1}, 0, 0, 0, false, false},
+		"some under way":                            {&jetstream.ConsumerInfo{NumAckPending: 20}, time.Hour, 18, 1, false, true},
+		"most of it unread":                         {&jetstream.ConsumerInfo{NumPending: 80, NumAckPending: 9}, time.Hour, 80, 1, true, true},
+		"a little, for too long":                    {&jetstream.ConsumerInfo{NumPending: 1}, 80 * time.Hour, 0, 80, true, true},
+		"no reader yet":                             {nil, time.Hour, 90, 1, true, true},
+		"more under way than is left in it":         {&jetstream.ConsumerInfo{NumAckPending: 500}, time.Hour, 90, 1, true, true},
+		"the oldest is gone by the time of a check": {&jetstream.ConsumerInfo{NumPending: 1}, 0, 0, 0, false, false},
 	} {
 		oldest := time.Time{}
 		if c.ofAge {
@@ -102,14 +102,14 @@ func TestAStreamStandsByWhatNobodyReadOfIt(t *testing.T) {
 
 func TestAnAlarmIsToldNowAndThenWhileItLastsAndWhenItIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told []string
-		b := &Bus{log: slog.New(lines{&told}), lookout: lookout{alarmed: map[string]*rate.Sometimes{}}}
+		var logged []string
+		b := &Bus{log: slog.New(lines{&logged}), lookout: lookout{alarmed: map[string]*rate.Sometimes{}}}
 		full, empty := []Standing{{Stream: SalesPriced, BytesPercent: alarmPercent}}, []Standing{{Stream: SalesPriced, AgePercent: alarmPercent - 1}}
 		start := time.Now()
 		for _, step := range []struct {
 			found []Standing
 			after time.Duration
-			tells int
+			lines int
 		}{
 			{empty, 0, 0},
 			{full, time.Second, 1},
@@ -119,22 +119,22 @@ func TestAnAlarmIsToldNowAndThenWhileItLastsAndWhenItIsOver(t *testing.T) {
 			{empty, 3 * alarmEvery, 0},
 			{full, 4 * alarmEvery, 1},
 		} {
-			told = nil
+			logged = nil
 			wait.Pause(t.Context(), time.Until(start.Add(step.after)))
 			b.alarm(step.found)
-			require.Len(t, told, step.tells, "%v", step)
+			require.Len(t, logged, step.lines, "%v", step)
 		}
 	})
 }
 
 // lines is a log that keeps its messages.
-type lines struct{ told *[]string }
+type lines struct{ logged *[]string }
 
 func (l lines) Enabled(context.Context, slog.Level) bool { return true }
 func (l lines) WithAttrs([]slog.Attr) slog.Handler       { return l }
 func (l lines) WithGroup(string) slog.Handler            { return l }
 func (l lines) Handle(_ context.Context, r slog.Record) error {
-	*l.told = append(*l.told, r.Message)
+	*l.logged = append(*l.logged, r.Message)
 	return nil
 }
 

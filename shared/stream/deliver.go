@@ -17,20 +17,20 @@ import (
 )
 
 const (
-	retryDelay    = 2 * time.Second // before a message that could not be worked on comes again
-	parkTimeout   = time.Second     // below ackWait: what is being parked must not come again meanwhile
-	parkAgain     = 5 * time.Second // before a message that could not be parked comes again
-	inProgress    = ackWait / 3     // how often what waits for a slow handler is kept from being delivered to another
-	maxLoggedSame = 1               // of a batch's messages that come again: the reason is mostly the same
+	retryDelay    = 2 * time.Second // before a message that could not be handled is delivered again
+	parkTimeout   = time.Second     // below ackWait: what is being parked must not be delivered again meanwhile
+	parkAgain     = 5 * time.Second // before a message that could not be parked is delivered again
+	inProgress    = ackWait / 3     // how often the server is told that a message held for a slow handler is still in hand
+	maxLoggedSame = 1               // of a batch's messages that are delivered again: the reason is mostly the same
 
-	// What is kept of a message that is parked: more than any event of ours has, and in base64 well within the largest message
-	// that a server takes (1 MB by default).
+	// What is kept of a parked message: more than any event of ours has, and in base64 well within the largest message that a server
+	// accepts (1 MB by default).
 	maxParkedBody   = 256 << 10
 	maxParkedReason = 1 << 10
 )
 
-// deliver hands a batch to the handler and acts on each error by its kind: the only place that does. It returns a Fatal fault
-// once the others are settled, and errTurned when the breaker turned.
+// deliver hands a batch to the handler and is the only function that acts on each error by its kind. It returns a Fatal fault once the
+// others are acknowledged or given back, and errBreakerChanged when the breaker changed state.
 func (c *consumption) deliver(ctx context.Context, batch []jetstream.Msg) error {
 	messages := make([]Message, len(batch))
 	for i, msg := range batch {
@@ -48,11 +48,11 @@ func (c *consumption) deliver(ctx context.Context, batch []jetstream.Msg) error 
 	for i, msg := range batch {
 		switch err := errs[i]; {
 		case err == nil:
-			c.settle(msg.Ack())
+			c.sent(msg.Ack())
 			c.held.drop(msg, true)
 			done++
 		case fault.Is(err, fault.Fatal):
-			fatal = err // its message comes again when a person has looked
+			fatal = err // its message is delivered again once a person has started the service again
 			c.held.drop(msg, false)
 		case fault.Is(err, fault.Invalid), fault.Is(err, fault.Forged):
 			poisonous = append(poisonous, poison{msg, messages[i], err})
@@ -63,24 +63,24 @@ func (c *consumption) deliver(ctx context.Context, batch []jetstream.Msg) error 
 			}
 			why = err
 			c.held.drop(msg, false)
-			c.settle(msg.NakWithDelay(wait.Jitter(retryDelay)))
+			c.sent(msg.NakWithDelay(wait.Jitter(retryDelay)))
 		}
 	}
 	c.park(ctx, poisonous)
 	for _, p := range poisonous {
 		c.held.drop(p.msg, false)
 	}
-	c.settled.Add(uint64(len(batch)))
+	c.finished.Add(uint64(len(batch)))
 	c.health.handled.Add(uint64(done))
 	c.health.again.Add(uint64(again))
 	if fatal != nil || ctx.Err() != nil {
-		return fatal // what was cut off by a stop tells nothing of the dependencies
+		return fatal // what was cut off by a stop proves nothing about the dependencies
 	}
-	return c.turn(done, again, why)
+	return c.updateBreaker(done, again, why)
 }
 
-// turn feeds the breaker with a batch and tells when it turns.
-func (c *consumption) turn(done, again int, why error) error {
+// updateBreaker feeds the breaker with a batch and logs its changes; errBreakerChanged then.
+func (c *consumption) updateBreaker(done, again int, why error) error {
 	wasOpen := c.breaker.open()
 	if !c.breaker.saw(done, again) {
 		return nil
@@ -88,13 +88,13 @@ func (c *consumption) turn(done, again int, why error) error {
 	c.health.paused.Store(c.breaker.open())
 	switch {
 	case !c.breaker.open():
-		c.log.Info("a dependency is back: messages are pulled again", "durable", c.durable)
+		c.log.Info("a dependency is available again: messages are pulled again", "durable", c.durable)
 	case !wasOpen:
-		c.log.Warn("a dependency is away: messages are left in their stream", "durable", c.durable, "error", why)
+		c.log.Warn("a dependency is unavailable: messages are left in their stream", "durable", c.durable, "error", why)
 	default:
-		c.log.Warn("the dependency is still away", "durable", c.durable, "next_try_in", c.breaker.pause, "error", why)
+		c.log.Warn("the dependency is still unavailable", "durable", c.durable, "next_try_in", c.breaker.pause, "error", why)
 	}
-	return errTurned
+	return errBreakerChanged
 }
 
 // poison is a message that can't be worked on, and why.
@@ -104,9 +104,9 @@ type poison struct {
 	reason error
 }
 
-// park hands a batch's poisonous messages to SALES_DLQ, together, and takes them off their durable only once that is stored.
-// Otherwise all of them come again, later than others would: a SALES_DLQ that is away costs the durable parkTimeout each
-// parkAgain, and nothing behind them waits for longer.
+// park publishes a batch's poisonous messages to SALES_DLQ, together, and takes them off their durable only once that is stored.
+// Otherwise all of them are delivered again, later than others would be: a SALES_DLQ that is unavailable costs the durable parkTimeout
+// each parkAgain, and nothing behind them waits for longer.
 func (c *consumption) park(ctx context.Context, poisonous []poison) {
 	if len(poisonous) == 0 {
 		return
@@ -119,10 +119,10 @@ func (c *consumption) park(ctx context.Context, poisonous []poison) {
 	defer cancel()
 	if err := c.PublishAll(publishCtx, msgs); err != nil {
 		if ctx.Err() == nil {
-			c.log.Error("messages can't be parked", "durable", c.durable, "messages", len(msgs), "next_try_in", parkAgain, "error", err)
+			c.log.Error("messages could not be parked", "durable", c.durable, "messages", len(msgs), "next_try_in", parkAgain, "error", err)
 		}
 		for _, p := range poisonous {
-			c.settle(p.msg.NakWithDelay(wait.Jitter(parkAgain)))
+			c.sent(p.msg.NakWithDelay(wait.Jitter(parkAgain)))
 		}
 		return
 	}
@@ -130,11 +130,11 @@ func (c *consumption) park(ctx context.Context, poisonous []poison) {
 		c.log.Error("message parked", "durable", c.durable, "subject", p.m.Subject, "sequence", p.m.Sequence, "sale_id", event.SubjectOf(p.m.Header),
 			"reason", p.reason.Error())
 		c.health.parked.Add(1)
-		c.settle(p.msg.TermWithReason("parked in " + SalesDLQ))
+		c.sent(p.msg.TermWithReason("parked in " + SalesDLQ))
 	}
 }
 
-// storedAt is when a message's stream took it, the same each time that it is delivered.
+// storedAt is when a message's stream stored it, the same on each delivery.
 func storedAt(msg jetstream.Msg) time.Time {
 	meta, err := msg.Metadata()
 	if err != nil {
@@ -143,7 +143,7 @@ func storedAt(msg jetstream.Msg) time.Time {
 	return meta.Timestamp
 }
 
-// parked is what SALES_DLQ is told. A body beyond any of ours is cut, since one that the server refuses could never be parked.
+// parked is what goes to SALES_DLQ. A body longer than any of ours is cut, since one that the server refuses could never be parked.
 func (c *consumption) parked(p poison) event.Parked {
 	s, _ := ofDurable(c.durable)
 	parked := event.Parked{
@@ -170,9 +170,9 @@ func cut(text string, limit int) string {
 	return strings.ToValidUTF8(text[:limit], "")
 }
 
-// settle notes an acknowledgement that did not leave: its message comes again, and handlers are idempotent.
-func (b *Bus) settle(err error) {
+// sent logs an acknowledgement or an answer that could not be sent. The message is delivered again then, and handlers are idempotent.
+func (b *Bus) sent(err error) {
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
-		b.log.Warn("an acknowledgement was lost", "error", err)
+		b.log.Warn("an acknowledgement or an answer could not be sent", "error", err)
 	}
 }

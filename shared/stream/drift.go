@@ -14,19 +14,19 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// keeper is the service that makes the streams and keeps them and the durables as they are described here. The others wait for it, so that
-// no other identity needs the right to make or change a stream: who has it can have every message of the account republished.
+// keeper is the service that creates the streams and keeps them and the durables as described here. The others wait for it, so that no other
+// identity needs the right to create or change a stream: whoever has it can have every message of the account republished.
 const keeper = "ledger"
 
 func (b *Bus) keeps() bool { return b.service == keeper }
 
-// makes reports whether this service makes what is missing. At a NATS without identities, which is for tests and trials of one service,
-// whoever comes first does.
+// makes reports whether this service creates what is missing. On a NATS without identities, which is for tests and trials of one service,
+// whichever comes first does.
 func (b *Bus) makes() bool { return b.keeps() || !b.identified }
 
 const (
 	maxFieldBytes  = 200 // of a value in a log line
-	defaultWaiting = 512 // pulls that may wait on a durable, where nothing else is asked for (nats-server, JSWaitQueueDefaultMax)
+	defaultWaiting = 512 // pulls that may wait on a durable unless configured (nats-server, JSWaitQueueDefaultMax)
 )
 
 // Field is one setting that is not as described.
@@ -34,16 +34,16 @@ type Field struct{ Name, Is, Must string }
 
 func (f Field) String() string { return fmt.Sprintf("%s is %s and must be %s", f.Name, f.Is, f.Must) }
 
-// Drift is what of a stream or a durable was not as described here.
+// Drift is how a stream or a durable differed from its description here.
 type Drift struct {
 	Stream   string
 	Durable  string // empty for the stream itself
 	Fields   []Field
 	Restored bool
-	Why      error // it was not
+	Why      error // why it was not restored
 }
 
-// What says the fields in one line.
+// What lists the fields in one line.
 func (d Drift) What() string {
 	all := make([]string, len(d.Fields))
 	for i, f := range d.Fields {
@@ -52,19 +52,20 @@ func (d Drift) What() string {
 	return strings.Join(all, ", ")
 }
 
-var errNewer = errors.New("a later version described it")
+var errNewer = errors.New("it was described by a later version")
 
-// Restore compares every stream and durable that is there with its description, by the comparison that Ensure makes, and puts back
-// what differs. A durable that NATS can't change back is made anew, and then reads its stream from the beginning, which changes nothing;
-// a stream that it can't is told, with the command that helps. A stream that is gone is made anew. Errors are of what could not be looked at.
+// Restore compares every stream and durable that exists with its description, as Ensure does, and restores what differs. A durable that NATS
+// can't change back is recreated; it then reads its stream from the beginning, which changes nothing, since handlers are idempotent. For a
+// stream that NATS can't change back, Why has the command that helps. A stream that is gone is recreated. Errors are about what could not be
+// inspected.
 func (b *Bus) Restore(ctx context.Context) (drifts []Drift, err error) {
 	var errs []error
-	each := func(what string, look func(context.Context) (*Drift, error)) {
+	each := func(what string, restore func(context.Context) (*Drift, error)) {
 		attempt, cancel := context.WithTimeout(ctx, attemptLimit)
 		defer cancel()
-		drift, err := look(attempt)
+		drift, err := restore(attempt)
 		if err != nil {
-			errs = append(errs, fault.New(fault.Transient, "look at the configuration of %s: %w", what, err))
+			errs = append(errs, fault.New(fault.Transient, "inspect the configuration of %s: %w", what, err))
 		}
 		if drift != nil {
 			drifts = append(drifts, *drift)
@@ -82,7 +83,7 @@ func (b *Bus) Restore(ctx context.Context) (drifts []Drift, err error) {
 func (b *Bus) restoreStream(ctx context.Context, s spec) (*Drift, error) {
 	found, err := b.JS.Stream(ctx, s.name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, b.remakeStream(ctx, s)
+		return nil, b.recreateStream(ctx, s)
 	}
 	if err != nil {
 		return nil, err
@@ -99,8 +100,8 @@ func (b *Bus) restoreStream(ctx context.Context, s spec) (*Drift, error) {
 		return drift, nil
 	case len(stuck) > 0:
 		next = keepStuck(have, next)
-		drift.Why = fmt.Errorf("NATS can't change %s: let its readers finish and remove it (nats stream rm %s); it is made anew, and what it held "+
-			"and nobody read is published again from Postgres", strings.Join(stuck, ", "), s.name)
+		drift.Why = fmt.Errorf("NATS can't change %s: let its readers finish and remove it (nats stream rm %s); it is recreated, and unread "+
+			"messages are published again from Postgres", strings.Join(stuck, ", "), s.name)
 	}
 	if !sameConfig(have, next) {
 		if _, err := b.JS.UpdateStream(ctx, next); err != nil {
@@ -117,10 +118,10 @@ func (b *Bus) restoreDurable(ctx context.Context, s spec, name string) (*Drift, 
 	found, err := b.JS.Consumer(ctx, s.name, name)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrConsumerNotFound):
-		return nil, nil //nolint:nilnil // its service makes it
+		return nil, nil //nolint:nilnil // its service creates it
 	case errors.Is(err, jetstream.ErrNotPullConsumer):
 		drift.Fields = []Field{{"deliver_subject", "set", "unset"}}
-		drift.Why = b.remake(ctx, s, want)
+		drift.Why = b.recreate(ctx, s, want)
 	case err != nil:
 		return nil, err
 	default:
@@ -139,9 +140,9 @@ func (b *Bus) restoreDurable(ctx context.Context, s spec, name string) (*Drift, 
 	return drift, nil
 }
 
-// change gives a durable another configuration, by making it anew where NATS can't change the one that it has.
+// change gives a durable another configuration, by recreating it where NATS can't change the present one.
 func (b *Bus) change(ctx context.Context, s spec, have, next jetstream.ConsumerConfig) (jetstream.Consumer, error) {
-	if len(remakeFields(have, next)) > 0 {
+	if len(recreateFields(have, next)) > 0 {
 		if err := b.JS.DeleteConsumer(ctx, s.name, next.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return nil, err
 		}
@@ -149,7 +150,7 @@ func (b *Bus) change(ctx context.Context, s spec, have, next jetstream.ConsumerC
 	return b.JS.CreateOrUpdateConsumer(ctx, s.name, next)
 }
 
-func (b *Bus) remake(ctx context.Context, s spec, want jetstream.ConsumerConfig) error {
+func (b *Bus) recreate(ctx context.Context, s spec, want jetstream.ConsumerConfig) error {
 	if err := b.JS.DeleteConsumer(ctx, s.name, want.Durable); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return err
 	}
@@ -157,13 +158,13 @@ func (b *Bus) remake(ctx context.Context, s spec, want jetstream.ConsumerConfig)
 	return err
 }
 
-// streamDrift is what a stream must become, and what of it differs from that. Operators may set where it lies, compression, what is
-// denied beside deletes, and metadata of their own; all else is ours, what a later NATS brings too: a stream that republishes, say,
-// would tell its events to whoever listens there.
+// streamDrift is the configuration that a stream must have, and the fields that differ from it. Operators may set its placement and
+// compression, whether deletes and purges are denied, and metadata of their own; all else is ours, fields of a later NATS included: a stream
+// that republishes, for example, would send its events to whoever listens there.
 func streamDrift(have, want jetstream.StreamConfig) (next jetstream.StreamConfig, differ []Field) {
 	next = want
 	next.Placement, next.Compression, next.DenyDelete, next.DenyPurge = have.Placement, have.Compression, have.DenyDelete, have.DenyPurge
-	next.FirstSeq = have.FirstSeq // where it began, which is past
+	next.FirstSeq = have.FirstSeq // only matters at its creation
 	next.Metadata = withOurs(have.Metadata, want.Metadata)
 	return next, differences(have, next)
 }
@@ -184,10 +185,10 @@ func stuckFields(have, next jetstream.StreamConfig) (names []string) {
 	return names
 }
 
-// keepStuck leaves those fields as they are, so that the others can be put back.
+// keepStuck leaves those fields as they are, so that the others can be restored.
 func keepStuck(have, next jetstream.StreamConfig) jetstream.StreamConfig {
 	if have.Sealed || have.Mirror != nil {
-		return have // nothing is changed of these
+		return have // NATS changes nothing about these
 	}
 	next.Storage, next.AllowMsgCounter, next.AllowMsgTTL = have.Storage, have.AllowMsgCounter, have.AllowMsgTTL
 	next.AllowMsgSchedules, next.PersistMode = have.AllowMsgSchedules, have.PersistMode
@@ -206,8 +207,8 @@ func consumerDrift(have, want jetstream.ConsumerConfig) (next jetstream.Consumer
 	return next, differences(have, next)
 }
 
-// remakeFields names the fields that differ and that no update changes (nats-server, checkNewConsumerConfig).
-func remakeFields(have, next jetstream.ConsumerConfig) (names []string) {
+// recreateFields names the fields that differ and that no update changes (nats-server, checkNewConsumerConfig).
+func recreateFields(have, next jetstream.ConsumerConfig) (names []string) {
 	for _, f := range differences(have, next) {
 		switch f.Name {
 		case "deliver_policy", "opt_start_seq", "opt_start_time", "ack_policy", "replay_policy", "mem_storage", "max_waiting",
@@ -218,7 +219,7 @@ func remakeFields(have, next jetstream.ConsumerConfig) (names []string) {
 	return names
 }
 
-// differences compares two configurations field by field, by the names that stand in JSON. Nothing and an empty list are the same.
+// differences compares two configurations field by field, under their JSON names. Absent and an empty list are the same.
 func differences(have, must any) (differ []Field) {
 	is, want := reflect.ValueOf(have), reflect.ValueOf(must)
 	for i := range is.NumField() {
@@ -242,7 +243,7 @@ func isEmpty(v reflect.Value) bool {
 	return (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.Len() == 0
 }
 
-// shown is a value as it stands in configurations.
+// shown is a value as configurations write it.
 func shown(v reflect.Value) string {
 	text, err := json.Marshal(v.Interface())
 	if err != nil {

@@ -31,13 +31,13 @@ type Endpoint struct {
 	schemas func() (request, response string, err error)
 }
 
-// Stats is what a service adds to the STATS of each of its endpoints: how the streams stand that it reads or writes, and what
-// became of the endpoint's requests, since micro itself counts those that were begun.
+// Stats is what a service adds to the STATS of each of its endpoints: the state of the streams that it reads or writes, and the outcomes of
+// the endpoint's requests, since micro itself counts only those that were begun.
 type Stats struct {
 	Streams      []Standing `json:"streams"`
 	Answered     uint64     `json:"answered"`
-	Refused      uint64     `json:"refused"`      // the caller's doing
-	Failed       uint64     `json:"failed"`       // ours, or too many at once
+	Refused      uint64     `json:"refused"`      // the caller's fault
+	Failed       uint64     `json:"failed"`       // our fault, or too many at once
 	Milliseconds int64      `json:"milliseconds"` // spent on all of them
 }
 
@@ -52,10 +52,10 @@ const (
 	endpointTimeout    = 10 * time.Second
 	endpointConcurrent = 64          // requests of one endpoint being answered; more are refused as busy
 	endpointMaxRequest = 1 << 20     // NATS's default message size
-	nobodyEvery        = time.Minute // between two log lines about requests without an inbox
+	noInboxEvery       = time.Minute // between two log lines about requests without an inbox
 )
 
-// Answers makes an endpoint from a typed function. A request that is not a Req, or has members a Req lacks, is refused as Invalid.
+// Answers makes an endpoint from a typed function. A request that is not a Req, or has members that a Req lacks, is refused as Invalid.
 func Answers[Req, Res any](e Endpoint, answer func(ctx context.Context, req Req) (Res, error)) Endpoint {
 	e.answer = func(ctx context.Context, data []byte) (any, error) {
 		var req Req
@@ -65,10 +65,10 @@ func Answers[Req, Res any](e Endpoint, answer func(ctx context.Context, req Req)
 		decoder := json.NewDecoder(bytes.NewReader(data))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&req); err != nil {
-			return nil, fault.New(fault.Invalid, "the request is not like %s: %w", e.Request, err)
+			return nil, fault.New(fault.Invalid, "the request must look like %s: %w", e.Request, err)
 		}
 		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-			return nil, fault.New(fault.Invalid, "the request is not like %s: something follows it", e.Request)
+			return nil, fault.New(fault.Invalid, "the request must look like %s: something follows the JSON value", e.Request)
 		}
 		return answer(ctx, req)
 	}
@@ -81,9 +81,9 @@ func Answers[Req, Res any](e Endpoint, answer func(ctx context.Context, req Req)
 	return e
 }
 
-// Serve offers endpoints as the NATS micro service with this bus's name until the returned function is called. Every
-// replica answers from one queue. All that time it looks after the streams that the service reads or writes and raises an alarm
-// when unread messages come near to their limits.
+// Serve offers endpoints as the NATS micro service with this bus's name until the returned function is called. Every replica answers from
+// one queue. All that time it checks the streams that the service reads or writes, and raises an alarm when unread messages come close to
+// their limits.
 func (b *Bus) Serve(ctx context.Context, description string, endpoints ...Endpoint) (stop func(), err error) {
 	tallies := make(map[string]*tally, len(endpoints))
 	for _, e := range endpoints {
@@ -109,15 +109,15 @@ func (b *Bus) Serve(ctx context.Context, description string, endpoints ...Endpoi
 			return nil, fault.New(fault.Fatal, "offer %s: %w", e.Subject, errors.Join(err, service.Stop()))
 		}
 	}
-	if err := b.Conn.FlushTimeout(drainTimeout); err != nil { // or a request that follows at once finds nobody
+	if err := b.Conn.FlushTimeout(drainTimeout); err != nil { // or a request that follows at once finds no responder
 		b.log.Warn("the endpoints may not be known to NATS yet", "error", err)
 	}
-	looking, stopLooking := context.WithCancel(ctx)
-	var looks sync.WaitGroup
-	looks.Go(func() { b.keepLooking(looking) })
+	checking, stopChecking := context.WithCancel(ctx)
+	var checks sync.WaitGroup
+	checks.Go(func() { b.keepChecking(checking) })
 	return func() {
-		stopLooking()
-		looks.Wait()
+		stopChecking()
+		checks.Wait()
 		if err := service.Stop(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 			b.log.Warn("the micro service did not stop cleanly", "error", err)
 		}
@@ -143,17 +143,17 @@ func (b *Bus) stats(ctx context.Context, t *tally) Stats {
 	}
 }
 
-// handler carries out requests that name an inbox for the answer, and no others. A client can make JetStream send a message, or an empty
-// status, to any subject, whatever the client's own rights. Such a message has no reply subject, or one for acknowledgements, so it
-// is never taken for an order.
+// handler answers requests that name an inbox for the answer, and ignores all others. A client can make JetStream send a message, or an
+// empty status, to any subject, whatever the client's own rights. Such a message has no reply subject, or one for acknowledgements, so it is
+// never taken for a request.
 func (b *Bus) handler(ctx context.Context, e Endpoint, t *tally) micro.Handler {
 	slots := make(chan struct{}, endpointConcurrent)
-	nobody := rate.Sometimes{First: 1, Interval: nobodyEvery}
+	noInbox := rate.Sometimes{First: 1, Interval: noInboxEvery}
 	return micro.HandlerFunc(func(req micro.Request) {
 		if !strings.HasPrefix(req.Reply(), nats.InboxPrefix) {
 			t.refused.Add(1)
-			nobody.Do(func() {
-				b.log.Error("ALARM: a request names no inbox for its answer, and is not carried out", "subject", e.Subject)
+			noInbox.Do(func() {
+				b.log.Error("ALARM: a request without an inbox for its answer was ignored", "subject", e.Subject)
 			})
 			return
 		}
@@ -161,7 +161,7 @@ func (b *Bus) handler(ctx context.Context, e Endpoint, t *tally) micro.Handler {
 		case slots <- struct{}{}:
 		default:
 			t.failed.Add(1)
-			b.settle(req.Error("503", "too many requests at once", nil))
+			b.sent(req.Error("503", "too many requests at once", nil))
 			return
 		}
 		go func() { // micro calls handlers one after another; a slow one must not hold up the next
@@ -179,13 +179,13 @@ func (b *Bus) handler(ctx context.Context, e Endpoint, t *tally) micro.Handler {
 			default:
 				t.failed.Add(1)
 			}
-			b.settle(b.Conn.PublishMsg(reply))
+			b.sent(b.Conn.PublishMsg(reply))
 		}()
 	})
 }
 
-// respond makes the reply. It is published past micro, whose own Error writes what micro reads as soon as the handler has returned,
-// and the handler has returned by then.
+// respond makes the reply. The handler publishes it without micro, whose own Error would write a field that micro reads once the handler has
+// returned: a data race, since the handler has returned by then.
 func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.Msg {
 	reply := nats.NewMsg(req.Reply())
 	refuse := func(code, text string) *nats.Msg {
@@ -210,7 +210,7 @@ func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.
 		return refuse("409", err.Error())
 	case fault.Transient:
 		b.log.Warn("request failed", "subject", e.Subject, "error", err)
-		return refuse("503", "a dependency is away, try again")
+		return refuse("503", "a dependency is unavailable: try again")
 	case fault.Fatal, fault.Unknown:
 	}
 	b.log.Error("request failed", "subject", e.Subject, "error", err)

@@ -1,4 +1,4 @@
 package stream
 
-// AckWait is how soon a message comes again that nobody settles.
+// AckWait is how soon a message that nobody acknowledges is delivered again.
 const AckWait = ackWait

@@ -10,14 +10,14 @@ import (
 	"github.com/tillseal/tillseal/shared/wait"
 )
 
-// held is what a subscription has of its durable and is not done with: all of it is kept from being delivered again, not only
-// the batch that is worked on.
+// held are the messages that a subscription has received and not finished: all of them are kept from being delivered again, not only the
+// batch that is being handled.
 type held struct {
 	mu    sync.Mutex
-	since map[uint64]taken // by place in the stream
-	done  []uint64         // the places that were acknowledged last, a ring
+	since map[uint64]taken // by sequence in the stream
+	done  []uint64         // the sequences that were acknowledged last, a ring
 	next  int
-	was   map[uint64]int // how often a place stands in done
+	was   map[uint64]int // how often a sequence is in done
 }
 
 type taken struct {
@@ -25,14 +25,14 @@ type taken struct {
 	at  time.Time
 }
 
-// newHeld remembers what was done for twice as many messages as can be under way.
+// newHeld remembers twice as many acknowledged messages as can be in flight.
 func newHeld(maxBatch int) *held {
 	return &held{since: make(map[uint64]taken), done: make([]uint64, 2*inFlight*maxBatch), was: make(map[uint64]int)}
 }
 
-// take reports whether a message is to be worked on. One that waited for longer than ackWait in the client's own buffer, where it
-// is not seen, comes a second time: it is not, when the first copy is still held, nor when that was done; its acknowledgement came
-// too late then, or was lost.
+// take reports whether a message is to be handled. One that waited for longer than ackWait in the client's own buffer, where we can't see
+// it, is delivered a second time: it is not handled while the first copy is still held, nor when that one was done, whose acknowledgement
+// came too late then, or was lost.
 func (h *held) take(msg jetstream.Msg) (mine, done bool) {
 	meta, err := msg.Metadata()
 	if err != nil {
@@ -52,7 +52,7 @@ func (h *held) take(msg jetstream.Msg) (mine, done bool) {
 	return true, false
 }
 
-// drop forgets a message that was given back, parked or, acknowledged, done with.
+// drop forgets a message that was given back, parked or acknowledged.
 func (h *held) drop(msg jetstream.Msg, acknowledged bool) {
 	meta, err := msg.Metadata()
 	if err != nil {
@@ -75,7 +75,7 @@ func (h *held) drop(msg jetstream.Msg, acknowledged bool) {
 	h.next = (h.next + 1) % len(h.done)
 }
 
-// keep tells the server until ctx ends that what is held for a while is on its way.
+// keep reports the messages that are held for a while to the server as in progress, until ctx ends.
 func (h *held) keep(ctx context.Context) {
 	ticker := time.NewTicker(wait.Jitter(inProgress))
 	defer ticker.Stop()
@@ -85,7 +85,7 @@ func (h *held) keep(ctx context.Context) {
 			return
 		case now := <-ticker.C:
 			for _, msg := range h.longer(now) {
-				_ = msg.InProgress() // else it comes again, which is harmless
+				_ = msg.InProgress() // else it is delivered again, which is harmless
 			}
 		}
 	}

@@ -13,12 +13,12 @@ import (
 	"github.com/tillseal/tillseal/shared/wait"
 )
 
-// Standing is a stream with the durable that reads it, at one time. Percentages are of what the stream may hold: messages that
-// nobody read yet and that reach 100 are discarded.
+// Standing is the state of a stream and the durable that reads it, at one time. Percentages are of what the stream may hold: unread messages
+// that reach 100 are discarded.
 type Standing struct {
 	Stream             string `json:"stream"`
 	Durable            string `json:"durable"`
-	Messages           uint64 `json:"messages"` // read ones included: they stay until the limits take them
+	Messages           uint64 `json:"messages"` // read ones included: they stay until a limit discards them
 	Bytes              uint64 `json:"bytes"`
 	MaxBytes           int64  `json:"max_bytes"`
 	Pending            uint64 `json:"pending"`     // not delivered yet
@@ -29,20 +29,20 @@ type Standing struct {
 	AgePercent         int64  `json:"unread_percent_of_max_age"`
 }
 
-// Limits of looking at streams.
+// Limits of checking streams.
 const (
-	lookEvery  = 10 * time.Second // for the alarm
-	lookFresh  = time.Second      // a look that is younger answers STATS and a scrape too
-	lookLimit  = 3 * time.Second  // for one look at all streams of a service
-	lookAgain  = 5 * time.Second  // after one that failed, STATS and scrapes wait for no other
-	lookStale  = 3 * lookEvery    // an older one is shown to nobody
+	checkEvery = 10 * time.Second // for the alarm
+	checkFresh = time.Second      // a check that is younger answers STATS and a scrape too
+	checkLimit = 3 * time.Second  // for one check of all streams of a service
+	checkAgain = 5 * time.Second  // after one that failed; until then STATS and scrapes make no other
+	checkStale = 3 * checkEvery   // an older one is not shown
 	alarmEvery = 10 * time.Minute // between two log lines of an alarm that lasts
 )
 
-// Alarming reports whether unread messages have come so near to a limit of the stream that a person must look.
+// Alarming reports whether unread messages have come so close to a limit of the stream that a person must act.
 func (s Standing) Alarming() bool { return max(s.BytesPercent, s.AgePercent) >= alarmPercent }
 
-// standingOf compares what nobody read yet with the stream's limits. A durable that does not exist (nil) has read nothing.
+// standingOf compares unread messages with the stream's limits. A durable that does not exist (nil) has read nothing.
 // oldest is when the oldest unread message was stored, zero for none.
 func standingOf(info *jetstream.StreamInfo, durable string, consumer *jetstream.ConsumerInfo, oldest, now time.Time) Standing {
 	s := Standing{
@@ -51,7 +51,7 @@ func standingOf(info *jetstream.StreamInfo, durable string, consumer *jetstream.
 	if consumer != nil {
 		s.Pending, s.AckPending, s.Redelivered = consumer.NumPending, consumer.NumAckPending, consumer.NumRedelivered
 	}
-	unread := min(s.Pending+uint64(s.AckPending), s.Messages) // those under way may have been discarded
+	unread := min(s.Pending+uint64(s.AckPending), s.Messages) // those being delivered may have been discarded
 	if unread == 0 {
 		return s
 	}
@@ -68,7 +68,7 @@ func standingOf(info *jetstream.StreamInfo, durable string, consumer *jetstream.
 	return s
 }
 
-// lookout keeps the last look at the streams that a service reads or writes.
+// lookout keeps the last check of the streams that a service reads or writes.
 type lookout struct {
 	mu      sync.Mutex
 	at      time.Time
@@ -77,8 +77,7 @@ type lookout struct {
 	alarmed map[string]*rate.Sometimes // by stream, while its alarm lasts
 }
 
-// watched are the streams that a service reads or writes: each is in the sight of both ends, so that a reader that is away is
-// seen by the writer.
+// watched are the streams that a service reads or writes: each is checked at both ends, so that the writer notices a reader that is down.
 func watched(service string) (mine []spec) {
 	for _, s := range specs {
 		reads := slices.ContainsFunc(s.durables, func(d durableSpec) bool { return d.service == service })
@@ -89,38 +88,38 @@ func watched(service string) (mine []spec) {
 	return mine
 }
 
-// Standings looks at the streams that this service reads or writes, or returns a look that is fresh still. Without NATS it
-// returns the last one while that is not stale, and then none.
+// Standings checks the streams that this service reads or writes, or returns a check that is still fresh. Without NATS it returns the last
+// one while that is not stale, and then none.
 func (b *Bus) Standings(ctx context.Context) []Standing {
 	b.lookout.mu.Lock()
 	defer b.lookout.mu.Unlock()
 	now := time.Now()
-	if now.Sub(b.lookout.at) < lookFresh {
+	if now.Sub(b.lookout.at) < checkFresh {
 		return b.lookout.last
 	}
-	if b.Conn.IsConnected() && now.Sub(b.lookout.failed) >= lookAgain {
-		ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	if b.Conn.IsConnected() && now.Sub(b.lookout.failed) >= checkAgain {
+		ctx, cancel := context.WithTimeout(ctx, checkLimit)
 		defer cancel()
-		found, err := b.look(ctx, now)
+		found, err := b.inspect(ctx, now)
 		if err == nil {
 			b.lookout.at, b.lookout.last = now, found
 			b.alarm(found)
 			return found
 		}
-		b.log.Debug("the streams could not be looked at", "error", err)
+		b.log.Debug("the streams could not be inspected", "error", err)
 		b.lookout.failed = time.Now()
 	}
-	if now.Sub(b.lookout.at) > lookStale {
+	if now.Sub(b.lookout.at) > checkStale {
 		b.lookout.last = nil
 	}
 	return b.lookout.last
 }
 
-func (b *Bus) look(ctx context.Context, now time.Time) (found []Standing, err error) {
+func (b *Bus) inspect(ctx context.Context, now time.Time) (found []Standing, err error) {
 	for _, s := range watched(b.service) {
 		str, err := b.JS.Stream(ctx, s.name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			continue // not made yet
+			continue // not created yet
 		}
 		if err != nil {
 			return nil, err
@@ -140,7 +139,7 @@ func (b *Bus) look(ctx context.Context, now time.Time) (found []Standing, err er
 	return found, nil
 }
 
-// oldestUnread is when the oldest message was stored that a durable has not acknowledged; zero for none, or one that is gone.
+// oldestUnread is when the oldest message that a durable has not acknowledged was stored; zero for none, or one that is gone.
 func oldestUnread(ctx context.Context, str jetstream.Stream, consumer *jetstream.ConsumerInfo) time.Time {
 	state := str.CachedInfo().State
 	if state.Msgs == 0 || consumer != nil && consumer.NumPending == 0 && consumer.NumAckPending == 0 {
@@ -156,7 +155,7 @@ func oldestUnread(ctx context.Context, str jetstream.Stream, consumer *jetstream
 	return msg.Time
 }
 
-// alarm tells when unread messages come near to a stream's limits, now and then while it lasts, and when it is over.
+// alarm logs that unread messages are close to a stream's limits, again every alarmEvery while it lasts, and that it is over.
 func (b *Bus) alarm(found []Standing) {
 	for _, s := range found {
 		lasting, alarmed := b.lookout.alarmed[s.Stream]
@@ -167,22 +166,22 @@ func (b *Bus) alarm(found []Standing) {
 				b.lookout.alarmed[s.Stream] = lasting
 			}
 			lasting.Do(func() {
-				b.log.Error("ALARM: messages that nobody read come near to their stream's limits, where the oldest are discarded",
+				b.log.Error("ALARM: unread messages are close to their stream's limits, at which the oldest are discarded",
 					"stream", s.Stream, "durable", s.Durable, "pending", s.Pending, "percent_of_max_bytes", s.BytesPercent, "percent_of_max_age", s.AgePercent)
 			})
 		case alarmed:
 			delete(b.lookout.alarmed, s.Stream)
-			b.log.Info("the alarm is over: unread messages are far from their stream's limits", "stream", s.Stream, "durable", s.Durable)
+			b.log.Info("the alarm is over: unread messages are well below their stream's limits again", "stream", s.Stream, "durable", s.Durable)
 		}
 	}
 }
 
-// keepLooking looks for the alarm's sake until ctx ends.
-func (b *Bus) keepLooking(ctx context.Context) {
+// keepChecking checks for the alarm's sake until ctx ends.
+func (b *Bus) keepChecking(ctx context.Context) {
 	if len(watched(b.service)) == 0 {
 		return
 	}
-	for wait.Pause(ctx, wait.Jitter(lookEvery)) {
+	for wait.Pause(ctx, wait.Jitter(checkEvery)) {
 		b.Standings(ctx)
 	}
 }

@@ -80,7 +80,7 @@ func TestWhatWaitsIsShownByBothEndsWhileTheReaderIsAwayAndAfter(t *testing.T) {
 		}
 		return nil
 	})
-	require.Equal(t, int64(55), gauge(t, writer, "tillseal_stream_messages", map[string]string{"stream": stream.SalesRecorded}), "the last look, for a while")
+	require.Equal(t, int64(55), gauge(t, writer, "tillseal_stream_messages", map[string]string{"stream": stream.SalesRecorded}), "the last check, for a while")
 }
 
 func TestUnreadMessagesNearTheStreamsLimitAreAnAlarm(t *testing.T) {

@@ -24,17 +24,17 @@ func testALoginThatIsRefused(t *testing.T) {
 	l := newLogins(slog.New(slog.NewTextHandler(&log, nil)), true)
 	conn := &nats.Conn{}
 	conn.Opts.Nkey = "UPUBLIC"
-	for range 3 { // each second, for as long as nobody mends it
+	for range 3 { // each second, until somebody fixes it
 		l.failed(conn, fmt.Errorf("connect: %w", nats.ErrAuthorization))
 		wait.Pause(t.Context(), time.Second)
 	}
 	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("\n")), "%s", &log)
 	require.Contains(t, log.String(), "NATS refuses the login with the seed in NATS_NKEY_FILE")
 	require.Contains(t, log.String(), "public_half=UPUBLIC")
-	require.NotContains(t, log.String(), "away")
+	require.NotContains(t, log.String(), "unavailable")
 	wait.Pause(t.Context(), refusedAgain)
 	l.failed(conn, nats.ErrAuthorization)
-	require.Equal(t, 2, bytes.Count(log.Bytes(), []byte("\n")), "it is said again after a while")
+	require.Equal(t, 2, bytes.Count(log.Bytes(), []byte("\n")), "it is logged again after a while")
 
 	log.Reset()
 	l = newLogins(l.log, false)
@@ -46,5 +46,5 @@ func testALoginThatIsRefused(t *testing.T) {
 	for range 3 {
 		l.failed(conn, errors.New("connection refused"))
 	}
-	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("NATS is away")), "%s", &log)
+	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("NATS is unavailable")), "%s", &log)
 }

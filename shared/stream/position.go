@@ -9,20 +9,20 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// Position is where a durable stands in its stream.
+// Position is how far a durable has come in its stream.
 type Position struct {
 	Last      uint64 // the stream's last sequence, read after the rest
 	Delivered uint64 // the highest sequence that was delivered
-	Settled   uint64 // everything up to here is done with
-	Waiting   uint64 // messages that are not delivered yet, or not done with
+	Settled   uint64 // everything up to here is acknowledged or parked
+	Waiting   uint64 // messages that are not delivered yet, or not acknowledged
 }
 
-// Ahead reports a durable beyond its stream's end: the stream lost its tail, and the server would skip what is written until
-// the sequence has caught up. It can't be seen by chance: the stream's end was read last, and only grows.
+// Ahead reports a durable beyond its stream's end: the stream lost its tail, and the server would skip what is written until the sequence
+// has caught up. It is never a false alarm: the stream's end was read last, and only grows.
 func (p Position) Ahead() bool { return p.Delivered > p.Last }
 
-// ErrNoStream says that a stream is not there, ErrNoDurable that a durable is not: its service has not made it yet, or it was
-// deleted with its stream.
+// ErrNoStream is a stream that does not exist, ErrNoDurable such a durable: its service has not created it yet, or it was deleted with its
+// stream.
 var (
 	ErrNoStream  = errors.New("there is no such stream")
 	ErrNoDurable = errors.New("there is no such durable")
@@ -35,7 +35,7 @@ func (b *Bus) Position(ctx context.Context, durable string) (Position, error) {
 	if err != nil {
 		return Position{}, missing(durable, err)
 	}
-	info := consumer.CachedInfo() // of this moment: JS.Consumer has just asked
+	info := consumer.CachedInfo() // current: JS.Consumer has just fetched it
 	in, err := b.JS.Stream(ctx, name)
 	if err != nil {
 		return Position{}, missing(durable, err)
@@ -46,8 +46,8 @@ func (b *Bus) Position(ctx context.Context, durable string) (Position, error) {
 	}, nil
 }
 
-// Reset makes a durable begin at its stream's first message again: it is deleted, and its service makes it anew as soon as it
-// sees that. A durable that is not there is no error.
+// Reset makes a durable begin at its stream's first message again: it is deleted, and its service recreates it as soon as it notices. A
+// durable that does not exist is not an error.
 func (b *Bus) Reset(ctx context.Context, durable string) error {
 	err := b.JS.DeleteConsumer(ctx, Of(durable), durable)
 	if err == nil || errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -68,7 +68,7 @@ func missing(durable string, err error) error {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return fault.New(fault.Conflict, "%s of %s: %w", Of(durable), durable, ErrNoStream)
 	}
-	return fault.New(fault.Transient, "look at durable %s: %w", durable, err)
+	return fault.New(fault.Transient, "inspect durable %s: %w", durable, err)
 }
 
 // Of names the stream of a durable of Durables.

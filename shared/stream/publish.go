@@ -18,9 +18,9 @@ const (
 	publishRetry   = 250 * time.Millisecond
 )
 
-// PublishAll publishes msgs and returns nil once the server has acknowledged every one. It goes on trying until ctx ends: with
-// the same Nats-Msg-Id, so that what was stored though its acknowledgement was lost is not stored twice. The error is
-// Transient and says nothing of which were stored.
+// PublishAll publishes msgs and returns nil once the server has acknowledged every one. It goes on trying until ctx ends, with the same
+// Nats-Msg-Id, so that what was stored although its acknowledgement was lost is not stored twice. The error is Transient and does not show
+// which were stored.
 func (b *Bus) PublishAll(ctx context.Context, msgs []*nats.Msg) error {
 	for len(msgs) > 0 {
 		n := min(publishChunk, len(msgs))
@@ -43,7 +43,7 @@ func (b *Bus) publishChunk(ctx context.Context, msgs []*nats.Msg) error {
 		}
 		b.log.Warn("publishing again", "messages", len(failed), "error", err)
 		msgs = failed
-		wait.Pause(ctx, wait.Jitter(publishRetry)) // a stop shows at the next look
+		wait.Pause(ctx, wait.Jitter(publishRetry)) // the next round notices a stop
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 )
 
-// types of ours that marshal otherwise than their kind says.
+// schemaOf has the types that marshal otherwise than their kind suggests.
 var schemaOf = map[reflect.Type]*jsonschema.Schema{
 	reflect.TypeFor[common.Hash]():     {Type: "string", Pattern: "^0x[0-9a-f]{64}$"},
 	reflect.TypeFor[common.Address]():  {Type: "string", Pattern: "^0x[0-9a-fA-F]{40}$"},

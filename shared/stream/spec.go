@@ -30,28 +30,28 @@ const (
 // BucketRates is the key-value bucket with each currency's last good rate (pricing).
 const BucketRates = "RATES"
 
-// Limits. Streams are transport, not truth: they hold what a service may miss while it is away, and Postgres the rest.
+// Limits. Streams are transport, not truth: they hold what a service may miss while it is down, and Postgres the rest.
 const (
 	maxAge       = 7 * 24 * time.Hour
-	holdAtPeak   = 6 * time.Hour   // how long a reader may be away at the peak rate before DiscardOld bites
+	holdAtPeak   = 6 * time.Hour   // how long a reader may be down at the peak rate before DiscardOld takes unread messages
 	dedupeWindow = 2 * time.Minute // longer than a publisher's retries
-	// ackWait is how soon what a killed service held comes again, within an anchor's takeover of ten seconds; a slow one says what it
-	// still holds.
+	// ackWait is how soon what a killed service held is delivered again, within an anchor's takeover of ten seconds; a slow one reports what
+	// it still holds.
 	ackWait       = 5 * time.Second
-	maxAckPending = 8192             // what one durable may have under way; several of the largest handler batches
-	rateHistory   = 64               // rates kept of each currency, the most a bucket can: half an hour of polls to look at
+	maxAckPending = 8192             // what one durable may have delivered and not acknowledged; several of the largest handler batches
+	rateHistory   = 64               // rates kept of each currency, the most a bucket can: half an hour of polls for an operator
 	maxRateBytes  = 8 << 10          // one rate with its sources
-	floorBytes    = 8 << 20          // for rates so small that a block of the file store would not fit
+	floorBytes    = 8 << 20          // for peaks so small that a block of the file store would not fit
 	lagAtPeak     = 10 * time.Minute // of unread messages at the peak rate, from which `nats audit analyze` complains
 	manyStores    = 10_000           // subjects of a stream: each costs the server 143 bytes of memory, so far more are a mistake
 )
 
-// spec is a stream as infra/docs/CONTRACT.md, 6.1 has it.
+// spec is a stream as in infra/docs/CONTRACT.md, 6.1.
 type spec struct {
 	name     string
 	holds    string // its description
 	subjects []string
-	msgBytes int64 // what a message takes in the store, headers and index with it, measured on sales of a few lines
+	msgBytes int64 // what a message takes in the store with its headers and index, measured on sales of a few lines
 	share    int64 // messages for each 100 sales
 	byStore  bool  // one subject a store
 	writers  []string
@@ -110,7 +110,7 @@ const bucketPrefix = "KV_"
 
 func (s spec) isBucket() bool { return strings.HasPrefix(s.name, bucketPrefix) }
 
-// messagesIn is how many messages of a stream come in a time at a peak rate in sales a second.
+// messagesIn is how many messages of a stream arrive in d at a peak rate in sales a second.
 func (s spec) messagesIn(d time.Duration, peak int) int64 {
 	return int64(peak) * int64(d/time.Second) * s.share / 100
 }

@@ -137,7 +137,7 @@ func TestWhatMayPassComesAgainAndWhatCanNotIsParkedWithItsReason(t *testing.T) {
 		case id == "1":
 			return fault.New(fault.Invalid, "no rate for XAF")
 		case id == "2" && times == 1:
-			return fault.New(fault.Transient, "away")
+			return fault.New(fault.Transient, "unavailable")
 		}
 		return nil
 	}}

@@ -13,7 +13,7 @@ import (
 // Metadata of ours on streams and durables, beside the thresholds of jsm.go's monitor package (io.nats.monitor.*), by which
 // `nats server check stream` judges a stream and `nats audit analyze` both.
 const (
-	metaSchema  = "tillseal.schema" // version of the description; a program leaves alone what a later one described
+	metaSchema  = "tillseal.schema" // version of the description; a program leaves alone what was described by a later one
 	metaPeak    = "tillseal.peak-sales-per-second"
 	metaWriters = "tillseal.written-by"
 	metaReader  = "tillseal.read-by"
@@ -38,16 +38,16 @@ const (
 	peerLagCritical   = 5000 // operations that a replica of a stream is behind; seconds at the largest rates
 	peerSeenCritical  = "15s"
 	waitingCritical   = 400  // pulls that wait on a durable, of the server's 512: subscriptions are leaking
-	redeliverCritical = 1024 // messages under way for a second time: a handler's largest batch
+	redeliverCritical = 1024 // messages being redelivered: a handler's largest batch
 )
 
-// Topology is one stream with its durables, as configurations that the nats command takes as well.
+// Topology is one stream with its durables, as configurations that the nats command accepts too.
 type Topology struct {
 	Stream   jetstream.StreamConfig
 	Durables []jetstream.ConsumerConfig
 }
 
-// Topologies describes all streams at a peak rate in sales a second, on so many replicas.
+// Topologies describes all streams at a peak rate in sales a second, with the given number of replicas.
 func Topologies(peak, replicas int) []Topology {
 	all := make([]Topology, 0, len(specs))
 	for _, s := range specs {
@@ -60,8 +60,8 @@ func Topologies(peak, replicas int) []Topology {
 	return all
 }
 
-// streamConfig is a stream's whole configuration. Nobody reads a message directly: such an answer is the message as it stands, and goes to
-// any subject that the asker names, past its rights; that of the stream's own interface is JSON around it, which is nobody's order.
+// streamConfig is a stream's whole configuration. AllowDirect stays off: a direct get answers with the bare message on any subject that the
+// caller names, whatever its rights. STREAM.MSG.GET answers with JSON around it, which no service takes for a request.
 func streamConfig(s spec, peak, replicas int) jetstream.StreamConfig {
 	if s.isBucket() {
 		return bucketConfig(s, replicas)
@@ -101,7 +101,7 @@ func consumerConfig(name string, peak int) jetstream.ConsumerConfig {
 	}
 }
 
-// bucketConfig is a bucket's, which is a stream (NATS ADR-8). Values are never too old to be there: who reads one looks at its time.
+// bucketConfig is a bucket's, which is a stream (NATS ADR-8). Values do not expire: whoever reads one checks its time.
 func bucketConfig(s spec, replicas int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: s.name, Subjects: s.subjects, Description: "Tillseal. " + s.holds,
@@ -112,19 +112,19 @@ func bucketConfig(s spec, replicas int) jetstream.StreamConfig {
 	}
 }
 
-// newer reports whether a later version of this program described something.
+// newer reports whether a stream or a durable was described by a later version of this program.
 func newer(meta map[string]string) bool {
 	version, err := strconv.Atoi(meta[metaSchema])
 	return err == nil && version > schemaVersion
 }
 
-// ownMonitor are the thresholds that stand here; operators may add others.
+// ownMonitor are the thresholds that are ours; operators may add others.
 var ownMonitor = []string{
 	monitorEnabled, monitorPeers, monitorPeerLag, monitorPeerSeen, monitorSubjectsWarn, monitorSubjectsCrit,
 	monitorAckPending, monitorWaiting, monitorUnprocessed, monitorRedelivery,
 }
 
-// withOurs is metadata as it stands with ours in place of any older; what operators or the server added stays.
+// withOurs is the present metadata with ours in place of any older of ours; what operators or the server added stays.
 func withOurs(have, ours map[string]string) map[string]string {
 	merged := make(map[string]string, len(have)+len(ours))
 	for key, value := range have {

@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is far more than what we read has (a record 3, rules and a proof 4), and little enough that a hostile text costs no stack.
+// maxDepth is far more than what we read needs (a record 3, rules and a proof 4), and small enough that a hostile text costs no stack.
 const maxDepth = 16
 
-// linearNames is up to how many members a repeated name is looked for one by one; larger objects get a set.
+// linearNames is the number of members up to which a repeated name is searched for one by one; larger objects get a set.
 const linearNames = 16
 
 // Parse reads exactly one JSON text (RFC 8259). The error is an *Error.
@@ -49,10 +49,10 @@ type parser struct {
 
 func (p *parser) fail(what string) error { return &Error{Byte: p.at, What: what} }
 
-// end refuses whatever comes after the text but space.
+// end refuses anything but white space after the text.
 func (p *parser) end() error {
 	if p.space(); p.at < len(p.in) {
-		return p.fail("something follows the end")
+		return p.fail("something follows the JSON value")
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (p *parser) value(depth int) (*Value, error) {
 			return &Value{Kind: word.kind, Text: word.text}, nil
 		}
 	}
-	return nil, p.fail("a JSON value should stand here")
+	return nil, p.fail("expected a JSON value")
 }
 
 func (p *parser) object(depth int) (*Value, error) {
@@ -118,7 +118,7 @@ func (p *parser) object(depth int) (*Value, error) {
 	var names map[string]bool
 	for {
 		if p.next() != '"' {
-			return nil, p.fail("a member's name should stand here")
+			return nil, p.fail("expected a member's name in double quotes")
 		}
 		start := p.at
 		name, err := p.text()
@@ -149,7 +149,7 @@ func (p *parser) object(depth int) (*Value, error) {
 
 func (p *parser) colon() error {
 	if p.next() != ':' {
-		return p.fail("a colon should stand here")
+		return p.fail("expected ':'")
 	}
 	p.at++
 	return nil
@@ -197,7 +197,7 @@ func (p *parser) more(end byte) (done bool, err error) {
 		p.at++
 		return true, nil
 	}
-	return false, p.fail("a comma or the end should stand here")
+	return false, p.fail("expected ',' or '" + string(end) + "'")
 }
 
 func (p *parser) number() (*Value, error) {
@@ -208,12 +208,12 @@ func (p *parser) number() (*Value, error) {
 	if p.peek() == '0' {
 		p.at++
 	} else if !p.digits() {
-		return nil, p.fail("a number is not written as JSON wants it")
+		return nil, p.fail("a number is not valid JSON")
 	}
 	if p.peek() == '.' {
 		p.at++
 		if !p.digits() {
-			return nil, p.fail("a number is not written as JSON wants it")
+			return nil, p.fail("a number is not valid JSON")
 		}
 	}
 	if c := p.peek(); c == 'e' || c == 'E' {
@@ -222,7 +222,7 @@ func (p *parser) number() (*Value, error) {
 			p.at++
 		}
 		if !p.digits() {
-			return nil, p.fail("a number is not written as JSON wants it")
+			return nil, p.fail("a number is not valid JSON")
 		}
 	}
 	return &Value{Kind: Number, Text: string(p.in[start:p.at])}, nil
@@ -238,7 +238,7 @@ func (p *parser) digits() bool {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// text reads a string; p stands at its opening quote.
+// text reads a string; p is at its opening quote.
 func (p *parser) text() (string, error) {
 	p.at++
 	start := p.at
@@ -258,7 +258,7 @@ func (p *parser) text() (string, error) {
 			}
 			out = utf8.AppendRune(out, r)
 		case c < ' ':
-			return "", p.fail("a control character stands bare in a string")
+			return "", p.fail("an unescaped control character in a string")
 		default:
 			out = append(out, c)
 			p.at++
@@ -295,7 +295,7 @@ func (p *parser) escape() (rune, error) {
 		p.at++
 		return rune("\"\\/\b\f\n\r\t"[i]), nil
 	}
-	return 0, p.fail("not an escape that JSON has")
+	return 0, p.fail("an escape that JSON does not have")
 }
 
 // hex reads uXXXX.
@@ -306,7 +306,7 @@ func (p *parser) hex() (rune, error) {
 	}
 	n, err := strconv.ParseUint(string(p.in[p.at+1:p.at+length]), 16, 16)
 	if err != nil {
-		return 0, p.fail("an escape is not four hexadecimal digits")
+		return 0, p.fail("an escape without its four hexadecimal digits")
 	}
 	p.at += length
 	return rune(n), nil

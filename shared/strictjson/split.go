@@ -5,12 +5,12 @@ import (
 	"iter"
 )
 
-// First is the byte with which a text begins after space, 0 when there is none: '{' and '[' are what can be taken apart.
+// First is a text's first byte after white space, 0 when there is none: Elements splits '[', Pieces '{'.
 func First(text []byte) byte { return (&parser{in: text}).next() }
 
-// Elements takes an array apart into the bytes of its elements, without the space around them, and reads none of them: whatever is
-// wrong inside one is that one's alone. It follows strings and brackets, so that it takes more than JSON. An *Error ends it, where
-// nobody can say any more where an element begins or ends.
+// Elements splits an array into the bytes of its elements, without the white space around them, and parses none of them: an error inside one
+// concerns that one alone. It only tracks strings and brackets, so it accepts more than JSON. An *Error ends it where the bounds of the next
+// element are no longer certain.
 func Elements(text []byte) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		p := &parser{in: text}
@@ -30,13 +30,13 @@ type Piece struct {
 	Raw  []byte
 }
 
-// Pieces takes an object apart as Elements does an array. A name may come twice, and need not be UTF-8.
+// Pieces splits an object as Elements does an array. A name may be repeated, and need not be UTF-8.
 func Pieces(text []byte) iter.Seq2[Piece, error] {
 	return func(yield func(Piece, error) bool) {
 		p := &parser{in: text}
 		err := p.apart('{', '}', func() (bool, error) {
 			if p.next() != '"' {
-				return true, p.fail("a member's name should stand here")
+				return true, p.fail("expected a member's name in double quotes")
 			}
 			name, err := p.text()
 			if err == nil {
@@ -54,10 +54,10 @@ func Pieces(text []byte) iter.Seq2[Piece, error] {
 	}
 }
 
-// apart goes through what stands between two brackets, one part after the other, until each says that it has enough.
+// apart goes through what is between two brackets, one part after the other, until each returns false.
 func (p *parser) apart(open, closing byte, each func() (more bool, err error)) error {
 	if p.next() != open {
-		return p.fail("another bracket should stand here")
+		return p.fail("expected '" + string(open) + "'")
 	}
 	p.at++
 	if p.next() == closing {
@@ -76,9 +76,9 @@ func (p *parser) apart(open, closing byte, each func() (more bool, err error)) e
 	return p.end()
 }
 
-// skip passes over what stands where a value should, to the comma or the end of what holds it, and returns its bytes without the
-// space around it. It follows strings and brackets alone, so that it takes more than JSON, and
-// fails when these don't match, when nothing stands there or more than one value: then nobody can say where the next one begins.
+// skip passes over a value, up to the comma or the end of what holds it, and returns its bytes without the white space around it. It only
+// tracks strings and brackets, so it accepts more than JSON. It fails when brackets don't match, and when there is no value or more than
+// one: then it is not certain where the next one begins.
 func (p *parser) skip() ([]byte, error) {
 	p.space()
 	start := p.at
@@ -100,12 +100,12 @@ func (p *parser) skip() ([]byte, error) {
 	}
 	raw := bytes.TrimRight(p.in[start:p.at:p.at], " \t\r\n")
 	if len(raw) == 0 {
-		return nil, p.fail("a value should stand here")
+		return nil, p.fail("expected a value")
 	}
 	return raw, nil
 }
 
-// skipNested passes over an object or an array, however deep. What must close is kept, a byte each.
+// skipNested passes over an object or an array, however deep. The expected closing brackets are kept, a byte each.
 func (p *parser) skipNested() error {
 	var closing []byte
 	for p.at < len(p.in) {
@@ -121,7 +121,7 @@ func (p *parser) skipNested() error {
 			closing = append(closing, ']')
 		case '}', ']':
 			if closing[len(closing)-1] != c {
-				return p.fail("another bracket should close here")
+				return p.fail("mismatched bracket")
 			}
 			closing = closing[:len(closing)-1]
 		}

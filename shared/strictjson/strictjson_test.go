@@ -76,17 +76,17 @@ func TestWhatCouldBeReadInTwoWaysIsRefusedAndItsPlaceTold(t *testing.T) {
 		{`{"a":1,"\u0061":2}`, 7, "a", "a member is repeated"},
 		{`{"first":0` + many + `,"first":1}`, 10 + len(many) + 1, "first", "a member is repeated"},
 		{`{"tiers":[{},{"name":1,"name":2}]}`, 23, "tiers[1].name", "a member is repeated"},
-		{`[[1],[2,x]]`, 8, "[1][1]", "a JSON value should stand here"},
-		{`{"a":1}{}`, 7, "", "something follows the end"},
+		{`[[1],[2,x]]`, 8, "[1][1]", "expected a JSON value"},
+		{`{"a":1}{}`, 7, "", "something follows the JSON value"},
 		{`{"a":"` + "\xff" + `"}`, 6, "", "the text is not valid UTF-8"},
 		{`"\ud83d"`, 7, "", "half of a surrogate pair"},
 		{`"\ud83d\u0041"`, 13, "", "half of a surrogate pair"},
-		{"\"a\nb\"", 2, "", "a control character stands bare in a string"},
-		{`01`, 1, "", "something follows the end"},
-		{`[1,]`, 3, "[1]", "a JSON value should stand here"},
-		{`{"a" 1}`, 5, "a", "a colon should stand here"},
+		{"\"a\nb\"", 2, "", "an unescaped control character in a string"},
+		{`01`, 1, "", "something follows the JSON value"},
+		{`[1,]`, 3, "[1]", "expected a JSON value"},
+		{`{"a" 1}`, 5, "a", "expected ':'"},
 		{strings.Repeat("[", 17), 16, strings.Repeat("[0]", 16), "nested too deeply"},
-		{``, 0, "", "a JSON value should stand here"},
+		{``, 0, "", "expected a JSON value"},
 	} {
 		_, err := strictjson.Parse([]byte(c.text))
 		at, ok := errors.AsType[*strictjson.Error](err)
@@ -113,7 +113,7 @@ func elements(text string) (all []string, err error) {
 	return all, nil
 }
 
-func TestAnArrayIsTakenApartWhateverItsElementsAre(t *testing.T) {
+func TestAnArrayIsSplitWhateverItsElementsAre(t *testing.T) {
 	for text, want := range map[string][]string{
 		`[]`:                                nil,
 		` [ ] `:                             nil,
@@ -125,21 +125,22 @@ func TestAnArrayIsTakenApartWhateverItsElementsAre(t *testing.T) {
 		require.Equal(t, want, all, text)
 	}
 	for text, what := range map[string]string{
-		`{}`: "at byte 0: another bracket should stand here", `[1,]`: "at byte 3: a value should stand here",
-		`[{"a":1]`: "at byte 7: another bracket should close here",
-		`[1`:       "at byte 2: a comma or the end should stand here", `["a`: "at byte 3: a string does not end", `[1]2`: "at byte 3: something follows the end",
-		`["a" "b"]`: "at byte 5: a comma or the end should stand here", `[{`: "at byte 2: an object or an array does not end",
+		`{}`: "at byte 0: expected '['", `[1,]`: "at byte 3: expected a value",
+		`[{"a":1]`: "at byte 7: mismatched bracket",
+		`[1`:       "at byte 2: expected ',' or ']'", `["a`: "at byte 3: a string does not end",
+		`[1]2`:      "at byte 3: something follows the JSON value",
+		`["a" "b"]`: "at byte 5: expected ',' or ']'", `[{`: "at byte 2: an object or an array does not end",
 	} {
 		_, err := elements(text)
 		require.EqualError(t, err, what, text)
 	}
 	for raw := range strictjson.Elements([]byte(`[1,2`)) {
 		require.Equal(t, "1", string(raw))
-		break // who has enough hears of nothing that comes after
+		break // an error further on is not reported
 	}
 }
 
-func TestAnObjectIsTakenApartRepeatedNamesAndAll(t *testing.T) {
+func TestAnObjectIsSplitRepeatedNamesAndAll(t *testing.T) {
 	var all []string
 	for piece, err := range strictjson.Pieces([]byte(`{"a" : {"b":[]}, "a":2,"\u0063":null}`)) {
 		require.NoError(t, err)
@@ -147,8 +148,8 @@ func TestAnObjectIsTakenApartRepeatedNamesAndAll(t *testing.T) {
 	}
 	require.Equal(t, []string{`a={"b":[]}`, "a=2", "c=null"}, all)
 	for text, what := range map[string]string{
-		`{a:1}`: "at byte 1: a member's name should stand here", `{"a"}`: "at byte 4: a colon should stand here", `{"a":}`: "at byte 5: a value should stand here",
-		`[]`: "at byte 0: another bracket should stand here",
+		`{a:1}`: "at byte 1: expected a member's name in double quotes", `{"a"}`: "at byte 4: expected ':'", `{"a":}`: "at byte 5: expected a value",
+		`[]`: "at byte 0: expected '{'",
 	} {
 		for _, err := range strictjson.Pieces([]byte(text)) {
 			require.EqualError(t, err, what, text)

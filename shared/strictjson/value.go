@@ -1,6 +1,6 @@
-// Package strictjson reads JSON of which there is but one reading: RFC 8259, and beyond it valid UTF-8 only, no lone surrogate and no
-// repeated member. encoding/json takes the last of two members, or one whose name differs in case, where others take the first; what
-// is hashed, signed for or counted as money must not mean two things. What a reader knows of the members is its own matter.
+// Package strictjson reads JSON that every parser reads alike: RFC 8259, and beyond it valid UTF-8 only, no lone surrogate and no repeated
+// member. encoding/json takes the last of two members, or one whose name differs in case, where others take the first; what is hashed,
+// signed or counted as money must not mean two things. Which members are known is up to the caller.
 package strictjson
 
 import (
@@ -23,7 +23,7 @@ const (
 	Object
 )
 
-// String names the kind as it stands in an error: "must be a string, not an array".
+// String names the kind for an error: "must be a string, not an array".
 func (k Kind) String() string {
 	return [...]string{"null", "a boolean", "a number", "a string", "an array", "an object"}[k]
 }
@@ -52,7 +52,7 @@ func (v *Value) Member(name string) *Value {
 	return nil
 }
 
-// Unknown are the names of v's members that are none of names, in the order received.
+// Unknown are the names of v's members that are not among names, in the order received.
 func (v *Value) Unknown(names ...string) (unknown []string) {
 	for _, m := range v.Members {
 		if !slices.Contains(names, m.Name) {
@@ -62,16 +62,16 @@ func (v *Value) Unknown(names ...string) (unknown []string) {
 	return unknown
 }
 
-// Error says where a text is not what Parse takes. Its message quotes nothing of the text, which may come from anybody; Path does.
+// Error says where and why Parse refuses a text. Its message quotes nothing of the text, which may come from anybody; Path does.
 type Error struct {
 	Byte int    // from 0
-	Path string // the member it is about, such as tiers[0].name; "" at the top
+	Path string // the member concerned, such as tiers[0].name; "" at the top
 	What string
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("at byte %d: %s", e.Byte, e.What) }
 
-// within leads an error's path from the object or array around it.
+// within puts the name of the surrounding object or array before an error's path.
 func within(name string, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		if e.Path == "" || strings.HasPrefix(e.Path, "[") {

@@ -50,9 +50,9 @@ type Telemetry struct {
 	server *http.Server
 }
 
-const readHeaderTimeout = 5 * time.Second // a scraper that says nothing holds no connection
+const readHeaderTimeout = 5 * time.Second // so that a silent scraper holds no connection
 
-// Start opens the log and, when METRICS_ADDR is set, serves /metrics and /healthz there. A taken address is Invalid.
+// Start opens the log and, when METRICS_ADDR is set, serves /metrics and /healthz there. An address in use is Invalid.
 func Start(ctx context.Context, service string, cfg Config) (*Telemetry, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fault.WithKind(fault.Invalid, err)
@@ -74,7 +74,7 @@ func Start(ctx context.Context, service string, cfg Config) (*Telemetry, error) 
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", cfg.MetricsAddr)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "METRICS_ADDR can't be listened on: %w", err)
+		return nil, fault.New(fault.Invalid, "cannot listen on METRICS_ADDR: %w", err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(t.Metrics, promhttp.HandlerOpts{}))
@@ -91,6 +91,6 @@ func Start(ctx context.Context, service string, cfg Config) (*Telemetry, error) 
 // Close stops serving metrics.
 func (t *Telemetry) Close() {
 	if t.server != nil {
-		_ = t.server.Close() // a scrape that is cut off is made again elsewhere
+		_ = t.server.Close() // a scrape that is cut off is repeated by Prometheus
 	}
 }

@@ -45,7 +45,7 @@ func TestAWrongSettingIsNamed(t *testing.T) {
 	}{
 		{telemetry.Config{LogLevel: "loud"}, "LOG_LEVEL"},
 		{telemetry.Config{MetricsAddr: "nowhere"}, "METRICS_ADDR"},
-		{telemetry.Config{MetricsAddr: addr}, "METRICS_ADDR can't be listened on"},
+		{telemetry.Config{MetricsAddr: addr}, "cannot listen on METRICS_ADDR"},
 	} {
 		_, err := telemetry.Start(t.Context(), "gateway", c.cfg)
 		require.ErrorContains(t, err, c.says)

@@ -12,10 +12,10 @@ import (
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
-// Committed is a sale as a gateway has committed it. What is not given is made up.
+// Committed is a sale as a gateway has committed it. What is not set is made up.
 type Committed struct {
 	sale.Sale
-	SaleHash common.Hash // the facts' when it is not given
+	SaleHash common.Hash // the facts' when it is not set
 	Request  []byte      // as received
 }
 

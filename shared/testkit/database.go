@@ -41,11 +41,11 @@ func sharedPostgres(t testing.TB) *local.Postgres {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
 	defer cancel()
-	place, err := makeDir("shared")
+	serverDir, err := makeDir("shared")
 	if err != nil {
 		t.Fatalf("testkit: make a directory for Postgres: %v", err)
 	}
-	p, err := local.StartPostgres(ctx, local.PostgresConfig{Tools: tools(ctx, t), Dir: place, Progress: progress{t}})
+	p, err := local.StartPostgres(ctx, local.PostgresConfig{Tools: tools(ctx, t), Dir: serverDir, Progress: progress{t}})
 	if err != nil {
 		t.Fatalf("testkit: %v", err)
 	}
@@ -103,7 +103,7 @@ func templated(t testing.TB) (*local.Postgres, string) {
 	return p, binary.template
 }
 
-// migrate makes the database anew, so that a test that failed in here does not fail the next one too.
+// migrate recreates the database, so that a test that failed in here does not make the next one fail too.
 func migrate(ctx context.Context, p *local.Postgres, name string) error {
 	err := execute(ctx, p, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 	if err == nil {
@@ -126,8 +126,8 @@ func migrate(ctx context.Context, p *local.Postgres, name string) error {
 	return nil
 }
 
-// roles gives the services' roles the rights that they have in production. The file is an operator's, and not of this module: it is
-// looked for from the test's directory upwards.
+// roles gives the services' roles the rights that they have in production. The file is for operators, outside this module: it is searched
+// for from the test's directory upwards.
 func roles(ctx context.Context, p *local.Postgres, name string) error {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -148,7 +148,7 @@ func roles(ctx context.Context, p *local.Postgres, name string) error {
 	return errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 }
 
-// execute runs a statement about databases, from one that none of them is.
+// execute runs a statement about databases, from one that is none of the tests'.
 func execute(ctx context.Context, p *local.Postgres, statement string) error {
 	conn, err := pgx.Connect(ctx, p.AdminURL("postgres"))
 	if err != nil {

@@ -45,7 +45,7 @@ type RPCError struct {
 // Hook decides a call's fate: next asks the node, as often as the hook likes. ctx ends with the caller's connection.
 type Hook func(ctx context.Context, call Call, next func(Call) Reply) Reply
 
-// Proxy is a JSON-RPC proxy whose methods fail as told; without hooks it forwards everything.
+// Proxy is a JSON-RPC proxy whose methods fail as their hooks decide; without hooks it forwards everything.
 type Proxy struct {
 	upstream string
 	server   *httptest.Server
@@ -171,7 +171,7 @@ func (p *Proxy) call(ctx context.Context, req request) Reply {
 	return next(call)
 }
 
-// forward asks the node; a node that is away is a 502.
+// forward asks the node; an unavailable node is a 502.
 func (p *Proxy) forward(ctx context.Context, call Call) Reply {
 	if call.Params == nil {
 		call.Params = []json.RawMessage{}

@@ -138,9 +138,9 @@ func NATSCluster(t testing.TB, adjust ...func(*local.NATSClusterConfig)) *local.
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
 	defer cancel()
-	place := dir(t, "nats-cluster")
+	clusterDir := dir(t, "nats-cluster")
 	cfg := local.NATSClusterConfig{
-		Dir: place, Nodes: 3, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
+		Dir: clusterDir, Nodes: 3, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})),
 	}
 	for _, f := range adjust {
 		f(&cfg)
@@ -151,7 +151,7 @@ func NATSCluster(t testing.TB, adjust ...func(*local.NATSClusterConfig)) *local.
 	}
 	t.Cleanup(func() {
 		c.Stop()
-		check(t, os.RemoveAll(place))
+		check(t, os.RemoveAll(clusterDir))
 	})
 	return c
 }

@@ -8,11 +8,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Settled waits until a durable has settled every message of its stream. It compares sequences: a durable's counts lag
-// behind what its stream has acknowledged to the publisher.
+// Settled waits until a durable has acknowledged or parked every message of its stream. It compares sequences: a durable's counts lag behind
+// what its stream has acknowledged to the publisher.
 func Settled(t testing.TB, within time.Duration, js jetstream.JetStream, stream, durable string) {
 	t.Helper()
-	Eventually(t, within, durable+" has settled all of "+stream, func() error {
+	Eventually(t, within, durable+" has acknowledged all of "+stream, func() error {
 		s, err := js.Stream(t.Context(), stream)
 		if err != nil {
 			return err
@@ -23,7 +23,7 @@ func Settled(t testing.TB, within time.Duration, js jetstream.JetStream, stream,
 		}
 		last, floor := s.CachedInfo().State.LastSeq, c.CachedInfo().AckFloor.Stream
 		if floor < last {
-			return fmt.Errorf("settled up to %d of %d", floor, last)
+			return fmt.Errorf("acknowledged up to %d of %d", floor, last)
 		}
 		return nil
 	})

@@ -26,7 +26,7 @@ const (
 	startWithin = 10 * time.Minute
 	// stopWithin bounds its stop; what remains is killed.
 	stopWithin = 15 * time.Second
-	// pollEvery is the step of Eventually.
+	// pollEvery is the interval of Eventually.
 	pollEvery = 10 * time.Millisecond
 	// tempPrefix marks this package's directories, so that those of killed runs are found and removed.
 	tempPrefix = "tillseal-test-"

@@ -21,5 +21,5 @@ func Pause(ctx context.Context, d time.Duration) bool {
 
 // Jitter spreads d by ±25 %, so that replicas don't try again in step.
 func Jitter(d time.Duration) time.Duration {
-	return d*3/4 + rand.N(d/2+1) //nolint:gosec // it spreads retries; nobody gains by guessing it
+	return d*3/4 + rand.N(d/2+1) //nolint:gosec // it spreads retries and is not a secret
 }

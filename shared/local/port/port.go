@@ -13,25 +13,25 @@ import (
 )
 
 const (
-	// reservedSpan is how many ports are reserved from: many times what all test binaries of a machine use at once.
+	// reservedSpan is the size of the range: many times what all test binaries of a machine use at once.
 	reservedSpan = 12_000
-	lowestPort   = 10_000 // below are ports that people know
+	lowestPort   = 10_000 // below are well-known ports
 	highestPort  = 65_535
 	loopback     = "127.0.0.1"
 	maxRows      = 1000 // tried until one is free
-	// ephemeralPorts says from which ports the kernel serves connections that go out, and port 0.
+	// ephemeralPorts holds the range from which the kernel takes ports for outgoing connections, and for port 0.
 	ephemeralPorts = "/proc/sys/net/ipv4/ip_local_port_range"
 )
 
-// Port is a TCP port on 127.0.0.1 that nobody else is given until it is released: for a program that listens itself, or later, or
-// again after a restart. It lies outside the range from which the kernel takes ports for connections that go out, and no other
-// process on this machine that asks here has it.
+// Port is a TCP port on 127.0.0.1 that nobody else is given until it is released: for a program that listens itself, or later, or again after
+// a restart. It is outside the range from which the kernel takes ports for outgoing connections, and no other process on this machine
+// that uses this package has it.
 //
-// The reservation is an abstract Unix socket named after the port. Two processes can't bind the same one, whoever they run as; it
+// The reservation is an abstract Unix socket named after the port. Two processes can't bind the same one, whichever users run them; it
 // belongs to the same network namespace as the port; and the kernel drops it with the process, however that ends.
 type Port struct {
 	number int
-	held   net.PacketConn // nil: released, or a port that was asked for by number
+	held   net.PacketConn // nil: released
 }
 
 // Reserve finds a free port and reserves it until Release, or until this process ends.
@@ -84,7 +84,7 @@ func (p *Port) Release() {
 	}
 }
 
-// hold reserves the port; EADDRINUSE says that another has it, or listens there.
+// hold reserves the port; EADDRINUSE means that another process has it, or listens there.
 func (p *Port) hold() error {
 	held, err := net.ListenPacket("unixgram", "@tillseal/port/"+strconv.Itoa(p.number)) //nolint:noctx // immediate
 	if err != nil {
@@ -98,11 +98,11 @@ func (p *Port) hold() error {
 	return l.Close()
 }
 
-// reservedRange is where ports are reserved: low up to high, without it, beside the kernel's own range, on its larger side.
+// reservedRange is the range to reserve from: low up to but without high, next to the kernel's own range, on its larger side.
 func reservedRange() (low, high int) {
 	text, err := os.ReadFile(ephemeralPorts)
 	if err != nil {
-		text = nil // a kernel that does not say: most begin at 32768
+		text = nil // unknown: most begin at 32768
 	}
 	return besideEphemeral(string(text))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asReserver makes a test binary reserve a port, say which and wait.
+// asReserver makes a test binary reserve a port, print which and wait.
 const asReserver = "TILLSEAL_TEST_RESERVES"
 
 func TestNobodyElseIsGivenAReservedPort(t *testing.T) {
@@ -20,7 +20,7 @@ func TestNobodyElseIsGivenAReservedPort(t *testing.T) {
 		p, err := Reserve()
 		require.NoError(t, err)
 		_, _ = os.Stdout.WriteString("reserved " + strconv.Itoa(p.Number()) + "\n")
-		_, _ = os.Stdin.Read(make([]byte, 1)) // until its parent has looked
+		_, _ = os.Stdin.Read(make([]byte, 1)) // until its parent has checked
 		p.Release()
 		return
 	}
@@ -75,7 +75,7 @@ func TestARowIsReservedWhole(t *testing.T) {
 func TestPortsAreReservedBesideThoseOfTheKernel(t *testing.T) {
 	for text, want := range map[string][2]int{
 		"32768\t60999\n": {20_768, 32_768},
-		"":               {20_768, 32_768}, // a kernel that does not say
+		"":               {20_768, 32_768}, // unknown
 		"1024 65535":     {53_535, 65_535}, // all are the kernel's
 		"1024 40000":     {40_001, 52_001},
 		"15000 65000":    {10_000, 15_000},

@@ -158,7 +158,7 @@ func TestStreamsAreMadeByTheLedgerAndOthersWaitForIt(t *testing.T) {
 		buses[name] = bus
 		go func() { waiting[name] <- bus.Ensure(t.Context()) }()
 		testkit.Eventually(t, soon, name+" says what it waits for", func() error {
-			if text := log.String(); !strings.Contains(text, "stream SALES_DLQ is not there yet: the ledger makes it") {
+			if text := log.String(); !strings.Contains(text, "stream SALES_DLQ does not exist yet: waiting for the ledger to create it") {
 				return errors.New(text)
 			}
 			return nil
@@ -211,7 +211,7 @@ func TestNobodyGivesAnOrderThroughJetStream(t *testing.T) {
 		})
 	}
 	require.Zero(t, obeyed.Load())
-	require.Equal(t, 1, strings.Count(log.String(), "ALARM: a request names no inbox for its answer, and is not carried out"), "of many one is told")
+	require.Equal(t, 1, strings.Count(log.String(), "ALARM: a request without an inbox for its answer was ignored"), "of many one is told")
 	_, err = h.as(identity.Operator).Request(order, []byte("{}"), soon)
 	require.NoError(t, err)
 	require.Equal(t, int32(1), obeyed.Load())

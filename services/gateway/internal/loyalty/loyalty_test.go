@@ -105,7 +105,7 @@ func TestWrongRulesAreNamed(t *testing.T) {
 		{change(`"tiers": [`, `"tiers": [7, `), "tiers[0] must be an object"},
 		{change(`"USD": "0.01"`, `"USD": "free"`), "point_worth.USD must be"},
 		{change(`"first_purchase_bonus"`, `"bonus"`), "bonus is not a member"},
-		{loyalty.Default + "{", "something follows the end"},
+		{loyalty.Default + "{", "something follows the JSON value"},
 	} {
 		_, err := loyalty.Parse([]byte(c.rules))
 		require.ErrorContains(t, err, c.says, c.rules)
