@@ -17,7 +17,7 @@ import (
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
-// line stands between a gateway and Postgres and passes bytes on, to a new connection only after a delay.
+// line is a proxy between a gateway and Postgres that passes bytes on, to a new connection only after a delay.
 type line struct {
 	listener net.Listener
 	upstream string

@@ -64,8 +64,8 @@ type ticketTender struct {
 // counter is a terminal as the bookkeeper knows it.
 type counter struct{ store, terminal string }
 
-// bookkeeper is the shop as one patient person would keep it, record by record, from infra/docs/CONTRACT.md, 2 and 3: fractions of any size,
-// no groups, no locks, no cache.
+// bookkeeper is the shop as one patient person would keep it, record by record, from infra/docs/CONTRACT.md, 2 and 3. It uses fractions of
+// any size, and neither groups nor locks nor a cache.
 type bookkeeper struct {
 	customers map[string]*customerBook
 	slips     map[string]*slip // by terminal and key
@@ -92,12 +92,12 @@ type slip struct {
 	returned int64
 	purchase int64
 	balance  int64
-	body     string // the 201's, once the gateway has said it
+	body     string // the 201's, once the gateway has answered it
 	saleID   string
 }
 
-// said is what the bookkeeper would answer.
-type said struct {
+// verdict is what the bookkeeper would answer.
+type verdict struct {
 	slip   *slip // a 201
 	replay bool
 	status int
@@ -108,7 +108,7 @@ func newBookkeeper() *bookkeeper {
 	return &bookkeeper{customers: map[string]*customerBook{}, slips: map[string]*slip{}, sales: map[string]*slip{}, seqs: map[string]bool{}}
 }
 
-func refused(code refusal.Code) said {
+func refused(code refusal.Code) verdict {
 	status := 422
 	switch code {
 	case refusal.NotFound:
@@ -117,7 +117,7 @@ func refused(code refusal.Code) said {
 		status = 409
 	default:
 	}
-	return said{status: status, code: code}
+	return verdict{status: status, code: code}
 }
 
 func fraction(s string) *big.Rat {
@@ -186,9 +186,9 @@ func paid(tenders []ticketTender) *big.Rat {
 }
 
 // take hears a ticket whose JSON value is text, under a key.
-func (c *bookkeeper) take(from counter, key, text string, t ticket) said {
+func (c *bookkeeper) take(from counter, key, text string, t ticket) verdict {
 	total := fraction(t.Total)
-	// What the ticket alone shows to be wrong is said first.
+	// What the ticket alone shows to be wrong is refused first.
 	if t.Lines != nil && lineSum(t.Lines, t.Currency).Cmp(total) != 0 || paid(t.Tenders).Cmp(total) > 0 {
 		return refused(refusal.TotalsMismatch)
 	}
@@ -197,7 +197,7 @@ func (c *bookkeeper) take(from counter, key, text string, t ticket) said {
 		if kept.text != text {
 			return refused(refusal.KeyReused)
 		}
-		return said{slip: kept, replay: true, status: 201}
+		return verdict{slip: kept, replay: true, status: 201}
 	}
 	number := ""
 	if t.Seq != nil {
@@ -219,7 +219,7 @@ func (c *bookkeeper) take(from counter, key, text string, t ticket) said {
 	if number != "" {
 		c.seqs[number] = true
 	}
-	return said{slip: s, status: 201}
+	return verdict{slip: s, status: 201}
 }
 
 func (c *bookkeeper) sell(s *slip) refusal.Code {
@@ -287,8 +287,8 @@ func (c *bookkeeper) move(book *customerBook, s *slip) {
 	s.balance = book.balance
 }
 
-// answer is the 201 as the contract spells it, with what only the gateway can know taken from what it said.
-func (s *slip) answer(said answer) string {
+// answer is the 201 as in the contract, with what only the gateway can know taken from its answer.
+func (s *slip) answer(given answer) string {
 	kind, loyalty := "sale", "null"
 	if s.ticket.Kind == "refund" {
 		kind = "refund"
@@ -297,9 +297,9 @@ func (s *slip) answer(said answer) string {
 		loyalty = fmt.Sprintf(`{"customer_id":"%s","purchase_number":%d,"first_purchase":%t,"points_earned":%d,"points_redeemed":%d,"points_balance":%d}`,
 			s.customer, s.purchase, s.purchase == 1, s.earned, s.redeemed, s.balance)
 	}
-	_, token, _ := strings.Cut(said.ReceiptURL, "?t=")
+	_, token, _ := strings.Cut(given.ReceiptURL, "?t=")
 	return fmt.Sprintf(`{"sale_id":"%s","kind":"%s","store_id":"%s","terminal_id":"%s","recorded_at":"%s","currency":"%s","total":"%s","loyalty":%s,`+
 		`"anchor":{"status":"pending","sale_hash":"%s","proof_url":"/sales/%s/proof"},"receipt_url":"/receipts/%s?t=%s"}`,
-		said.SaleID, kind, s.from.store, s.from.terminal, said.RecordedAt, s.ticket.Currency, s.total.FloatString(bookDigits[s.ticket.Currency]), loyalty,
-		said.Anchor.SaleHash, said.SaleID, said.SaleID, token)
+		given.SaleID, kind, s.from.store, s.from.terminal, given.RecordedAt, s.ticket.Currency, s.total.FloatString(bookDigits[s.ticket.Currency]), loyalty,
+		given.Anchor.SaleHash, given.SaleID, given.SaleID, token)
 }

@@ -22,7 +22,7 @@ type clerk struct {
 	seen     map[string]bool
 }
 
-// items is the place of a batch's records beside the calls.
+// items stands for the records of a batch, beside the calls.
 const items = "POST /record/batch items"
 
 // beyondReach are codes that only a bug of ours, or any path, answers.

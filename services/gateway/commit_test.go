@@ -26,7 +26,7 @@ var prepared = func() []byte {
 	return []byte("\x00stmtcache_" + hex.EncodeToString(digest[:24]) + "\x00")
 }()
 
-// cutter stands between the gateway and Postgres and cuts a connection at a COMMIT.
+// cutter is a proxy between the gateway and Postgres that cuts a connection at a COMMIT.
 type cutter struct {
 	listener net.Listener
 	upstream string

@@ -20,7 +20,7 @@ import (
 //go:embed testdata/openapi-3.1.json
 var openAPISchema []byte
 
-// openAPIAt and documentAt name the two for references; nothing is asked for there.
+// openAPIAt and documentAt name the two for references; nothing is requested there.
 const (
 	openAPIAt  = "https://spec.openapis.org/oas/3.1/schema/2022-10-07"
 	documentAt = "https://gateway.invalid/openapi.json"
@@ -32,8 +32,8 @@ var usual = []string{
 	"X-Content-Type-Options", "X-Robots-Tag",
 }
 
-// document holds messages against an OpenAPI 3.1 document, strictly: a member, header or parameter that it does not have is a fault,
-// though a client passes over it.
+// document compares messages with an OpenAPI 3.1 document, strictly: a member, header or parameter that it does not have is a fault, although
+// a client would ignore it.
 type document struct {
 	Paths      map[string]map[string]operation `json:"paths"`
 	Components struct {
@@ -118,8 +118,8 @@ func readDocument(text []byte) (*document, error) {
 	return d, d.schemas.AddResource(documentAt, root)
 }
 
-// closeSchemas forbids in each schema that stands for a whole value what nothing in it evaluates. A part of one (in allOf or oneOf, or
-// referred to) stays open, as its other parts evaluate the rest. whole says that node is such a schema.
+// closeSchemas forbids, in each schema of a whole value, members that nothing in it evaluates. A part of one (in allOf or oneOf, or referred
+// to) stays open, since its other parts evaluate the rest. whole means that node is the schema of a whole value.
 func closeSchemas(node any, whole bool) {
 	switch node := node.(type) {
 	case []any:
@@ -153,7 +153,7 @@ func pointer(names ...string) string {
 	return all.String()
 }
 
-// followed is what stands at a pointer, or where its reference leads.
+// followed is what is at a pointer, or where its reference leads.
 func followed[T any](at, ref string, here T, named map[string]T) (string, T) {
 	if ref == "" {
 		return at, here

@@ -144,7 +144,7 @@ func (d *document) asked(call string, r *http.Request) error {
 	return errors.Join(faults...)
 }
 
-// placeholders reads what stands in a path for the {names} of a template.
+// placeholders reads the values in a path of the {names} of a template.
 func placeholders(template, path string) (map[string][]string, error) {
 	names, parts := strings.Split(template, "/"), strings.Split(path, "/")
 	if len(names) != len(parts) {

@@ -94,7 +94,7 @@ func TestNATSAwayDelaysNoTill(t *testing.T) {
 	require.Equal(t, "unknown", read[answer](t, shop.till.do("GET", "/sales/"+sold.SaleID, "")).Anchor.Status)
 	refuses(t, shop.till.do("GET", "/sales/"+sold.SaleID+"/proof", ""), 503, refusal.LedgerAway)
 	require.NoError(t, shop.nats.Restart(t.Context()))
-	eventually(t, "the sale is told once NATS is back", func() error {
+	eventually(t, "the sale is published once NATS is back", func() error {
 		s, err := shop.bus.JS.Stream(t.Context(), "SALES_RECORDED")
 		if err != nil {
 			return err
@@ -140,7 +140,7 @@ func TestAClaimOfAnotherGatewayIsWaitedForAndThenSaid(t *testing.T) {
 	first, _ := shop.till.sell(key, tea)
 	shop.flushRedis()
 	shop.claim("t1", key, time.Minute)
-	again, _ := shop.till.sell(key, tea) // Postgres is read before anybody is told to wait
+	again, _ := shop.till.sell(key, tea) // Postgres is read before any till is answered to wait
 	require.Equal(t, first.Body, again.Body)
 }
 
@@ -177,12 +177,12 @@ func TestReadsThatWaitAreNotTakenForAPostgresThatIsAway(t *testing.T) {
 			refuses(t, shop.till.do("GET", "/customers/C-1001/loyalty", ""), 503, refusal.StoreUnavailable)
 			return 0
 		})
-		if logged = shop.gates[0].log.String()[before:]; !strings.Contains(logged, "Postgres is away") {
+		if logged = shop.gates[0].log.String()[before:]; !strings.Contains(logged, "Postgres is unavailable") {
 			break
 		}
 	}
 	require.NoError(t, tx.Rollback(t.Context()))
-	require.NotContains(t, logged, "Postgres is away")
+	require.NotContains(t, logged, "Postgres is unavailable")
 	require.Equal(t, 200, shop.till.do("GET", "/customers/C-1001/loyalty", "").Status)
 }
 

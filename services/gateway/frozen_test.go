@@ -145,7 +145,7 @@ func TestAGatewayFrozenInsideATransactionStallsNoOther(t *testing.T) {
 		require.Less(t, longest, store.HeldUp+busyMachine)
 	}
 	recorded.Range(func(key, body any) bool {
-		require.Equal(t, string(body.([]byte)), string(shop.till.post(key.(string), tea).Body), "what the frozen one answered stands")
+		require.Equal(t, string(body.([]byte)), string(shop.till.post(key.(string), tea).Body), "what the frozen one answered is kept")
 		return true
 	})
 }

@@ -163,7 +163,7 @@ func TestBatchesThatAreAnnouncedAndNeverComeLeaveRoomForOtherTills(t *testing.T)
 	})
 }
 
-// retryable says that an answer asks for the request again.
+// retryable reports whether an answer asks for the request again.
 func retryable(r reply) error {
 	if r.Status == http.StatusServiceUnavailable {
 		return refusal.New(refusal.Overloaded, string(r.Body))

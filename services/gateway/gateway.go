@@ -1,5 +1,5 @@
-// Package gateway is the door of the gateway service: it records sales for tills over HTTP, each exactly once and with its
-// loyalty effect, and tells the stream of them.
+// Package gateway is the entry point of the gateway service: it records sales for tills over HTTP, each exactly once and with its loyalty
+// effect, and publishes them.
 package gateway
 
 import (
@@ -40,18 +40,18 @@ type Config struct {
 	Stream    stream.Config
 
 	DBURL          config.Secret `env:"DB_URL,required,notEmpty" doc:"the service's own role in Postgres, such as postgres://gateway@127.0.0.1/tillseal"`
-	RedisURL       config.Secret `env:"REDIS_URL,required,notEmpty" doc:"Redis, such as redis://127.0.0.1:6379/0; sales are recorded without it too"`
+	RedisURL       config.Secret `env:"REDIS_URL,required,notEmpty" doc:"Redis, such as redis://127.0.0.1:6379/0; sales are recorded without it as well"`
 	Addr           string        `env:"GATEWAY_ADDR" envDefault:"127.0.0.1:8080" doc:"where tills are served, host:port"`
 	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" envSeparator:"," doc:"origins that browsers may call from, comma-separated, such as https://till.example; * for all, empty for none"`
 	LoyaltyRules   string        `env:"LOYALTY_RULES" doc:"path of a JSON file with the loyalty rules; empty for the built-in ones"`
 	TrustedProxies []string      `env:"TRUSTED_PROXIES" envSeparator:"," doc:"addresses and networks of load balancers, comma-separated, such as 10.0.0.7,10.1.0.0/16: their connections are not counted by address; empty for none"`
-	TerminalRate   int           `env:"TERMINAL_RATE_PER_SECOND" envDefault:"1000" doc:"requests a second that one terminal may send, each record of a batch counting as one; twice as many at once"`
+	TerminalRate   int           `env:"TERMINAL_RATE_PER_SECOND" envDefault:"1000" doc:"requests a second that one terminal may send, each record of a batch counting as one; bursts of twice as many are allowed"`
 
-	// Limits of connections; what is zero is as usual.
+	// Limits of connections; a zero field has its default.
 	Limits api.Limits `env:"-"`
-	// Listening, when set, is called once, before Ready, with the address that is listened on: GATEWAY_ADDR may leave the port open.
+	// Listening, when set, is called once, before Ready, with the address that the gateway listens on: GATEWAY_ADDR may have port 0.
 	Listening func(addr string) `env:"-"`
-	// Ready, when set, is called once: tills are served.
+	// Ready, when set, is called once, when tills are served.
 	Ready func() `env:"-"`
 }
 
@@ -65,7 +65,8 @@ func (c Config) Check() error {
 	for _, origin := range c.AllowedOrigins {
 		u, err := url.Parse(origin)
 		if origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
-			errs = append(errs, fmt.Errorf("ALLOWED_ORIGINS has %q, which is no origin such as https://till.example; entries are separated by a comma alone", origin))
+			errs = append(errs, fmt.Errorf("ALLOWED_ORIGINS has %q, which is not an origin such as https://till.example; "+
+				"separate entries by commas, without spaces", origin))
 		}
 	}
 	_, err := c.proxies()
@@ -91,7 +92,7 @@ func (c Config) proxies() ([]netip.Prefix, error) {
 		network, err := netip.ParsePrefix(text)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("TRUSTED_PROXIES has %q, which is neither an address such as 10.0.0.7 nor a network such as 10.1.0.0/16; "+
-				"entries are separated by a comma alone", text))
+				"separate entries by commas, without spaces", text))
 			continue
 		}
 		all = append(all, network)
@@ -135,7 +136,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer bus.Close()
-	tel.Metrics.MustRegister(bus) // the last of them; what follows may wait for Postgres
+	tel.Metrics.MustRegister(bus) // the last metrics; what follows may wait for Postgres
 	db, err := store.Open(context.WithoutCancel(ctx), cfg.DBURL)
 	if err != nil {
 		return err
@@ -144,7 +145,7 @@ func Run(ctx context.Context, cfg Config) error {
 	m.postgresAway.whether(db.Away)
 	db.Changed = func(away bool) {
 		if away {
-			tel.Log.Error("Postgres is away: records are refused until it answers")
+			tel.Log.Error("Postgres is unavailable: records are refused until it answers")
 			return
 		}
 		tel.Log.Info("Postgres answers again")
@@ -152,7 +153,7 @@ func Run(ctx context.Context, cfg Config) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var hold atomic.Bool
-	checked, err := checkRules(ctx, db, rules, &hold, stop, tel.Log) // learns which database this is, too, or does so later
+	checked, err := checkRules(ctx, db, rules, &hold, stop, tel.Log) // also learns which database this is, now or later
 	if err != nil {
 		return err
 	}
@@ -176,12 +177,12 @@ func Run(ctx context.Context, cfg Config) error {
 	return err
 }
 
-// rulesPause is how often a Postgres that was away at the start is asked about the loyalty rules.
+// rulesPause is how often the loyalty rules are checked while Postgres is unavailable at the start.
 const rulesPause = 100 * time.Millisecond
 
-// checkRules refuses rules that say something else than their version did when it was first used: entries name the version they
-// were earned under. With a Postgres that is away stop is called with the fault once it says so; hold is set, and sales are recorded,
-// only once the rules are known to hold. The channel is closed when nothing is left to check.
+// checkRules refuses rules that differ from those that their version was first used with: entries name the version that they were earned
+// under. While Postgres is unavailable it goes on checking, and calls stop with the fault if the rules turn out to differ; hold is set, and
+// sales are recorded, only once the rules are known not to. The channel is closed when nothing is left to check.
 func checkRules(
 	ctx context.Context, db *store.Store, rules *loyalty.Rules, hold *atomic.Bool, stop context.CancelCauseFunc, log *slog.Logger,
 ) (<-chan struct{}, error) {
@@ -199,7 +200,7 @@ func checkRules(
 		close(done)
 		return done, err
 	}
-	log.Warn("nothing is recorded before Postgres has said which loyalty rules were used", "error", err)
+	log.Warn("no sale is recorded until the loyalty rules have been checked against Postgres", "error", err)
 	go func() {
 		defer close(done)
 		for wait.Pause(ctx, rulesPause) {
@@ -223,8 +224,8 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 	ensured := make(chan struct{})
 	go func() {
 		defer close(ensured)
-		if err := bus.Ensure(ensureCtx); fault.Is(err, fault.Invalid) { // tills don't wait for it, and publishing does by itself
-			tel.Log.Error("the streams are not as they must be: sales are recorded, and wait to be published", "error", err)
+		if err := bus.Ensure(ensureCtx); fault.Is(err, fault.Invalid) { // tills don't wait for the streams, and publishing waits for them by itself
+			tel.Log.Error("the streams could not be set up: sales are recorded, and wait to be published", "error", err)
 		}
 	}()
 	defer func() { stopEnsuring(); <-ensured }()
@@ -233,7 +234,7 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 	defer publisher.Close()
 	grouper := &commit.Grouper{Store: db, Rules: rules, Ready: hold.Load, Log: tel.Log, Now: time.Now, Mint: mint}
 	committer := commit.New(context.WithoutCancel(ctx), grouper, cache, func(row store.Sale, it *commit.Item, trace event.Trace) {
-		publisher.Tell(publish.Sold{Sale: row.Facts, Hash: row.Hash, Lines: it.Record.Lines, Tenders: it.Record.Tenders, Trace: trace})
+		publisher.Publish(publish.Sold{Sale: row.Facts, Hash: row.Hash, Lines: it.Record.Lines, Tenders: it.Record.Tenders, Trace: trace})
 	}, commit.Metrics{Group: m.group}, tel.Log)
 	defer committer.Close()
 	m.waiting.from(committer.Waiting)
@@ -261,14 +262,14 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 	return server.Serve(ctx, listener)
 }
 
-// answerOperators offers endpoints, at once when NATS is there and otherwise when it comes: offering to a server that is away
-// blocks for seconds, and tills don't wait for NATS.
+// answerOperators offers endpoints, at once when NATS is connected and otherwise once it is: offering to an unavailable server blocks for
+// seconds, and tills don't wait for NATS.
 func answerOperators(ctx context.Context, bus *stream.Bus, log *slog.Logger, endpoints []stream.Endpoint) (stop func()) {
 	stopOffer := func() {}
 	offer := func() {
 		stop, err := bus.Serve(context.WithoutCancel(ctx), "records sales for tills", endpoints...)
 		if err != nil {
-			log.Error("operators' requests are not answered", "error", err)
+			log.Error("the operators' endpoints could not be offered", "error", err)
 			return
 		}
 		stopOffer = stop
@@ -292,7 +293,7 @@ func answerOperators(ctx context.Context, bus *stream.Bus, log *slog.Logger, end
 	return func() { cancel(); <-done; stopOffer() }
 }
 
-// mint makes what is random in a record. Neither source of chance fails (crypto/rand).
+// mint makes what is random in a record. Neither source of randomness fails (crypto/rand).
 func mint() commit.Minted {
 	const tokenBytes = 24
 	var random [32 + tokenBytes]byte

@@ -17,7 +17,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 )
 
-// asked is one record that a till wants written, until it has an answer that stands.
+// asked is one record that a till sends until it has a final answer.
 type asked struct {
 	customer string // of the account that it moves: what is refunded, too
 	key      string
@@ -33,17 +33,17 @@ func (a asked) body() string {
 	return fmt.Sprintf(`{"currency":"INR","total":"%d","customer_id":"%s","redeem_points":%d}`, a.units, a.customer, a.redeem)
 }
 
-// told is what it was answered.
+// told is the answer that it got.
 type told struct {
 	code     refusal.Code // "" for a 201
 	body     string
 	replayed bool
-	tries    int // one more than the times that nobody could say
+	tries    int // one more than the answers that the outcome is not known
 	purchase int64
 	balance  int64
 }
 
-// account is one customer's, and what stands under the keys that moved it: the state of the history's model.
+// account is one customer's, and what is stored under the keys that changed it: the state of the history's model.
 type account struct {
 	balance, purchases int64
 	kept               map[string]keptRecord
@@ -59,7 +59,7 @@ type keptRecord struct {
 	isARefund bool
 }
 
-// step is the account's next state if a record with this answer may come next. What infra/docs/CONTRACT.md, 3.3 says, in whole units: a unit
+// step is the account's next state if a record with this answer may come next. It follows infra/docs/CONTRACT.md, 3.3 in whole units. A unit
 // earns a tenth of a point, a point pays a quarter of a unit, and no tier matters before the tenth purchase.
 func (a account) step(in asked, out told) (bool, account) {
 	if kept, used := a.kept[in.key]; used {
@@ -134,7 +134,7 @@ var accountModel = porcupine.Model{
 	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v → %+v", in, out) },
 }
 
-// ask posts until the answer stands.
+// ask posts until the answer is final.
 func (t *till) ask(a asked) (told, error) {
 	for tries := 1; ; tries++ {
 		r, err := t.try(http.MethodPost, "/record", a.body(), "Idempotency-Key", a.key)
@@ -213,7 +213,7 @@ func TestWhatTwoGatewaysSayCouldHaveBeenSaidByOne(t *testing.T) {
 		codes[op.Output.(told).code]++
 	}
 	for _, code := range []refusal.Code{"", refusal.KeyReused} { // the others depend on who comes first
-		require.NotZero(t, codes[code], "%q was never said: %v", code, codes)
+		require.NotZero(t, codes[code], "%q was never answered: %v", code, codes)
 	}
 	require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(accountModel, all, time.Minute), "%s", lastOf(all))
 	shop.checkBooks()

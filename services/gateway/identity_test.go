@@ -26,7 +26,7 @@ func TestRedisSaysNothingOfSalesThatARestoreHasLost(t *testing.T) {
 	s.till = s.newTill("s1", "t1")
 	again := s.till.do(http.MethodPost, "/record", tea, "Idempotency-Key", key)
 	require.Equal(t, 201, again.Status)
-	require.NotEqual(t, string(first.Body), string(again.Body), "the sale is recorded anew")
+	require.NotEqual(t, string(first.Body), string(again.Body), "the sale is recorded again")
 	require.Empty(t, again.Header.Get("Idempotency-Replayed"))
 }
 
@@ -56,7 +56,7 @@ func TestAPromotedStandbyIsAnotherDatabaseAtOnce(t *testing.T) {
 		}
 		return nil
 	})
-	require.NotEqual(t, before, s.remembered(2), "the new primary's answers stand under another name")
+	require.NotEqual(t, before, s.remembered(2), "the new primary's answers are under another name")
 }
 
 // remembered waits until Redis has the answers of so many databases, and returns their names.

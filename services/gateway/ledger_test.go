@@ -14,7 +14,7 @@ import (
 
 var errNotMined = fault.New(fault.Conflict, "not mined yet")
 
-// ledger answers the gateway's questions in the ledger's place.
+// ledger answers the gateway's requests in place of the ledger.
 func ledger(s *shop, mined func() bool, early func() error) (stop func(), err error) {
 	return s.bus.Serve(context.Background(), "stands in for the ledger",
 		stream.Answers(stream.Endpoint{Subject: event.SubjectSalesGet}, func(_ context.Context, q event.SaleQuery) (event.SaleStatus, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/api"
 )
 
-// metrics are the gateway's; no label holds a key or a customer. All are registered before anything is waited for.
+// metrics are the gateway's; no label holds a key or a customer. All are registered before the gateway waits for anything.
 type metrics struct {
 	requests  *prometheus.CounterVec
 	items     *prometheus.CounterVec
@@ -22,7 +22,7 @@ type metrics struct {
 	waiting, queue, breakerOpen, postgresAway, connections reading
 }
 
-// reading is what a gauge shows of a part of the gateway: 0 until there is that part.
+// reading is what a gauge shows of a part of the gateway: 0 until that part exists.
 type reading struct{ of atomic.Pointer[func() int] }
 
 func (r *reading) from(read func() int) { r.of.Store(&read) }
@@ -49,10 +49,10 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 			Name: "tillseal_gateway_requests_total", Help: "HTTP requests answered",
 		}, []string{"route", "status"}),
 		items: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tillseal_gateway_batch_records_total", Help: "Records of batches answered, by the status that each got in its batch's answer",
+			Name: "tillseal_gateway_batch_records_total", Help: "Records of batches answered, by the status of each in its batch's answer",
 		}, []string{"status"}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tillseal_gateway_connections_not_kept_total", Help: "Connections refused, or given up for others, since there were too many",
+			Name: "tillseal_gateway_connections_not_kept_total", Help: "Connections refused, or closed to make room for others, because there were too many",
 		}, []string{"what"}),
 		groupSize: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tillseal_gateway_group_records", Help: "Records committed together", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
@@ -80,9 +80,9 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 	}{
 		{"tillseal_gateway_waiting_records", "Records waiting for their commit", &m.waiting},
 		{"tillseal_gateway_publish_queue", "Committed sales waiting for NATS", &m.queue},
-		{"tillseal_gateway_redis_breaker_open", "1 while Redis is left alone", &m.breakerOpen},
+		{"tillseal_gateway_redis_breaker_open", "1 while Redis is not used, because it failed repeatedly", &m.breakerOpen},
 		{"tillseal_gateway_postgres_away", "1 while Postgres does not answer and records are refused at once", &m.postgresAway},
-		{"tillseal_gateway_connections", "Connections that are open", &m.connections},
+		{"tillseal_gateway_connections", "Open connections", &m.connections},
 	} {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help}, g.of.value))
 	}

@@ -28,7 +28,7 @@ func TestTheDocumentIsWhatIsAnswered(t *testing.T) {
 			missed = append(missed, at)
 		}
 	}
-	require.Empty(t, missed, "the document has what nobody could be made to answer")
+	require.Empty(t, missed, "the document has answers that no call could be made to give")
 }
 
 func must[T any](v T, err error) T {
@@ -73,7 +73,7 @@ func (c *clerk) recordsAndRefusals(shop *shop) answer {
 	for _, call := range []string{callRecord, callBatch} {
 		c.call(by, call, strings.TrimPrefix(call, "POST "), tea, "Content-Type", "text/plain")
 	}
-	eventually(c.t, "a key that is worked on is told by both calls", func() error { // a Redis that is slow is left alone
+	eventually(c.t, "a key that is being processed is refused by both calls", func() error { // a Redis that is slow is not used
 		claimed := newKey()
 		shop.claim("t1", claimed, time.Minute)
 		waiting := make(chan reply, 1)
@@ -131,7 +131,7 @@ func forTerminals() map[string]string {
 	}
 }
 
-// strangers are those who may not, ask for what is not there, ask too much, or don't speak HTTP.
+// strangers are callers without a right, that ask for what does not exist, ask too often, or don't speak HTTP.
 func (c *clerk) strangers(shop *shop, sold answer) {
 	ask := func(by *till, call, path string, headers ...string) reply {
 		body := ""
@@ -202,7 +202,7 @@ func (c *clerk) troubles(shop *shop) {
 		})
 	}
 	eventually(c.t, "records are shed, alone, in a batch and with their batch", func() error {
-		for _, call := range []string{callBatch, callRecord} { // batches first: as long as nobody is shed they fill their places
+		for _, call := range []string{callBatch, callRecord} { // batches first: they take the slots until records are refused
 			for _, r := range send(call) {
 				c.note(call, r)
 			}

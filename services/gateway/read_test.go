@@ -244,7 +244,7 @@ func TestAVersionOfTheRulesMeansWhatItMeantFirst(t *testing.T) {
 	require.ErrorContains(t, err, "LOYALTY_RULES")
 	require.True(t, fault.Is(err, fault.Invalid))
 
-	require.NoError(t, postgres.Kill()) // the gateway starts, and is stopped once Postgres can say
+	require.NoError(t, postgres.Kill()) // the gateway starts, and is stopped once Postgres answers
 	err = shop.runAlone(changed, func(c *gateway.Config) {
 		c.Ready = func() {
 			if err := postgres.Restart(t.Context()); err != nil {

@@ -242,12 +242,12 @@ func TestASaleIsTold(t *testing.T) {
 	} {
 		require.Equal(t, []string{want}, msg.Header[header], header)
 	}
-	told, err := event.Decode[event.SaleRecorded](msg.Data)
+	published, err := event.Decode[event.SaleRecorded](msg.Data)
 	require.NoError(t, err)
-	require.Equal(t, sold.Anchor.SaleHash, told.SaleHash.Hex())
-	require.Equal(t, "5.00", told.Total)
-	require.Equal(t, int64(50), told.PointsDelta)
-	require.Equal(t, []event.Line{{SKU: "A", Quantity: "1", UnitPrice: "5"}}, told.Lines)
+	require.Equal(t, sold.Anchor.SaleHash, published.SaleHash.Hex())
+	require.Equal(t, "5.00", published.Total)
+	require.Equal(t, int64(50), published.PointsDelta)
+	require.Equal(t, []event.Line{{SKU: "A", Quantity: "1", UnitPrice: "5"}}, published.Lines)
 	require.NotContains(t, string(msg.Data), "salt")
 }
 
@@ -312,15 +312,15 @@ func TestAStopAnswersWhatWasAccepted(t *testing.T) {
 	wg.Wait()
 	require.Equal(t, answered, shop.sales(), "a record was committed and not answered")
 	require.NotContains(t, gate.log.String(), `"level":"ERROR"`)
-	testkit.Eventually(t, soon, "every sale was told", func() error {
+	testkit.Eventually(t, soon, "every sale was published", func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		s, err := shop.bus.JS.Stream(ctx, stream.SalesRecorded)
 		if err != nil {
 			return err
 		}
-		if told := s.CachedInfo().State.Msgs; told != uint64(answered) {
-			return fmt.Errorf("%d of %d", told, answered)
+		if published := s.CachedInfo().State.Msgs; published != uint64(answered) {
+			return fmt.Errorf("%d of %d", published, answered)
 		}
 		return nil
 	})

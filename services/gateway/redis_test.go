@@ -130,7 +130,7 @@ func TestAClaimThatIsLostWithItsRedisMakesNoSecondSale(t *testing.T) {
 	})
 }
 
-// lockSales lets every gateway read what stands under a key, and none write.
+// lockSales lets every gateway read what is stored under a key, and none write.
 func (s *shop) lockSales() (release func()) {
 	s.t.Helper()
 	conn, err := pgx.Connect(s.t.Context(), s.db.Admin)
@@ -140,7 +140,7 @@ func (s *shop) lockSales() (release func()) {
 	return sync.OnceFunc(func() { require.NoError(s.t, conn.Close(context.Background())) })
 }
 
-// keys says whether Redis has n keys of this pattern.
+// keys reports whether Redis has n keys of this pattern.
 func (s *shop) keys(pattern string, n int) error {
 	options, err := redis.ParseURL(s.redis.URL())
 	if err != nil {

@@ -181,7 +181,7 @@ func TestKeysAndHeadersAreHeldToTheContract(t *testing.T) {
 	require.Equal(t, 201, shop.till.post(newKey(), padded(64<<10)).Status)
 	refuses(t, shop.till.post(newKey(), padded(64<<10+1)), 413, refusal.BodyTooLarge)
 	refuses(t, shop.till.post(newKey(), padded(900<<10)), 413, refusal.BodyTooLarge)
-	for range 10 { // the answer arrives although most of the body is never looked at
+	for range 10 { // the answer arrives although most of the body is never read
 		refuses(t, shop.till.post(newKey(), padded(6<<20)), 413, refusal.BodyTooLarge)
 		require.Equal(t, 400, shop.till.do("GET", "/healthz", "", "X-Big", strings.Repeat("x", 1<<20)).Status)
 	}

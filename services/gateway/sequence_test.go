@@ -222,7 +222,7 @@ func (d *day) batch() {
 	var (
 		body  bytes.Buffer
 		batch []sent
-		want  []said
+		want  []verdict
 	)
 	for i := range rapid.IntRange(1, 8).Draw(d.rt, "records") {
 		s := d.next(from)
@@ -248,7 +248,7 @@ func (d *day) batch() {
 }
 
 // compare holds an answer against the bookkeeper's, and lets the bookkeeper know what only the gateway can.
-func (d *day) compare(want said, body []byte) {
+func (d *day) compare(want verdict, body []byte) {
 	if want.slip == nil {
 		var problem struct {
 			Code   refusal.Code

@@ -2,8 +2,8 @@ package gateway
 
 import "runtime/debug"
 
-// What the gateway's program gives the garbage collector: most of what a request leaves behind is garbage at once, so that it may
-// wait for more of it, and the limit keeps it from growing under load.
+// Settings of the garbage collector for the gateway's program: most of what a request allocates is garbage at once, so collecting may wait
+// for more of it, and the limit keeps memory from growing under load.
 const (
 	gcPercent        = 200
 	memoryLimitBytes = 110 << 20

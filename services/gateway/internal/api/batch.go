@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -15,12 +16,12 @@ import (
 )
 
 var (
-	errBatchTooLarge = refusal.New(refusal.BodyTooLarge, "the body is larger than a batch may be: send it in parts")
-	errManyBatches   = refusal.Later(refusal.Overloaded, retryAfter, "too many batches are being worked on: send it again")
+	errBatchTooLarge = refusal.New(refusal.BodyTooLarge, fmt.Sprintf("the batch is larger than %d MiB: send it in parts", record.MaxBatchBytes>>20))
+	errManyBatches   = refusal.Later(refusal.Overloaded, retryAfter, "too many batches are being processed: send it again")
 )
 
-// batch takes a till's records from when it was offline, and answers each as if it had come alone: what is wrong with one is that
-// one's. Records beyond the terminal's rate are refused from the first on that is too many.
+// batch records what a till kept while it was offline, and answers each record as if it had come alone: an error in one does not affect the
+// others. Records beyond the terminal's rate are refused, from the first such record to the last.
 func (s *Server) batch(c *fiber.Ctx) error {
 	if err := mediaType(c); err != nil {
 		return err
@@ -52,7 +53,7 @@ func (s *Server) recordAll(c *fiber.Ctx, entries []record.Entry) []commit.Outcom
 	if allowed > 1 {
 		allowed = 1 + s.Terminals.AllowSome(t.ID, allowed-1) // the first was counted as the request
 	}
-	items, places := make([]commit.Item, 0, allowed), make([]int, 0, allowed)
+	items, indexes := make([]commit.Item, 0, allowed), make([]int, 0, allowed)
 	for i := range entries {
 		if i >= allowed {
 			out[i].Refused = terminal.ErrTooFast
@@ -63,15 +64,15 @@ func (s *Server) recordAll(c *fiber.Ctx, entries []record.Entry) []commit.Outcom
 			out[i].Refused = refusal.Of(err)
 			continue
 		}
-		items, places = append(items, commit.Item{TerminalID: t.ID, StoreID: t.StoreID, Key: key, Record: rec}), append(places, i)
+		items, indexes = append(items, commit.Item{TerminalID: t.ID, StoreID: t.StoreID, Key: key, Record: rec}), append(indexes, i)
 	}
 	for n, outcome := range s.Committer.Batch(items, traceOf(c)) {
-		out[places[n]] = outcome
+		out[indexes[n]] = outcome
 	}
 	return out
 }
 
-// answerBatch writes what became of each entry. Retry-After says that some must be sent again.
+// answerBatch writes the outcome of each entry. Retry-After means that some must be sent again.
 func (s *Server) answerBatch(c *fiber.Ctx, entries []record.Entry, out []commit.Outcome) {
 	var (
 		body  bytes.Buffer

@@ -12,16 +12,16 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 )
 
-// Limits of bodies. What a length announces costs nothing: fasthttp reads the beginning of a body, and the rest is read once it is
-// known whose it is, into room that is counted.
+// Limits of bodies. An announced length alone costs no memory: fasthttp reads the beginning of a body, and the rest is read once it is known
+// which terminal sends it, into room that is counted.
 const (
 	readAhead    = 8 << 10                  // bytes of a body that fasthttp reads before it hands the request over
-	maxSkipped   = record.MaxBytes          // of a body that nobody wants: a till whose record is refused keeps its connection
-	bodyRoom     = 128 << 20                // for all bodies beyond readAhead that are on their way or worked on
+	maxSkipped   = record.MaxBytes          // of a body that is not used: a till whose record is refused keeps its connection
+	bodyRoom     = 128 << 20                // for all bodies beyond readAhead that are being received or processed
 	terminalRoom = 4 * record.MaxBatchBytes // of it for one terminal
 )
 
-var errManyBodies = refusal.Later(refusal.Overloaded, retryAfter, "too many large bodies are being received, from this terminal or from all: send it again")
+var errManyBodies = refusal.Later(refusal.Overloaded, retryAfter, "too many large bodies are in progress, from this terminal or in all: send it again")
 
 // room counts the bytes of bodies, by the terminal that sends them.
 type room struct {
@@ -32,7 +32,7 @@ type room struct {
 	by    map[string]int
 }
 
-// take reports whether there was room for n bytes more.
+// take reports whether there was room for n more bytes.
 func (r *room) take(terminal string, n int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,7 +57,7 @@ func (r *room) free(terminal string, n int) {
 	}
 }
 
-// body reads what a terminal sends, at most limit bytes within a time. The caller may keep it, and calls done once it is worked on.
+// body reads what a terminal sends, at most limit bytes within a time. The caller may keep it, and calls done once it is processed.
 func (s *Server) body(c *fiber.Ctx, limit int, within time.Duration, tooLarge error) (body []byte, done func(), err error) {
 	size := max(c.Request().Header.ContentLength(), 0)
 	if size > limit {
@@ -87,11 +87,11 @@ func (s *Server) body(c *fiber.Ctx, limit int, within time.Duration, tooLarge er
 	return body, done, nil
 }
 
-// wholeBody says of a request that all of its body was read.
+// wholeBody marks a request whose body was read in full.
 type wholeBody struct{}
 
-// leave does away with what was not read of a body, which is not the next request: what is small is read, so that the connection
-// can be kept, and nobody waits for the rest.
+// leave disposes of the unread rest of a body, which is not the next request: a small one is read, so that the connection can be kept; with a
+// large one the connection is closed.
 func leave(ctx *fasthttp.RequestCtx) {
 	size, rest := ctx.Request.Header.ContentLength(), ctx.Request.BodyStream()
 	switch {

@@ -18,7 +18,7 @@ func posts(path string, size int, body string, headers ...string) string {
 	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%s\r\n%s", path, size, strings.Join(headers, "\r\n"), body)
 }
 
-// waits tells of each connection that its server has looked at what came first and waits for more.
+// waits reports of each connection that its server has read what came first and waits for more.
 type waits struct {
 	net.Listener
 

@@ -14,15 +14,15 @@ const (
 	// maxStrangers is for one address, an IPv6 network of 64 bits counting as one: far more than a shop's tills behind one
 	// address open within a round trip, and far less than maxConnections.
 	maxStrangers  = 512
-	ipv6Household = 64 // bits of an address that say who has it; the rest anybody there chooses
-	// maxTerminal is far more than one till opens, and a small part of maxConnections: a key that was stolen keeps few places.
+	ipv6Household = 64 // bits of an address that identify a network; its hosts choose the rest
+	// maxTerminal is far more than one till opens, and a small part of maxConnections: a stolen key can't occupy them all.
 	maxTerminal = 64
-	// maxBegun is how long a stranger in the middle of a request keeps its place in an address that has no other left. A till's
-	// first request, on a bad line, has been looked at by then.
+	// maxBegun is how long a stranger in the middle of a request is kept when its address is full. A till's first request, on a bad line, has
+	// been authenticated by then.
 	maxBegun = 2 * time.Second
 )
 
-// The limits by which a connection is refused or given up, as the log names them.
+// The limits by which a connection is refused or closed to make room, as the log names them.
 const (
 	byConnections = "connections"
 	byAddress     = "address"
@@ -33,7 +33,7 @@ const (
 type rank int
 
 const (
-	uncounted rank = iota // of a trusted proxy, or not inside
+	uncounted rank = iota // from a trusted proxy, or not inside
 	silent                // a stranger between requests
 	begun                 // a stranger in the middle of one
 	known                 // a terminal's own
@@ -42,9 +42,9 @@ const (
 
 func (r rank) stranger() bool { return r == silent || r == begun }
 
-// crowd decides which connections may stay. Strangers are counted by address, and make room when there is none: those first that
-// have been silent longest. So do terminals' own between two requests, when there is no stranger. Connections of trusted proxies
-// are nobody's in particular, and keep their places.
+// crowd decides which connections may stay. Strangers are counted by address, and make room when there is none: those that have been silent
+// longest first. When there is no stranger, so do terminals' own connections that are between two requests. Connections from trusted proxies
+// carry many callers' requests, and always stay.
 type crowd struct {
 	limit, strangers, each int // connections, strangers of an address, a terminal's own
 	trusted                []netip.Prefix
@@ -52,7 +52,7 @@ type crowd struct {
 
 	mu   sync.Mutex
 	open int
-	all  [ranks]list.List // that first which has had its rank longest
+	all  [ranks]list.List // the one that has had its rank longest comes first
 	near map[netip.Prefix]*neighbours
 	own  map[string]int // by terminal
 }
@@ -62,10 +62,10 @@ type neighbours [known]list.List
 
 func (n *neighbours) count() int { return n[silent].Len() + n[begun].Len() }
 
-// guest is one connection in the crowd. The crowd's lock guards its fields but for the functions.
+// guest is one connection in the crowd. The crowd's lock guards its fields except the functions.
 type guest struct {
-	hangUp func()      // ends the connection, at once and without a word
-	idle   func() bool // whether no request is under way
+	hangUp func()      // ends the connection, at once and without an answer
+	idle   func() bool // whether no request is in progress
 
 	from        netip.Prefix
 	terminal    string // of a known one
@@ -75,7 +75,7 @@ type guest struct {
 	among, near *list.Element // in the crowd's list of its rank, and in the neighbours'
 }
 
-// addressOf is whose connections are counted together; the zero prefix for what is no IP address.
+// addressOf is the network whose connections are counted together; the zero prefix for what is not an IP address.
 func addressOf(addr net.Addr) netip.Prefix {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
@@ -103,8 +103,8 @@ func (c *crowd) trusts(addr net.Addr) bool {
 	return false
 }
 
-// enter lets a connection in, if need be in the place of the one it returns, which the caller hangs up. by is the limit that was met,
-// if one was.
+// enter lets a connection in, if necessary instead of the one that it returns, which the caller hangs up. by is the limit that was reached, if
+// one was.
 func (c *crowd) enter(g *guest, addr net.Addr) (instead *guest, by string, in bool) {
 	g.from = addressOf(addr)
 	c.mu.Lock()
@@ -139,7 +139,7 @@ func first(l *list.List) *guest {
 
 func guestOf(e *list.Element) *guest { return e.Value.(*guest) } //nolint:forcetypeassert // the lists hold nothing else
 
-// leastOf is who makes room for a neighbour. The lock is held, here and below.
+// leastOf is the guest that makes room for a neighbour. The lock is held, here and below.
 func (c *crowd) leastOf(n *neighbours) *guest {
 	if g := first(&n[silent]); g != nil {
 		return g
@@ -150,7 +150,7 @@ func (c *crowd) leastOf(n *neighbours) *guest {
 	return nil
 }
 
-// least is who makes room for anybody.
+// least is the guest that makes room for any other.
 func (c *crowd) least() *guest {
 	for _, s := range []rank{silent, begun} {
 		if g := first(&c.all[s]); g != nil {
@@ -191,7 +191,7 @@ func (c *crowd) become(g *guest, s rank) {
 	}
 }
 
-// part ends a guest's rank, for that of next.
+// part ends a guest's rank, before it gets next.
 func (c *crowd) part(g *guest, next rank) {
 	if g.rank == uncounted {
 		return
@@ -218,7 +218,7 @@ func (c *crowd) remove(g *guest) {
 	}
 }
 
-// oldest gives up who makes room, when files run out; nil when nobody does.
+// oldest removes the guest that makes room when files run out; nil when there is none.
 func (c *crowd) oldest() *guest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -229,7 +229,7 @@ func (c *crowd) oldest() *guest {
 	return g
 }
 
-// speaks says that a guest is in the middle of a request, or no longer.
+// speaks notes that a guest is in the middle of a request, or no longer is.
 func (c *crowd) speaks(g *guest, speaking bool) {
 	s := silent
 	if speaking {
@@ -242,8 +242,8 @@ func (c *crowd) speaks(g *guest, speaking bool) {
 	}
 }
 
-// knows says that a request of a guest's was a terminal's. It reports whether the guest is a stranger no longer: a terminal that has
-// as many of its own as it may has the next one among its address's strangers.
+// knows notes that a terminal was authenticated on a guest. It reports whether the guest is no longer a stranger: once a terminal has as many
+// connections of its own as it may, further ones stay among its address's strangers.
 func (c *crowd) knows(g *guest, terminal string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -258,7 +258,7 @@ func (c *crowd) knows(g *guest, terminal string) bool {
 	return true
 }
 
-// leave says that a connection has ended.
+// leave notes that a connection has ended.
 func (c *crowd) leave(g *guest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

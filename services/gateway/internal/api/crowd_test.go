@@ -91,7 +91,7 @@ func TestWhoIsLetInAndInWhosePlace(t *testing.T) {
 			{"enter", "e", "10.0.0.1", ""},
 			{"enter", "f", "10.9.0.1", "e"},
 		},
-		"when all places are taken the oldest silent one makes room, then the oldest one that has begun": {
+		"when all connections are taken the oldest silent one makes room, then the oldest one that has begun": {
 			{"enter", "a", "10.0.0.1", ""},
 			{"enter", "b", "10.0.0.2", ""},
 			{"enter", "c", "10.0.0.3", ""},
@@ -103,7 +103,7 @@ func TestWhoIsLetInAndInWhosePlace(t *testing.T) {
 			{"speak", "e", "", ""},
 			{"enter", "f", "10.0.0.6", "a"},
 		},
-		"when all places are known ones' the oldest idle one makes room": {
+		"when all connections are known ones' the oldest idle one makes room": {
 			{"enter", "a", "10.0.0.1", ""},
 			{"enter", "b", "10.0.0.2", ""},
 			{"enter", "c", "10.0.0.3", ""},
@@ -139,7 +139,7 @@ func TestWhoIsLetInAndInWhosePlace(t *testing.T) {
 			{"enter", "f", "10.0.0.4", ""},
 			{"enter", "g", "10.0.0.5", "f"},
 		},
-		"whose place was given away may say so late": {
+		"one that had to make room may be noticed late": {
 			{"enter", "a", "10.0.0.1", ""},
 			{"enter", "b", "10.0.0.1", ""},
 			{"enter", "c", "10.0.0.1", "a"},
@@ -214,7 +214,7 @@ func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 	for range 60 {
 		dial(t, addr)
 	}
-	first.ends() // it was given up, without a word
+	first.ends() // it was closed without an answer
 	for _, from := range []string{"127.0.0.1", "127.0.0.2"} {
 		require.Equal(t, 200, dialFrom(t, from, addr).send(sneaked).status())
 	}
@@ -260,7 +260,7 @@ func TestWhoCantBeLetInIsToldWhichLimitItMetAsTheAnswerToItsRequest(t *testing.T
 		require.NoError(t, l.Close())
 	}
 	threeBegun(t, "127.0.9.1", addr)
-	proxied := threeBegun(t, "127.0.9.2", addr) // in the places of all strangers
+	proxied := threeBegun(t, "127.0.9.2", addr) // as many as all strangers
 	isTurnedAway(t, dial(t, addr), errFull)
 	require.Equal(t, 200, proxied[0].send(sneaked[1:]).status())
 }

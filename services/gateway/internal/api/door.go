@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// reservedFiles are for all but tills: Postgres, Redis and NATS, logs, connections that are told to come again.
+	// reservedFiles are for everything but tills: Postgres, Redis and NATS, logs, connections that are being refused.
 	reservedFiles = 512
-	// fewestConnections are served however few files may be open: then some wait to be accepted.
+	// fewestConnections are served however low the limit of open files is: then some wait to be accepted.
 	fewestConnections = 64
 )
 
-// What a connection is told that is not let in.
+// The answers to a connection that is not let in.
 var (
 	errFull        = refusal.Later(refusal.Overloaded, retryAfter, "the gateway has no room for another connection: connect again")
 	errFullAddress = refusal.Later(refusal.Overloaded, retryAfter,
-		"your address has too many connections on which no terminal's key was sent: close some, or connect again later")
+		"your address has too many unauthenticated connections: close some, or connect again later")
 )
 
-// fitting is how many of wanted connections the process may hold with its limit of open files, which it says when it is fewer.
+// fitting is how many of wanted connections the process may hold with its limit of open files; it logs when that is fewer.
 func (s *Server) fitting(wanted int) int {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
@@ -34,7 +34,7 @@ func (s *Server) fitting(wanted int) int {
 	}
 	fit := connectionsWith(files.Cur, wanted)
 	if fit < wanted {
-		s.Log.Warn("fewer connections are taken than could be: raise the limit of open files (ulimit -n)",
+		s.Log.Warn("the limit of open files allows fewer connections than this gateway can serve: raise it (ulimit -n)",
 			"connections", fit, "open_files", files.Cur, "open_files_needed", wanted+reservedFiles)
 	}
 	return fit
@@ -47,15 +47,15 @@ func connectionsWith(files uint64, wanted int) int {
 	return min(wanted, max(int(files)-reservedFiles, fewestConnections))
 }
 
-// connectionEnded counts a connection that was refused or given up, and logs some.
+// connectionEnded counts a connection that was refused or closed to make room, and logs some.
 func (s *Server) connectionEnded(why, by string) {
 	s.CountEnd(why)
 	if s.crowded.Allow() {
-		s.Log.Warn("a connection was not kept: there are too many", "what", why, "limit", by)
+		s.Log.Warn("too many connections: one was closed or refused", "what", why, "limit", by)
 	}
 }
 
-// full is the whole answer to somebody who is not let in, in HTTP.
+// full is the whole HTTP answer to a connection that is not let in.
 func (s *Server) full(by string) []byte {
 	why := errFull
 	if by == byAddress {
@@ -64,7 +64,7 @@ func (s *Server) full(by string) []byte {
 	kind, id := kinds[why.Code], uuid.NewString()
 	body, err := problemOf(why, id)
 	if err != nil {
-		s.Log.Error("a problem does not marshal", "error", err)
+		s.Log.Error("a problem could not be encoded", "error", err)
 	}
 	s.Count("other", kind.status)
 	var out bytes.Buffer
@@ -86,7 +86,7 @@ func (s *Server) full(by string) []byte {
 	return out.Bytes()
 }
 
-// Connections is how many there are.
+// Connections is the number of open connections.
 func (s *Server) Connections() int {
 	if door := s.door.Load(); door != nil {
 		return door.crowd.size()

@@ -15,72 +15,72 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/wire"
 )
 
-// silentGrace is how long, when the gateway stops, a connection that has not said a word is still listened to. Clients open
-// spare ones and never use them; fasthttp would wait five seconds for each.
+// silentGrace is how long, when the gateway stops, a connection on which no byte has come is kept open. Clients open spare ones and never
+// use them; fasthttp would wait five seconds for each.
 const silentGrace = 200 * time.Millisecond
 
-// A request may be answered before all of it was read: it is too large, or its headers are. Closed with bytes unread, a connection
-// is reset, and the answer is lost on its way (RFC 9112, 9.6). So what comes is read for a while yet, and thrown away.
+// A request may be answered before all of it was read: it is too large, or its headers are. A connection that is closed with unread bytes is
+// reset, and the answer is lost on its way (RFC 9112, 9.6). So the gateway goes on reading for a while, and discards what comes.
 const (
 	lingerFor   = 2 * time.Second
 	lingerBytes = 16 << 20
 )
 
-// spareFor is how long a connection that fasthttp held for idle, when the gateway stops, is left to the request that came on it.
+// spareFor is how long, when the gateway stops, a connection that fasthttp took for idle is left to the request that came on it.
 const spareFor = stopTimeout
 
 // Connections that are not let in.
 const (
-	maxTurnedAway  = 128 // told so at once; what comes beyond is closed without a word
+	maxTurnedAway  = 128 // being answered at one time; beyond it they are closed without an answer
 	turnAwayWithin = time.Second
 	acceptPause    = 10 * time.Millisecond // when no file is left to accept with
 )
 
-// listener lets connections in, as many as there is room for, knows which have never sent a byte, and lets those that it closes
-// read their answer.
+// listener lets as many connections in as there is room for, knows which have never sent a byte, and lets clients of those that it closes read
+// their answer.
 type listener struct {
 	net.Listener
 
 	crowd       crowd
 	readTimeout time.Duration          // of a request, from its first byte
-	full        func(by string) []byte // the answer to who is not let in, by that limit
-	ended       func(why, by string)   // a connection was refused or given up, by that limit
+	full        func(by string) []byte // the answer to one that is not let in, by that limit
+	ended       func(why, by string)   // called when a connection was refused or closed to make room, by that limit
 
 	stopping   atomic.Bool
-	turnedAway chan struct{} // a slot for each that is told so
+	turnedAway chan struct{} // a slot for each that is being refused
 
 	mu     sync.Mutex
 	silent map[*conn]struct{}
 }
 
-// What became of a connection that was not kept.
+// How a connection ended that was not kept.
 const (
 	endRefused = "refused"
 	endGivenUp = "given_up"
 )
 
-// Endings are all that Server.CountEnd is called with.
+// Endings are the values that Server.CountEnd is called with.
 var Endings = []string{endRefused, endGivenUp}
 
-var errStalled = refusal.New(refusal.RequestTimeout, "the request did not come whole in time: send it again, a record with the same Idempotency-Key")
+var errStalled = refusal.New(refusal.RequestTimeout, "the request did not arrive in full in time: send it again; a record under the same Idempotency-Key")
 
 type conn struct {
 	net.Conn
 	guest
 
 	from   *listener
-	heard  atomic.Bool // a byte came, ever
-	asked  atomic.Bool // bytes came, and no answer was written since
+	heard  atomic.Bool // a byte has come, ever
+	asked  atomic.Bool // bytes have come, and no answer was written since
 	midway atomic.Bool // some of a further request had come when the last answer was written
-	known  atomic.Bool // it is no stranger any more
-	spared atomic.Bool // a Close was put off
+	known  atomic.Bool // it is no longer a stranger
+	spared atomic.Bool // a Close was postponed
 	closed atomic.Bool
 
-	reading sync.Mutex // held by who reads, who alone uses what follows
+	reading sync.Mutex // held by the reader, which alone uses what follows
 	framer  wire.Framer
-	stoodIn bool  // fasthttp was given a byte in its place
-	refused error // what came last is no request; nothing after it is read
-	told    error // as refused, once fasthttp has met it
+	stoodIn bool  // fasthttp was given a byte in place of what was refused
+	refused error // what came last is not a request; nothing after it is read
+	failed  error // the refusal to answer with, once fasthttp has got the error
 }
 
 func (l *listener) Accept() (net.Conn, error) {
@@ -113,7 +113,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// passes reports whether Accept may be tried again: files or memory ran out, or who called has gone.
+// passes reports whether Accept may be tried again: files or memory ran out, or the client has gone.
 func passes(err error) bool {
 	for _, e := range []error{
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM,
@@ -127,7 +127,7 @@ func passes(err error) bool {
 
 func wait(d time.Duration) { <-time.After(d) }
 
-// giveUp hangs up a connection in whose place another comes, if there is one.
+// giveUp hangs up a connection that makes room for another, if there is one.
 func (l *listener) giveUp(g *guest, by string) {
 	if g == nil {
 		return
@@ -136,7 +136,7 @@ func (l *listener) giveUp(g *guest, by string) {
 	l.ended(endGivenUp, by)
 }
 
-// turnAway tells a connection for which there is no room so, as the answer to its request, and keeps nobody waiting meanwhile.
+// turnAway refuses a connection for which there is no room, as the answer to its request, and keeps nobody waiting meanwhile.
 func (l *listener) turnAway(c net.Conn, by string) {
 	l.ended(endRefused, by)
 	select {
@@ -152,7 +152,7 @@ func (l *listener) turnAway(c net.Conn, by string) {
 			return
 		}
 		if n, _ := c.Read(asked[:]); n == 0 {
-			return // nobody asked: an answer would be taken for that of the next request
+			return // nothing was asked: an answer would be taken for that of the next request
 		}
 		if _, err := c.Write(l.full(by)); err != nil {
 			return
@@ -163,7 +163,7 @@ func (l *listener) turnAway(c net.Conn, by string) {
 	}()
 }
 
-// Read gives fasthttp what is HTTP of what came. Once something is not, it gets an error, and asks refusalOf what it was.
+// Read gives fasthttp what came as far as it is HTTP. Once something is not, fasthttp gets an error, and whyUnread finds the refusal.
 func (c *conn) Read(b []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
@@ -171,7 +171,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	if c.refused != nil {
-		return c.tellRefused(b)
+		return c.failRead(b)
 	}
 	n, err := c.Conn.Read(b)
 	if n == 0 {
@@ -188,36 +188,36 @@ func (c *conn) Read(b []byte) (int, error) {
 		c.from.crowd.speaks(&c.guest, true)
 	}
 	if n, c.refused = c.framer.Take(b[:n]); n == 0 {
-		return c.tellRefused(b)
+		return c.failRead(b)
 	}
 	return n, err
 }
 
-// tellRefused makes fasthttp answer with what was refused: an error alone, before anything of a request, would be the end of an
-// idle connection to it, so that a byte stands for what it doesn't get to see.
-func (c *conn) tellRefused(b []byte) (int, error) {
+// failRead makes fasthttp answer with the refusal: it would take an error alone, before any byte of a request, for the end of an idle
+// connection, so it gets one byte in place of what it does not get to see.
+func (c *conn) failRead(b []byte) (int, error) {
 	if !c.framer.Shown() && !c.stoodIn {
 		c.stoodIn = true
 		b[0] = 'x'
 		return 1, nil
 	}
-	c.told = c.refused
+	c.failed = c.refused
 	return 0, c.refused
 }
 
-// ending is what fasthttp gets when nothing more comes: an answer is due only where a request has begun.
+// ending is the error that fasthttp gets when nothing more comes: an answer is due only where a request has begun.
 func (c *conn) ending(err error) error {
 	if c.framer.Idle() {
 		return io.EOF
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.told = errStalled
+		c.failed = errStalled
 	}
 	return err
 }
 
 func (c *conn) Write(b []byte) (int, error) {
-	midway := !c.framer.Idle() // whoever writes is who reads
+	midway := !c.framer.Idle() // the goroutine that writes is the one that reads
 	c.midway.Store(midway)
 	c.asked.Store(false)
 	n, err := c.Conn.Write(b)
@@ -227,7 +227,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// authenticated says that a terminal has sent a request.
+// authenticated notes that a terminal has sent a request.
 func (c *conn) authenticated(terminal string) {
 	if !c.known.Load() {
 		c.known.Store(c.from.crowd.knows(&c.guest, terminal))
@@ -238,13 +238,13 @@ func (c *conn) authenticated(terminal string) {
 func (c *conn) Close() error {
 	c.forget()
 	idle := !c.reading.TryLock()
-	if idle { // fasthttp closes what it holds for idle: a request may have come meanwhile
+	if idle { // fasthttp closes what it takes for idle: a request may have come meanwhile
 		_ = c.Conn.SetReadDeadline(time.Now())
 		c.reading.Lock()
 	}
 	defer c.reading.Unlock()
 	if c.asked.Load() && c.from.stopping.Load() && !c.spared.Swap(true) {
-		time.AfterFunc(spareFor, func() { _ = c.end() }) // whoever works on it closes it, too
+		time.AfterFunc(spareFor, func() { _ = c.end() }) // whoever handles the request closes it, too
 		return c.Conn.SetReadDeadline(time.Now().Add(spareFor))
 	}
 	if c.closed.Swap(true) {
@@ -267,8 +267,8 @@ func (c *conn) end() error {
 	return c.Conn.Close()
 }
 
-// A connection may be closed while its request is worked on, when the gateway stops. fasthttp panics when a deadline then can't be
-// set, and with it goes every other request; the write that follows fails by itself.
+// A connection may be closed while its request is handled, when the gateway stops. fasthttp panics when a deadline can't be set then, which
+// would take every other request with it; the write that follows fails by itself.
 
 func (c *conn) SetDeadline(t time.Time) error { return unlessClosed(c.Conn.SetDeadline(t)) }
 
@@ -301,7 +301,7 @@ func (l *listener) hangUp(ctx context.Context) {
 		}
 		l.mu.Lock()
 		for c := range l.silent {
-			_ = c.Conn.Close() // nothing was said on it
+			_ = c.Conn.Close() // no byte has come on it
 		}
 		l.mu.Unlock()
 	}

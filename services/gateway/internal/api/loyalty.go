@@ -67,7 +67,7 @@ func (s *Server) customer(c *fiber.Ctx) (string, store.Standing, error) {
 	return id, found, nil
 }
 
-// param is a part of the path as its caller meant it. It is a copy.
+// param is a part of the path, unescaped. It is a copy.
 func param(c *fiber.Ctx, name string) string {
 	text, err := url.PathUnescape(c.Params(name))
 	if err != nil {
@@ -84,8 +84,8 @@ func (s *Server) loyalty(c *fiber.Ctx) error {
 	return c.JSON(standing{id, found.Balance, found.Purchases, s.Rules.Tier(uint64(found.Purchases))})
 }
 
-// entries answers with a page of a customer's entries, newest first. New ones don't move a page: a cursor says which entry it
-// comes before.
+// entries answers with a page of a customer's entries, newest first. New ones don't shift the pages: a cursor holds the number of the entry
+// that its page comes before.
 func (s *Server) entries(c *fiber.Ctx) error {
 	before, limit, err := pageOf(c)
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *Server) entries(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.Store.Entries(c.UserContext(), id, terminalOf(c).StoreID, before, limit+1) // one more tells whether a page follows
+	found, err := s.Store.Entries(c.UserContext(), id, terminalOf(c).StoreID, before, limit+1) // one more, to know whether a page follows
 	if err != nil {
 		s.warn(c, "the entries", err)
 		return errStoreAway
@@ -138,7 +138,7 @@ func pageOf(c *fiber.Ctx) (before int64, limit int, err error) {
 // cursorForm is the first byte of a cursor, so that another form can follow.
 const cursorForm = 1
 
-// cursor stands for the entries before number. Callers hand it back as it is.
+// cursor is where the entries before number begin. Callers return it unchanged.
 func cursor(number int64) string {
 	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64([]byte{cursorForm}, uint64(number)))
 }

@@ -9,18 +9,18 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// openAPI is the document of every call (OpenAPI 3.1). A test drives each call and each code against it, so that it can't drift.
+// openAPI documents every call (OpenAPI 3.1). A test checks each call and each code against it, so that it can't drift.
 //
 //go:embed openapi.json
 var openAPI []byte
 
-// Answered is a route with a status that its answer may have.
+// Answered is a route and a status that its answer may have.
 type Answered struct {
 	Route  string // as requests are counted by
 	Status int
 }
 
-// Answers lists what the document knows; requests to other paths are counted too, as "other".
+// Answers lists what the document has; requests to other paths are counted too, as "other".
 func Answers() []Answered {
 	var document struct {
 		Paths map[string]map[string]struct {

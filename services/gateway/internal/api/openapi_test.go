@@ -37,7 +37,7 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 	s := &Server{Log: slog.New(slog.DiscardHandler)}
 	s.build()
 	parameter := regexp.MustCompile(`:(\w+)`)
-	var served, told []string
+	var served, documented []string
 	for _, r := range s.app.GetRoutes(true) {
 		if r.Method != http.MethodHead { // wherever GET is
 			served = append(served, r.Method+" "+parameter.ReplaceAllString(r.Path, "{$1}"))
@@ -45,10 +45,10 @@ func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
 	}
 	for path, methods := range readDocument(t).Paths {
 		for method := range methods {
-			told = append(told, strings.ToUpper(method)+" "+path)
+			documented = append(documented, strings.ToUpper(method)+" "+path)
 		}
 	}
-	require.ElementsMatch(t, served, told)
+	require.ElementsMatch(t, served, documented)
 }
 
 func TestTheDocumentHasEveryCodeAsItIsAnswered(t *testing.T) {

@@ -57,7 +57,7 @@ type problem struct {
 	Errors   []refusal.Field `json:"errors,omitempty"`
 }
 
-// refuse writes err as a problem. What is no refusal is our own failure: it is logged, and the client learns nothing of it.
+// refuse writes err as a problem. An error that is not a refusal is our own failure: it is logged, and the client learns nothing of it.
 func (s *Server) refuse(c *fiber.Ctx, err error) {
 	why := refusal.Of(err)
 	if why == nil {
@@ -80,7 +80,7 @@ func (s *Server) refuse(c *fiber.Ctx, err error) {
 func (s *Server) problem(c *fiber.Ctx, why *refusal.Error) []byte {
 	body, err := problemOf(why, requestID(c))
 	if err != nil {
-		s.log(c).Error("a problem does not marshal", "error", err)
+		s.log(c).Error("a problem could not be encoded", "error", err)
 	}
 	return body
 }
@@ -96,7 +96,7 @@ func problemOf(why *refusal.Error, requestID string) ([]byte, error) {
 // seconds writes Retry-After, at least 1.
 func seconds(d time.Duration) string { return strconv.FormatInt(max(int64(d/time.Second), 1), 10) }
 
-// foreign makes a refusal of an error of the HTTP library's, or of our own bug.
+// foreign makes a refusal of an error of the HTTP library or of a bug of ours.
 func (s *Server) foreign(c *fiber.Ctx, err error) *refusal.Error {
 	var e *fiber.Error
 	if !errors.As(err, &e) {
@@ -107,7 +107,7 @@ func (s *Server) foreign(c *fiber.Ctx, err error) *refusal.Error {
 	case fiber.StatusNotFound:
 		return refusal.New(refusal.NotFound, "there is nothing at this path")
 	case fiber.StatusMethodNotAllowed:
-		return refusal.New(refusal.MethodNotAllowed, "this path does not take the method; see the header Allow")
+		return refusal.New(refusal.MethodNotAllowed, "this path does not allow this method; see the Allow header")
 	case fiber.StatusInternalServerError:
 		s.log(c).Error("a request failed", "error", err)
 		return refusal.New(refusal.Internal, "the request failed: send it again with the same Idempotency-Key")
@@ -115,4 +115,4 @@ func (s *Server) foreign(c *fiber.Ctx, err error) *refusal.Error {
 	return errNotHTTP
 }
 
-var errNotHTTP = refusal.New(refusal.BadRequest, "the request is not HTTP as this server takes it")
+var errNotHTTP = refusal.New(refusal.BadRequest, "the request is not valid HTTP/1.1 or 1.0")

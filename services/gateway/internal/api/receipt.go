@@ -23,16 +23,16 @@ var receiptHTML string
 var (
 	receiptPage = template.Must(template.New("receipt").Parse(receiptHTML))
 
-	// errNoReceipt is the same for a receipt that is not there and a token that is not its own.
+	// errNoReceipt is the same for a receipt that does not exist and for a wrong token.
 	errNoReceipt    = refusal.New(refusal.NotFound, "there is no receipt at this address")
-	errManyReceipts = refusal.Later(refusal.RateLimited, time.Second, "more receipts are asked for than can be shown: ask again")
+	errManyReceipts = refusal.Later(refusal.RateLimited, time.Second, "too many receipts are being requested: try again")
 )
 
-// receiptPolicy lets the page load and run nothing. The token stands in its address, so that the page must neither be kept on the
-// way (no-store, as everywhere) nor named to others (Referrer-Policy).
+// receiptPolicy lets the page load and run nothing. The token is in its address, so the page must neither be cached (no-store, as everywhere)
+// nor named to others (Referrer-Policy).
 const receiptPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// means says what an anchor's status is to a shopper.
+// means is what an anchor's status means to a shopper.
 var means = map[string]string{
 	"pending":   "recorded, and waiting for its batch",
 	"batched":   "in a batch that is about to be anchored",
@@ -80,9 +80,9 @@ func (s *Server) receipt(c *fiber.Ctx) error {
 		page.Title = "Receipt of a refund"
 	}
 	if page.Means = means[page.Anchor.Status]; page.Means == "" {
-		page.Means = "nobody can say at the moment"
+		page.Means = "not known at the moment"
 	}
-	if rec, err := record.Decode(found.Request); err == nil { // it was read when it came; the page does without its lines all the same
+	if rec, err := record.Decode(found.Request); err == nil { // it was valid when it was recorded; otherwise the page is shown without lines
 		page.Lines, page.Tenders = rec.Lines, rec.Tenders
 	}
 	var html bytes.Buffer

@@ -23,18 +23,17 @@ const (
 )
 
 var (
-	errTooLarge  = refusal.New(refusal.BodyTooLarge, "the body is larger than a record may be")
 	errMediaType = refusal.New(refusal.MediaType, "send application/json in UTF-8, without a Content-Encoding")
-	errStoreAway = refusal.Later(refusal.StoreUnavailable, retryAfter, "the store does not answer")
-	errStopping  = refusal.Later(refusal.StoreUnavailable, retryAfter, "this gateway is stopping")
+	errStoreAway = refusal.Later(refusal.StoreUnavailable, retryAfter, "the database does not answer: send it again")
+	errStopping  = refusal.Later(refusal.StoreUnavailable, retryAfter, "this gateway is stopping: send it again")
 )
 
-// record takes one record in.
+// record records one record.
 func (s *Server) record(c *fiber.Ctx) error {
 	if err := mediaType(c); err != nil {
 		return err
 	}
-	received, done, err := s.body(c, record.MaxBytes, s.within.Read, errTooLarge)
+	received, done, err := s.body(c, record.MaxBytes, s.within.Read, record.ErrTooLarge)
 	if err != nil {
 		return err
 	}
@@ -56,7 +55,7 @@ func (s *Server) record(c *fiber.Ctx) error {
 	return nil
 }
 
-// created is the 201 of a record, the first time or again.
+// created answers with the 201 of a record, the first time or again.
 func created(c *fiber.Ctx, answer []byte, replayed bool) {
 	if replayed {
 		c.Set(headerReplayed, "true")
@@ -84,12 +83,12 @@ func idempotencyKey(c *fiber.Ctx) (uuid.UUID, error) {
 	case 1:
 		return record.ParseKey(string(sent[0]))
 	}
-	return uuid.Nil, refusal.New(refusal.KeyInvalid, "the Idempotency-Key is given twice")
+	return uuid.Nil, refusal.New(refusal.KeyInvalid, "the Idempotency-Key header is repeated")
 }
 
 var traceparent = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
-// traceOf goes on with the caller's trace (W3C Trace Context), if it sent one.
+// traceOf continues the caller's trace (W3C Trace Context), if it sent one.
 func traceOf(c *fiber.Ctx) event.Trace {
 	if sent := c.Request().Header.Peek("traceparent"); traceparent.Match(sent) {
 		return event.Trace(string(sent))

@@ -16,7 +16,7 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// How long the ledger is waited for. A sale's status is an extra that comes without it as "unknown"; a proof is the answer itself.
+// How long to wait for the ledger. A sale's status is an extra, "unknown" without the ledger; a proof is the answer itself.
 const (
 	statusWithin = 300 * time.Millisecond
 	proofWithin  = 2 * time.Second
@@ -41,8 +41,8 @@ func (s *Server) own(c *fiber.Ctx) (uuid.UUID, []byte, error) {
 	return id, answer, nil
 }
 
-// kept answers "did it land?": with the stored answer of this terminal's key, status and bytes, as a retry of the record would,
-// but records nothing.
+// kept answers whether a key's record was stored: with the stored answer of this terminal's key, status and bytes, as a retry of the record
+// would, but records nothing.
 func (s *Server) kept(c *fiber.Ctx) error {
 	key, err := record.ParseKey(param(c, "key"))
 	if err != nil {
@@ -56,13 +56,13 @@ func (s *Server) kept(c *fiber.Ctx) error {
 	}
 	kept, used := found[under]
 	if !used {
-		return refusal.New(refusal.NotFound, "nothing is stored under this terminal's key: if its record is not being worked on, it did not land")
+		return refusal.New(refusal.NotFound, "nothing is stored under this key: unless its record is still being processed, it was not recorded")
 	}
 	created(c, kept.Answer, true)
 	return nil
 }
 
-// sale answers with the record as it was answered, and its anchor as it stands.
+// sale answers with the record as it was answered first, and the present state of its anchor.
 func (s *Server) sale(c *fiber.Ctx) error {
 	id, kept, err := s.own(c)
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *Server) anchor(ctx context.Context, id uuid.UUID, a record.Anchor) reco
 	return a
 }
 
-// proof hands on the ledger's proof of a sale of the terminal's store, byte for byte.
+// proof forwards the ledger's proof of a sale of the terminal's store, byte for byte.
 func (s *Server) proof(c *fiber.Ctx) error {
 	id, _, err := s.own(c)
 	if err != nil {

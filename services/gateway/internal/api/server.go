@@ -1,4 +1,4 @@
-// Package api is the gateway's HTTP (infra/docs/CONTRACT.md, 2). It reads requests, asks, and writes answers.
+// Package api is the gateway's HTTP (infra/docs/CONTRACT.md, 2). It reads requests, hands them to the other packages, and writes answers.
 package api
 
 import (
@@ -31,33 +31,33 @@ import (
 
 // Limits.
 const (
-	stopTimeout   = 5 * time.Second // for requests under way when the gateway stops
+	stopTimeout   = 5 * time.Second // for requests in progress when the gateway stops
 	preflightLife = "600"           // seconds that a browser remembers CORS's answer
-	maxBatches    = 16              // worked on at once: each may hold some 4 MiB
-	// Receipts are asked for by anybody: more than this takes nothing from the tills.
+	maxBatches    = 16              // in progress at once: each may hold some 4 MiB
+	// Receipts are open to anybody: this limit keeps them from slowing the tills.
 	receiptsPerSecond = 100
 	receiptsBurst     = 200
-	// warningsPerSecond are log lines of requests that met a dependency which is away, and of connections that were not kept.
+	// warningsPerSecond are log lines of requests that failed on an unavailable dependency, and of connections that were not kept.
 	warningsPerSecond = 1
 	warningsBurst     = 10
 )
 
-// Limits are those of connections; what is zero is as in Usual.
+// Limits are those of connections; a zero field is as in Usual.
 type Limits struct {
-	Read, Batch time.Duration // for one request to come whole, and for a terminal's batch
-	Write       time.Duration // for an answer to be taken
+	Read, Batch time.Duration // for one request to arrive in full, and for a terminal's batch
+	Write       time.Duration // for the client to read an answer
 	Idle        time.Duration // between two requests
 	Connections int           // at a time
 	Strangers   int           // of them from one address without an authenticated request so far
 	Terminal    int           // of them that one terminal has as its own: more are counted as strangers
 }
 
-// Usual is what holds in a gateway.
+// Usual are the limits of a gateway.
 var Usual = Limits{
 	Read:        10 * time.Second, // a till on a bad line sends 64 KiB in it
 	Batch:       60 * time.Second, // and 4 MiB in this
 	Write:       10 * time.Second,
-	Idle:        75 * time.Second, // a load balancer that reads HTTP should hang up before, one that passes bytes on later
+	Idle:        75 * time.Second, // a load balancer that reads HTTP should time out earlier, one that passes bytes on later
 	Connections: maxConnections,
 	Strangers:   maxStrangers,
 	Terminal:    maxTerminal,
@@ -78,26 +78,26 @@ type Server struct {
 	Rules     *loyalty.Rules
 	Bus       *stream.Bus
 	Origins   []string       // that a browser may call from; "*" for all
-	Proxies   []netip.Prefix // whose connections are many callers'
+	Proxies   []netip.Prefix // whose connections carry many callers
 	Limits    Limits
 	Log       *slog.Logger
 	Count     func(route string, status int) // of each request
 	CountItem func(status int)               // of each record in a batch
-	CountEnd  func(why string)               // of each connection that was refused or given up
+	CountEnd  func(why string)               // of each connection that was refused or closed to make room
 
 	app      *fiber.App
 	door     atomic.Pointer[listener]
 	stopping atomic.Bool
 	within   Limits
 	bodies   room
-	batches  chan struct{} // a slot for each batch that is worked on
+	batches  chan struct{} // a slot for each batch in progress
 	receipts *rate.Limiter
 	warnings *rate.Limiter    // of requests
 	crowded  *rate.Limiter    // the same of connections
-	now      func() time.Time // time.Now when nil; a connection is given up by it
+	now      func() time.Time // time.Now when nil
 }
 
-// Serve answers on a listener until ctx ends and then until every request under way is answered.
+// Serve answers on a listener until ctx ends and then until every request in progress is answered.
 func (s *Server) Serve(ctx context.Context, on net.Listener) error {
 	s.build()
 	knowing := s.door.Load()
@@ -115,7 +115,7 @@ func (s *Server) Serve(ctx context.Context, on net.Listener) error {
 	defer hungUp()
 	go knowing.hangUp(hangUp)
 	err := s.app.ShutdownWithTimeout(stopTimeout)
-	_ = on.Close() // a stop that overtook the start finds nothing to shut down
+	_ = on.Close() // when the stop came before the start, there was nothing to shut down
 	if errors.Is(err, context.DeadlineExceeded) {
 		s.Log.Warn("some connections did not end in time and were cut")
 		err = nil
@@ -123,7 +123,7 @@ func (s *Server) Serve(ctx context.Context, on net.Listener) error {
 	return errors.Join(err, <-served)
 }
 
-// build makes the application with its routes, listening to nobody yet.
+// build makes the application with its routes, not listening yet.
 func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
 	s.receipts = rate.NewLimiter(receiptsPerSecond, receiptsBurst)
@@ -144,12 +144,12 @@ func (s *Server) build() {
 	s.app = fiber.New(fiber.Config{
 		AppName: "tillseal gateway", DisableStartupMessage: true, CaseSensitive: true, StrictRouting: true, ReadBufferSize: wire.MaxHead,
 		ReadTimeout: limits.Read, WriteTimeout: limits.Write, IdleTimeout: limits.Idle,
-		// The door's limit is the one that is met: a worker of fasthttp's outlives its connection for a moment.
+		// The door's limit is to be reached first: a worker of fasthttp's outlives its connection for a moment.
 		Concurrency: 2 * limits.Connections,
-		// A body is read by whoever wants it, once it is known whose it is. Read by fasthttp, it has its whole length allocated when
-		// the first byte of it has come.
+		// A body is read by its handler, once the terminal is known. fasthttp would allocate its whole length when the first byte has
+		// come.
 		StreamRequestBody: true, BodyLimit: readAhead,
-		// A form is a body as any other, of the wrong type.
+		// A form is a body like any other, of the wrong type.
 		DisablePreParseMultipartForm: true,
 		JSONEncoder:                  event.PlainJSON,
 		ErrorHandler:                 func(c *fiber.Ctx, err error) error { s.refuse(c, err); return nil },
@@ -186,18 +186,18 @@ func (s *Server) routes() {
 
 const pathBatch = "/record/batch"
 
-// observe names and counts requests, and writes what they failed with, so that the status that is counted is the one that is
-// sent. Nothing is to be kept by whoever stands between: an answer is one terminal's, and true now.
+// observe names and counts requests, and writes their errors, so that the status that is counted is the one that is sent. No cache may keep
+// an answer: it is for one terminal, and true now.
 func (s *Server) observe(c *fiber.Ctx) error {
 	private(c)
 	err := c.Next()
 	switch {
 	case err != nil && c.Method() == fiber.MethodOptions && errors.Is(err, fiber.ErrMethodNotAllowed):
-		c.Status(fiber.StatusNoContent) // the header Allow says it all
+		c.Status(fiber.StatusNoContent) // the Allow header is the answer
 	case err != nil:
 		s.refuse(c, err)
 	}
-	route := "other" // a path that nobody knows is not a label
+	route := "other" // an unknown path is not a label
 	if path := c.Route().Path; path != "/" {
 		route = path
 	}
@@ -205,7 +205,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return nil
 }
 
-// private names a request, and keeps its answer from being kept.
+// private names a request, and forbids caches to keep its answer.
 func private(c *fiber.Ctx) {
 	requestID(c)
 	c.Set(fiber.HeaderCacheControl, "no-store")
@@ -223,16 +223,16 @@ func (s *Server) unread(ctx *fasthttp.RequestCtx, _ error) {
 }
 
 func whyUnread(ctx *fasthttp.RequestCtx) error {
-	if c, ok := ctx.Conn().(*conn); ok && c.told != nil {
-		return c.told
+	if c, ok := ctx.Conn().(*conn); ok && c.failed != nil {
+		return c.failed
 	}
 	return errNotHTTP
 }
 
 type requestIDKey struct{}
 
-// requestID is what the caller calls the request, or a new UUID; it stands in the answer, in problems and in log lines. Taken are
-// 8 to 64 letters, digits and hyphens, so that neither a key nor much else that is secret can stand there.
+// requestID is the caller's id for the request, or a new UUID; it is in the answer, in problems and in log lines. Valid are 8 to 64 letters,
+// digits and hyphens, so that neither a key nor much else that is secret can appear there.
 func requestID(c *fiber.Ctx) string {
 	if id, ok := c.Locals(requestIDKey{}).(string); ok {
 		return id
@@ -254,10 +254,10 @@ func validRequestID(id string) bool {
 	return len(id) >= shortest && len(id) <= longest && !strings.ContainsFunc(id, other)
 }
 
-// log is the server's, with the request's id.
+// log is the server's log, with the request's id.
 func (s *Server) log(c *fiber.Ctx) *slog.Logger { return s.Log.With("request_id", requestID(c)) }
 
-// warn logs a dependency's failure with the request that met it. While it lasts every request meets it: some of them will do.
+// warn logs a dependency's failure with the request that it failed. While it lasts it fails every request: only some of them are logged.
 func (s *Server) warn(c *fiber.Ctx, what string, err error) {
 	if s.warnings.Allow() {
 		s.log(c).Warn("a request could not be answered", "what", what, "error", err)
@@ -302,7 +302,7 @@ func (s *Server) allowed(origin string) bool {
 	return false
 }
 
-// ready says whether the gateway takes sales: it is not stopping, and Postgres answers.
+// ready answers whether the gateway takes sales: it is not stopping, and Postgres answers.
 func (s *Server) ready(c *fiber.Ctx) error {
 	switch {
 	case s.stopping.Load():
@@ -315,10 +315,10 @@ func (s *Server) ready(c *fiber.Ctx) error {
 
 type terminalKey struct{}
 
-// authenticate lets a terminal in that is known, active and not too fast.
+// authenticate lets a terminal in that is known, active and within its rate.
 func (s *Server) authenticate(c *fiber.Ctx) error {
 	sent := c.Request().Header.PeekAll(fiber.HeaderAuthorization)
-	if len(sent) > 1 { // whoever stands between may have looked at the other one
+	if len(sent) > 1 { // a proxy may have checked the other one
 		return terminal.ErrNotBearer
 	}
 	t, err := s.Terminals.Authenticate(c.UserContext(), c.Get(fiber.HeaderAuthorization))

@@ -84,14 +84,14 @@ func (l *line) answer() (*answer, string) {
 	return &answer{res.StatusCode, res.Header, res.Close}, string(body)
 }
 
-// answer is what an answer says besides its body.
+// answer is an answer without its body.
 type answer struct {
 	StatusCode int
 	Header     http.Header
 	Close      bool
 }
 
-// status is an answer's, whose body says nothing that is looked at.
+// status is an answer's, whose body is not checked.
 func (l *line) status() int {
 	l.t.Helper()
 	res, _ := l.answer()

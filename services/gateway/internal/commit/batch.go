@@ -8,13 +8,12 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 )
 
-// batchStep is how many records of one batch wait for their commit at a time. Half a group, so that a till that comes
-// back with a day's sales does not hold up those with a customer before them.
+// batchStep is how many records of one batch wait for their commit at a time. Half a group, so that a till that comes back with a day's sales
+// does not hold up those that serve a customer.
 const batchStep = 64
 
-// Batch records items in their order, each as Record would. A step of them is queued at once, so that nothing comes between, and
-// the next when it is answered. Once a step meets a gateway that can't commit now, what follows is not tried: its till sends it
-// again, in order.
+// Batch records items in their order, each as Record would. A step of them is queued at once, so that nothing comes between, and the next once
+// it is answered. When the gateway can't commit a step now, what follows is not tried: its till sends it again, in order.
 func (c *Committer) Batch(items []Item, trace event.Trace) []Outcome {
 	out, missing := make([]Outcome, 0, len(items)), false
 	for rest := items; len(rest) > 0; {
@@ -33,8 +32,8 @@ func (c *Committer) Batch(items []Item, trace event.Trace) []Outcome {
 	return out
 }
 
-// stepOf is how many of items make the next step. A key that stands there a second time begins another: were the first refused,
-// the second would be tried after those that follow it.
+// stepOf is how many of items make the next step. A key that is repeated begins another step: if the first were refused, the second would be
+// tried after those that follow it.
 func stepOf(items []Item) int {
 	seen := make(map[store.KeyOf]bool, batchStep)
 	for n := range items {
@@ -47,7 +46,7 @@ func stepOf(items []Item) int {
 	return len(items)
 }
 
-// step queues items and waits for what becomes of each.
+// step queues items and waits for the outcome of each.
 func (c *Committer) step(items []Item, trace event.Trace) []Outcome {
 	all := make([]*work, len(items))
 	for i := range items {
@@ -72,7 +71,7 @@ func (c *Committer) step(items []Item, trace event.Trace) []Outcome {
 	return out
 }
 
-// admitAll queues all leaders or none of them, in order; what hangs on work under way with its key waits for that.
+// admitAll queues all leaders or none of them, in order; an item whose key is in flight waits for that work.
 func (c *Committer) admitAll(all []*work) (leads []bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,16 +85,16 @@ func (c *Committer) admitAll(all []*work) (leads []bool) {
 		case refused != nil:
 			w.done <- Outcome{Refused: refused}
 		default:
-			c.arrivals <- w // full said that there is room, and only a holder of mu sends
+			c.arrivals <- w // full has checked that there is room, and only a holder of mu sends
 			c.inFlight[w.item.under()] = w
 		}
 	}
 	return leads
 }
 
-// keepOrder takes back what was decided without an earlier record of the batch that must be sent again: a refund may have missed
-// its sale, a redemption the points, a further part of a refund the one before it. missing says whether one before the step must
-// be, and comes back as it is after it.
+// keepOrder revises what was decided without an earlier record of the batch that must be sent again: a refund may have missed its sale, a
+// redemption the points, a further part of a refund the one before it. missing is whether a record before the step must be sent again; the
+// result is whether one before the next step must.
 func keepOrder(step []Outcome, missing bool) bool {
 	for i := range step {
 		why := step[i].Refused
@@ -110,8 +109,7 @@ func keepOrder(step []Outcome, missing bool) bool {
 	return missing
 }
 
-// cannotNow is what the records after a step are refused with, nil when they can be tried. A key that another gateway works on
-// says nothing about them.
+// cannotNow is the refusal of the records after a step, nil when they can be tried. That another gateway has a key does not affect them.
 func cannotNow(step []Outcome) *refusal.Error {
 	for i := range step {
 		switch why := step[i].Refused; {

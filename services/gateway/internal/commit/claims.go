@@ -12,12 +12,12 @@ import (
 
 // Limits of waiting for another gateway.
 const (
-	// waitForOther is how long a key that another gateway works on is looked at again before its till is told 409.
+	// waitForOther is how long a key that another gateway holds is checked again before its till is answered 409.
 	waitForOther = 250 * time.Millisecond
-	lookAgain    = 10 * time.Millisecond
+	checkAgain   = 10 * time.Millisecond
 )
 
-// claim asks Redis about what has arrived, a pipeline for each group, and passes it on in order.
+// claim asks Redis about what has arrived, one pipeline for each group, and passes it on in order.
 func (c *Committer) claim(ctx context.Context) {
 	for {
 		group := gather(c.arrivals)
@@ -31,8 +31,8 @@ func (c *Committer) claim(ctx context.Context) {
 	}
 }
 
-// ask settles what Redis has answers for, passes on what is ours to work on, and returns what another gateway holds. A cached
-// answer is as good as the row that it was copied from: rows never change.
+// ask answers what Redis has answers for, passes on what this gateway has claimed, and returns what another gateway holds. A cached answer is
+// as good as the row that it was copied from: rows never change.
 func (c *Committer) ask(ctx context.Context, group []*work) (held []*work) {
 	for i, claim := range c.cache.Claims(ctx, keysOf(group)) {
 		w := group[i]
@@ -41,7 +41,7 @@ func (c *Committer) ask(ctx context.Context, group []*work) (held []*work) {
 		case claim.Kept != nil:
 			w.cached = true
 			c.replay(w, *claim.Kept)
-		case claim.Held && !w.ordered: // a claim only damps: for a batch the unique constraint decides
+		case claim.Held && !w.ordered: // a claim only avoids duplicate work: for a batch the unique constraint decides
 			held = append(held, w)
 		default:
 			c.ready <- w
@@ -66,8 +66,8 @@ func (c *Committer) replay(w *work, kept record.Kept) {
 	c.finish(w, out)
 }
 
-// waitForOthers looks after work whose key another gateway holds, or held when it died: Postgres is read first, then the claim is
-// tried again until it is free or the time is up.
+// waitForOthers waits with work whose key another gateway holds, or held when it died: it reads Postgres first, then tries to claim the key
+// until it is free or the time is up.
 func (c *Committer) waitForOthers(ctx context.Context) {
 	var waiting []*work
 	open := true
@@ -79,15 +79,15 @@ func (c *Committer) waitForOthers(ctx context.Context) {
 			}
 		}
 		waiting, open = c.moreHeld(waiting, open)
-		if waiting = c.look(ctx, waiting, open); len(waiting) > 0 {
-			pause := time.NewTimer(lookAgain)
+		if waiting = c.answerHeld(ctx, waiting, open); len(waiting) > 0 {
+			pause := time.NewTimer(checkAgain)
 			<-pause.C
 			waiting = c.ask(ctx, waiting)
 		}
 	}
 }
 
-// moreHeld takes in what else is there, up to the size of a group: the others wait in the channel.
+// moreHeld takes in what else has come, up to the size of a group: the others wait in the channel.
 func (c *Committer) moreHeld(waiting []*work, open bool) ([]*work, bool) {
 	for open && len(waiting) < maxGroup {
 		select {
@@ -103,8 +103,8 @@ func (c *Committer) moreHeld(waiting []*work, open bool) ([]*work, bool) {
 	return waiting, open
 }
 
-// look reads Postgres and returns what is still to wait for. Once the gateway stops nothing waits any longer.
-func (c *Committer) look(ctx context.Context, waiting []*work, open bool) []*work {
+// answerHeld answers what Postgres has by now, and what has waited long enough, and returns the rest. Once the gateway stops nothing waits.
+func (c *Committer) answerHeld(ctx context.Context, waiting []*work, open bool) []*work {
 	if len(waiting) == 0 {
 		return nil
 	}
@@ -118,7 +118,7 @@ func (c *Committer) look(ctx context.Context, waiting []*work, open bool) []*wor
 		case err != nil:
 			c.finish(w, Outcome{Refused: refusal.Later(refusal.StoreUnavailable, retryAfter, "the record could not be stored: send it again")})
 		case !open || time.Now().After(w.heldUntil):
-			c.finish(w, Outcome{Refused: refusal.Later(refusal.InFlight, retryAfter, "a record with this Idempotency-Key is still being worked on")})
+			c.finish(w, Outcome{Refused: refusal.Later(refusal.InFlight, retryAfter, "a record with this Idempotency-Key is still being processed")})
 		default:
 			rest = append(rest, w)
 		}
@@ -126,19 +126,19 @@ func (c *Committer) look(ctx context.Context, waiting []*work, open bool) []*wor
 	return rest
 }
 
-// settleEvery is how long what became of keys is collected before Redis is told: until then a key's claim answers for it.
-const settleEvery = 5 * time.Millisecond
+// cacheEvery is how long outcomes are collected before they are written to Redis: until then a key's claim answers for it.
+const cacheEvery = 5 * time.Millisecond
 
-// settle tells Redis what became of keys, off the tills' way.
-func (c *Committer) settle(ctx context.Context) {
-	for first := range c.settled {
-		collect := time.NewTimer(settleEvery)
+// cacheOutcomes writes the outcomes of keys to Redis, while no till waits for it.
+func (c *Committer) cacheOutcomes(ctx context.Context) {
+	for first := range c.done {
+		collect := time.NewTimer(cacheEvery)
 		<-collect.C
-		all := []replay.Settled{first}
+		all := []replay.Done{first}
 	more:
 		for len(all) < maxGroup {
 			select {
-			case s, open := <-c.settled:
+			case s, open := <-c.done:
 				if !open {
 					break more
 				}
@@ -147,6 +147,6 @@ func (c *Committer) settle(ctx context.Context) {
 				break more
 			}
 		}
-		c.cache.Settle(ctx, all)
+		c.cache.Finish(ctx, all)
 	}
 }

@@ -1,5 +1,5 @@
-// Package commit makes records into sales: what arrives together is committed together, in order of arrival, each exactly
-// once (infra/docs/CONTRACT.md, 3). decide.go is the pure heart; group.go runs it in one transaction; this file is the way there and back.
+// Package commit makes records into sales: what arrives together is committed together, in order of arrival, each exactly once
+// (infra/docs/CONTRACT.md, 3). decide.go has the pure rules; group.go runs them in one transaction; this file queues records and answers them.
 //
 //	Record → arrivals → claims (Redis) → ready → one committer (Postgres) → answers
 //	                        ↘ held (another gateway has the key) ↗
@@ -18,18 +18,18 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 )
 
-// Limits of the way through.
+// Limits of the queues.
 const (
 	maxGroup   = 128  // smaller ones cost more a record; larger ones leave a core idle while they commit, and hold their locks longer
 	maxWaiting = 4096 // records between HTTP and Postgres; 32 of the largest groups
-	maxSettled = 4096 // answers on their way into Redis; what does not fit is not cached
+	maxDone    = 4096 // outcomes waiting to be written to Redis; what does not fit is not cached
 	// maxWait is the longest that a record may expect to wait before its commit (infra/docs/CONTRACT.md, 2.5: OVERLOADED).
 	maxWait = 400 * time.Millisecond
 	// answerWithin is the longest that a till is kept waiting, whatever hangs. It covers a group's tries.
 	answerWithin = 2500 * time.Millisecond
 )
 
-// Metrics are what the committer tells about itself; every function may be called from any goroutine.
+// Metrics are called with what the committer measures, from any goroutine.
 type Metrics struct {
 	Group func(size int, took time.Duration)
 }
@@ -47,12 +47,12 @@ type Committer struct {
 	closed   bool
 
 	arrivals, ready, held chan *work
-	settled               chan replay.Settled
+	done                  chan replay.Done
 	groupTime             atomic.Int64 // nanoseconds that a group takes, a moving average
 	running               sync.WaitGroup
 }
 
-// work is one record's way. Its leader is the first with its key in this process; the followers wait for what becomes of it.
+// work is one record on its way to its commit. Its leader is the first with its key in this process; the followers wait for its outcome.
 type work struct {
 	item      Item
 	trace     event.Trace
@@ -65,14 +65,14 @@ type work struct {
 	followers []*work      // guarded by Committer.mu
 }
 
-// States of work: a till that gave up takes back only what the committer has not begun.
+// States of work: a till whose time is up withdraws only what the committer has not begun.
 const (
 	waiting int32 = iota
 	taken
 	abandoned
 )
 
-// New starts a committer; publish is called for each committed sale and must not block. Close ends it, ctx only cuts it off.
+// New starts a committer; publish is called for each committed sale and must not block. Close drains it; the end of ctx aborts it.
 func New(
 	ctx context.Context, grouper *Grouper, cache *replay.Cache, publish func(store.Sale, *Item, event.Trace), metrics Metrics, log *slog.Logger,
 ) *Committer {
@@ -80,7 +80,7 @@ func New(
 		grouper: grouper, cache: cache, publish: publish, metrics: metrics, log: log,
 		inFlight: make(map[store.KeyOf]*work),
 		arrivals: make(chan *work, maxWaiting), ready: make(chan *work, maxWaiting), held: make(chan *work, maxWaiting),
-		settled: make(chan replay.Settled, maxSettled),
+		done: make(chan replay.Done, maxDone),
 	}
 	var feeders sync.WaitGroup
 	feeders.Go(func() {
@@ -94,9 +94,9 @@ func New(
 	})
 	c.running.Go(func() {
 		c.commit(ctx)
-		close(c.settled)
+		close(c.done)
 	})
-	c.running.Go(func() { c.settle(ctx) })
+	c.running.Go(func() { c.cacheOutcomes(ctx) })
 	return c
 }
 
@@ -114,7 +114,7 @@ func (c *Committer) Close() {
 // Waiting is how many records wait for their commit.
 func (c *Committer) Waiting() int { return len(c.arrivals) + len(c.ready) + len(c.held) }
 
-// Record commits a record, or finds what stands under its key. The answer's bytes are the 201's; the error is a refusal.
+// Record commits a record, or finds what is stored under its key. The answer's bytes are the 201's; the error is a refusal.
 // The item and what it refers to belong to the committer from here on: a record whose till has gone is committed all the same.
 func (c *Committer) Record(item Item, trace event.Trace) (answer []byte, replayed bool, err error) {
 	w := &work{item: item, trace: trace, done: make(chan Outcome, 1)}
@@ -135,18 +135,18 @@ func (c *Committer) Record(item Item, trace event.Trace) (answer []byte, replaye
 	return nil, false, w.giveUp(leads)
 }
 
-// giveUp is what a till is told whose time is up.
+// giveUp is the answer to a till whose time is up.
 func (w *work) giveUp(leads bool) *refusal.Error {
 	switch {
 	case !leads:
-		return refusal.Later(refusal.InFlight, retryAfter, "a record with this Idempotency-Key is still being worked on")
+		return refusal.Later(refusal.InFlight, retryAfter, "a record with this Idempotency-Key is still being processed")
 	case w.state.CompareAndSwap(waiting, abandoned):
 		return refusal.Later(refusal.StoreUnavailable, retryAfter, "the record could not be stored: send it again")
 	}
-	return refusal.Later(refusal.CommitUnknown, retryAfter, "nobody knows yet whether the record was committed: send it again with the same Idempotency-Key")
+	return refusal.Later(refusal.CommitUnknown, retryAfter, "it is not known yet whether the record was committed: send it again with the same Idempotency-Key")
 }
 
-// admit queues w, or hangs it on the work that is under way with its key.
+// admit queues w, or makes it a follower of the work in flight with its key.
 func (c *Committer) admit(w *work) (leads bool, refused *refusal.Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -162,7 +162,7 @@ func (c *Committer) admit(w *work) (leads bool, refused *refusal.Error) {
 	return true, nil
 }
 
-// full says why n more records can't be taken in now. Called with mu held.
+// full is the refusal when n more records can't be taken in now. Called with mu held.
 func (c *Committer) full(n int) *refusal.Error {
 	switch {
 	case c.closed:
@@ -173,10 +173,10 @@ func (c *Committer) full(n int) *refusal.Error {
 	return nil
 }
 
-var errOverloaded = refusal.Later(refusal.Overloaded, retryAfter, "more records are waiting than can be committed in time: send it again")
+var errOverloaded = refusal.Later(refusal.Overloaded, retryAfter, "too many records are waiting to be committed in time: send it again")
 
-// overloaded estimates the wait of one more record: the group that runs, those before its own, and its own. What finds
-// nothing waiting is always let in, so that a slow moment can't shut the door for good.
+// overloaded estimates the wait of one more record: the group that runs, those before its own, and its own. When nothing is waiting a record
+// is always let in, so that one slow group can't cause refusals for good.
 func (c *Committer) overloaded() bool {
 	before := len(c.arrivals) + len(c.ready)
 	if before == 0 {
@@ -192,7 +192,7 @@ func (c *Committer) measured(took time.Duration) {
 	c.groupTime.Add((int64(took) - c.groupTime.Load()) / quarter)
 }
 
-// gather waits for one piece of work and takes with it what else is there: no delay when idle, large groups under load.
+// gather waits for one piece of work and takes all others that are waiting: no delay when idle, large groups under load.
 func gather(from <-chan *work) []*work {
 	first, open := <-from
 	if !open {
@@ -262,13 +262,13 @@ func (c *Committer) finish(w *work, out Outcome) {
 	w.followers = nil
 	c.mu.Unlock()
 	w.done <- out
-	settled := replay.Settled{Key: w.item.under(), Kept: out.Kept, Token: w.token}
+	done := replay.Done{Key: w.item.under(), Kept: out.Kept, Token: w.token}
 	if w.cached {
-		settled.Kept = nil
+		done.Kept = nil
 	}
-	if settled.Kept != nil || settled.Token != "" {
+	if done.Kept != nil || done.Token != "" {
 		select {
-		case c.settled <- settled:
+		case c.done <- done:
 		default: // Postgres has it
 		}
 	}
@@ -277,7 +277,7 @@ func (c *Committer) finish(w *work, out Outcome) {
 	}
 }
 
-// follow answers work whose leader is done, or starts it anew when the leader's refusal says nothing about it.
+// follow answers work whose leader is done, or queues it when the leader's refusal does not apply to it.
 func (c *Committer) follow(f *work, led Outcome) {
 	switch {
 	case led.Kept != nil:

@@ -30,8 +30,8 @@ type Minted struct {
 	ReceiptToken string
 }
 
-// state is the shop as a group sees it under its locks: what was read, and what the group's earlier records made of it.
-// Deciding is pure: the same state, clock and chance give the same records.
+// state is the shop as a group sees it under its locks: what was read, and what the group's earlier records changed in it. Deciding is pure:
+// the same state, clock and random bytes give the same records.
 type state struct {
 	rules *loyalty.Rules
 	mint  func() Minted
@@ -49,20 +49,20 @@ type state struct {
 	entries []store.Entry
 }
 
-// verdict is what one record came to. Exactly one of kept and refused is set, but for a used key: then both may be.
+// verdict is the outcome of one record. Exactly one of kept and refused is set, except for a used key: then both may be.
 type verdict struct {
-	kept     *record.Kept // what stands under the key now
+	kept     *record.Kept // what is stored under the key now
 	replayed bool
 	refused  *refusal.Error
 	sale     *store.Sale // new
-	hangs    bool        // on an earlier record of the group, which may yet come to nothing
+	hangs    bool        // it depends on an earlier record of the group, which may yet not be committed
 
-	account *store.Account     // looked at, whatever came of it
-	refund  *store.RefundState // looked at, whatever came of it
+	account *store.Account     // read, whatever the outcome
+	refund  *store.RefundState // read, whatever the outcome
 }
 
-// decide applies one record to the state, or refuses it and leaves the state alone. Called in order of arrival it does
-// what one-by-one would have done.
+// decide applies one record to the state, or refuses it and leaves the state alone. Called in order of arrival it decides as transactions
+// of one record each would.
 func (s *state) decide(it *Item) verdict {
 	original := s.original(it)
 	v := verdict{account: s.accounts[it.Record.CustomerID]}
@@ -77,15 +77,15 @@ func (s *state) decide(it *Item) verdict {
 		}
 		return v
 	}
-	stands, used := false, false
+	committed, used := false, false
 	if seq != nil {
-		stands, used = s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *seq}]
+		committed, used = s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *seq}]
 	}
 	switch {
 	case used:
-		v.hangs = !stands
-		v.refused = refusal.New(refusal.SeqReused, "this terminal has used the number for another record",
-			refusal.Field{Pointer: "/terminal_seq", Detail: "has been used"})
+		v.hangs = !committed
+		v.refused = refusal.New(refusal.SeqReused, "terminal_seq is used by another record of this terminal",
+			refusal.Field{Pointer: "/terminal_seq", Detail: "is already used"})
 	case it.Record.Kind == sale.KindRefund:
 		s.decideRefund(it, original, &v)
 	default:
@@ -107,15 +107,17 @@ func (s *state) original(it *Item) *store.Original {
 
 func (s *state) decideSale(it *Item, v *verdict) {
 	r := &it.Record
-	worth, redeemable := s.rules.Worth(r.Currency, r.RedeemPoints)
+	worth, fits := s.rules.Worth(r.Currency, r.RedeemPoints)
 	switch {
-	case !redeemable || worth > r.Total:
-		v.refused = invalid("/redeem_points", "are worth more than the total, or can't be redeemed in this currency")
+	case r.RedeemPoints > 0 && !s.rules.Redeems(r.Currency):
+		v.refused = invalid("/redeem_points", "cannot be redeemed in this currency")
+	case !fits || worth > r.Total:
+		v.refused = invalid("/redeem_points", "are worth more than the total")
 	case r.Tendered != nil && *r.Tendered != r.Total-worth:
 		v.refused = refusal.New(refusal.TotalsMismatch, "the amounts don't add up",
 			refusal.Field{Pointer: "/tenders", Detail: "don't add up to the total less what the redeemed points are worth"})
 	case v.account != nil && r.RedeemPoints > max(v.account.Balance, 0):
-		v.refused = refusal.New(refusal.FewPoints, "the customer has too few points",
+		v.refused = refusal.New(refusal.FewPoints, "the customer does not have enough points",
 			refusal.Field{Pointer: "/redeem_points", Detail: "are more than the balance"})
 	}
 	if v.refused != nil {
@@ -142,11 +144,11 @@ func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
 	case original == nil || original.StoreID != it.StoreID:
 		v.refused = refusal.New(refusal.NotFound, "the store has no such sale", refusal.Field{Pointer: pointer, Detail: "names no sale of this store"})
 	case original.Refund:
-		v.refused = invalid(pointer, "names a refund, which can't be refunded")
+		v.refused = invalid(pointer, "names a refund; refunds cannot be refunded")
 	case original.Currency != r.Currency.Code():
 		v.refused = invalid("/currency", "is not the sale's")
 	case int64(r.Total) > past.TotalMinor-past.RefundedMinor:
-		v.refused = refusal.New(refusal.RefundExceeds, "the sale's refunds would pass its total",
+		v.refused = refusal.New(refusal.RefundExceeds, "the sale's refunds would exceed its total",
 			refusal.Field{Pointer: "/total", Detail: "is more than what is left of the sale"})
 	}
 	if v.refused != nil {
@@ -173,7 +175,7 @@ type movement struct {
 	original         *store.Original // of a refund
 }
 
-// accept turns a record that nothing speaks against into rows and moves the account.
+// accept turns a record that breaks no rule into rows and moves the account.
 func (s *state) accept(it *Item, v *verdict, m movement) {
 	r := &it.Record
 	minted := s.mint()

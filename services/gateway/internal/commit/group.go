@@ -19,30 +19,30 @@ import (
 
 // Limits of one group.
 const (
-	// groupBudget is how long a group may try. Its tries outlast the store's idle timeout, so that a gateway that froze
-	// with our locks does not fail us.
+	// groupBudget is how long a group may try. Its tries outlast the store's idle timeout, so that a gateway that froze with the locks that
+	// this one needs does not make it fail.
 	groupBudget = time.Second
 	// commitBudget is how long COMMIT may take, within which the server may have to flush a slow disk.
 	commitBudget = time.Second
-	// fateBudget is how long an unanswered COMMIT is asked after.
+	// fateBudget is how long the outcome of an unanswered COMMIT is asked for.
 	fateBudget = time.Second
 	fatePause  = 20 * time.Millisecond
-	// singlesBudget is how long a group that is committed item by item may take in all: with a group's own tries before it, its
-	// tills are answered within answerWithin. Items whose turn does not come are sent again.
+	// singlesBudget is how long a group that is committed record by record may take in all: with the group's own tries before it, its
+	// tills are answered within answerWithin. Records whose turn does not come are sent again.
 	singlesBudget = time.Second
-	// maxTries is how often a group starts over because another gateway was there first, or a connection broke.
+	// maxTries is how often a group starts over because another gateway was first, or a connection broke.
 	maxTries = 5
 	// triesPause gives a Postgres that refuses connections, as it does while it starts, time to take them.
 	triesPause = 20 * time.Millisecond
-	// tellEvery is how often the log is told of groups that fail, which may be hundreds a second.
-	tellEvery = time.Second
-	// retryAfter is what a till is told to wait. Short: a lost dependency is back at once or it is long anyway.
+	// logEvery is how often failing groups are logged, which may be hundreds a second.
+	logEvery = time.Second
+	// retryAfter is how long a till should wait. Short: a lost dependency is back at once, or away for long anyway.
 	retryAfter = time.Second
 )
 
-// Outcome is what became of one item.
+// Outcome is the outcome of one item.
 type Outcome struct {
-	Kept     *record.Kept // what stands under the key now; nil: the key is free, or nobody knows (COMMIT_UNKNOWN)
+	Kept     *record.Kept // what is stored under the key now; nil: the key is free, or that is not known (COMMIT_UNKNOWN)
 	Replayed bool
 	Refused  *refusal.Error
 	Sale     *store.Sale // newly committed
@@ -52,7 +52,7 @@ type Outcome struct {
 type Grouper struct {
 	Store *store.Store
 	Rules *loyalty.Rules
-	Ready func() bool // whether Rules may be used yet; nil: they may
+	Ready func() bool // whether Rules have been checked; nil: they have
 	Log   *slog.Logger
 	Now   func() time.Time
 	Mint  func() Minted
@@ -60,8 +60,8 @@ type Grouper struct {
 	failed, again seldom
 }
 
-// Commit decides and commits items in their order, all in one transaction, and returns an outcome for each. It never fails
-// as a whole: what can't be committed is refused.
+// Commit decides and commits items in their order, all in one transaction, and returns an outcome for each. It never fails as a whole: what
+// can't be committed is refused.
 func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
 	ctx, cancel := context.WithTimeout(ctx, groupBudget)
 	defer cancel()
@@ -71,7 +71,7 @@ func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
 		todo[i] = i
 	}
 	if g.Ready != nil && !g.Ready() {
-		g.refuse(out, todo, refusal.Later(refusal.StoreUnavailable, retryAfter, "the store has not been asked about the loyalty rules yet: send it again"))
+		g.refuse(out, todo, refusal.Later(refusal.StoreUnavailable, retryAfter, "the loyalty rules have not been checked yet: send it again"))
 		return out
 	}
 	var err error
@@ -82,28 +82,28 @@ func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
 		if !again(err) || !pause(ctx, err) {
 			break
 		}
-		g.again.say(func(n int) { g.Log.Info("a group starts over", "items", len(todo), "times", n, "error", err) })
+		g.again.log(func(n int) { g.Log.Info("a group starts over", "items", len(todo), "times", n, "error", err) })
 	}
 	switch {
 	case errors.Is(err, errUnknown):
 		g.refuse(out, todo, refusal.Later(refusal.CommitUnknown, retryAfter,
-			"nobody knows yet whether the record was committed: send it again with the same Idempotency-Key"))
+			"it is not known yet whether the record was committed: send it again with the same Idempotency-Key"))
 	case fault.Is(err, fault.Invalid) && len(todo) > 1:
-		g.Log.Warn("a group is committed item by item", "items", len(todo), "error", err)
+		g.Log.Warn("committing a group record by record", "items", len(todo), "error", err)
 		g.oneByOne(context.WithoutCancel(ctx), items, todo, out)
 		return out
 	case fault.Is(err, fault.Invalid):
-		g.refuse(out, todo, refusal.New(refusal.InvalidRecord, "the record can't be stored"))
+		g.refuse(out, todo, refusal.New(refusal.InvalidRecord, "the database refuses the record's data"))
 	default:
 		g.refuse(out, todo, refusal.Later(refusal.StoreUnavailable, retryAfter, "the record could not be stored: send it again"))
 	}
-	g.failed.say(func(n int) {
+	g.failed.log(func(n int) {
 		g.Log.Error("records were not committed", "items", len(todo), "times", n, "kind", fault.KindOf(err).String(), "error", err)
 	})
 	return out
 }
 
-// again says whether a group that failed may start over.
+// again reports whether a group that failed may start over.
 func again(err error) bool {
 	if errors.Is(err, errUnknown) || errors.Is(err, store.ErrAway) {
 		return false
@@ -120,19 +120,19 @@ func pause(ctx context.Context, err error) bool {
 	return wait.Pause(ctx, triesPause)
 }
 
-// seldom keeps what may be said with every group to once each tellEvery. It is the committer's alone.
+// seldom limits a line that every group could log to one each logEvery. Only the committer's goroutine uses it.
 type seldom struct {
-	said   rate.Sometimes
-	unsaid int
+	limit   rate.Sometimes
+	skipped int
 }
 
-// say calls with how often there was something to say since it was last said.
-func (s *seldom) say(tell func(times int)) {
-	s.unsaid++
-	s.said.Interval = tellEvery
-	s.said.Do(func() {
-		tell(s.unsaid)
-		s.unsaid = 0
+// log calls write, at most once each logEvery, with how often log was called since the last time.
+func (s *seldom) log(write func(times int)) {
+	s.skipped++
+	s.limit.Interval = logEvery
+	s.limit.Do(func() {
+		write(s.skipped)
+		s.skipped = 0
 	})
 }
 
@@ -155,13 +155,13 @@ func (g *Grouper) oneByOne(ctx context.Context, items []*Item, todo []int, out [
 	}
 }
 
-// errUnknown is in the error of a COMMIT of which nobody can say whether it happened.
+// errUnknown is in the error of a COMMIT whose outcome could not be found out.
 var errUnknown = errors.New("the outcome is unknown")
 
-// try runs todo through one transaction and returns what is still to do when it fails. Items that are refused and whose locks
-// made rows that nobody uses are taken out first, so that a refused record leaves nothing behind.
+// try runs todo through one transaction and returns what is still to do when it fails. Items that are refused and whose locks made rows that
+// no other item uses are taken out first, so that a refused record leaves nothing behind.
 func (g *Grouper) try(ctx context.Context, items []*Item, todo []int, out []Outcome) ([]int, error) {
-	var later []int // taken out, but not settled: fewer each time, since the first item hangs on none before it
+	var later []int // taken out, but not decided: fewer each time, since the first item depends on none before it
 	for len(todo) > 0 {
 		rest, hanging, err := g.transaction(ctx, items, todo, out)
 		if err != nil {
@@ -175,8 +175,8 @@ func (g *Grouper) try(ctx context.Context, items []*Item, todo []int, out []Outc
 	return nil, nil
 }
 
-// transaction settles todo and returns nothing, or returns what must run without the others: rest now, and hanging once it is
-// known what became of rest.
+// transaction decides and commits todo and returns nothing, or returns what must run without the others: rest now, and hanging once the
+// outcome of rest is known.
 func (g *Grouper) transaction(ctx context.Context, items []*Item, todo []int, out []Outcome) (rest, hanging []int, err error) {
 	tx, err := g.Store.Begin(ctx)
 	if err != nil {
@@ -211,9 +211,9 @@ func (v verdict) outcome() Outcome {
 	return Outcome{Kept: v.kept, Replayed: v.replayed, Refused: v.refused, Sale: v.sale}
 }
 
-// withoutUnused settles items that changed nothing though their locks made rows, and returns the others. No accepted record
-// touched those rows, so that what these items were told does not hang on the rest; those that hang on it by a key or a number
-// are not settled.
+// withoutUnused sets the outcome of items that changed nothing although their locks made rows, and returns the others. No accepted record
+// touched those rows, so these outcomes do not depend on the rest; items that depend on the rest by a key or a number are returned as
+// hanging.
 func withoutUnused(todo []int, verdicts []verdict, out []Outcome) (rest, hanging []int) {
 	rest = make([]int, 0, len(todo))
 	for n, i := range todo {
@@ -232,7 +232,7 @@ func withoutUnused(todo []int, verdicts []verdict, out []Outcome) (rest, hanging
 	return rest, hanging
 }
 
-// commit writes and commits; a COMMIT without an answer is looked into. A group that got this far is not cut off by its budget.
+// commit writes and commits, and finds out what became of a COMMIT without an answer. A group that got this far is not cut off by its budget.
 func (g *Grouper) commit(ctx context.Context, tx *store.Tx, c store.Changes) error {
 	ctx = context.WithoutCancel(ctx)
 	limited, cancel := context.WithTimeout(ctx, commitBudget)
@@ -245,7 +245,7 @@ func (g *Grouper) commit(ctx context.Context, tx *store.Tx, c store.Changes) err
 	for i := range c.Sales {
 		ids[i] = c.Sales[i].ID
 	}
-	g.Log.Warn("looking into a COMMIT that was not answered", "items", len(ids), "error", err)
+	g.Log.Warn("finding out what became of a COMMIT without an answer", "items", len(ids), "error", err)
 	return g.fate(ctx, tx.XID(), ids)
 }
 

@@ -64,7 +64,7 @@ func TestAPostgresThatRefusesConnectionsIsNotAskedForEachGroup(t *testing.T) {
 	}
 	seconds := int(time.Since(start)/time.Second) + 1
 	require.True(t, <-changes)
-	require.Empty(t, changes, "it is said once")
+	require.Empty(t, changes, "it is reported once")
 	lines := strings.Count(log.String(), "\n")
 	require.NotZero(t, lines)
 	require.LessOrEqual(t, lines, 2*seconds, fmt.Sprintf("of %d groups in %d s", groups, seconds)) // two messages

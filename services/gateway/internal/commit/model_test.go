@@ -53,7 +53,7 @@ type request struct {
 	Seq         *int64 `json:"terminal_seq,omitempty"`
 }
 
-// verdictModel is what the clerk says: a refusal, a replay of an earlier answer, or a new one.
+// verdictModel is what the clerk answers: a refusal, a replay of an earlier answer, or a new one.
 type verdictModel struct {
 	code   refusal.Code
 	replay *recordModel

@@ -63,7 +63,7 @@ func wanted(items []*Item, todo []int, want *store.Wanted) (refundIDs [][16]byte
 	return refundIDs, refundKeys
 }
 
-// know takes in the sales that refunds name, and wants their refund states and their customers' accounts locked.
+// know takes in the sales that refunds name, and adds their refund states and their customers' accounts to what is locked.
 func (s *state) know(found []store.Original, want *store.Wanted) {
 	for i := range found {
 		o := &found[i]

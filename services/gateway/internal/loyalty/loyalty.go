@@ -10,13 +10,13 @@ import (
 	"github.com/tillseal/tillseal/shared/money"
 )
 
-// Rules say what a sale earns and what a point is worth. They never change; a new version is another Rules.
+// Rules are what a sale earns and what a point is worth. They never change; a new version is another Rules.
 type Rules struct {
 	Version string
 	Hash    [sha256.Size]byte // of the rules' JSON value: spacing and the order of members aside
 
-	perUnit map[string]*big.Rat // points for each whole unit of a currency; none: sales in it earn nothing
-	worth   map[string]*big.Rat // whole units for each point; none: points can't be redeemed in it
+	perUnit map[string]*big.Rat // points for each whole unit of a currency; absent: sales in it earn nothing
+	worth   map[string]*big.Rat // whole units for each point; absent: points can't be redeemed in it
 	bonus   int64               // for the customer's first purchase
 	tiers   []tier              // ascending, the first from purchase 1
 }
@@ -27,8 +27,11 @@ type tier struct {
 	multiplier *big.Rat
 }
 
-// Worth is what points pay in c, rounded down to its smallest unit. ok is false where points can't be redeemed, or where
-// they are worth more than any total.
+// Redeems reports whether points can be redeemed in c.
+func (r *Rules) Redeems(c money.Currency) bool { return r.worth[c.Code()] != nil }
+
+// Worth is what points pay in c, rounded down to its smallest unit. ok is false where points can't be redeemed, or where they are worth more
+// than any total.
 func (r *Rules) Worth(c money.Currency, points int64) (money.Minor, bool) {
 	if points == 0 {
 		return 0, true

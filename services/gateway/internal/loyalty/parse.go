@@ -24,7 +24,7 @@ import (
 //
 // Every member must be there, once, in this spelling, and no other:
 //
-//	version               1 to 32 characters; kept with each entry, so give changed rules a new one: with a used one the gateway does not start
+//	version               1 to 32 characters; stored with each entry: changed rules need a new one, else the gateway does not start
 //	points_per_unit       points for each whole unit of a currency (ISO 4217); a currency that is missing, or at "0", earns nothing
 //	first_purchase_bonus  points on top for a customer's purchase number 1, in any currency
 //	tiers                 1 to 20, by rising from_purchase, the first from 1: a purchase with this number or a higher one earns
@@ -36,7 +36,7 @@ import (
 //go:embed default.json
 var Default string
 
-// Limits of the rules: beyond any programme.
+// Limits of the rules, beyond any programme's.
 const (
 	maxVersion  = 32
 	maxBonus    = 1_000_000
@@ -80,7 +80,7 @@ func Parse(data []byte) (*Rules, error) {
 	return r, err
 }
 
-// unread says where the file is not JSON as it must be: unlike a till's record, it is the reader's own.
+// unread names the member at which the file is not strict JSON: unlike a till's record, the file is the reader's own.
 func unread(err error) error {
 	if at, ok := errors.AsType[*strictjson.Error](err); ok && at.Path != "" {
 		return fmt.Errorf("the file is not strict JSON, in %s %w", at.Path, err)
@@ -88,7 +88,7 @@ func unread(err error) error {
 	return fmt.Errorf("the file is not strict JSON, %w", err)
 }
 
-// hashOf hashes a JSON value in one spelling: encoding/json sorts an object's members.
+// hashOf hashes a JSON value in one form: encoding/json sorts an object's members.
 func hashOf(data []byte) ([sha256.Size]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -96,8 +96,8 @@ func hashOf(data []byte) ([sha256.Size]byte, error) {
 	if err := decoder.Decode(&value); err != nil {
 		return [sha256.Size]byte{}, errors.New("the file is not JSON")
 	}
-	spelt, err := json.Marshal(value)
-	return sha256.Sum256(spelt), err
+	canonical, err := json.Marshal(value)
+	return sha256.Sum256(canonical), err
 }
 
 func join(path, name string) string { return strings.TrimPrefix(path+"."+name, ".") }

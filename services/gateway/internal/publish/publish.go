@@ -1,5 +1,5 @@
-// Package publish tells the stream of committed sales, off the tills' way. A sale that could not be told of stays a sale:
-// the ledger's reconciler publishes again what has no leaf.
+// Package publish publishes committed sales, while no till waits for it. A sale that could not be published stays a sale: the ledger's
+// reconciler publishes again what has no leaf.
 package publish
 
 import (
@@ -35,7 +35,7 @@ type Sold struct {
 	Trace   event.Trace
 }
 
-// Publisher publishes SaleRecorded. Tell must not be called after Close.
+// Publisher publishes SaleRecorded. Publish must not be called after Close.
 type Publisher struct {
 	bus     *stream.Bus
 	log     *slog.Logger
@@ -48,7 +48,7 @@ type Publisher struct {
 	logged  rate.Sometimes // that some were left out
 }
 
-// New starts a publisher; dropped is called for each sale that did not fit. Close ends it, ctx only cuts it off.
+// New starts a publisher; dropped is called for each sale that did not fit. Close drains it; the end of ctx aborts it.
 func New(ctx context.Context, bus *stream.Bus, log *slog.Logger, dropped func()) *Publisher {
 	ctx, cancel := context.WithCancel(ctx)
 	p := &Publisher{
@@ -59,11 +59,11 @@ func New(ctx context.Context, bus *stream.Bus, log *slog.Logger, dropped func())
 	return p
 }
 
-// Waiting is how many sales wait to be told of.
+// Waiting is how many sales wait to be published.
 func (p *Publisher) Waiting() int { return len(p.queue) }
 
-// Tell queues a sale and never blocks. One goroutine calls it.
-func (p *Publisher) Tell(s Sold) {
+// Publish queues a sale and never blocks. One goroutine calls it.
+func (p *Publisher) Publish(s Sold) {
 	size := sizeOf(s)
 	if p.held.Load()+size <= maxHeld {
 		select {
@@ -75,7 +75,7 @@ func (p *Publisher) Tell(s Sold) {
 	}
 	p.dropped()
 	p.logged.Do(func() {
-		p.log.Warn("sales are committed faster than NATS takes them: the reconciler will publish those that were left out", "queued", len(p.queue))
+		p.log.Warn("sales are committed faster than NATS accepts them: the reconciler will publish the ones that did not fit", "queued", len(p.queue))
 	})
 }
 
@@ -107,14 +107,14 @@ func (p *Publisher) run(ctx context.Context) {
 			}
 		}
 		if err := p.bus.PublishAll(ctx, msgs); err != nil {
-			p.log.Warn("the gateway stopped before NATS took its last sales: the reconciler will publish them", "sales", len(msgs)+len(p.queue), "error", err)
+			p.log.Warn("the gateway stopped before NATS accepted its last sales: the reconciler will publish them", "sales", len(msgs)+len(p.queue), "error", err)
 			return
 		}
 		p.held.Add(-held)
 	}
 }
 
-// sizeOf is about what a sale takes while it waits, in bytes: its facts, and each line and tender with its strings.
+// sizeOf estimates the bytes that a sale takes while it waits: its facts, and each line and tender with its strings.
 func sizeOf(s Sold) int64 {
 	const facts, each = 1 << 10, 112
 	n := facts + each*(len(s.Lines)+len(s.Tenders))

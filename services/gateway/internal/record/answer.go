@@ -7,7 +7,7 @@ import (
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
-// Answer is the body of a 201, member for member as infra/docs/CONTRACT.md, 2.3 shows it.
+// Answer is the body of a 201, with the members of infra/docs/CONTRACT.md, 2.3.
 type Answer struct {
 	SaleID     string    `json:"sale_id"`
 	Kind       sale.Kind `json:"kind"`
@@ -46,12 +46,12 @@ type Anchor struct {
 func (a Answer) Bytes() []byte {
 	out, err := json.Marshal(a)
 	if err != nil {
-		panic("record: an answer does not marshal: " + err.Error()) // only strings, numbers and booleans
+		panic("record: an answer could not be encoded: " + err.Error()) // only strings, numbers and booleans
 	}
 	return out
 }
 
-// Kept is what stands under a used key.
+// Kept is what is stored under a used key.
 type Kept struct {
 	Fingerprint Fingerprint
 	Answer      []byte // the 201's bytes

@@ -16,19 +16,19 @@ import (
 const (
 	MaxBatchBytes = 4 << 20
 	MaxBatch      = 500 // records
-	maxEchoed     = 80  // bytes of an idempotency_key that stand in its answer: a UUID, quoted twice, and to spare
+	maxEchoed     = 80  // bytes of an idempotency_key that is repeated in its answer: more than a UUID that is quoted twice
 )
 
 // Entry is one record of a batch, not yet read.
 type Entry struct {
-	Echo []byte // the idempotency_key as it was sent, for the answer; null where none can be shown
+	Echo []byte // the idempotency_key as it was sent, for the answer; null when it can't be repeated
 
 	key, record []byte // as sent; nil when missing
 	shape       *refusal.Error
 }
 
-// SplitBatch takes a batch apart and keeps body, which must not change afterwards. It fails only when nobody can say where an
-// entry begins or ends: whatever is wrong inside one is that entry's alone. The error is MALFORMED_JSON or INVALID_RECORD.
+// SplitBatch splits a batch into its entries and keeps body, which must not change afterwards. It fails only when the bounds of an entry are
+// not certain: an error inside one concerns that entry alone. The error is MALFORMED_JSON or INVALID_RECORD.
 func SplitBatch(body []byte) ([]Entry, error) {
 	if strictjson.First(body) != '[' {
 		if !json.Valid(body) {
@@ -41,17 +41,17 @@ func SplitBatch(body []byte) ([]Entry, error) {
 	for raw, err := range strictjson.Elements(body) {
 		switch {
 		case err != nil:
-			return nil, refusal.New(refusal.MalformedJSON, "the batch can't be taken apart: "+err.Error())
+			return nil, refusal.New(refusal.MalformedJSON, "the batch cannot be split into its entries: "+err.Error())
 		case len(all) == MaxBatch:
 			return nil, refusal.New(refusal.InvalidRecord, fmt.Sprintf("the batch has more than %d records: send it in parts", MaxBatch),
-				refusal.Field{Pointer: "/" + strconv.Itoa(MaxBatch), Detail: "is one too many"})
+				refusal.Field{Pointer: "/" + strconv.Itoa(MaxBatch), Detail: "is beyond the limit of 500"})
 		}
 		all = append(all, entryOf(raw))
 	}
 	return all, nil
 }
 
-// entryOf reads one entry's members. raw is whatever stands at its place.
+// entryOf reads one entry's members. raw is the array's element, whatever it is.
 func entryOf(raw []byte) Entry {
 	e := Entry{Echo: []byte("null")}
 	if err := e.members(raw); err != nil {
@@ -65,15 +65,15 @@ func entryOf(raw []byte) Entry {
 	return e
 }
 
-// members finds an entry's key and record and leaves what they are to Decode.
+// members finds an entry's key and record and leaves reading them to Decode.
 func (e *Entry) members(raw []byte) error {
 	if strictjson.First(raw) != '{' {
 		e.shape = refusal.New(refusal.InvalidRecord, "the batch's entry is not an object",
 			refusal.Field{Pointer: "", Detail: `must be {"idempotency_key":…,"record":{…}}`})
-		if len(raw) > MaxBytes { // parsed it would take many times its length
+		if len(raw) > MaxBytes { // parsing it would take many times its length
 			return nil
 		}
-		_, err := strictjson.Parse(raw) // else it is nothing at all
+		_, err := strictjson.Parse(raw) // or it is not even JSON
 		return err
 	}
 	for piece, err := range strictjson.Pieces(raw) {
@@ -94,7 +94,7 @@ func (e *Entry) member(name string, value []byte) {
 	case name == "idempotency_key", name == "record":
 		e.shape = refusal.New(refusal.MalformedJSON, "a member of the batch's entry is repeated", refusal.Field{Pointer: "/" + name, Detail: "is repeated"})
 	default:
-		e.shape = refusal.New(refusal.MalformedJSON, "the batch's entry has a member that is not known",
+		e.shape = refusal.New(refusal.MalformedJSON, "the batch's entry has an unknown member",
 			refusal.Field{Pointer: "/" + pointerToken(strings.ToValidUTF8(name, "\uFFFD")), Detail: "is not a member of a batch's entry"})
 	}
 }
@@ -113,7 +113,7 @@ func (e *Entry) Decode() (uuid.UUID, Record, error) {
 	case e.record == nil:
 		return uuid.Nil, Record{}, refusal.New(refusal.InvalidRecord, "the batch's entry has no record", refusal.Field{Pointer: "/record", Detail: "is missing"})
 	case len(e.record) > MaxBytes:
-		return uuid.Nil, Record{}, refusal.New(refusal.BodyTooLarge, "the record is larger than a record may be")
+		return uuid.Nil, Record{}, ErrTooLarge
 	}
 	rec, err := Decode(e.record)
 	return key, rec, err

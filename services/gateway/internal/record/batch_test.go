@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever stands between the others, each good entry is found as it was sent.
+// Whatever is between the others, each good entry is found as it was sent.
 func TestABatchComesApartAtItsEntries(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		space := rapid.SampledFrom([]string{"", " ", "\r\n\t"})

@@ -15,14 +15,14 @@ import (
 
 // Limits of a record's members; the body's 64 KiB bound the rest.
 const (
-	maxFields    = 20  // wrong fields told at once
+	maxFields    = 20  // wrong fields in one refusal
 	maxShortText = 64  // characters of ids, amounts, times
 	maxNameText  = 200 // characters of a line's name
 	maxLines     = 500
 	maxTenders   = 50
 )
 
-// reader collects what is wrong, so that a till's maker sees it all at once.
+// reader collects what is wrong, so that an integrator sees it all at once.
 type reader struct {
 	unknown, wrong []refusal.Field
 	mismatch       *refusal.Field // the first sum that is off; it counts only when nothing else is wrong
@@ -68,7 +68,7 @@ func (r *reader) text(v *strictjson.Value, at, name string, limit int) (string, 
 	return "", false
 }
 
-// needed is text that must be there.
+// needed reads a string that must be there.
 func (r *reader) needed(v *strictjson.Value, at, name string) (string, bool) {
 	if v.Member(name) == nil {
 		r.refuse(at+"/"+name, "is missing")
@@ -154,6 +154,6 @@ func (r *reader) occurredAt(v *strictjson.Value) string {
 			return text
 		}
 	}
-	r.refuse("/occurred_at", "must be a time as RFC 3339 writes it, with its offset")
+	r.refuse("/occurred_at", "must be an RFC 3339 time with an offset")
 	return ""
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
-// Fingerprint tells whether two records are the same JSON value: the same members and values, whatever their order,
-// spacing and escapes. Strings are equal by their characters, numbers by what they mean.
+// Fingerprint is equal for two records that are the same JSON value: the same members and values, whatever their order, spacing and escapes.
+// Strings are equal by their characters, numbers by their value.
 type Fingerprint [sha256.Size]byte
 
 func fingerprint(v *strictjson.Value) Fingerprint {
@@ -48,7 +48,7 @@ func canonical(out []byte, v *strictjson.Value) []byte {
 // maxExponentDigits keeps exponents within an int; a number beyond is only equal to itself as written, and no record may hold one.
 const maxExponentDigits = 9
 
-// decimalOf takes a JSON number apart: ±digits × 10^exponent, digits without zeros at either end, "" for zero.
+// decimalOf splits a JSON number: ±digits × 10^exponent, digits without zeros at either end, "" for zero.
 func decimalOf(text string) (negative bool, digits string, exponent int, ok bool) {
 	text, negative = strings.CutPrefix(text, "-")
 	mantissa, power := text, "0"

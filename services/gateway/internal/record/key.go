@@ -8,7 +8,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 )
 
-const uuidLength = 36 // with hyphens: the only form taken
+const uuidLength = 36 // with hyphens: the only form accepted
 
 // ParseID reads a UUID in its usual form, in any case.
 func ParseID(text string) (uuid.UUID, bool) {
@@ -20,11 +20,11 @@ func ParseID(text string) (uuid.UUID, bool) {
 }
 
 // ParseKey reads an Idempotency-Key: a UUID v4 (RFC 9562), bare or in double quotes (a Structured Fields string, as
-// draft-ietf-httpapi-idempotency-key-header wants it), in any case.
+// draft-ietf-httpapi-idempotency-key-header requires it), in any case.
 func ParseKey(header string) (uuid.UUID, error) {
 	text := strings.TrimSpace(header)
 	if text == "" {
-		return uuid.Nil, refusal.New(refusal.KeyMissing, "send the header Idempotency-Key with a UUID v4 that is new for each record and the same for each retry")
+		return uuid.Nil, refusal.New(refusal.KeyMissing, "send the Idempotency-Key header with a UUID v4 that is new for each record and the same for each retry")
 	}
 	if inner, opened := strings.CutPrefix(text, `"`); opened {
 		bare, closed := strings.CutSuffix(inner, `"`)

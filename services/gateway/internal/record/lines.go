@@ -73,8 +73,8 @@ func (r *reader) line(v *strictjson.Value, at string, p *purse, out *event.Line)
 	return amount.Add(amount, big.NewInt(int64(tax))), true
 }
 
-// factorForm is what a quantity or a unit price may look like. A price is not an amount: fuel is sold at thousandths of a
-// cent, so that it may be finer than its currency; the line's amount is rounded once.
+// factorForm is the form of a quantity or a unit price. A price is not an amount: fuel is sold at thousandths of a cent, so a price may be
+// finer than its currency; the line's amount is rounded once.
 var factorForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,14})(\.[0-9]{1,6})?$`)
 
 func (r *reader) factor(v *strictjson.Value, at, name string, out *string) *big.Rat {

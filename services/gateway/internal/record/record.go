@@ -1,8 +1,10 @@
-// Package record reads what a till sent and holds it against every rule that needs nothing but the record itself. Rules
-// that depend on points, on what they are worth or on other records belong to commit.
+// Package record reads what a till sent and checks it against every rule that needs nothing but the record itself. Rules that depend on
+// points, on what they are worth or on other records belong to commit.
 package record
 
 import (
+	"fmt"
+
 	"github.com/google/uuid"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
@@ -15,7 +17,10 @@ import (
 // MaxBytes is the largest body of a record (infra/docs/CONTRACT.md, 2.2).
 const MaxBytes = 64 << 10
 
-// Record is a till's record whose form is right.
+// ErrTooLarge refuses a record of more than MaxBytes.
+var ErrTooLarge = refusal.New(refusal.BodyTooLarge, fmt.Sprintf("the record is larger than %d KiB", MaxBytes>>10))
+
+// Record is a till's record of a valid form.
 type Record struct {
 	Kind         sale.Kind
 	Currency     money.Currency
@@ -44,7 +49,7 @@ func Decode(body []byte) (Record, error) {
 	r := &reader{}
 	rec := r.record(v)
 	if len(r.unknown) > 0 {
-		return Record{}, refusal.New(refusal.MalformedJSON, "the record has members that are not known", r.unknown...)
+		return Record{}, refusal.New(refusal.MalformedJSON, "the record has unknown members", r.unknown...)
 	}
 	if len(r.wrong) > 0 {
 		return Record{}, refusal.New(refusal.InvalidRecord, "the record breaks a rule", r.wrong...)
@@ -101,7 +106,7 @@ func (r *reader) kind(v *strictjson.Value) sale.Kind {
 	return ""
 }
 
-// known notes members that a till should not have sent.
+// known notes unknown members.
 func (r *reader) known(v *strictjson.Value, at string, names ...string) {
 	for _, name := range v.Unknown(names...) {
 		if len(r.unknown) < maxFields {
@@ -110,7 +115,7 @@ func (r *reader) known(v *strictjson.Value, at string, names ...string) {
 	}
 }
 
-// sale holds what only a sale must obey.
+// sale checks the rules for sales only.
 func (r *reader) sale(v *strictjson.Value) {
 	for _, name := range []string{"refund_of", "refund_of_key"} {
 		if v.Member(name) != nil {
@@ -122,7 +127,7 @@ func (r *reader) sale(v *strictjson.Value) {
 	}
 }
 
-// refund holds what only a refund must obey.
+// refund checks the rules for refunds only.
 func (r *reader) refund(v *strictjson.Value, rec *Record) {
 	for _, name := range []string{"customer_id", "redeem_points"} {
 		if v.Member(name) != nil {
@@ -135,7 +140,7 @@ func (r *reader) refund(v *strictjson.Value, rec *Record) {
 	case v.Member("refund_of") == nil && v.Member("refund_of_key") == nil:
 		r.refuse("/refund_of", "is missing: a refund names its sale by refund_of or refund_of_key")
 	case v.Member("refund_of") != nil && v.Member("refund_of_key") != nil:
-		r.refuse("/refund_of_key", "stands beside refund_of: a refund names its sale once")
+		r.refuse("/refund_of_key", "is given together with refund_of: give only one")
 	}
 	if hasID {
 		var ok bool

@@ -61,7 +61,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// requireSameEvent holds what the gateway says of a sale first against what the ledger says of it from the request as it is stored.
+// requireSameEvent compares what the gateway publishes of a sale first with what the ledger publishes of it from the stored request.
 func requireSameEvent(t require.TestingT, rec record.Record) {
 	facts := sale.Sale{SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", StoreID: "s1", TerminalID: "t1"}
 	lines, tenders, err := event.LinesOf(rec.Raw)

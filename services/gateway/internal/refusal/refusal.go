@@ -1,4 +1,4 @@
-// Package refusal has the one error that a till is told: a stable code, and which fields were wrong (infra/docs/CONTRACT.md, 2.5).
+// Package refusal has the one error that a till receives: a stable code, and which fields were wrong (infra/docs/CONTRACT.md, 2.5).
 package refusal
 
 import (
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Code is what a program decides by.
+// Code is the error for programs.
 type Code string
 
 // The codes.
@@ -34,15 +34,15 @@ const (
 	CommitUnknown    Code = "COMMIT_UNKNOWN"
 	LedgerAway       Code = "LEDGER_UNAVAILABLE"
 
-	// Beyond the contract's table: requests that are not HTTP as we take it or have a wrong parameter, that did not come whole in
-	// time, or whose body has no Content-Length, and our own bugs.
+	// Of the transport, and our own bugs: requests that are not valid HTTP or have a wrong parameter, that did not arrive in full in time, or
+	// whose body has a Transfer-Encoding.
 	BadRequest     Code = "BAD_REQUEST"
 	RequestTimeout Code = "REQUEST_TIMEOUT"
 	LengthRequired Code = "LENGTH_REQUIRED"
 	Internal       Code = "INTERNAL"
 )
 
-// Field is one wrong member of a record: where it stands (RFC 6901) and what is wrong. It never repeats the value.
+// Field is one wrong member of a record: where it is (a JSON pointer, RFC 6901) and what is wrong. It never repeats the value.
 type Field struct {
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
@@ -58,12 +58,12 @@ type Error struct {
 
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Detail }
 
-// New refuses for good.
+// New makes a refusal for good.
 func New(code Code, detail string, fields ...Field) *Error {
 	return &Error{Code: code, Detail: detail, Fields: fields}
 }
 
-// Later refuses for now.
+// Later makes a refusal for now.
 func Later(code Code, after time.Duration, detail string) *Error {
 	return &Error{Code: code, Detail: detail, RetryAfter: after}
 }

@@ -1,4 +1,4 @@
--- A claim is given back by its owner only: it may have ended meanwhile and be another's by now.
+-- A claim is deleted by its owner only: it may have expired meanwhile, and another gateway may have claimed the key.
 if redis.call('GET', KEYS[1]) == ARGV[1] then
     return redis.call('DEL', KEYS[1])
 end

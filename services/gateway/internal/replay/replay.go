@@ -1,5 +1,5 @@
-// Package replay is Redis: claims that damp concurrent duplicates across gateways, and cached answers for retries. It speeds
-// things up and decides nothing: whatever it says, forgets or can't say, Postgres is asked.
+// Package replay is Redis: claims that keep several gateways from working on one key at once, and cached answers for retries. It makes things
+// faster and decides nothing: without an answer from Redis, Postgres is asked.
 package replay
 
 import (
@@ -29,12 +29,12 @@ const (
 	budget      = 50 * time.Millisecond // what a slow Redis may cost a group, until the breaker opens
 	claimLife   = 3 * time.Second       // longer than a group may take; a dead gateway's claim blocks its key no longer
 	answerLife  = 24 * time.Hour
-	maxFailures = 3 // in a row, then Redis is left alone
+	maxFailures = 3 // in a row, then Redis is not used
 	openFor     = 2 * time.Second
-	poolSize    = 4 // claims, answers and the waiting room, each a pipeline at a time
+	poolSize    = 4 // claims, answers and held keys, each one pipeline at a time
 )
 
-// silent takes the library's log, which is global and no JSON; the breaker says when Redis is away.
+// silent discards the library's log, which is global and not JSON; the breaker logs when Redis is unavailable.
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
@@ -46,14 +46,14 @@ type Cache struct {
 	client  *redis.Client
 	breaker *gobreaker.CircuitBreaker[[]redis.Cmder]
 	owner   string        // of this process's claims
-	of      func() string // the database whose answers these are; "" while it is not known
+	of      func() string // the database that the answers are from; "" while it is not known
 	claims  atomic.Uint64
 }
 
 // errNoURL has no cause: that may quote the password.
 var errNoURL = fault.New(fault.Invalid, "REDIS_URL must be a URL such as redis://127.0.0.1:6379/0 (redis://, rediss:// or unix://)")
 
-// Check says what is wrong with REDIS_URL; the error is Invalid.
+// Check returns what is wrong with REDIS_URL; the error is Invalid.
 func Check(url config.Secret) error {
 	const unix = "unix://" // a socket has no host
 	_, err := redis.ParseURL(url.Reveal())
@@ -66,9 +66,8 @@ func Check(url config.Secret) error {
 	return nil
 }
 
-// Open prepares the client and connects to nothing yet. A URL that is none is Invalid. Keys stand under the database that
-// identity names: an answer that was cached for one it replaced would tell a till that a lost sale stands. While identity is
-// "", Redis is left alone.
+// Open prepares the client and does not connect yet. A wrong URL is Invalid. Keys are prefixed with the database that identity names: an answer
+// that was cached from a database that was replaced since would confirm a lost sale to a till. While identity is "", Redis is not used.
 func Open(url config.Secret, identity func() string, log *slog.Logger) (*Cache, error) {
 	if err := Check(url); err != nil {
 		return nil, err
@@ -93,26 +92,26 @@ func Open(url config.Secret, identity func() string, log *slog.Logger) (*Cache, 
 			Name: "redis", Timeout: openFor, MaxRequests: 1,
 			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= maxFailures },
 			OnStateChange: func(_ string, _, to gobreaker.State) {
-				log.Warn("Redis's breaker moved; sales are recorded without it while it is open", "state", to.String())
+				log.Warn("the circuit breaker for Redis changed state; while it is open, sales are recorded without Redis", "state", to.String())
 			},
 		}),
 	}, nil
 }
 
-// Close leaves Redis.
-func (c *Cache) Close() { _ = c.client.Close() } // nothing is owed to it
+// Close disconnects from Redis.
+func (c *Cache) Close() { _ = c.client.Close() } // nothing is lost with it
 
-// Open reports whether Redis is being left alone, for a metric.
+// Open reports whether the breaker is open and Redis not used, for a metric.
 func (c *Cache) Open() bool { return c.breaker.State() == gobreaker.StateOpen }
 
-// Claim is what Redis says about a key.
+// Claim is what Redis answers about a key.
 type Claim struct {
 	Kept  *record.Kept // a cached answer
-	Token string       // this claim's, when the key is ours to work on
-	Held  bool         // another gateway works on the key
+	Token string       // of this claim, when this gateway has the key
+	Held  bool         // another gateway has the key
 }
 
-// A key has one value in Redis, a claim or an answer, told apart by its first byte: so that one command asks and claims.
+// A key has one value in Redis, a claim or an answer, distinguished by its first byte, so that one command both asks and claims.
 const (
 	isClaim  = 'c' // and its token
 	isAnswer = 'a' // and the fingerprint, and the 201's bytes
@@ -125,8 +124,8 @@ func nameOf(database string, k store.KeyOf) string {
 // mine begins the token of each of this process's claims.
 func (c *Cache) mine() string { return string(isClaim) + c.owner + "/" }
 
-// Claims asks for each key's cached answer and claims it where nothing stands, in one pipeline. Without Redis no key is held and
-// none has an answer. The caller works on a key once at a time: a claim of its own is none that it waits for.
+// Claims asks for each key's cached answer and claims the key where there is no value, in one pipeline. Without Redis no key is held and none
+// has an answer. The caller works on a key once at a time, so it does not wait for a claim of its own.
 func (c *Cache) Claims(ctx context.Context, keys []store.KeyOf) []Claim {
 	out := make([]Claim, len(keys))
 	database := c.of()
@@ -137,8 +136,8 @@ func (c *Cache) Claims(ctx context.Context, keys []store.KeyOf) []Claim {
 	err := c.pipeline(ctx, func(p redis.Pipeliner) {
 		for i, k := range keys {
 			tokens[i] = c.mine() + strconv.FormatUint(c.claims.Add(1), 10)
-			// NX with GET sets what is not there and answers with what was: Redis 7.0 and Valkey know it, older ones
-			// refuse it, which leaves the key unclaimed.
+			// NX with GET sets a missing value and answers with a present one: Redis 7.0 and Valkey have it, older ones refuse it, which
+			// leaves the key unclaimed.
 			replies[i] = p.SetArgs(ctx, nameOf(database, k), tokens[i], redis.SetArgs{Mode: "NX", Get: true, TTL: claimLife})
 		}
 	})
@@ -146,26 +145,26 @@ func (c *Cache) Claims(ctx context.Context, keys []store.KeyOf) []Claim {
 		return out
 	}
 	for i, reply := range replies {
-		stands, err := reply.Result()
-		kept, answered := unpack(stands)
+		value, err := reply.Result()
+		kept, answered := unpack(value)
 		switch {
 		case errors.Is(err, redis.Nil):
 			out[i].Token = tokens[i]
 		case err != nil:
 		case answered:
 			out[i].Kept = &kept
-		case strings.HasPrefix(stands, c.mine()):
-			out[i].Token = stands // of a refused record, and not given back yet: nobody else works on the key
-		case strings.HasPrefix(stands, string(isClaim)):
+		case strings.HasPrefix(value, c.mine()):
+			out[i].Token = value // of a refused record, and not released yet: nobody else works on the key
+		case strings.HasPrefix(value, string(isClaim)):
 			out[i].Held = true
-		default: // nothing of ours: Postgres decides alone
+		default: // not a value of ours: Postgres decides alone
 		}
 	}
 	return out
 }
 
-// Settled is a key whose work is done.
-type Settled struct {
+// Done is a key whose work is done.
+type Done struct {
 	Key   store.KeyOf
 	Kept  *record.Kept // nil: the record was refused and the key is free
 	Token string       // of the claim
@@ -174,9 +173,9 @@ type Settled struct {
 //go:embed release.lua
 var releaseScript string
 
-// Settle caches answers, in the place of their claims, and gives back the claims of keys that are free, in one pipeline. A
-// failure is nobody's loss: claims end by themselves, and Postgres has the answers.
-func (c *Cache) Settle(ctx context.Context, all []Settled) {
+// Finish caches answers, in place of their claims, and releases the claims of keys that are free, in one pipeline. A failure does no harm:
+// claims expire, and Postgres has the answers.
+func (c *Cache) Finish(ctx context.Context, all []Done) {
 	database := c.of()
 	if database == "" {
 		return
@@ -193,8 +192,8 @@ func (c *Cache) Settle(ctx context.Context, all []Settled) {
 	})
 }
 
-// pipeline runs the queued commands within the budget. An error means that Redis did not answer; what single commands came to is
-// theirs to say.
+// pipeline runs the queued commands within the budget. An error means that Redis did not answer; the errors of single commands are in their
+// replies.
 func (c *Cache) pipeline(ctx context.Context, queue func(redis.Pipeliner)) error {
 	_, err := c.breaker.Execute(func() ([]redis.Cmder, error) {
 		ctx, cancel := context.WithTimeout(ctx, budget)

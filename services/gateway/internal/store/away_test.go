@@ -34,7 +34,7 @@ func TestPostgresIsAwayWhenItAnswersNobody(t *testing.T) {
 		"a slow one, and silence since twice":       {[]question{{0, nil}, {0, silence}, {1, silence}, {1, silence}}, true},
 		"no connection twice":                       {[]question{{0, &pgconn.ConnectError{}}, {0, &pgconn.ConnectError{}}}, true},
 		"no connection twice while another answers": {[]question{{0, nil}, {0, &pgconn.ConnectError{}}, {0, &pgconn.ConnectError{}}}, false},
-		"a connection that broke says nothing": {[]question{
+		"a connection that broke proves nothing": {[]question{
 			{0, silence},
 			{0, &pgconn.PgError{SeverityUnlocalized: "FATAL", Code: "57P01"}},
 			{0, silence},

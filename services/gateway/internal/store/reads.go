@@ -20,7 +20,7 @@ var (
 	receiptSQL string
 )
 
-// Standing is where a customer stands in the programme.
+// Standing is a customer's balance and number of purchases.
 type Standing struct {
 	Balance   int64
 	Purchases int64
@@ -52,7 +52,7 @@ type ReadEntry struct {
 	RulesVersion   string
 }
 
-// Entries reads up to limit of a customer's entries whose number is below before, newest first. A sale's id is told to its own
+// Entries reads up to limit of a customer's entries whose number is below before, newest first. A sale's id is given to its own
 // store only.
 func (s *Store) Entries(ctx context.Context, customerID, storeID string, before int64, limit int) ([]ReadEntry, error) {
 	var all []ReadEntry
@@ -87,7 +87,7 @@ type Receipt struct {
 	TerminalID   string
 	Currency     string
 	Total        string
-	Customer     bool // whether the record moved anybody's points
+	Customer     bool // whether the record moved a customer's points
 	Earned       int64
 	Redeemed     int64
 	Balance      int64
@@ -97,7 +97,7 @@ type Receipt struct {
 	Token        string
 }
 
-// Receipt reads a record of any store; ok is false when there is none. Whoever shows it has to ask for Token.
+// Receipt reads a record of any store; ok is false when there is none. The caller must require Token before it shows it.
 func (s *Store) Receipt(ctx context.Context, saleID uuid.UUID) (r Receipt, ok bool, err error) {
 	err = s.show(ctx, func(ctx context.Context) error {
 		var hash []byte
@@ -119,7 +119,7 @@ var (
 	rulesSQL string
 )
 
-// RulesAreAsFirstUsed reports whether a version of the loyalty rules says what it said when it was first used, which may be now.
+// RulesAreAsFirstUsed reports whether a version of the loyalty rules is what it was when it was first used, which may be now.
 func (s *Store) RulesAreAsFirstUsed(ctx context.Context, version string, hash [32]byte) (bool, error) {
 	var first []byte
 	err := s.read(ctx, func(ctx context.Context) error {

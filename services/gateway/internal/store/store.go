@@ -1,5 +1,5 @@
-// Package store is the gateway's Postgres: it reads, locks and writes what commit decides, and decides nothing. SQL stands in
-// the files under sql.
+// Package store is the gateway's Postgres: it reads, locks and writes what commit decides, and decides nothing. SQL is in the files under
+// sql.
 package store
 
 import (
@@ -20,17 +20,17 @@ import (
 	"github.com/tillseal/tillseal/shared/postgres"
 )
 
-// Limits. A till is answered within 500 ms, so that each of the server's own timeouts stays below 400 ms.
+// Limits. A till is answered within 500 ms, so each of the server's own timeouts stays below 400 ms.
 const (
-	// connectTimeout is for a new connection, which is made though nobody waits for it any more (puddle does so): on a starved machine a
-	// handshake takes longer than a till can wait, and one that was begun anew each time would never be done.
+	// connectTimeout is for a new connection, which is opened even when nobody waits for it any more (puddle does so): on a starved machine
+	// a handshake takes longer than a till can wait, and one that was restarted each time would never finish.
 	connectTimeout   = 2 * time.Second
-	acquireTimeout   = 300 * time.Millisecond // for a group to have a connection
+	acquireTimeout   = 300 * time.Millisecond // for a group to get a connection
 	lockTimeout      = 150 * time.Millisecond // shorter than idleTimeout: the next try finds the frozen one's locks gone
 	statementTimeout = 350 * time.Millisecond
 	idleTimeout      = 300 * time.Millisecond
 	maxConns         = 8
-	maxReads         = 5 // connections that tills' reads may take: the committer, key look-ups and the probe find the others free
+	maxReads         = 5 // connections that tills' reads may take: the others are for the committer, key look-ups and the probe
 	readTimeout      = 400 * time.Millisecond
 )
 
@@ -43,17 +43,17 @@ var identitySQL string
 
 // Store is a pool of connections to Postgres. It is safe for concurrent use.
 type Store struct {
-	// Changed is called when Postgres is found to be away, and when it is back. Set it before the first use; it must not block.
+	// Changed is called when Postgres is found to be unavailable, and when it is back. Set it before the first use; it must not block.
 	Changed func(away bool)
 
 	pool     *pgxpool.Pool
-	reads    chan struct{} // a place for each that runs
+	reads    chan struct{} // a slot for each that runs
 	watch    watch
 	identity atomic.Pointer[string]
 }
 
-// Identity tells this database from one that took its place: a restored backup, a standby that was promoted, a cluster made
-// anew. What was remembered of another says nothing about this one. It is "" until a connection was made, and read with each.
+// Identity distinguishes this database from one that replaced it: a restored backup, a promoted standby, a new cluster. What was cached from
+// another proves nothing about this one. It is "" until the first connection, and read on each.
 func (s *Store) Identity() string {
 	if id := s.identity.Load(); id != nil {
 		return *id
@@ -61,8 +61,8 @@ func (s *Store) Identity() string {
 	return ""
 }
 
-// Open prepares the pool and connects to nothing yet: a Postgres that is away is no reason not to start. A URL that can't be used is an
-// Invalid fault.
+// Open prepares the pool and does not connect yet: the gateway starts although Postgres is unavailable. A URL that can't be used is an Invalid
+// fault.
 func Open(ctx context.Context, url config.Secret) (*Store, error) {
 	s := &Store{reads: make(chan struct{}, maxReads)}
 	var err error
@@ -95,7 +95,7 @@ func (s *Store) Close() {
 	s.pool.Close()
 }
 
-// Ping reports whether Postgres answers. It does as long as tills' reads take all places and it is not found to be away.
+// Ping reports whether Postgres answers. While tills' reads take all slots it is taken to answer, unless it was found to be unavailable.
 func (s *Store) Ping(ctx context.Context) error {
 	select {
 	case s.reads <- struct{}{}:
@@ -109,8 +109,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// read gives a read its time and its kind of error, or ErrAway at once. A connection that broke while it lay in the pool is not
-// the read's fault: it gets one more.
+// read gives a read its time limit and its kind of error, or ErrAway at once. A read whose connection broke while it was idle in the pool is
+// tried once more.
 func (s *Store) read(ctx context.Context, do func(context.Context) error) error {
 	if s.Away() {
 		return ErrAway
@@ -118,7 +118,7 @@ func (s *Store) read(ctx context.Context, do func(context.Context) error) error 
 	return s.ask(ctx, do)
 }
 
-// show is read for a till that only looks something up: it waits its turn among maxReads, which says nothing about Postgres.
+// show is read for a till that only looks something up: it waits for one of maxReads slots, a wait that proves nothing about Postgres.
 func (s *Store) show(ctx context.Context, do func(context.Context) error) error {
 	turn, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -131,10 +131,10 @@ func (s *Store) show(ctx context.Context, do func(context.Context) error) error 
 	}
 }
 
-// ErrBusy refuses a read for which no connection came free in its time.
-var ErrBusy = fault.New(fault.Transient, "more is being read than Postgres can answer in time")
+// ErrBusy refuses a read for which no slot came free in time.
+var ErrBusy = fault.New(fault.Transient, "too many reads for Postgres to answer in time")
 
-// ask is read for what must know whatever the watch says.
+// ask is read even while Postgres counts as unavailable.
 func (s *Store) ask(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -148,7 +148,7 @@ func (s *Store) ask(ctx context.Context, do func(context.Context) error) error {
 	return kinds.Fault("ask Postgres", err)
 }
 
-// KeyOf is where a record stands: a terminal and its idempotency key.
+// KeyOf is what a record is stored under: a terminal and its idempotency key.
 type KeyOf struct {
 	TerminalID string
 	Key        uuid.UUID
@@ -157,7 +157,7 @@ type KeyOf struct {
 //go:embed sql/kept.sql
 var keptSQL string
 
-// Kept reads what stands under keys; a key that is free is not in the answer.
+// Kept reads what is stored under keys; a key that is free is not in the answer.
 func (s *Store) Kept(ctx context.Context, keys []KeyOf) (map[KeyOf]record.Kept, error) {
 	var kept map[KeyOf]record.Kept
 	err := s.read(ctx, func(ctx context.Context) error {
@@ -212,10 +212,10 @@ func (s *Store) Answer(ctx context.Context, saleID uuid.UUID, storeID string) ([
 	return answer, err
 }
 
-// Fate is what became of a transaction.
+// Fate is the outcome of a transaction.
 type Fate int
 
-// The fates. Unclear means that nobody can say yet.
+// The fates. Unclear means that it is not known yet.
 const (
 	Unclear Fate = iota
 	Committed
@@ -225,8 +225,8 @@ const (
 //go:embed sql/fate.sql
 var fateSQL string
 
-// Fate finds out, on another connection, whether the transaction xid with these new sales was committed. Rows prove it; their
-// absence together with the server's word that it ended otherwise proves the contrary.
+// Fate finds out, on another connection, whether the transaction xid with these new sales was committed. Their rows prove it; their absence,
+// together with the server's answer that it was aborted, proves the contrary.
 func (s *Store) Fate(ctx context.Context, xid string, saleIDs [][16]byte) (Fate, error) {
 	fate := Unclear
 	err := s.ask(ctx, func(ctx context.Context) error {
@@ -248,16 +248,16 @@ func (s *Store) Fate(ctx context.Context, xid string, saleIDs [][16]byte) (Fate,
 	return fate, err
 }
 
-// kinds are what is otherwise for a till that waits: what holds a group up for longer than it may take is a Conflict, which has it start
-// over from its reads, at once.
+// kinds are the exceptions for a till that waits: what delays a group for longer than it may take is a Conflict, which makes it start over from
+// its reads, at once.
 var kinds = postgres.Kinds{
 	"22012": fault.Conflict, // division by zero: only the guards of our statements divide
-	"40":    fault.Conflict, // rolled back for another's sake
+	"40":    fault.Conflict, // rolled back in favour of another
 	"55P03": fault.Conflict, // lock_timeout
 	"57014": fault.Conflict, // statement_timeout
 }
 
-// broken reports whether err says that the connection is gone.
+// broken reports whether err means that the connection is gone.
 func broken(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.SeverityUnlocalized == "FATAL" || pg.SeverityUnlocalized == "PANIC"

@@ -11,7 +11,7 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// Terminal is who a key belongs to.
+// Terminal is the terminal that a key belongs to.
 type Terminal struct {
 	ID, StoreID string
 	Suspended   bool
@@ -57,7 +57,7 @@ var (
 
 var (
 	errNoTerminal = fault.New(fault.Invalid, "there is no such terminal")
-	errNoKey      = fault.New(fault.Invalid, "the terminal has no key of this number")
+	errNoKey      = fault.New(fault.Invalid, "the terminal has no key with this number")
 	errTwoKeys    = fault.New(fault.Conflict, "the terminal has two live keys already: revoke one of them first")
 )
 
@@ -84,7 +84,7 @@ func (s *Store) TerminalsByKey(ctx context.Context, hashes [][32]byte) (map[[32]
 	return all, err
 }
 
-// awake gives an operator's change its time, on a connection that was just alive: a change is not tried twice.
+// awake gives an operator's change its time limit, after a ping: a change is not tried twice.
 func (s *Store) awake(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	if err := s.Ping(ctx); err != nil {
 		return nil, nil, err
@@ -93,7 +93,7 @@ func (s *Store) awake(ctx context.Context) (context.Context, context.CancelFunc,
 	return ctx, cancel, nil
 }
 
-// AddTerminal keeps a new terminal with its first key. A terminal id that is taken, by whichever store, is a Conflict.
+// AddTerminal stores a new terminal with its first key. A terminal id that exists, in whichever store, is a Conflict.
 func (s *Store) AddTerminal(ctx context.Context, terminalID, storeID string, hash [32]byte) error {
 	ctx, cancel, err := s.awake(ctx)
 	if err != nil {
@@ -102,13 +102,13 @@ func (s *Store) AddTerminal(ctx context.Context, terminalID, storeID string, has
 	defer cancel()
 	_, err = s.pool.Exec(ctx, terminalAddSQL, terminalID, storeID, hash[:])
 	if err = kinds.Fault("add a terminal", err); fault.Is(err, fault.Conflict) {
-		return fault.New(fault.Conflict, "the terminal is known already")
+		return fault.New(fault.Conflict, "a terminal with this id already exists")
 	}
 	return err
 }
 
-// AddKey keeps another key of a terminal and returns its store and the live keys, the new one last. A terminal with two live keys
-// is a Conflict, one that is not known Invalid.
+// AddKey stores another key of a terminal and returns its store and the live keys, the new one last. A terminal with two live keys is a
+// Conflict, an unknown one Invalid.
 func (s *Store) AddKey(ctx context.Context, terminalID string, hash [32]byte) (storeID string, live []Key, err error) {
 	return s.changeKeys(ctx, terminalID, func(tx pgx.Tx) error {
 		var number int32
@@ -120,8 +120,8 @@ func (s *Store) AddKey(ctx context.Context, terminalID string, hash [32]byte) (s
 	})
 }
 
-// RevokeKeys ends a key by its number, or all of the terminal's with 0, and returns its store and what is live still. A key that
-// has ended stays so; one that never was is Invalid.
+// RevokeKeys revokes a key by its number, or all of the terminal's with 0, and returns its store and the keys that are still live. Revoking a
+// revoked key changes nothing; one that never existed is Invalid.
 func (s *Store) RevokeKeys(ctx context.Context, terminalID string, number int32) (storeID string, live []Key, err error) {
 	return s.changeKeys(ctx, terminalID, func(tx pgx.Tx) error {
 		var known bool
@@ -137,7 +137,7 @@ func (s *Store) RevokeKeys(ctx context.Context, terminalID string, number int32)
 	})
 }
 
-// changeKeys runs change with the terminal's keys to itself.
+// changeKeys runs change with the terminal's keys locked.
 func (s *Store) changeKeys(ctx context.Context, terminalID string, change func(pgx.Tx) error) (storeID string, live []Key, err error) {
 	ctx, cancel, err := s.awake(ctx)
 	if err != nil {
@@ -165,7 +165,7 @@ func (s *Store) changeKeys(ctx context.Context, terminalID string, change func(p
 	return storeID, live, kinds.Fault("change a terminal's keys", err)
 }
 
-// SetSuspended suspends a terminal or lets it record again, and returns its store. One that is not known is Invalid.
+// SetSuspended suspends a terminal or lets it record again, and returns its store. An unknown one is Invalid.
 func (s *Store) SetSuspended(ctx context.Context, terminalID string, suspended bool) (storeID string, err error) {
 	ctx, cancel, err := s.awake(ctx)
 	if err != nil {

@@ -17,11 +17,11 @@ type Tx struct {
 	store *Store
 	conn  *pgxpool.Conn
 	begun bool
-	xid   string // set by Lock: what Fate asks about
+	xid   string // set by Lock, for Fate
 }
 
-// Begin takes a connection for a transaction (READ COMMITTED, the server's default), which its first statements open. The error
-// is ErrAway, at once, while Postgres is being waited for.
+// Begin takes a connection for a transaction (READ COMMITTED, the server's default), which its first statements open. The error is ErrAway, at
+// once, while Postgres is unavailable.
 func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 	if s.Away() {
 		return nil, ErrAway
@@ -37,13 +37,13 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 	return &Tx{store: s, conn: conn}, nil
 }
 
-// Rollback gives everything back.
+// Rollback rolls back and releases the connection.
 func (t *Tx) Rollback(ctx context.Context) {
-	const idle = 'I' // the protocol's word for a connection outside a transaction
+	const idle = 'I' // the protocol's status of a connection outside a transaction
 	if conn := t.conn.Conn(); !conn.IsClosed() && conn.PgConn().TxStatus() != idle {
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
-		_, _ = conn.Exec(ctx, "ROLLBACK") // a connection that can't say so is closed, and the server rolls back
+		_, _ = conn.Exec(ctx, "ROLLBACK") // a connection that can't send it is closed, and the server rolls back
 	}
 	t.conn.Release()
 }
@@ -58,7 +58,7 @@ func (t *Tx) batch() *pgx.Batch {
 	return batch
 }
 
-// send ends it. A connection that broke, perhaps while it lay idle, says that the others may have: the next try gets a new one.
+// send ends it. When a connection broke, perhaps while it was idle, the others may have too: the next try gets a new one.
 func (t *Tx) send(ctx context.Context, batch *pgx.Batch) error {
 	began := t.store.watch.answers.Load()
 	err := t.conn.SendBatch(ctx, batch).Close()
@@ -69,7 +69,7 @@ func (t *Tx) send(ctx context.Context, batch *pgx.Batch) error {
 	return err
 }
 
-// ask sends what is read before the COMMIT, which a healthy server answers within the round trip's limit.
+// ask sends the reads before the COMMIT, which a healthy server answers within the round trip's limit.
 func (t *Tx) ask(ctx context.Context, batch *pgx.Batch) error {
 	ctx, cancel := context.WithTimeout(ctx, roundTrip)
 	defer cancel()
@@ -133,7 +133,7 @@ type SeqOf struct {
 	Seq        int64
 }
 
-// Wanted is what a group decides on.
+// Wanted is what a group needs for its decisions.
 type Wanted struct {
 	Refunded  []Original // the sales whose refund states are locked
 	Customers []string   // whose accounts are locked
@@ -161,7 +161,7 @@ type RefundState struct {
 	Fresh         bool // made by this transaction's lock: it must not be committed unused
 }
 
-// Locked is what stands in the database once everything wanted is locked.
+// Locked is what the database holds once everything wanted is locked.
 type Locked struct {
 	Refunds  map[uuid.UUID]*RefundState
 	Accounts map[string]*Account

@@ -65,7 +65,7 @@ var (
 	refundStatesMoveSQL string
 )
 
-// Commit writes a group's changes and commits them, in one round trip. When unknown is true nobody answered and Fate must be
+// Commit writes a group's changes and commits them, in one round trip. When unknown is true there was no answer and Fate must be
 // asked; otherwise an error means that nothing was committed, and a Conflict that a key or a sequence number was taken meanwhile.
 func (t *Tx) Commit(ctx context.Context, c Changes) (unknown bool, err error) {
 	batch := t.batch()
@@ -79,7 +79,7 @@ func (t *Tx) Commit(ctx context.Context, c Changes) (unknown bool, err error) {
 	if len(c.Refunds) > 0 {
 		batch.Queue(refundStatesMoveSQL, refundColumns(c.Refunds))
 	}
-	batch.Queue("COMMIT") // the server does not come to it when a statement before it fails
+	batch.Queue("COMMIT") // not executed when a statement before it fails
 	err = t.send(ctx, batch)
 	var pg *pgconn.PgError
 	switch {
@@ -88,7 +88,7 @@ func (t *Tx) Commit(ctx context.Context, c Changes) (unknown bool, err error) {
 	case errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR":
 		return false, kinds.Fault("commit a group", err)
 	}
-	return true, fault.New(fault.Transient, "COMMIT was not answered: %w", err)
+	return true, fault.New(fault.Transient, "COMMIT got no answer: %w", err)
 }
 
 func saleColumns(sales []Sale) pgx.NamedArgs {

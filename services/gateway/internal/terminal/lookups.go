@@ -9,13 +9,13 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 )
 
-// Limits of looking keys up. Whoever guesses keys shares queries with the tills: guessing costs Postgres no more than these
-// queries, one at a time, and shuts nobody out.
+// Limits of looking keys up. Whoever guesses keys shares queries with the tills: guessing costs Postgres no more than these queries, one at a
+// time, and locks nobody out.
 const (
 	maxAsked  = 512                  // keys in one query: a millisecond or two
-	maxWaits  = 16384                // keys that wait for one, twice the connections that the server takes
+	maxWaits  = 16384                // keys that wait for one, twice the connections that the server accepts
 	askPause  = 5 * time.Millisecond // between two queries; the first goes out at once
-	askWithin = time.Second          // the longest that a request waits; the store's own limits end a query before
+	askWithin = time.Second          // the longest that a request waits; the store's own limits end a query earlier
 )
 
 // lookups reads keys in common: what is asked while one query runs goes into the next.
@@ -37,18 +37,18 @@ type lookup struct {
 	err error
 }
 
-// found is what a query said of a key, as of at.
+// found is what a query found for a key, as of at.
 type found struct {
 	terminal store.Terminal
 	ok       bool
 	at       time.Time
 }
 
-// ask waits for what Postgres says of a key. The error is a refusal.
+// ask waits for Postgres's answer about a key. The error is a refusal.
 func (l *lookups) ask(ctx context.Context, hash [32]byte) (found, error) {
 	one := l.join(context.WithoutCancel(ctx), hash)
 	if one == nil {
-		return found{}, refusal.Later(refusal.RateLimited, retryAfter, "too many unknown keys are being tried")
+		return found{}, refusal.Later(refusal.RateLimited, retryAfter, "too many unknown keys are being tried: send it again")
 	}
 	timer := time.NewTimer(askWithin)
 	defer timer.Stop()
@@ -62,7 +62,7 @@ func (l *lookups) ask(ctx context.Context, hash [32]byte) (found, error) {
 
 var errUnchecked = refusal.Later(refusal.StoreUnavailable, retryAfter, "the terminal's key could not be checked: send it again")
 
-// join waits with others for the next query, and starts it when none runs. It returns nil when too many wait.
+// join adds a key to the next query, and starts it when none runs. It returns nil when too many wait.
 func (l *lookups) join(ctx context.Context, hash [32]byte) *lookup {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -84,20 +84,20 @@ func (l *lookups) join(ctx context.Context, hash [32]byte) *lookup {
 	return one
 }
 
-// run asks until nobody waits. It ends with the last answer, which its askers wait for; the pause after it is short.
+// run queries until nobody waits. A request waits for its answer only, not for the short pause after it.
 func (l *lookups) run(ctx context.Context) {
 	for {
 		some := l.take()
 		if some == nil {
 			return
 		}
-		l.settle(ctx, some)
+		l.answer(ctx, some)
 		pause := time.NewTimer(askPause)
 		<-pause.C
 	}
 }
 
-// take is whose turn it is, oldest first; nil when nobody waits.
+// take removes the keys for the next query, oldest first; nil when nobody waits.
 func (l *lookups) take() []*lookup {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -114,7 +114,7 @@ func (l *lookups) take() []*lookup {
 	return some
 }
 
-func (l *lookups) settle(ctx context.Context, some []*lookup) {
+func (l *lookups) answer(ctx context.Context, some []*lookup) {
 	hashes := make([][32]byte, len(some))
 	for i, one := range some {
 		hashes[i] = one.hash

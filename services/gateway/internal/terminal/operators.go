@@ -29,19 +29,19 @@ type Added struct {
 	Key        string `json:"key"`
 }
 
-// ListRequest asks for terminals; every member may be left out.
+// ListRequest asks for terminals; every member is optional.
 type ListRequest struct {
 	StoreID string `json:"store_id"` // of this store only
-	After   string `json:"after"`    // the page before's last terminal_id
+	After   string `json:"after"`    // the last terminal_id of the page before
 }
 
-// Page is a list of terminals by id. Next, when it is there, is the After of the page that follows.
+// Page is a list of terminals by id. Next, when present, is the After of the page that follows.
 type Page struct {
 	Terminals []Terminal `json:"terminals"`
 	Next      string     `json:"next,omitempty"`
 }
 
-// Terminal is a terminal with its live keys, oldest first; of a key nothing but its number can be shown.
+// Terminal is a terminal with its live keys, oldest first; keys are shown by their number only.
 type Terminal struct {
 	TerminalID string    `json:"terminal_id"`
 	StoreID    string    `json:"store_id"`
@@ -68,7 +68,7 @@ type RevokeRequest struct {
 	AllKeys    bool   `json:"all_keys"`
 }
 
-// Rotated is a terminal's new key, shown this once, and what is live now.
+// Rotated is a terminal's new key, shown this once, and its live keys.
 type Rotated struct {
 	TerminalID string `json:"terminal_id"`
 	StoreID    string `json:"store_id"`
@@ -77,14 +77,14 @@ type Rotated struct {
 	Keys       []Key  `json:"keys"`
 }
 
-// Keys is what is live after a revocation.
+// Keys are the live keys after a revocation.
 type Keys struct {
 	TerminalID string `json:"terminal_id"`
 	StoreID    string `json:"store_id"`
 	Keys       []Key  `json:"keys"`
 }
 
-// Status is a terminal's, after it was changed.
+// Status is a terminal's status after a change.
 type Status struct {
 	TerminalID string `json:"terminal_id"`
 	StoreID    string `json:"store_id"`
@@ -99,36 +99,36 @@ func (r *Registry) Endpoints() []stream.Endpoint {
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.gateway.terminals.add",
 			Description: "Adds a terminal to a store and answers with its key, which is shown this once. " +
-				"Ids are 1 to 32 of a-z 0-9 -; a terminal's id is one for all stores.",
+				"Ids are 1 to 32 of a-z 0-9 -; a terminal's id is unique across stores.",
 			Request:  `{"store_id":"s1","terminal_id":"t1"}`,
 			Response: `{"terminal_id":"t1","store_id":"s1","key":"till_…"}`,
 		}, r.add),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.gateway.terminals.list",
-			Description: "Lists terminals by id with their status and live keys, up to 500 at once; next is there when more follow, and the next request's after. " +
-				"store_id picks one store; both members may be left out. A key is shown by its number alone.",
+			Description: "Lists terminals by id with their status and live keys, up to 500 at once; when more follow, next is the after of the next request. " +
+				"store_id selects one store; both members are optional. Keys are shown by their number only.",
 			Request: `{"store_id":"s1","after":"t1"}`,
 			Response: `{"terminals":[{"terminal_id":"t2","store_id":"s1","status":"active","created_at":"2026-11-22T04:45:31.123456Z",` +
 				`"keys":[{"key_number":1,"created_at":"2026-11-22T04:45:31.123456Z"}]}],"next":"t2"}`,
 		}, r.list),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.gateway.terminals.rotate",
-			Description: "Gives a terminal another key, shown this once. The old key goes on working until it is revoked, so that the till sells all the while: " +
-				"rotate, put the new key into the till, see it sell, then terminals.revoke the old key_number. A terminal has at most two live keys: with two, " +
-				"revoke one first. If the answer was lost, list shows the key that nobody knows: revoke it and rotate again.",
+			Description: "Gives a terminal another key, shown this once. The old key goes on working until it is revoked, so that the till can sell all the time: " +
+				"rotate, put the new key into the till, check that it sells, then terminals.revoke the old key_number. A terminal has at most two live keys: " +
+				"with two, revoke one first. If the answer was lost, list shows the number of the key that nobody has: revoke it and rotate again.",
 			Request:  `{"terminal_id":"t1"}`,
 			Response: `{"terminal_id":"t1","store_id":"s1","key":"till_…","key_number":2,"keys":[{"key_number":1,"created_at":"…"},{"key_number":2,"created_at":"…"}]}`,
 		}, r.rotate),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.gateway.terminals.revoke",
-			Description: `Ends a key for good: {"terminal_id":"t1","key_number":1}; a lost till's with {"terminal_id":"t1","all_keys":true}, after which rotate gives ` +
-				"a new one. The answer lists what is live still. What has ended stays so; asking twice does no harm." + withinASecond,
+			Description: `Revokes a key for good: {"terminal_id":"t1","key_number":1}; all keys of a lost till: {"terminal_id":"t1","all_keys":true}, after which ` +
+				"rotate gives a new one. The answer lists the keys that are still live. Revoking a key twice does no harm." + withinASecond,
 			Request:  `{"terminal_id":"t1","key_number":1}`,
 			Response: `{"terminal_id":"t1","store_id":"s1","keys":[{"key_number":2,"created_at":"…"}]}`,
 		}, r.revoke),
 		stream.Answers(stream.Endpoint{
 			Subject:     "ops.gateway.terminals.suspend",
-			Description: "Lets a terminal record and read nothing (403 FORBIDDEN) until terminals.resume; its keys stay." + withinASecond,
+			Description: "Suspends a terminal: it can neither record nor read (403 FORBIDDEN) until terminals.resume; its keys stay valid." + withinASecond,
 			Request:     `{"terminal_id":"t1"}`,
 			Response:    `{"terminal_id":"t1","store_id":"s1","status":"suspended"}`,
 		}, func(ctx context.Context, req Request) (Status, error) { return r.suspend(ctx, req, true) }),
@@ -143,7 +143,7 @@ func (r *Registry) Endpoints() []stream.Endpoint {
 
 var errBadID = fault.New(fault.Invalid, "terminal_id must be 1 to 32 of the characters a-z 0-9 -")
 
-// newKey makes a key and what is kept of it.
+// newKey makes a key and its hash, which is all that is stored.
 func newKey() (key string, hash [32]byte) {
 	var random [keyBytes]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
@@ -166,7 +166,7 @@ func (r *Registry) list(ctx context.Context, req ListRequest) (Page, error) {
 	if req.StoreID != "" && !sale.ValidPlaceID(req.StoreID) || req.After != "" && !sale.ValidPlaceID(req.After) {
 		return Page{}, fault.New(fault.Invalid, "store_id and after must be ids, 1 to 32 of the characters a-z 0-9 -")
 	}
-	found, err := r.store.Terminals(ctx, req.StoreID, req.After, maxListed+1) // one more tells whether a page follows
+	found, err := r.store.Terminals(ctx, req.StoreID, req.After, maxListed+1) // one more, to know whether a page follows
 	if err != nil {
 		return Page{}, err
 	}
@@ -206,7 +206,7 @@ func (r *Registry) revoke(ctx context.Context, req RevokeRequest) (Keys, error) 
 		return Keys{}, errBadID
 	}
 	if req.KeyNumber < 0 || (req.KeyNumber == 0) != req.AllKeys {
-		return Keys{}, fault.New(fault.Invalid, `say which key: "key_number":1, or "all_keys":true`)
+		return Keys{}, fault.New(fault.Invalid, `name the key: "key_number":1, or "all_keys":true`)
 	}
 	storeID, live, err := r.store.RevokeKeys(ctx, req.TerminalID, req.KeyNumber)
 	if err != nil {

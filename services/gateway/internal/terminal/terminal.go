@@ -1,4 +1,4 @@
-// Package terminal knows the tills: whose key a request carries, whether it may record, and how fast.
+// Package terminal knows the tills: which terminal a request's key belongs to, whether it may record, and how fast.
 package terminal
 
 import (
@@ -17,9 +17,9 @@ import (
 
 // Limits.
 const (
-	// cacheLife is how long a key's terminal is believed: a suspension or a revoked key takes effect within it.
+	// cacheLife is how long a key's terminal is cached: a suspension or a revoked key takes effect within it.
 	cacheLife    = 900 * time.Millisecond
-	maxKnown     = 20_000 // keys and terminals kept in memory; beyond, all is forgotten and read anew
+	maxKnown     = 20_000 // keys and terminals kept in memory; beyond, all are dropped and read again
 	burstSeconds = 2      // of a terminal's rate that it may use at once
 	retryAfter   = time.Second
 
@@ -34,7 +34,7 @@ type entry struct {
 	read     time.Time
 }
 
-// Registry is who the tills are. It is safe for concurrent use.
+// Registry knows the tills. It is safe for concurrent use.
 type Registry struct {
 	store *store.Store
 	rate  rate.Limit
@@ -64,7 +64,7 @@ func (r *Registry) Authenticate(ctx context.Context, header string) (store.Termi
 	case !strings.EqualFold(scheme, "Bearer") || key == "":
 		return store.Terminal{}, ErrNotBearer
 	case len(key) != keyLength || !strings.HasPrefix(key, keyPrefix):
-		return store.Terminal{}, errUnknownKey // in the same words as one of the right form: they tell a guesser nothing
+		return store.Terminal{}, errUnknownKey // in the same words as for one of the right form, so that a guesser learns nothing
 	}
 	hash := sha256.Sum256([]byte(key))
 	r.mu.Lock()
@@ -87,11 +87,11 @@ var (
 	errNoKey = refusal.New(refusal.Unauthenticated, "send the terminal's key as Authorization: Bearer <key>")
 	// ErrNotBearer is also what a request with two such headers gets.
 	ErrNotBearer = refusal.New(refusal.Unauthenticated,
-		"the header Authorization is not as it must be: send it once, with the terminal's key, as Authorization: Bearer <key>")
+		"the Authorization header is malformed or repeated: send the terminal's key once, as Authorization: Bearer <key>")
 	errUnknownKey = refusal.New(refusal.Unauthenticated, "no terminal has this key, or it was revoked")
 )
 
-// lookUp reads a key's terminal, together with the keys of all who ask at the same time.
+// lookUp reads a key's terminal, in one query with all other keys that are asked for at the same time.
 func (r *Registry) lookUp(ctx context.Context, hash [32]byte) (entry, error) {
 	found, err := r.asked.ask(ctx, hash)
 	if err != nil {
@@ -135,7 +135,7 @@ func (r *Registry) AllowSome(terminalID string, n int) int {
 }
 
 // ErrTooFast refuses what is beyond a terminal's rate.
-var ErrTooFast = refusal.Later(refusal.RateLimited, retryAfter, "this terminal sends more than it may")
+var ErrTooFast = refusal.Later(refusal.RateLimited, retryAfter, "this terminal sends more requests than it may: wait and send it again")
 
 func (r *Registry) limitOf(terminalID string) *rate.Limiter {
 	r.mu.Lock()

@@ -1,6 +1,6 @@
-// Package wire holds what comes on a connection against HTTP/1.1 as tills send it (RFC 9112), before the HTTP library reads it.
-// A request that two readers could end at different bytes is refused: what were left of it for the one would be a request to the
-// other, with somebody else's key.
+// Package wire checks what comes on a connection against HTTP/1.1 as tills send it (RFC 9112), before the HTTP library reads it. A request
+// whose end two parsers could find at different bytes is refused: what is the rest of it to one would be a request to the other, with
+// somebody else's key (request smuggling).
 package wire
 
 import (
@@ -13,18 +13,18 @@ import (
 // MaxHead is how many bytes a request's line and headers may have together.
 const MaxHead = 16 << 10
 
-// What is refused; the connection can't be used any more. A detail never repeats what came.
+// The refusals; the connection can't be used any more. A detail never repeats what was sent.
 var (
 	errNotHTTP      = bad("this is not HTTP: a request begins with its method")
 	errRequestLine  = bad("the request line is not a method, a target and HTTP/1.1 or HTTP/1.0, with one space between them")
 	errVersion      = bad("the version is neither HTTP/1.1 nor HTTP/1.0")
 	errBareLF       = bad("a line of the headers does not end with CR LF")
-	errFolded       = bad("a header goes on in another line")
-	errName         = bad("a header's name has a character that names can't have, or no colon after it")
+	errFolded       = bad("a header is folded over two lines")
+	errName         = bad("a header's name has an invalid character or no colon after it")
 	errValue        = bad("a header's value has a control character")
-	errHost         = bad("HTTP/1.1 has exactly one header Host, which names a host")
+	errHost         = bad("HTTP/1.1 needs exactly one Host header with a valid host")
 	errLength       = bad("Content-Length is not one number")
-	errType         = bad("Content-Type is given twice")
+	errType         = bad("the Content-Type header is repeated")
 	errHeadTooLarge = bad(fmt.Sprintf("the request line and its headers have more than %d KiB", MaxHead>>10))
 	errEncoded      = refusal.New(refusal.LengthRequired, "send the body with its Content-Length and without a Transfer-Encoding")
 )
@@ -35,10 +35,10 @@ func bad(detail string) error { return refusal.New(refusal.BadRequest, detail) }
 type Framer struct {
 	line  []byte // a line that has not ended, so far
 	head  int    // bytes of the request's line and headers that have ended
-	left  int64  // bytes of its body that have not come
+	left  int64  // bytes of its body still to come
 	begun bool   // its line has come
-	blank bool   // the empty line that may stand before it has come (RFC 9112, 2.2)
-	shown bool   // when something was refused: what stood before it belongs to the same request
+	blank bool   // the empty line that may precede it has come (RFC 9112, 2.2)
+	shown bool   // when something was refused: what came before it belongs to the same request
 
 	http10, host, kind, length bool
 	size                       int64
@@ -49,11 +49,11 @@ func (f *Framer) Idle() bool {
 	return !f.begun && f.left == 0 && (len(f.line) == 0 || f.line[0] == '\r')
 }
 
-// Shown reports, once Take has refused something, whether it gave out an earlier part of the same request.
+// Shown reports, once Take has refused something, whether it passed an earlier part of the same request.
 func (f *Framer) Shown() bool { return f.shown }
 
-// Take looks at b, which came next, and returns how much of it may be read as HTTP. An error is a refusal, of what stands there;
-// nothing that came later must be read then.
+// Take checks b, which came next, and returns how much of it may be read as HTTP. An error is the refusal of what follows; nothing after it
+// must be read then.
 func (f *Framer) Take(b []byte) (int, error) {
 	at := 0
 	for at < len(b) {
@@ -64,7 +64,7 @@ func (f *Framer) Take(b []byte) (int, error) {
 			continue
 		}
 		if f.Idle() && len(f.line) == 0 && !inToken[b[at]] && b[at] != '\r' && b[at] != '\n' {
-			return at, errNotHTTP // TLS, say: its line may never end
+			return at, errNotHTTP // such as TLS, where the line may never end
 		}
 		end := bytes.IndexByte(b[at:], '\n')
 		f.shown = f.begun || !f.Idle()
@@ -89,7 +89,7 @@ func (f *Framer) Take(b []byte) (int, error) {
 	return at, nil
 }
 
-// take looks at one line of a head, with its end.
+// take checks one line of a head, with its end.
 func (f *Framer) take(line []byte) error {
 	if f.head += len(line); f.head > MaxHead {
 		return errHeadTooLarge
@@ -110,7 +110,7 @@ func (f *Framer) take(line []byte) error {
 	return f.field(line)
 }
 
-// ended looks at a head as a whole, and begins with its body.
+// ended checks a head as a whole, and begins with its body.
 func (f *Framer) ended() error {
 	if !f.http10 && !f.host {
 		return errHost
@@ -190,7 +190,7 @@ func number(text []byte) (n int64, ok bool) {
 	return n, len(text) > 0 && len(text) <= maxDigits
 }
 
-// isVisible has neither space nor control characters. Bytes beyond ASCII are nobody's delimiter.
+// isVisible reports text without spaces and control characters. Bytes beyond ASCII delimit nothing.
 func isVisible(text []byte) bool {
 	for _, c := range text {
 		if c <= ' ' || c == 0x7f {
@@ -200,7 +200,7 @@ func isVisible(text []byte) bool {
 	return true
 }
 
-// isText is a field's value, which may hold what RFC 9110 calls obs-text.
+// isText reports a valid field value, which may hold what RFC 9110 calls obs-text.
 func isText(value []byte) bool {
 	for _, c := range value {
 		if c < ' ' && c != '\t' || c == 0x7f {

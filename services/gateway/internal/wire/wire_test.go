@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What each refusal says, so that whoever wrote the till finds the line. That nothing slips through to the HTTP library, and what
+// The text of each refusal, so that whoever wrote the till finds the line. That nothing slips through to the HTTP library, and what
 // becomes of the connection, is tried over real ones (package api).
 func TestARefusalSaysWhatIsWrongWithTheRequest(t *testing.T) {
 	const line, host = "GET / HTTP/1.1\r\n", "Host: x\r\n"

@@ -1,2 +1,2 @@
--- What became of a transaction whose COMMIT was not answered: committed, aborted or in progress.
+-- The outcome of a transaction whose COMMIT got no answer: committed, aborted or in progress.
 SELECT pg_xact_status($1::text::xid8), (SELECT count(*) FROM sales.sale WHERE sale_id = ANY ($2::uuid[]));
