@@ -133,11 +133,11 @@ func TestAReplayedSaleThatIsLostIsRepairedLikeAnyOther(t *testing.T) {
 func TestWhatCannotBeReplayedIsSaid(t *testing.T) {
 	s := setup(t)
 	for says, request := range map[string]map[string]string{
-		"either sale_id or currency":   {},
-		"either sale_id or":            {"sale_id": "x", "currency": "INR"},
-		"sale_id is not a UUID":        {"sale_id": "tea"},
-		"not an ISO 4217 currency":     {"currency": "TEA"},
-		"is parked and without a leaf": {"sale_id": "01935f0e-8a7b-7c3d-9e4f-000000000009"},
+		"either sale_id or currency":           {},
+		"either sale_id or":                    {"sale_id": "x", "currency": "INR"},
+		"sale_id is not a UUID":                {"sale_id": "tea"},
+		"not the code of an ISO 4217 currency": {"currency": "TEA"},
+		"is parked and without a leaf":         {"sale_id": "01935f0e-8a7b-7c3d-9e4f-000000000009"},
 	} {
 		_, err := s.replay(request)
 		require.ErrorContains(t, err, says)
@@ -148,10 +148,10 @@ func TestWhatCannotBeReplayedIsSaid(t *testing.T) {
 	_, err = s.replay(map[string]string{"currency": "INR", "operator": strings.Repeat("a", 65)})
 	require.ErrorContains(t, err, "operator is longer than 64")
 	for says, request := range map[string]map[string]any{
-		"limit must be between":   {"limit": 501},
-		"state is not one of":     {"state": "lost"},
-		"cursor is not one of":    {"cursor": "tea"},
-		"the request is not like": {"colour": "red"},
+		"limit must be between":      {"limit": 501},
+		"state is not one of":        {"state": "lost"},
+		"cursor is not one of":       {"cursor": "tea"},
+		"the request must look like": {"colour": "red"},
 	} {
 		_, err := stream.Ask[parkedList](t.Context(), s.bus, "ops.ledger.parked.list", request)
 		require.True(t, fault.Is(err, fault.Invalid))
