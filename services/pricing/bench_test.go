@@ -37,7 +37,7 @@ func backlog(b *testing.B) *shop {
 	return s
 }
 
-// awaitPriced waits for n sales, looking every now and then so as not to be what is measured.
+// awaitPriced waits for n sales, checking rarely so as not to be what is measured.
 func (s *shop) awaitPriced(n int) {
 	priced, err := s.bus.JS.Stream(s.t.Context(), stream.SalesPriced)
 	require.NoError(s.t, err)
@@ -70,7 +70,7 @@ func BenchmarkSales(b *testing.B) {
 	s.stop()
 }
 
-// BenchmarkProgram is the same with the service in a process of its own, which tells its part of the processor from the
+// BenchmarkProgram is the same with the service in a process of its own, which separates its share of the processor from the
 // server's, and its memory: after the first half of the sales and after the second. -benchtime=1000000x
 func BenchmarkProgram(b *testing.B) {
 	s := backlog(b)

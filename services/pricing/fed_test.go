@@ -114,7 +114,7 @@ func (f *fed) scrape() string {
 	return string(body)
 }
 
-// sell sells tea without a pause until the returned function is called, which says how much was sold.
+// sell sells tea without a pause until the returned function is called, which returns how much was sold.
 func (f *fed) sell() (stop func() int) {
 	ctx, cancel := context.WithCancel(f.t.Context())
 	sold := 0

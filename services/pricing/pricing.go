@@ -1,5 +1,5 @@
-// Package pricing turns each SaleRecorded into a SalePriced: the exact amount in wei, and the rate with where it came from.
-// What it knows it has from the sources or from the bucket RATES, so that any number of replicas may work on one durable.
+// Package pricing turns each SaleRecorded into a SalePriced: the exact amount in wei, and the rate with its sources. All its state comes from
+// the sources or from the bucket RATES, so any number of replicas may work on one durable.
 package pricing
 
 import (
@@ -22,29 +22,29 @@ import (
 	"github.com/tillseal/tillseal/shared/telemetry"
 )
 
-// Config is everything that Run reads.
+// Config is what pricing reads from the environment.
 type Config struct {
 	Telemetry telemetry.Config
 	Stream    stream.Config
 
-	// RateFeeds is the first tier; empty asks nobody, and there is no cached tier either.
+	// RateFeeds is the first tier; without it there is no cached tier either.
 	RateFeeds        Feeds    `env:"RATE_FEEDS" doc:"public sources of prices with their base URLs, such as coingecko=https://api.coingecko.com,coindcx=https://api.coindcx.com,wazirx=https://api.wazirx.com; coingecko-pro for a key of its paid plan; empty for none"`
 	RateFeedKeyFiles KeyFiles `env:"RATE_FEED_KEY_FILES" doc:"files with the API keys of sources, such as coingecko=/run/secrets/coingecko"`
 	// RateCurrencies are asked for in one request; a source answers for those that it quotes.
 	RateCurrencies Currencies    `env:"RATE_CURRENCIES" envDefault:"INR" doc:"currencies that sources are asked for, comma-separated"`
 	RatePoll       time.Duration `env:"RATE_POLL" envDefault:"30s" doc:"how often the sources are asked"`
 	RateFreshFor   time.Duration `env:"RATE_FRESH_FOR" envDefault:"5m" doc:"age up to which a source's price is live, at least twice RATE_POLL"`
-	RateMaxAge     time.Duration `env:"RATE_MAX_AGE" envDefault:"6h" doc:"age up to which the last good price is used when none is live; after that RATE_STATIC is"`
+	RateMaxAge     time.Duration `env:"RATE_MAX_AGE" envDefault:"6h" doc:"age up to which the last good price is used when none is live; after that RATE_STATIC is used"`
 	// RateStatic is the last tier. While it is the only one it must not be empty: every sale would be parked.
-	RateStatic Rates `env:"RATE_STATIC" doc:"fiat per ETH by currency, such as INR=254321.17,USD=3050.12: the price when no better one is known, and what a source that is alone must lie near (25 %)"`
+	RateStatic Rates `env:"RATE_STATIC" doc:"fiat per ETH by currency, such as INR=254321.17,USD=3050.12: used when no better price is known, and what a single source must agree with within 25 %"`
 
-	// Ready, when set, is called once: sales are about to be priced and requests are answered.
+	// Ready, when set, is called once, when sales are about to be priced and requests are answered.
 	Ready func() `env:"-"`
-	// Clock says the time by which prices age; time.Now when nil.
+	// Clock is the clock by which prices age; time.Now when nil.
 	Clock func() time.Time `env:"-"`
 }
 
-// Limits of the durations: sources forbid to be asked more often, and prices older than a week are nobody's.
+// Limits of the durations: sources forbid to be asked more often, and prices older than a week mean nothing.
 const (
 	minRatePoll = time.Second
 	maxRatePoll = 15 * time.Minute
@@ -67,10 +67,10 @@ func (c Config) Check() error {
 	return errors.Join(append(errs, c.checkFeeds(), staticErr, feedsErr)...)
 }
 
-// minFreshPolls is how many polls a price must stay live for: one comes up to a quarter late, and asks for seconds.
+// minFreshPolls is how many polls a price must stay live for: a poll may start a quarter late, and takes seconds.
 const minFreshPolls = 2
 
-// checkFeeds minds the durations without feeds too: whoever set them meant something.
+// checkFeeds checks the durations without feeds too: an operator who set them expects them to be valid.
 func (c Config) checkFeeds() error {
 	var errs []error
 	if len(c.RateFeeds) > 0 && len(c.RateCurrencies) == 0 {
@@ -94,7 +94,7 @@ func (c Config) checkFeeds() error {
 	return errors.Join(errs...)
 }
 
-// asked are the codes of the currencies that sources are asked for; none without sources.
+// asked are the codes of the currencies that sources are asked for; empty without sources.
 func (c Config) asked() (codes []string) {
 	for _, currency := range c.RateCurrencies {
 		if len(c.RateFeeds) > 0 {
@@ -108,9 +108,9 @@ func (c Config) asked() (codes []string) {
 // enough to be done long before they are delivered again.
 const maxBatch = 1024
 
-// Run prices sales until ctx ends; what was under way then is delivered again, which is harmless. Its error is nil then, or ctx's when
-// something was still waited for. A wrong Config is an Invalid fault that names the variable; a NATS that is away is waited for, a source
-// that is away is done without.
+// Run prices sales until ctx ends; what was in progress then is delivered again, which is harmless. Its error is nil then, or ctx's when it was
+// still waiting to start. A wrong Config is an Invalid fault that names the variable; it waits for an unavailable NATS, and does without an
+// unavailable source.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
 		return fault.WithKind(fault.Invalid, err)
@@ -135,7 +135,7 @@ func Run(ctx context.Context, cfg Config) error {
 	board.Set(quote.Static, static)
 	prices := pricer.New(board, cfg.Clock, tel.Metrics)
 	desk := operate.New(board, sources, cfg.asked(), cfg.Clock)
-	tel.Metrics.MustRegister(desk) // before anything is waited for
+	tel.Metrics.MustRegister(desk) // before it waits for anything
 
 	bus, err := stream.Connect("pricing", cfg.Stream, tel.Log)
 	if err != nil {
@@ -166,10 +166,10 @@ func Run(ctx context.Context, cfg Config) error {
 	return group.Wait()
 }
 
-// remakeLimit bounds a try at making the bucket again; the next poll tries again.
-const remakeLimit = time.Second
+// recreateLimit bounds a try at recreating the bucket; the next poll tries again.
+const recreateLimit = time.Second
 
-// startPoller makes the poller and has it ask once, so that a restart does not begin at a worse tier than it must.
+// startPoller makes the poller and lets it poll once, so that a restart does not begin at a worse tier than necessary.
 func startPoller(ctx context.Context, cfg Config, sources []feed.Source, board *quote.Board, bus *stream.Bus, tel *telemetry.Telemetry) (*feed.Poller, error) {
 	settings := feed.Settings{
 		Sources: sources, PollEvery: cfg.RatePoll, Rule: quote.Rule{FreshFor: cfg.RateFreshFor, MaxAge: cfg.RateMaxAge}, Now: cfg.Clock,
@@ -178,24 +178,24 @@ func startPoller(ctx context.Context, cfg Config, sources []feed.Source, board *
 		return feed.NewPoller(ctx, settings, board, lastgood.Store{}, tel.Log)
 	}
 	if names := cfg.RateFeeds.unprotected(); len(names) > 0 {
-		tel.Log.Warn("sources are asked over plain http: whoever is on the way can change their prices", "sources", names)
+		tel.Log.Warn("sources are asked over plain http: anyone in between can change their prices", "sources", names)
 	}
 	settings.Currencies = cfg.RateCurrencies
 	bucket, err := bus.Bucket(ctx, stream.BucketRates)
 	if err != nil {
 		return nil, err
 	}
-	poller, err := feed.NewPoller(ctx, settings, board, lastgood.Store{Bucket: bucket, MaxAge: cfg.RateMaxAge, Remake: func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, remakeLimit)
+	poller, err := feed.NewPoller(ctx, settings, board, lastgood.Store{Bucket: bucket, MaxAge: cfg.RateMaxAge, Recreate: func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, recreateLimit)
 		defer cancel()
 		if _, err := bus.Bucket(ctx, stream.BucketRates); err != nil {
-			return fault.New(fault.Transient, "bucket %s is gone and can't be made again: %w", stream.BucketRates, err)
+			return fault.New(fault.Transient, "bucket %s is gone and could not be recreated: %w", stream.BucketRates, err)
 		}
 		return nil
 	}}, tel.Log)
 	if err != nil {
 		return nil, err
 	}
-	_ = poller.Refresh(ctx) // only that ctx ended, which is seen where it matters
+	_ = poller.Refresh(ctx) // it fails only when ctx has ended, which Run notices
 	return poller, nil
 }

@@ -25,10 +25,10 @@ type Rates map[string]money.Decimal
 // UnmarshalText reads the written form. Errors are Invalid and name the currency, or the entry's number when it has none.
 func (r *Rates) UnmarshalText(text []byte) error {
 	rates := make(Rates)
-	err := entries(text, "INR=254321.17", func(place int, code, value string) error {
+	err := entries(text, "INR=254321.17", func(number int, code, value string) error {
 		currency, err := money.ParseCurrency(code)
 		if err != nil {
-			return fault.New(fault.Invalid, "entry %d, %q: %w", place, code, err)
+			return fault.New(fault.Invalid, "entry %d, %q: %w", number, code, err)
 		}
 		if _, twice := rates[currency.Code()]; twice {
 			return fault.New(fault.Invalid, "%s is given twice", currency.Code())
@@ -44,7 +44,7 @@ func (r *Rates) UnmarshalText(text []byte) error {
 	return err
 }
 
-// table makes the static tier, as of since: nobody observed these rates, they hold from when the service was told.
+// table makes the static tier, as of since: no source observed these rates, so they hold from the start of the service.
 func (r Rates) table(since time.Time) (quote.Table, error) {
 	quotes := make(quote.Table, len(r))
 	for code, rate := range r {
@@ -63,9 +63,9 @@ type Feeds map[string]config.Secret
 // UnmarshalText reads the written form. Errors are Invalid, name the source and don't repeat the URL.
 func (f *Feeds) UnmarshalText(text []byte) error {
 	feeds := make(Feeds)
-	err := entries(text, "coingecko=https://api.coingecko.com", func(place int, name, value string) error {
+	err := entries(text, "coingecko=https://api.coingecko.com", func(number int, name, value string) error {
 		if !slices.Contains(feed.Names(), name) {
-			return fault.New(fault.Invalid, "%s is none of %s", shown(place, name), strings.Join(feed.Names(), ", "))
+			return fault.New(fault.Invalid, "%s is not one of %s", shown(number, name), strings.Join(feed.Names(), ", "))
 		}
 		if _, twice := feeds[name]; twice {
 			return fault.New(fault.Invalid, "%q is given twice", name)
@@ -82,10 +82,10 @@ func (f *Feeds) UnmarshalText(text []byte) error {
 	return err
 }
 
-// shown is the name of an entry as an error may tell it, or else its place.
-func shown(place int, name string) string { return feed.Shown(name, fmt.Sprintf("entry %d", place)) }
+// shown is the name of an entry as an error may show it, or else its number.
+func shown(number int, name string) string { return feed.Shown(name, fmt.Sprintf("entry %d", number)) }
 
-// unprotected are the sources whose prices anybody on the way can change: asked over http, beyond this machine.
+// unprotected are the sources whose prices anyone in between can change: those that are asked over http, beyond this machine.
 func (f Feeds) unprotected() []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(f)) {
@@ -103,9 +103,9 @@ type KeyFiles map[string]string
 // UnmarshalText reads the written form. Errors are Invalid.
 func (k *KeyFiles) UnmarshalText(text []byte) error {
 	files := make(KeyFiles)
-	err := entries(text, "coingecko=/run/secrets/coingecko", func(place int, name, path string) error {
+	err := entries(text, "coingecko=/run/secrets/coingecko", func(number int, name, path string) error {
 		if _, twice := files[name]; twice || path == "" {
-			return fault.New(fault.Invalid, "%s is given twice, or has no path", shown(place, name))
+			return fault.New(fault.Invalid, "%s is given twice, or has no path", shown(number, name))
 		}
 		files[name] = path
 		return nil
@@ -116,8 +116,8 @@ func (k *KeyFiles) UnmarshalText(text []byte) error {
 
 const maxKeyBytes = 512 // longer than any API key
 
-// sources reads the keys and puts them to their sources, in the order of names. It joins an error for each source that is wrong, which
-// names the variable.
+// sources reads the keys and gives them to their sources, in the order of names. It joins an error for each source that is wrong, which names
+// the variable.
 func (f Feeds) sources(keys KeyFiles) ([]feed.Source, error) {
 	var (
 		all  []feed.Source
@@ -129,7 +129,7 @@ func (f Feeds) sources(keys KeyFiles) ([]feed.Source, error) {
 			content, err := os.ReadFile(path)
 			key := strings.TrimSpace(string(content))
 			if err != nil || key == "" || len(key) > maxKeyBytes || strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
-				errs = append(errs, fault.New(fault.Invalid, "RATE_FEED_KEY_FILES: the file of %s can't be read or holds no key", name))
+				errs = append(errs, fault.New(fault.Invalid, "RATE_FEED_KEY_FILES: the file of %s cannot be read or holds no valid key", name))
 				continue
 			}
 			s.Key = config.Secret(key)
@@ -146,7 +146,7 @@ func (f Feeds) sources(keys KeyFiles) ([]feed.Source, error) {
 // Currencies is RATE_CURRENCIES.
 type Currencies []money.Currency
 
-// UnmarshalText reads codes with commas between. Errors are Invalid and name the code.
+// UnmarshalText reads codes separated by commas. Errors are Invalid and name the code.
 func (c *Currencies) UnmarshalText(text []byte) error {
 	var all Currencies
 	for code := range strings.SplitSeq(string(text), ",") {
@@ -163,19 +163,19 @@ func (c *Currencies) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// entries reads name=value pairs with commas between.
-func entries(text []byte, example string, each func(place int, name, value string) error) error {
+// entries reads name=value pairs separated by commas.
+func entries(text []byte, example string, each func(number int, name, value string) error) error {
 	if len(text) == 0 {
 		return nil
 	}
-	place := 0
+	number := 0
 	for entry := range strings.SplitSeq(string(text), ",") {
-		place++
+		number++
 		name, value, found := strings.Cut(strings.TrimSpace(entry), "=")
 		if !found {
-			return fault.New(fault.Invalid, "entry %d is not like %s", place, example)
+			return fault.New(fault.Invalid, "entry %d must look like %s", number, example)
 		}
-		if err := each(place, name, value); err != nil {
+		if err := each(number, name, value); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ func TestAllFeedsDieUnderLoadAndComeBackAndEverySaleIsPriced(t *testing.T) {
 	s := f.waitFor("every source is failing", func(s sources) bool {
 		return !slices.ContainsFunc(s.Sources, func(o source) bool { return o.State != "failing" })
 	})
-	require.Equal(t, "live", s.Currencies[0].Tier, "what they said last is young")
+	require.Equal(t, "live", s.Currencies[0].Tier, "what they answered last is fresh")
 	require.Equal(t, "it answered 503", s.Sources[0].LastError)
 
 	f.clock.Forward(5 * time.Minute)
@@ -113,9 +113,9 @@ func TestStaticRatesAreTalkedOfEveryMinuteWithAndWithoutFeeds(t *testing.T) {
 	t.Cleanup(f.market.Close)
 	log = &logbook{}
 	setup(t, "INR=200000,USD=3050.12", f.feed, func(cfg *pricing.Config) { cfg.Telemetry.LogOutput = log })
-	remindedOf(1, `"USD"`, "it is none of RATE_CURRENCIES", "WARN")
+	remindedOf(1, `"USD"`, "it is not one of RATE_CURRENCIES", "WARN")
 	clock.Forward(remindEvery)
-	remindedOf(2, `"USD"`, "it is none of RATE_CURRENCIES", "WARN")
+	remindedOf(2, `"USD"`, "it is not one of RATE_CURRENCIES", "WARN")
 	require.Equal(t, 2, log.lines("NO MARKET PRICE"), "INR is live")
 }
 
@@ -194,7 +194,7 @@ func TestAKeyIsReadFromItsFileAndShownNowhere(t *testing.T) {
 	_, header := f.market.Asked("coingecko")
 	require.Equal(t, key, header.Get("x-cg-demo-api-key"))
 
-	repeat := func(w http.ResponseWriter, r *http.Request, _ string) { // it says back what it was shown, wherever that may be quoted
+	repeat := func(w http.ResponseWriter, r *http.Request, _ string) { // it repeats what it was sent, wherever that may be quoted
 		w.Header()["Location"] = []string{"http://[" + r.Header.Get("x-cg-demo-api-key")}
 		w.WriteHeader(http.StatusFound)
 	}
@@ -202,7 +202,7 @@ func TestAKeyIsReadFromItsFileAndShownNowhere(t *testing.T) {
 	f.waitFor("its error", func(s sources) bool { return s.Sources[1].State == "failing" })
 	answer, err := f.bus.Conn.Request("ops.pricing.sources", nil, soon)
 	require.NoError(t, err)
-	require.Contains(t, string(answer.Data), "it redirects to what is no URL")
+	require.Contains(t, string(answer.Data), "it redirects to an invalid URL")
 	require.Contains(t, f.scrape(), `tillseal_pricing_source_up{source="coingecko"} 0`)
 	for where, text := range map[string]string{"sources": string(answer.Data), "metrics": f.scrape(), "log": log.String()} {
 		require.NotEmpty(t, text, where)

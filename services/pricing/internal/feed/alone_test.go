@@ -45,7 +45,7 @@ func TestASpikeOfTheOneSourceThatAnswersAtTheStartIsNotBelieved(t *testing.T) {
 	e.poll()
 	e.requirePrice(quote.Live, "254200")
 	require.Equal(t, []string{"coingecko"}, e.poller.Verdicts()["INR"].Doubted, "and not the honest one")
-	require.Contains(t, e.log.String(), "the live price rests on one source")
+	require.Contains(t, e.log.String(), "the live price depends on a single source")
 }
 
 func TestOneSourceOfThreeIsNotBelievedWithNothingToHoldItAgainst(t *testing.T) {
@@ -54,21 +54,21 @@ func TestOneSourceOfThreeIsNotBelievedWithNothingToHoldItAgainst(t *testing.T) {
 	e.poll()
 	e.requirePrice("", "")
 	require.Contains(t, e.log.String(), "NO PRICE AT ALL")
-	require.Equal(t, "one source of 3 is alone, and there is no price to hold it against", e.poller.Verdicts()["INR"].Reason)
+	require.Equal(t, "one source of 3 is alone, and there is no price to compare it with", e.poller.Verdicts()["INR"].Reason)
 }
 
 func TestTheOnlySourceIsBelievedAndTheLogSaysSo(t *testing.T) {
 	e := setup(t, "wazirx")
 	e.poll()
 	e.requirePrice(quote.Live, "254321.17")
-	require.Contains(t, e.log.String(), "the live price rests on one source")
+	require.Contains(t, e.log.String(), "the live price depends on a single source")
 }
 
 func TestASourceThatIsAloneWalksNowhereEvenOverARestart(t *testing.T) {
 	e := setup(t)
 	e.poll()
 	e.market.Fail(feedtest.Status(http.StatusBadGateway, ""), "coindcx", "wazirx")
-	e.clock.Forward(5 * time.Minute) // what the others said is old
+	e.clock.Forward(5 * time.Minute) // what the others answered is old
 	price := 254_321
 	for range 2 {
 		price = price * 104 / 100
@@ -77,10 +77,10 @@ func TestASourceThatIsAloneWalksNowhereEvenOverARestart(t *testing.T) {
 		e.board, e.poller = e.replica(feedtest.Sources...) // it knows what is in the bucket
 	}
 	e.poll()
-	e.requirePrice(quote.Cached, "264493") // 4 % from what two said
+	e.requirePrice(quote.Cached, "264493") // 4 % from what two answered
 	require.Contains(t, e.poller.Verdicts()["INR"].Reason, "from 254321.17, the last price of two sources")
 
-	e.clock.Forward(time.Hour) // nobody knows what two said
+	e.clock.Forward(time.Hour) // what two answered has expired
 	e.poll()
 	e.requirePrice("", "")
 	e.market.Price("400000")
@@ -93,7 +93,7 @@ func TestAFrozenSourceWhoseClockIsAheadIsNotLiveForLonger(t *testing.T) {
 	e.market.Fail(feedtest.Says(feedtest.Body("wazirx", "254321.17", e.clock.Now().Add(2*time.Minute))))
 	e.poll()
 	e.clock.Forward(90 * time.Second)
-	e.poll() // it says the same again, still of a time to come
+	e.poll() // it answers the same again, still with a time in the future
 	e.requirePrice(quote.Live, "254321.17")
 	e.clock.Forward(4 * time.Minute)
 	e.requirePrice(quote.Cached, "254321.17")

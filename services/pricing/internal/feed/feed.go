@@ -1,4 +1,4 @@
-// Package feed asks public sources what an ETH costs, off the sale's path, and puts on the board what is believed.
+// Package feed asks public sources what an ETH costs, while no sale waits for it, and puts the prices that are believed on the board.
 package feed
 
 import (
@@ -22,18 +22,17 @@ import (
 	"github.com/tillseal/tillseal/shared/money"
 )
 
-// Source names one source: where it is asked, and the key that is shown there.
+// Source is one source: its base URL, and the key to send to it.
 type Source struct {
 	Name string        // one of Names
 	Base config.Secret // http or https; a mirror's may hold a password
 	Key  config.Secret // "" for none
 }
 
-// Names are the sources that are known.
+// Names are the known sources.
 func Names() []string { return slices.Sorted(maps.Keys(formats)) }
 
-// Shown is a source's name as an error may tell it: what can't be a name may be a piece of a URL with a password in it, and is
-// told as otherwise.
+// Shown is a source's name as an error may show it, or otherwise for what can't be a name: it may be a piece of a URL with a password in it.
 func Shown(name, otherwise string) string {
 	if strings.ContainsFunc(name, func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') }) ||
 		name == "" || len(name) > maxNameBytes {
@@ -47,11 +46,11 @@ const maxNameBytes = 32 // as long as any id of this project
 // Check returns what is wrong with a source, without its URL or key.
 func (s Source) Check() error {
 	if formats[s.Name] == nil {
-		return fault.New(fault.Invalid, "%s is none of %s", Shown(s.Name, "a source"), strings.Join(Names(), ", "))
+		return fault.New(fault.Invalid, "%s is not one of %s", Shown(s.Name, "a source"), strings.Join(Names(), ", "))
 	}
 	u, err := url.Parse(s.Base.Reveal())
 	if err != nil || u.Hostname() == "" || !validPort(u.Port()) || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
-		return fault.New(fault.Invalid, "the base URL of %s is not like https://api.example.com", s.Name)
+		return fault.New(fault.Invalid, "the base URL of %s must look like https://api.example.com", s.Name)
 	}
 	if s.Key != "" && !takesKey[s.Name] {
 		return fault.New(fault.Invalid, "%s takes no key", s.Name)
@@ -70,12 +69,12 @@ type State struct {
 	Breaker     string
 	Values      map[string]quote.Observation // the last of each currency
 	SucceededAt time.Time                    // zero: never
-	LastError   string                       // at most maxErrorBytes; stays when it is over, with its time
+	LastError   string                       // at most maxErrorBytes; stays after a success, with its time
 	FailedAt    time.Time                    // zero: never
-	PausedUntil time.Time                    // zero: not asked to wait
+	PausedUntil time.Time                    // zero: the source did not ask to wait
 }
 
-// Failing reports whether the last answer was none.
+// Failing reports whether the last poll failed.
 func (s State) Failing() bool { return s.FailedAt.After(s.SucceededAt) }
 
 // feed is one source with what protects it from us, and us from it. poll has one caller at a time; State has any.
@@ -86,7 +85,7 @@ type feed struct {
 	format  format
 	client  *http.Client
 	breaker *gobreaker.CircuitBreaker[[]quote.Observation]
-	rest    atomic.Int32 // polls that a tripped breaker still keeps it out of
+	rest    atomic.Int32 // polls that a tripped breaker will still skip
 	limiter *rate.Limiter
 	now     func() time.Time
 	state   atomic.Pointer[State]
@@ -95,11 +94,11 @@ type feed struct {
 // The breaker: it counts polls, not time, since a source is asked by polls alone.
 const (
 	tripAfter = 3               // failures in a row that open it
-	restPolls = 4               // polls that the source is then kept out of, while others give a live price without it
-	probeAt   = time.Nanosecond // the library's own pause, by a clock of its own: none, since restPolls is ours
+	restPolls = 4               // polls that then skip the source, while others give a live price without it
+	probeAt   = time.Nanosecond // the library's own pause, by its own clock: none, since restPolls replaces it
 )
 
-// newFeed makes the feed of a checked source. It is asked at most twice in pollEvery, whoever asks for a refresh.
+// newFeed makes the feed of a checked source. It is asked at most twice in pollEvery, however many refreshes are requested.
 func newFeed(s Source, client *http.Client, pollEvery time.Duration, now func() time.Time) (*feed, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -114,7 +113,7 @@ func newFeed(s Source, client *http.Client, pollEvery time.Duration, now func() 
 		breaker: gobreaker.NewCircuitBreaker[[]quote.Observation](gobreaker.Settings{
 			Name: s.Name, Timeout: probeAt,
 			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
-			IsExcluded: func(err error) bool { // a source that asks to wait is well, and a stop says nothing of it
+			IsExcluded: func(err error) bool { // a source that asks to wait works, and a stop proves nothing about it
 				_, paused := errors.AsType[*pausedError](err)
 				return paused || errors.Is(err, context.Canceled)
 			},
@@ -124,7 +123,7 @@ func newFeed(s Source, client *http.Client, pollEvery time.Duration, now func() 
 	return f, nil
 }
 
-// State is what is known now. Its breaker is closed, open while the source is kept out, or half-open when the next poll asks it.
+// State is what is known now. Its breaker is closed, open while polls skip the source, or half-open when the next poll asks it.
 func (f *feed) State() State {
 	s := *f.state.Load()
 	switch {
@@ -140,7 +139,7 @@ func (f *feed) State() State {
 
 func (f *feed) tripped() bool { return f.breaker.State() != gobreaker.StateClosed }
 
-// poll asks the source once, if it may be asked. spare says that it can be done without: then one that failed too often rests.
+// poll asks the source once, if it may be asked. spare means that prices are live without it: then one that failed too often is skipped.
 func (f *feed) poll(ctx context.Context, currencies []money.Currency, spare bool) {
 	now := f.now()
 	if now.Before(f.state.Load().PausedUntil) || !f.limiter.AllowN(now, 1) {
@@ -179,7 +178,7 @@ func (f *feed) fetch(ctx context.Context, currencies []money.Currency) ([]quote.
 	return f.format.read(f.name, body, currencies, f.now())
 }
 
-// note keeps what came of a poll.
+// note keeps the outcome of a poll.
 func (f *feed) note(got []quote.Observation, err error) {
 	next := *f.state.Load()
 	next.Values = maps.Clone(next.Values)
@@ -199,7 +198,7 @@ func (f *feed) note(got []quote.Observation, err error) {
 	f.state.Store(&next)
 }
 
-// maxErrorBytes bounds what is kept of an error and shown: net/http's may quote what the source sent.
+// maxErrorBytes bounds how much of an error is kept and shown: net/http's may quote what the source sent.
 const maxErrorBytes = 300
 
 func brief(err error) string {

@@ -29,7 +29,7 @@ const (
 	secret    = "CG-k3y"
 )
 
-// clock goes only when it is told to.
+// clock moves only when a test moves it.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -72,7 +72,7 @@ func setup(t *testing.T, sources ...string) *exchange {
 	bucket, err := bus.Bucket(t.Context(), stream.BucketRates)
 	require.NoError(t, err)
 	e.js = bus.JS
-	e.store = lastgood.Store{Bucket: bucket, MaxAge: time.Hour, Remake: func(ctx context.Context) error {
+	e.store = lastgood.Store{Bucket: bucket, MaxAge: time.Hour, Recreate: func(ctx context.Context) error {
 		_, err := bus.Bucket(ctx, stream.BucketRates)
 		return err
 	}}
@@ -169,7 +169,7 @@ func TestASourceThatMisbehavesIsDoneWithout(t *testing.T) {
 		"zero":           {feedtest.Says(`{"ethereum":{"inr":0,"last_updated_at":1795348800}}`), "greater than zero"},
 		"negative":       {feedtest.Says(`{"ethereum":{"inr":-254321.17,"last_updated_at":1795348800}}`), "plain positive"},
 		"no time":        {feedtest.Says(`{"ethereum":{"inr":254321.17}}`), "has no time"},
-		"of the future":  {feedtest.Says(feedtest.Body("coingecko", "254321.17", time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC))), "a time to come"},
+		"of the future":  {feedtest.Says(feedtest.Body("coingecko", "254321.17", time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC))), "in the future"},
 		"another answer": {feedtest.Says(`{"status":{"error_code":1020}}`), "no price in a currency"},
 		"null":           {feedtest.Says(`{"ethereum":{"inr":null,"last_updated_at":1795348800}}`), "no price in a currency"},
 		"huge":           {feedtest.Huge, "longer than"},
@@ -200,7 +200,7 @@ func TestAnExchangeThatWritesNoPriceIsDoneWithout(t *testing.T) {
 	require.Contains(t, e.state("coindcx").LastError, "INR: the price must be a plain")
 	require.Contains(t, e.state("wazirx").LastError, "another market")
 	tier, _ := e.price()
-	require.Equal(t, quote.Live, tier, "one is left, near what they all said")
+	require.Equal(t, quote.Live, tier, "one is left, near what they all answered")
 }
 
 func TestAStaleTimestampIsNoLivePrice(t *testing.T) {
@@ -239,7 +239,7 @@ func TestASpikeOfTheOnlySourceLeavesTheLastGoodPrice(t *testing.T) {
 	e.clock.Forward(time.Hour)
 	e.poll()
 	tier, value = e.price()
-	require.Equal(t, quote.Live, tier, "nothing is left to hold it against")
+	require.Equal(t, quote.Live, tier, "nothing is left to compare it with")
 	require.Equal(t, "381481.76", value)
 }
 
@@ -345,5 +345,5 @@ func TestAPollerThatIsClosedAsksNobody(t *testing.T) {
 	<-arrived
 	e.poller.Close()
 	require.NoError(t, <-done)
-	require.False(t, e.state("wazirx").Failing(), "a stop says nothing of the source")
+	require.False(t, e.state("wazirx").Failing(), "a stop proves nothing about the source")
 }

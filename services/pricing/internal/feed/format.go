@@ -16,7 +16,7 @@ import (
 	"github.com/tillseal/tillseal/shared/money"
 )
 
-// format is how one public source is asked and how it answers. No I/O.
+// format is the request and the answer of one public source. No I/O.
 type format interface {
 	// request is what to get for the prices of ETH in these currencies, relative to the base URL, and the headers that carry key.
 	request(base *url.URL, currencies []money.Currency, key string) (*url.URL, http.Header)
@@ -36,21 +36,21 @@ var formats = map[string]format{
 // The two names of one source.
 const (
 	CoinGecko    = "coingecko"
-	CoinGeckoPro = "coingecko-pro" // it is shown its key as on a paid plan, whatever host a mirror has
+	CoinGeckoPro = "coingecko-pro" // its key is sent as on a paid plan, whatever host a mirror has
 )
 
 // takesKey are the sources that an API key can be given to.
 var takesKey = map[string]bool{CoinGecko: true, CoinGeckoPro: true}
 
-// rupees are the one currency of a state that the Indian exchanges trade ETH in.
+// rupees are the one fiat currency in which the Indian exchanges trade ETH.
 const rupees = "INR"
 
 // Limits of an answer.
 const (
-	smallBody     = 64 << 10 // for an answer about what was asked alone: some hundred bytes
+	smallBody     = 64 << 10 // for an answer with nothing but what was asked for: some hundred bytes
 	coinDCXBody   = 1 << 20  // CoinDCX lists every market, some 300 kB
 	maxMarkets    = 10_000   // CoinDCX has about a thousand
-	maxMarketName = 16       // longer than any that is looked for
+	maxMarketName = 16       // longer than any that is asked for
 )
 
 // coinGecko is GET /api/v3/simple/price (docs.coingecko.com): prices as numbers, the time in Unix seconds.
@@ -82,13 +82,13 @@ func (coinGecko) maxBody() int64 { return smallBody }
 
 func (coinGecko) read(source string, body []byte, currencies []money.Currency, at time.Time) ([]quote.Observation, error) {
 	var answer struct {
-		Ethereum map[string]json.RawMessage `json:"ethereum"` // strict on what was asked for alone
+		Ethereum map[string]json.RawMessage `json:"ethereum"` // strict only about what was asked for
 	}
 	if err := decode(body, &answer); err != nil {
 		return nil, err
 	}
 	var updatedAt json.Number
-	_ = json.Unmarshal(answer.Ethereum["last_updated_at"], &updatedAt) // what is none is refused as no time
+	_ = json.Unmarshal(answer.Ethereum["last_updated_at"], &updatedAt) // what is not a number is refused as a missing time
 	seconds, _ := updatedAt.Int64()
 	var found prices
 	for _, c := range currencies {
@@ -117,7 +117,7 @@ func (coinDCX) quotes(c money.Currency) bool { return c.Code() == rupees }
 
 func (coinDCX) maxBody() int64 { return coinDCXBody }
 
-// read goes through the markets one by one and keeps those that were asked for: of the others it minds neither number nor shape.
+// read goes through the markets one by one and keeps those that were asked for: of the others it checks neither number nor shape.
 func (coinDCX) read(source string, body []byte, currencies []money.Currency, at time.Time) ([]quote.Observation, error) {
 	asked := make(map[string]money.Currency, len(currencies))
 	for _, c := range currencies {
@@ -150,7 +150,7 @@ func (coinDCX) read(source string, body []byte, currencies []money.Currency, at 
 		}
 		found.add(source, c, string(market.LastPrice), unix(market.Timestamp), at)
 	}
-	_, endErr := entries.Token() // an answer that was cut off says nothing
+	_, endErr := entries.Token() // an answer that was cut off is not used
 	if _, err := entries.Token(); endErr != nil || !errors.Is(err, io.EOF) {
 		return nil, errFormat
 	}
@@ -205,8 +205,8 @@ func (wazirX) read(source string, body []byte, currencies []money.Currency, at t
 	return found.all()
 }
 
-// prices are what was found in an answer, and what was refused of it: the first with its reason and the number of the others, for
-// an answer may hold a hundred thousand.
+// prices are what was found in an answer, and what was refused of it: the first with its reason and the number of the others, since an answer
+// may hold a hundred thousand.
 type prices struct {
 	good    []quote.Observation
 	refused int
@@ -243,10 +243,10 @@ func (p *prices) all() ([]quote.Observation, error) {
 	return p.good, p.first
 }
 
-// text is a number as it was written, in quotes or bare; what comes of it is the reader's matter.
+// text is a number as it was written, in quotes or bare; the caller checks it.
 type text string
 
-// UnmarshalJSON takes a string or a number.
+// UnmarshalJSON accepts a string or a number.
 func (t *text) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		return json.Unmarshal(data, (*string)(t))

@@ -20,17 +20,17 @@ const (
 	maxHeader      = 64 << 10         // of an answer, in bytes: ten times what the sources send
 	maxRedirects   = 3                // on the same host
 	defaultPause   = time.Minute      // after a 429 that names no time: the sources count by the minute
-	maxPause       = 15 * time.Minute // a source that asks for more is asked again after this
+	maxPause       = 15 * time.Minute // a source that names a longer pause is asked again after this
 )
 
-// pausedError is a source's wish to be left alone for a while.
+// pausedError is a source's request to wait before the next one.
 type pausedError struct {
 	status int
 	until  time.Time
 }
 
 func (e *pausedError) Error() string {
-	return fmt.Sprintf("it answered %d and is left alone until %s", e.status, e.until.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("it answered %d and is not asked again until %s", e.status, e.until.UTC().Format(time.RFC3339))
 }
 
 // errElsewhere is a redirect that would take the request, and its key, to another host.
@@ -64,7 +64,7 @@ func (p plain) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if _, err := res.Location(); err != nil && !errors.Is(err, http.ErrNoLocation) {
 		_ = res.Body.Close() // nothing of it is used
-		return nil, fault.New(fault.Invalid, "it redirects to what is no URL")
+		return nil, fault.New(fault.Invalid, "it redirects to an invalid URL")
 	}
 	return res, nil
 }
@@ -108,8 +108,8 @@ func bare(err error) error {
 	return err
 }
 
-// retryAfter reads RFC 9110's Retry-After: seconds, or a date. What is longer than maxPause is cut to it: a source must not talk
-// itself out of use, and a poll every quarter of an hour is none that it could complain of.
+// retryAfter reads RFC 9110's Retry-After: seconds, or a date. A longer pause is cut to maxPause: a source must not take itself out of use, and
+// a poll every quarter of an hour can't burden it.
 func retryAfter(text string, now time.Time) time.Time {
 	pause := defaultPause
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {

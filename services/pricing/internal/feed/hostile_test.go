@@ -13,7 +13,7 @@ import (
 	"github.com/tillseal/tillseal/services/pricing/internal/quote"
 )
 
-// location answers a redirect with a Location as it stands, which http.Redirect would mend.
+// location answers a redirect with exactly this Location, which http.Redirect would correct.
 func location(value string) feedtest.Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ string) {
 		w.Header()["Location"] = []string{value}
@@ -35,7 +35,7 @@ func TestAnOddAnswerLeavesAShortError(t *testing.T) {
 		"a long answer":       {"coindcx", feedtest.Says("[" + strings.Repeat(`{"market":"ETHINR"},`, 60_000) + `{}]`), "its answer is longer than 1048576 bytes"},
 		"a long small answer": {"coingecko", feedtest.Says(`{"ethereum":{"inr":1` + strings.Repeat(" ", 64<<10) + "}}"), "its answer is longer than 65536 bytes"},
 		"a long ticker":       {"wazirx", feedtest.Says(`{"symbol":"ethinr"` + strings.Repeat(" ", 64<<10) + "}"), "its answer is longer than 65536 bytes"},
-		"no URL to go to":     {"wazirx", location("http://[" + secret), "ask it: it redirects to what is no URL"},
+		"no URL to go to":     {"wazirx", location("http://[" + secret), "ask it: it redirects to an invalid URL"},
 		"a long URL":          {"wazirx", location("http://[" + strings.Repeat("x", 2<<20)), "response headers exceeded 65536 bytes"},
 		"a long header":       {"wazirx", location("/" + strings.Repeat("x", 2<<20)), "response headers exceeded 65536 bytes"},
 		"an entry of its own": {"coindcx", feedtest.Says(`[7,null,{"market":"ETHINR","last_price":"1"`), "the answer is not in the source's format"},
@@ -87,7 +87,7 @@ func TestAMarketThatNobodyAskedForMayBeAsOddAsItLikes(t *testing.T) {
 	e.poll()
 	tier, value := e.price()
 	require.Equal(t, quote.Live, tier)
-	require.Equal(t, "254321.17", value, "the first stands")
+	require.Equal(t, "254321.17", value, "the first is kept")
 	require.Equal(t, "INR: it is given twice", e.state("coindcx").LastError)
 
 	e = setup(t, "coingecko")

@@ -41,7 +41,7 @@ func TestWhatIsInTheBucketAndNoRateHarmsNobody(t *testing.T) {
 		tier, _ := e.priceOn(board)
 		require.Empty(t, tier, value)
 	}
-	require.Contains(t, e.log.String(), "the bucket of last good rates does not work")
+	require.Contains(t, e.log.String(), "the bucket of last good rates is unavailable")
 }
 
 func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
@@ -56,20 +56,20 @@ func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
 		require.NoError(t, err)
 	}
 	e.poll()
-	require.Equal(t, 1, strings.Count(e.log.String(), "does not work"), e.log.String())
-	require.Equal(t, 1, strings.Count(e.log.String(), "works again\" to=read"), e.log.String())
+	require.Equal(t, 1, strings.Count(e.log.String(), "rates is unavailable"), e.log.String())
+	require.Equal(t, 1, strings.Count(e.log.String(), "rates is available again\" to=read"), e.log.String())
 }
 
 func TestABucketThatStaysAwayIsToldOnce(t *testing.T) {
 	e := setup(t)
-	e.store.Remake = func(context.Context) error { return errors.New("no room") }
+	e.store.Recreate = func(context.Context) error { return errors.New("no room") }
 	e.board, e.poller = e.replica(feedtest.Sources...)
 	require.NoError(t, e.js.DeleteKeyValue(t.Context(), stream.BucketRates))
 	for range 3 {
 		e.poll()
 		e.requirePrice(quote.Live, "254321.17")
 	}
-	require.Equal(t, 1, strings.Count(e.log.String(), "does not work\" to=read"))
-	require.Equal(t, 1, strings.Count(e.log.String(), "does not work\" to=keep"))
+	require.Equal(t, 1, strings.Count(e.log.String(), "rates is unavailable\" to=read"))
+	require.Equal(t, 1, strings.Count(e.log.String(), "rates is unavailable\" to=keep"))
 	require.Contains(t, e.log.String(), "no room")
 }

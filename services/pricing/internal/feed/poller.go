@@ -18,7 +18,7 @@ import (
 	"github.com/tillseal/tillseal/shared/wait"
 )
 
-// Settings are what a Poller works by.
+// Settings are those of a Poller.
 type Settings struct {
 	Sources    []Source
 	Currencies []money.Currency
@@ -27,7 +27,7 @@ type Settings struct {
 	Now        func() time.Time
 }
 
-// Poller asks all sources now and then and puts what is believed on the board: the tiers live and cached are its alone.
+// Poller asks all sources every PollEvery and puts the prices that are believed on the board: only it writes the tiers live and cached.
 type Poller struct {
 	cfg    Settings
 	board  *quote.Board
@@ -36,25 +36,25 @@ type Poller struct {
 	client *http.Client
 	feeds  []*feed
 
-	life   context.Context // of refreshes: who asks for one may leave before it ends
+	life   context.Context // of refreshes: whoever requests one may leave before it ends
 	end    context.CancelFunc
 	flight singleflight.Group
-	active sync.Mutex // held by the refresh that is under way, and by Close
+	active sync.Mutex // held by the refresh in progress, and by Close
 
 	verdicts atomic.Pointer[map[string]quote.Verdict] // the last, by currency
 	agreed   quote.Table                              // the last that two sources made; with active held
-	failing  map[string]bool                          // what the log last called failing of the store; with active held
+	failing  map[string]bool                          // what of the store was last logged as failing; with active held
 
-	telling sync.Mutex
-	told    map[string]standing // what the log last said of a currency; with telling held
+	reporting sync.Mutex
+	reported  map[string]standing // what was last logged of a currency; with reporting held
 }
 
-// refreshLimit bounds a refresh: one request to each source at once, and two looks into the bucket and two writes for each currency.
+// refreshLimit bounds a refresh: one request to each source at once, and two reads from the bucket and two writes for each currency.
 const refreshLimit = 2 * requestTimeout
 
 // NewPoller makes a poller; a wrong source is Invalid. Close must be called.
 func NewPoller(ctx context.Context, cfg Settings, board *quote.Board, store lastgood.Store, log *slog.Logger) (*Poller, error) {
-	p := &Poller{cfg: cfg, board: board, store: store, log: log, client: newClient(), told: map[string]standing{}, failing: map[string]bool{}}
+	p := &Poller{cfg: cfg, board: board, store: store, log: log, client: newClient(), reported: map[string]standing{}, failing: map[string]bool{}}
 	for _, s := range cfg.Sources {
 		f, err := newFeed(s, p.client, cfg.PollEvery, cfg.Now)
 		if err != nil {
@@ -67,22 +67,22 @@ func NewPoller(ctx context.Context, cfg Settings, board *quote.Board, store last
 	return p, nil
 }
 
-// Run refreshes until ctx ends, if there is a source, and keeps the log telling how sales are priced.
+// Run refreshes until ctx ends, if there is a source, and goes on logging how sales are priced.
 func (p *Poller) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	loops.Go(func() { p.remind(ctx) })
 	for len(p.feeds) > 0 && wait.Pause(ctx, wait.Jitter(p.cfg.PollEvery)) {
-		_ = p.Refresh(ctx) // only that ctx ended
+		_ = p.Refresh(ctx) // it fails only when ctx has ended
 	}
 }
 
-// Refresh asks every source that may be asked and returns when the board shows what came of it, or when ctx ends. A refresh
-// that is under way is joined.
+// Refresh asks every source that may be asked and returns when the board shows the outcome, or when ctx ends. It joins a refresh that is in
+// progress.
 func (p *Poller) Refresh(ctx context.Context) error {
-	done := p.flight.DoChan("", func() (any, error) { //nolint:contextcheck // it lives as long as the poller: who started it may leave
+	done := p.flight.DoChan("", func() (any, error) { //nolint:contextcheck // it lives as long as the poller: whoever started it may leave
 		p.refresh()
-		return nil, nil //nolint:nilnil // what came of it is on the board
+		return nil, nil //nolint:nilnil // the outcome is on the board
 	})
 	select {
 	case <-done:
@@ -92,7 +92,7 @@ func (p *Poller) Refresh(ctx context.Context) error {
 	}
 }
 
-// Close ends the refresh that is under way and waits for it.
+// Close ends the refresh in progress and waits for it.
 func (p *Poller) Close() {
 	p.end()
 	p.active.Lock()
@@ -124,13 +124,13 @@ func (p *Poller) refresh() {
 func (p *Poller) spares(f *feed, now time.Time) bool {
 	live := p.board.Tier(quote.Live)
 	for _, c := range p.cfg.Currencies {
-		if _, said := f.state.Load().Values[c.Code()]; !said && !f.format.quotes(c) {
+		if _, answered := f.state.Load().Values[c.Code()]; !answered && !f.format.quotes(c) {
 			continue
 		}
 		if !live[c.Code()].Holds(now) || !slices.ContainsFunc(p.feeds, func(other *feed) bool {
 			s := other.state.Load()
-			_, says := s.Values[c.Code()]
-			return other != f && says && !s.Failing()
+			_, answers := s.Values[c.Code()]
+			return other != f && answers && !s.Failing()
 		}) {
 			return false
 		}
@@ -138,18 +138,18 @@ func (p *Poller) spares(f *feed, now time.Time) bool {
 	return true
 }
 
-// recall takes what replicas, or this service before its restart, found last. What is known here stays when it is newer.
+// recall reads what other replicas, or this service before its restart, found last. What is known here is kept when it is newer.
 func (p *Poller) recall(ctx context.Context) {
 	now := p.cfg.Now()
 	kept, err := p.store.Load(ctx, p.cfg.Currencies, now)
 	if ctx.Err() == nil {
-		p.tellStore("read", err)
+		p.reportStore("read", err)
 	}
 	p.board.Set(quote.Cached, newest(p.board.Tier(quote.Cached), kept.Last, now))
 	p.agreed = newest(p.agreed, kept.Agreed, now)
 }
 
-// newest is of each currency the newer quote that still holds.
+// newest has, of each currency, the newer quote that still holds.
 func newest(known, other quote.Table, now time.Time) quote.Table {
 	next := quote.Table{}
 	for _, quotes := range []quote.Table{known, other} {
@@ -162,7 +162,7 @@ func newest(known, other quote.Table, now time.Time) quote.Table {
 	return next
 }
 
-// decide makes the live and the cached tier of what the sources said last.
+// decide makes the live and the cached tier from the sources' last answers.
 func (p *Poller) decide(ctx context.Context) {
 	now := p.cfg.Now()
 	last, static := p.board.Tier(quote.Cached), p.board.Tier(quote.Static)
@@ -170,8 +170,8 @@ func (p *Poller) decide(ctx context.Context) {
 	var found, foundAgreed []quote.Quote
 	for _, c := range p.cfg.Currencies {
 		code := c.Code()
-		said, sources := p.said(c)
-		v := p.cfg.Rule.Decide(said, quote.Held{Last: last[code], Agreed: p.agreed[code], Static: static[code], Sources: sources}, now)
+		answered, sources := p.observations(c)
+		v := p.cfg.Rule.Decide(answered, quote.Reference{Last: last[code], Agreed: p.agreed[code], Static: static[code], Sources: sources}, now)
 		verdicts[code] = v
 		if v.Reason != "" {
 			continue
@@ -186,11 +186,11 @@ func (p *Poller) decide(ctx context.Context) {
 			foundAgreed = append(foundAgreed, v.Quote)
 		}
 	}
-	p.board.Set(quote.Cached, newest(last, cached, now)) // first: no reader finds neither
+	p.board.Set(quote.Cached, newest(last, cached, now)) // first, so that no reader finds neither tier
 	p.board.Set(quote.Live, live)
 	p.agreed = newest(p.agreed, agreed, now)
 	p.verdicts.Store(&verdicts)
-	p.tell()
+	p.report()
 	p.keep(ctx, found, foundAgreed)
 }
 
@@ -203,23 +203,23 @@ func (p *Poller) keep(ctx context.Context, found, agreed []quote.Quote) {
 		errs = append(errs, p.store.KeepAgreed(ctx, q))
 	}
 	if ctx.Err() == nil && len(errs) > 0 {
-		p.tellStore("keep", errors.Join(errs...))
+		p.reportStore("keep", errors.Join(errs...))
 	}
 }
 
-// tellStore tells when something begins to fail, and when it works again; not at each poll.
-func (p *Poller) tellStore(what string, err error) {
+// reportStore logs when something begins to fail, and when it works again; not at each poll.
+func (p *Poller) reportStore(what string, err error) {
 	switch failing := p.failing[what]; {
 	case err != nil && !failing:
-		p.log.Warn("the bucket of last good rates does not work", "to", what, "error", err)
+		p.log.Warn("the bucket of last good rates is unavailable", "to", what, "error", err)
 	case err == nil && failing:
-		p.log.Info("the bucket of last good rates works again", "to", what)
+		p.log.Info("the bucket of last good rates is available again", "to", what)
 	}
 	p.failing[what] = err != nil
 }
 
-// said is what the sources said last of a currency, and how many of them quote it: those that are known to, or did since the start.
-func (p *Poller) said(c money.Currency) (all []quote.Observation, sources int) {
+// observations are the sources' last answers about a currency, and how many of them quote it: those that are known to, or did since the start.
+func (p *Poller) observations(c money.Currency) (all []quote.Observation, sources int) {
 	for _, f := range p.feeds {
 		o, has := f.state.Load().Values[c.Code()]
 		if has {
@@ -241,5 +241,5 @@ func (p *Poller) Sources() []State {
 	return all
 }
 
-// Verdicts are what the last refresh made of each currency. The caller must not change them.
+// Verdicts are the last refresh's, by currency. The caller must not change them.
 func (p *Poller) Verdicts() map[string]quote.Verdict { return *p.verdicts.Load() }

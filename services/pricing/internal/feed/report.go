@@ -12,42 +12,42 @@ import (
 	"github.com/tillseal/tillseal/shared/money"
 )
 
-// How often the log is looked after, and how often it repeats that a currency has no price of this day.
+// How often changes are checked for, and how often the log repeats that a currency has no market price.
 const (
-	tellEvery   = time.Second
+	reportEvery = time.Second
 	remindEvery = time.Minute
 )
 
-// standing is how a currency stands, as the log tells it.
+// standing is how a currency is priced, as the log reports it.
 type standing struct {
 	currency string
 	tier     quote.Tier // "" for none
 	reason   string     // why it is not live
 	asked    bool       // sources are asked for it
 	doubted  string
-	alone    string    // the one source that live rests on; "" for more
+	alone    string    // the one source that live depends on; "" for more
 	of       int       // sources that quote it
-	at       time.Time // when its tier was told last
+	at       time.Time // when its tier was logged last
 }
 
-// bad is a currency that a person must look at: its rate is one that a person once set, or it has none.
+// bad is a currency that needs a person: its rate is one that a person once set, or it has none.
 func (s standing) bad() bool { return s.tier == quote.Static || s.tier == "" }
 
-// tell says what changed, and every minute which currencies are priced at a rate that a person once set, or not at all: those that
-// sources are asked for, and those that have nothing but RATE_STATIC.
-func (p *Poller) tell() {
-	p.telling.Lock()
-	defer p.telling.Unlock()
+// report logs what changed, and every minute which currencies are priced at a rate that a person once set, or not at all: those that sources are
+// asked for, and those that have nothing but RATE_STATIC.
+func (p *Poller) report() {
+	p.reporting.Lock()
+	defer p.reporting.Unlock()
 	now := p.cfg.Now()
 	all, remind := p.standings(now), false
 	for _, s := range all {
-		before, known := p.told[s.currency]
+		before, known := p.reported[s.currency]
 		remind = remind || known && s.bad() && now.Sub(before.at) >= remindEvery
-		p.tellOfSources(s, before)
+		p.reportSources(s, before)
 	}
-	var lines [][]standing // those with the same to say share a line
+	var lines [][]standing // those with the same message share a line
 	for _, s := range all {
-		before, known := p.told[s.currency]
+		before, known := p.reported[s.currency]
 		if s.at = before.at; !known || s.tier != before.tier || remind && s.bad() {
 			s.at = now
 			same := slices.IndexFunc(lines, func(l []standing) bool {
@@ -58,10 +58,10 @@ func (p *Poller) tell() {
 			}
 			lines[same] = append(lines[same], s)
 		}
-		p.told[s.currency] = s
+		p.reported[s.currency] = s
 	}
 	for _, l := range lines {
-		p.tellTier(l)
+		p.reportTier(l)
 	}
 }
 
@@ -78,7 +78,7 @@ func (p *Poller) standings(now time.Time) []standing {
 	}
 	var all []standing
 	for _, code := range slices.Sorted(maps.Keys(currencies)) {
-		s := standing{currency: code, reason: "it is none of RATE_CURRENCIES"}
+		s := standing{currency: code, reason: "it is not one of RATE_CURRENCIES"}
 		if len(p.feeds) == 0 {
 			s.reason = "RATE_FEEDS is empty"
 		}
@@ -96,16 +96,16 @@ func (p *Poller) standings(now time.Time) []standing {
 	return all
 }
 
-func (p *Poller) tellOfSources(s, before standing) {
+func (p *Poller) reportSources(s, before standing) {
 	if s.doubted != before.doubted && s.doubted != "" {
 		p.log.Warn("a source is not believed", "currency", s.currency, "sources", s.doubted, "reason", s.reason)
 	}
 	if s.alone != before.alone && s.alone != "" {
-		p.log.Warn("the live price rests on one source", "currency", s.currency, "source", s.alone, "of", s.of)
+		p.log.Warn("the live price depends on a single source", "currency", s.currency, "source", s.alone, "of", s.of)
 	}
 }
 
-func (p *Poller) tellTier(same []standing) {
+func (p *Poller) reportTier(same []standing) {
 	codes := make([]string, len(same))
 	for i, s := range same {
 		codes[i] = s.currency
@@ -117,7 +117,7 @@ func (p *Poller) tellTier(same []standing) {
 	case quote.Cached:
 		p.log.Warn("sales are priced at the last good rate", how)
 	case quote.Static:
-		if !same[0].asked { // nobody expected more
+		if !same[0].asked { // it was configured so
 			p.log.Warn("NO MARKET PRICE: sales are priced at RATE_STATIC", how)
 			break
 		}
@@ -127,12 +127,12 @@ func (p *Poller) tellTier(same []standing) {
 	}
 }
 
-// remind looks after the log until ctx ends, whether sources are asked or not.
+// remind reports until ctx ends, whether sources are asked or not.
 func (p *Poller) remind(ctx context.Context) {
-	ticker := time.NewTicker(tellEvery)
+	ticker := time.NewTicker(reportEvery)
 	defer ticker.Stop()
 	for {
-		p.tell()
+		p.report()
 		select {
 		case <-ctx.Done():
 			return

@@ -1,6 +1,6 @@
-// Package lastgood keeps each currency's last live quote in JetStream's bucket RATES, so that a restart and every replica
-// has it. A person reads it with `nats kv get RATES INR`, and its past with `nats kv history RATES INR`. INR.agreed is the last that
-// two sources made, which a source that is alone is held against.
+// Package lastgood keeps each currency's last live quote in JetStream's bucket RATES, for a restart and for every replica. A person reads it
+// with `nats kv get RATES INR`, and its history with `nats kv history RATES INR`. INR.agreed is the last from two sources, with which a single
+// source is compared.
 package lastgood
 
 import (
@@ -20,24 +20,23 @@ import (
 
 // Store is the bucket, two keys for each currency.
 type Store struct {
-	Bucket jetstream.KeyValue
-	MaxAge time.Duration
-	Remake func(context.Context) error // makes the bucket again once it is gone; nil to leave that
+	Bucket   jetstream.KeyValue
+	MaxAge   time.Duration
+	Recreate func(context.Context) error // recreates the bucket once it is gone; nil: it is not recreated
 }
 
-const timeout = 5 * time.Second // for one look or one write: an answer lost with a connection never comes
+const timeout = 5 * time.Second // for one read or one write: an answer lost with a connection never comes
 
-// agreed is the end of the key of the last quote that two sources made.
+// agreed is the suffix of the key of the last quote from two sources.
 const agreed = ".agreed"
 
 // Kept is what the bucket holds, as cached quotes that still hold.
 type Kept struct {
 	Last   quote.Table // the last good ones
-	Agreed quote.Table // the last that two sources made
+	Agreed quote.Table // the last from two sources
 }
 
-// Load returns what is kept. An entry that can't be read is left out and told in the error, beside the others; a NATS that is away
-// is Transient.
+// Load returns what is kept. An entry that can't be read is left out and joined to the error; an unavailable NATS is Transient.
 func (s Store) Load(ctx context.Context, currencies []money.Currency, now time.Time) (Kept, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -76,7 +75,7 @@ func (s Store) load(ctx context.Context, c money.Currency, suffix string, now ti
 func (s Store) read(data []byte, c money.Currency, now time.Time) (quote.Quote, error) {
 	var rate event.Rate
 	if err := json.Unmarshal(data, &rate); err != nil {
-		return quote.Quote{}, fault.New(fault.Invalid, "it is no rate: %w", err)
+		return quote.Quote{}, fault.New(fault.Invalid, "it is not a rate: %w", err)
 	}
 	if rate.Currency != c.Code() {
 		return quote.Quote{}, fault.New(fault.Invalid, "it is the rate of another currency")
@@ -84,10 +83,10 @@ func (s Store) read(data []byte, c money.Currency, now time.Time) (quote.Quote, 
 	return quote.Restore(rate, s.MaxAge, now)
 }
 
-// Keep writes a live quote as the last good one. Of two replicas that write at once the later stands: both are good.
+// Keep writes a live quote as the last good one. When two replicas write at once the later one remains: both are good.
 func (s Store) Keep(ctx context.Context, q quote.Quote) error { return s.keep(ctx, q, "") }
 
-// KeepAgreed writes a live quote as the last that two sources made.
+// KeepAgreed writes a live quote as the last from two sources.
 func (s Store) KeepAgreed(ctx context.Context, q quote.Quote) error { return s.keep(ctx, q, agreed) }
 
 func (s Store) keep(ctx context.Context, q quote.Quote, suffix string) error {
@@ -99,9 +98,9 @@ func (s Store) keep(ctx context.Context, q quote.Quote, suffix string) error {
 		return fault.New(fault.Fatal, "write the rate of %s: %w", rate.Currency, err)
 	}
 	_, err = s.Bucket.Put(ctx, rate.Currency+suffix, data)
-	if gone(err) && s.Remake != nil {
-		if err = s.Remake(ctx); err == nil {
-			_, err = s.Bucket.Put(ctx, rate.Currency+suffix, data) // a bucket is known by its name
+	if gone(err) && s.Recreate != nil {
+		if err = s.Recreate(ctx); err == nil {
+			_, err = s.Bucket.Put(ctx, rate.Currency+suffix, data) // the handle works again: a bucket is addressed by its name
 		}
 	}
 	if err != nil {
@@ -110,7 +109,7 @@ func (s Store) keep(ctx context.Context, q quote.Quote, suffix string) error {
 	return nil
 }
 
-// gone reports whether an error says that there is no such bucket: nobody hears what is put into one that was deleted.
+// gone reports whether an error means that the bucket does not exist: a put into a deleted one has no responder.
 func gone(err error) bool {
 	return errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) ||
 		errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound)

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	tierInUse = prometheus.NewDesc("tillseal_pricing_tier_in_use", "1 for the tier that sales in a currency are priced at now; none: they are parked.",
+	tierInUse = prometheus.NewDesc("tillseal_pricing_tier_in_use", "1 for the tier that sales in a currency are priced at now; tier none: they are parked.",
 		[]string{"currency", "tier"}, nil)
 	rateAge = prometheus.NewDesc("tillseal_pricing_rate_age_seconds", "Age of the rate in use; of a static one since the start.",
 		[]string{"currency", "tier"}, nil)
@@ -23,14 +23,14 @@ var (
 	breakerState = prometheus.NewDesc("tillseal_pricing_source_breaker", "1 for the state that the source's breaker is in.", []string{"source", "state"}, nil)
 )
 
-// Describe tells which metrics there are (prometheus.Collector).
+// Describe sends the descriptions of all metrics (prometheus.Collector).
 func (d *Desk) Describe(out chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{tierInUse, rateAge, spread, freshSources, sourceUp, breakerState} {
 		out <- desc
 	}
 }
 
-// Collect reads the board when it is scraped: what a tier's time has ended needs nobody to notice.
+// Collect reads the board at each scrape, so that a quote that has expired is shown as such.
 func (d *Desk) Collect(out chan<- prometheus.Metric) {
 	now := d.now()
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) { //nolint:forbidigo // Prometheus counts in floats; no money here
@@ -53,7 +53,7 @@ func (d *Desk) Collect(out chan<- prometheus.Metric) {
 	}
 	for code, v := range verdicts {
 		gauge(freshSources, float64(v.Fresh), code) //nolint:forbidigo // as above
-		ratio := math.NaN()                         // of fewer than two prices there is none, and an alarm compares it with nothing
+		ratio := math.NaN()                         // fewer than two prices have no spread, and NaN raises no alarm
 		if v.Spread != nil {
 			ratio, _ = v.Spread.Float64()
 		}

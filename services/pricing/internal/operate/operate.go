@@ -1,4 +1,4 @@
-// Package operate answers operators and shows them metrics: what sales are priced at now, and how the sources stand.
+// Package operate answers operators and shows them metrics: what sales are priced at now, and the state of the sources.
 package operate
 
 import (
@@ -28,16 +28,16 @@ type Desk struct {
 	instance string
 }
 
-// New makes a desk over what sales are priced by. asked are the codes of the currencies that sources are asked for.
+// New makes a desk for the board that sales are priced by. asked are the codes of the currencies that sources are asked for.
 func New(board *quote.Board, sources []feed.Source, asked []string, now func() time.Time) *Desk {
 	return &Desk{board: board, sources: sources, asked: asked, now: now, instance: instance()}
 }
 
-// Polling tells the desk of the poller, which there is only once NATS has said what was known before. No endpoint may be offered until
-// then; metrics are shown all the while.
+// Polling gives the desk the poller, which exists only once the last good rates were read from NATS. No endpoint may be offered before that;
+// metrics are shown all the time.
 func (d *Desk) Polling(p *feed.Poller) { d.polling.Store(p) }
 
-// instance tells this replica from the others, which answer in turn: a container's name, or a machine's, and the process.
+// instance distinguishes this replica from the others, which answer in turn: the name of a container or a machine, and the process id.
 func instance() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -46,7 +46,7 @@ func instance() string {
 	return fmt.Sprintf("%s/%d", host, os.Getpid())
 }
 
-// verdicts are what the last poll made of each currency; none before the first.
+// verdicts are the last poll's, by currency; none before the first.
 func (d *Desk) verdicts() map[string]quote.Verdict {
 	if p := d.polling.Load(); p != nil {
 		return p.Verdicts()
@@ -79,7 +79,7 @@ type quoteAnswer struct {
 }
 
 type sourcesAnswer struct {
-	Instance   string          `json:"instance"` // which replica answers: each has asked for itself
+	Instance   string          `json:"instance"` // which replica answers: each polls for itself
 	Currencies []currencyState `json:"currencies"`
 	Sources    []sourceState   `json:"sources"`
 }
@@ -116,17 +116,17 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 		`"observed_at":"2026-11-22T04:45:31Z","fetched_at":"2026-11-22T04:45:40Z"}],"succeeded_at":"2026-11-22T04:45:40Z"}]}`
 	return []stream.Endpoint{
 		stream.Answers(stream.Endpoint{
-			Subject: "ops.pricing.quote", Description: "price a total in wei as a sale would be priced now",
+			Subject: "ops.pricing.quote", Description: "Prices a total in wei as a sale would be priced now",
 			Request: `{"currency":"INR","total":"499.00"}`,
 			Response: `{"amount_wei":"1962085971844185","tier":"live","age":"12s","rate":{"id":"INR-live-…","value":"254321.17","currency":"INR","tier":"live",` +
 				`"sources":[{"name":"coingecko","value":"254321.17","observed_at":"2026-11-22T04:45:31Z","fetched_at":"2026-11-22T04:45:40Z"}],` +
 				`"observed_at":"2026-11-22T04:45:31Z"}}`,
 		}, d.quote),
 		stream.Answers(stream.Endpoint{
-			Subject: "ops.pricing.sources", Description: "the tier of each currency, and each source's state, last values and last error", Response: sources,
+			Subject: "ops.pricing.sources", Description: "Lists the tier of each currency, and each source's state, last values and last error", Response: sources,
 		}, func(context.Context, struct{}) (sourcesAnswer, error) { return d.answer(), nil }),
 		stream.Answers(stream.Endpoint{
-			Subject: "ops.pricing.sources.refresh", Description: "ask every source that may be asked now, and answer like ops.pricing.sources", Response: sources,
+			Subject: "ops.pricing.sources.refresh", Description: "Asks every source that may be asked now, and answers like ops.pricing.sources", Response: sources,
 		}, func(ctx context.Context, _ struct{}) (sourcesAnswer, error) {
 			if err := d.polling.Load().Refresh(ctx); err != nil {
 				return sourcesAnswer{}, err

@@ -26,7 +26,7 @@ type Pricer struct {
 	refused prometheus.Counter
 }
 
-// New makes a pricer and registers its metrics. now says the time by which prices age.
+// New makes a pricer and registers its metrics. now is the clock by which prices age.
 func New(board *quote.Board, now func() time.Time, registry prometheus.Registerer) *Pricer {
 	p := &Pricer{
 		board: board, now: now,
@@ -35,7 +35,7 @@ func New(board *quote.Board, now func() time.Time, registry prometheus.Registere
 		}, []string{"tier"}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tillseal_pricing_refused_total",
-			Help: "Deliveries that could not be priced: parked in SALES_DLQ, and counted again when that failed and they came once more.",
+			Help: "Deliveries that could not be priced: parked in SALES_DLQ, and counted again when parking failed and they were delivered again.",
 		}),
 	}
 	for _, tier := range quote.Tiers { // an alarm on an increase needs the zero before
@@ -45,7 +45,7 @@ func New(board *quote.Board, now func() time.Time, registry prometheus.Registere
 	return p
 }
 
-// Limits of what one batch does at once: lanes let the server store one part while the next is being priced.
+// Limits of one batch's concurrency: lanes let the server store one part while the next is being priced.
 const (
 	lanes       = 4
 	minLaneSize = 32 // sales below which a lane is not worth its wait
@@ -74,7 +74,7 @@ func (p *Pricer) handle(ctx context.Context, publish Publish, batch []stream.Mes
 	return errs
 }
 
-// lane prices and publishes a part of a batch and notes what came of each.
+// lane prices and publishes a part of a batch and notes the outcome of each.
 func (p *Pricer) lane(ctx context.Context, publish Publish, view quote.View, now time.Time, batch []stream.Message, errs []error) {
 	priced := make([]*nats.Msg, 0, len(batch))
 	tiers := map[quote.Tier]int{}
@@ -101,7 +101,7 @@ func (p *Pricer) lane(ctx context.Context, publish Publish, view quote.View, now
 	}
 }
 
-// price reads a SaleRecorded and adds its price. Every error is Invalid, since nothing here can pass by waiting.
+// price reads a SaleRecorded and adds its price. Every error is Invalid, since none of them passes with time.
 func price(view quote.View, data []byte) (event.SalePriced, error) {
 	recorded, err := event.Decode[event.SaleRecorded](data)
 	if err != nil {
@@ -111,7 +111,7 @@ func price(view quote.View, data []byte) (event.SalePriced, error) {
 		return event.SalePriced{}, fault.New(fault.Invalid, "sale_id is not a UUID in lower case")
 	}
 	if !sale.ValidPlaceID(recorded.StoreID) { // it becomes a token of the subject
-		return event.SalePriced{}, fault.New(fault.Invalid, "the store_id is not one")
+		return event.SalePriced{}, fault.New(fault.Invalid, "store_id is not a valid id")
 	}
 	wei, q, err := Convert(view, recorded.Currency, recorded.Total)
 	if err != nil {
@@ -120,7 +120,7 @@ func price(view quote.View, data []byte) (event.SalePriced, error) {
 	return event.SalePriced{SaleRecorded: recorded, AmountWei: wei, Rate: q.Rate()}, nil
 }
 
-// Convert prices a total as the board stands; every error is Invalid and names the member.
+// Convert prices a total at the rates of view; every error is Invalid and names the member.
 func Convert(view quote.View, code, text string) (wei string, q quote.Quote, err error) {
 	currency, err := money.ParseCurrency(code)
 	if err != nil {

@@ -14,7 +14,7 @@ type Table map[string]Quote
 // snapshot is what every reader sees at one moment. It is never changed, only replaced.
 type snapshot [len(Tiers)]Table
 
-// Board shows the tiers' present quotes. Readers never lock, and see by themselves when a quote's time is over.
+// Board holds the tiers' present quotes. Readers never lock, and check themselves whether a quote has expired.
 type Board struct{ present atomic.Pointer[snapshot] }
 
 // NewBoard returns a board without quotes.
@@ -50,13 +50,13 @@ func (b *Board) Tier(tier Tier) Table {
 	return nil
 }
 
-// View is the board as it stood at one moment, so that sales that are priced together are priced alike.
+// View is the board at one moment, so that sales that are priced together are priced alike.
 type View struct {
 	tables *snapshot
 	now    time.Time
 }
 
-// At is the board as it stands, for quotes that hold at now.
+// At is the present board, for quotes that hold at now.
 func (b *Board) At(now time.Time) View { return View{tables: b.present.Load(), now: now} }
 
 // Quote returns the best tier's quote of a currency. A currency that no tier has is Invalid: its sales are parked.
@@ -69,7 +69,7 @@ func (v View) Quote(currency money.Currency) (Quote, error) {
 	return Quote{}, fault.New(fault.Invalid, "no tier has a rate for %s", currency.Code())
 }
 
-// Quote is that of the board as it stands.
+// Quote is that of the present board.
 func (b *Board) Quote(currency money.Currency, now time.Time) (Quote, error) {
 	return b.At(now).Quote(currency)
 }

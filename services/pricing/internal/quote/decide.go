@@ -11,49 +11,48 @@ import (
 	"github.com/tillseal/tillseal/shared/money"
 )
 
-// How far prices may lie apart, in percent of the one that they are held against.
+// How far prices may differ, in percent of the one that they are compared with.
 const (
-	Agreement       = 5  // and still mean the same: also the jump from the last good quote that one source may make alone
-	StaticAgreement = 25 // from a rate that a person once set: some weeks of a market's way, and no price that is wrong by half
+	Agreement       = 5  // and still agree: also the jump from the last good quote that a single source may make
+	StaticAgreement = 25 // from a rate that a person once set: some weeks of a market's moves, but no price that is wrong by half
 )
 
-// Rule says what makes the prices of several sources one that is believed.
+// Rule decides how the prices of several sources become one that is believed.
 type Rule struct {
 	FreshFor time.Duration // the age up to which a source's price counts as live
-	MaxAge   time.Duration // the age up to which the last good quote is used, and new prices are held against it
+	MaxAge   time.Duration // the age up to which the last good quote is used, and new prices are compared with it
 }
 
-// Held is what the prices of a currency are held against. Each of its quotes may be none.
-type Held struct {
+// Reference is what the prices of a currency are compared with. Each of its quotes may be none.
+type Reference struct {
 	Last    Quote // the last good one, whoever made it
-	Agreed  Quote // the last that two sources made: what a source that is alone can't move
+	Agreed  Quote // the last from two sources: a single source can't move it
 	Static  Quote // the rate that a person set
 	Sources int   // how many sources quote the currency, whether they answer or not
 }
 
-// Verdict is what a Rule makes of the sources' prices of one currency.
+// Verdict is the outcome of a Rule for the sources' prices of one currency.
 type Verdict struct {
-	Quote   Quote    // live; none when Reason says why
+	Quote   Quote    // live; none when there is a Reason
 	Cached  Quote    // the same as the next tier
-	Agreed  Quote    // the same as Cached when two sources made it; otherwise none
-	Alone   bool     // live rests on one source
+	Agreed  Quote    // the same as Cached when it is from two sources; otherwise none
+	Alone   bool     // live depends on a single source
 	Reason  string   // why there is no live quote; "" when there is one
-	Doubted []string // sources that are fresh and were not believed
+	Doubted []string // sources whose price is fresh and was not believed
 	Fresh   int      // sources whose price is young enough
 	Sources int      // sources that quote the currency, whether they answer or not
 	Spread  *big.Rat // (highest − lowest) / lowest of the fresh ones; nil for none
 }
 
-// Decide makes one quote of what the sources said last about a currency. The prices that lie within Agreement of one of them are
-// its camp, and the quote is the median of the largest camp that is believed. Two sources are believed, unless there is no last
-// good quote and as many contradict them. One that is alone is believed while it lies near what stood before it: near the last good
-// quote, and near the last that two sources made or, when that is too old, within StaticAgreement of the static rate. With neither
-// only a currency that no second source quotes has a live price from one.
-func (r Rule) Decide(said []Observation, held Held, now time.Time) Verdict {
-	fresh := slices.DeleteFunc(slices.Clone(said), func(o Observation) bool { return now.Sub(o.SeenAt) >= r.FreshFor })
+// Decide makes one quote from the sources' last answers about a currency. The prices within Agreement of one of them are its camp, and the quote
+// is the median of the largest camp that is believed. Two sources are believed, unless there is no last good quote and as many contradict
+// them. A single one is believed while it is near the earlier prices: near the last good quote, and near the last from two sources or, when that
+// has expired, within StaticAgreement of the static rate. With neither, only a currency that no second source quotes gets a live price from one.
+func (r Rule) Decide(answered []Observation, ref Reference, now time.Time) Verdict {
+	fresh := slices.DeleteFunc(slices.Clone(answered), func(o Observation) bool { return now.Sub(o.SeenAt) >= r.FreshFor })
 	slices.SortFunc(fresh, func(a, b Observation) int { return a.Value.Rat().Cmp(b.Value.Rat()) })
-	held = held.at(now, len(said))
-	v := Verdict{Fresh: len(fresh), Sources: held.Sources}
+	ref = ref.at(now, len(answered))
+	v := Verdict{Fresh: len(fresh), Sources: ref.Sources}
 	if len(fresh) == 0 {
 		v.Reason = "no source has a fresh price"
 		return v
@@ -62,14 +61,14 @@ func (r Rule) Decide(said []Observation, held Held, now time.Time) Verdict {
 	v.Spread = new(big.Rat).Sub(fresh[len(fresh)-1].Value.Rat(), lowest)
 	v.Spread.Quo(v.Spread, lowest)
 
-	best := bestCamp(fresh, held)
+	best := bestCamp(fresh, ref)
 	for _, o := range fresh {
 		if !slices.ContainsFunc(best, func(b Observation) bool { return b.Source == o.Source }) {
 			v.Doubted = append(v.Doubted, o.Source)
 		}
 	}
 	if best == nil {
-		v.Reason = doubt(fresh, held)
+		v.Reason = doubt(fresh, ref)
 		return v
 	}
 	v.Quote, v.Alone = r.live(best), len(best) == 1
@@ -80,8 +79,8 @@ func (r Rule) Decide(said []Observation, held Held, now time.Time) Verdict {
 	return v
 }
 
-// at leaves out what does not hold any more.
-func (h Held) at(now time.Time, said int) Held {
+// at leaves out what no longer holds.
+func (h Reference) at(now time.Time, answered int) Reference {
 	for _, q := range []*Quote{&h.Last, &h.Agreed, &h.Static} {
 		if !q.Holds(now) {
 			*q = Quote{}
@@ -90,24 +89,24 @@ func (h Held) at(now time.Time, said int) Held {
 	if h.Last.none() {
 		h.Last = h.Agreed
 	}
-	h.Sources = max(h.Sources, said)
+	h.Sources = max(h.Sources, answered)
 	return h
 }
 
-// bestCamp is the largest camp that is believed, of two the one nearer to the last good quote; nil for none. Without such a quote
-// nothing tells between two that are alone. fresh is sorted.
-func bestCamp(fresh []Observation, held Held) []Observation {
+// bestCamp is the largest camp that is believed, of two equal ones the one nearer to the last good quote; nil for none. Without such a quote
+// two single prices can't be told apart. fresh is sorted.
+func bestCamp(fresh []Observation, ref Reference) []Observation {
 	var best []Observation
 	rivals := false
 	for i := range fresh {
 		camp := campOf(fresh, i)
 		switch {
-		case len(camp) < len(best) || !believed(camp, len(fresh), held):
+		case len(camp) < len(best) || !believed(camp, len(fresh), ref):
 		case len(camp) > len(best):
 			best = camp
-		case held.Last.none():
+		case ref.Last.none():
 			rivals = true
-		case distance(median(camp), held.Last).Cmp(distance(median(best), held.Last)) < 0:
+		case distance(median(camp), ref.Last).Cmp(distance(median(best), ref.Last)) < 0:
 			best = camp
 		}
 	}
@@ -117,7 +116,7 @@ func bestCamp(fresh []Observation, held Held) []Observation {
 	return best
 }
 
-// campOf is every price within Agreement of the i-th, itself included. fresh is sorted, so that a camp stands together.
+// campOf is every price within Agreement of the i-th, itself included. fresh is sorted, so a camp is contiguous.
 func campOf(fresh []Observation, i int) []Observation {
 	from, to := i, i+1
 	for from > 0 && near(fresh[from-1].Value.Rat(), fresh[i].Value.Rat(), Agreement) {
@@ -129,43 +128,43 @@ func campOf(fresh []Observation, i int) []Observation {
 	return fresh[from:to]
 }
 
-func believed(camp []Observation, fresh int, held Held) bool {
+func believed(camp []Observation, fresh int, ref Reference) bool {
 	switch {
 	case len(camp) == 1:
-		return doubtAlone(camp[0].Value.Rat(), held) == ""
-	case held.Last.none():
+		return doubtAlone(camp[0].Value.Rat(), ref) == ""
+	case ref.Last.none():
 		return 2*len(camp) > fresh
 	}
 	return true
 }
 
 // doubtAlone is why a price that no second source confirms is not believed; "" when it is.
-func doubtAlone(price *big.Rat, held Held) string {
+func doubtAlone(price *big.Rat, ref Reference) string {
 	switch {
-	case !held.Last.none() && !near(price, held.Last.value.Rat(), Agreement):
-		return fmt.Sprintf("a jump of more than %d %% from %s needs a second source", Agreement, held.Last.rate.Value)
-	case !held.Agreed.none():
-		if !near(price, held.Agreed.value.Rat(), Agreement) {
-			return fmt.Sprintf("more than %d %% from %s, the last price of two sources, needs a second one", Agreement, held.Agreed.rate.Value)
+	case !ref.Last.none() && !near(price, ref.Last.value.Rat(), Agreement):
+		return fmt.Sprintf("a jump of more than %d %% from %s needs a second source", Agreement, ref.Last.rate.Value)
+	case !ref.Agreed.none():
+		if !near(price, ref.Agreed.value.Rat(), Agreement) {
+			return fmt.Sprintf("more than %d %% from %s, the last price of two sources, needs a second one", Agreement, ref.Agreed.rate.Value)
 		}
-	case !held.Static.none():
-		if !near(price, held.Static.value.Rat(), StaticAgreement) {
-			return fmt.Sprintf("one source is alone and more than %d %% from the static rate %s", StaticAgreement, held.Static.rate.Value)
+	case !ref.Static.none():
+		if !near(price, ref.Static.value.Rat(), StaticAgreement) {
+			return fmt.Sprintf("a single source is more than %d %% from the static rate %s", StaticAgreement, ref.Static.rate.Value)
 		}
-	case held.Sources > 1:
-		return fmt.Sprintf("one source of %d is alone, and there is no price to hold it against", held.Sources)
+	case ref.Sources > 1:
+		return fmt.Sprintf("one source of %d is alone, and there is no price to compare it with", ref.Sources)
 	}
 	return ""
 }
 
-func doubt(fresh []Observation, held Held) string {
+func doubt(fresh []Observation, ref Reference) string {
 	if len(fresh) == 1 {
-		return doubtAlone(fresh[0].Value.Rat(), held)
+		return doubtAlone(fresh[0].Value.Rat(), ref)
 	}
-	if held.Last.none() {
+	if ref.Last.none() {
 		return fmt.Sprintf("%d sources disagree by more than %d %%, and there is no last good price", len(fresh), Agreement)
 	}
-	return fmt.Sprintf("%d sources disagree by more than %d %%, and none is as near to %s", len(fresh), Agreement, held.Last.rate.Value)
+	return fmt.Sprintf("%d sources disagree by more than %d %%, and none is within that of %s", len(fresh), Agreement, ref.Last.rate.Value)
 }
 
 // live makes the quote of a camp. It is as old as its oldest price, and holds while its youngest is fresh.
@@ -203,7 +202,7 @@ func medianDecimal(camp []Observation) money.Decimal {
 	text := strings.TrimRight(strings.TrimRight(median(camp).FloatString(maxValueFractionDigits+1), "0"), ".")
 	d, err := money.ParseDecimal(text)
 	if err != nil {
-		panic("quote: a mean of two prices is none: " + err.Error()) // positive, and of bounded length
+		panic("quote: a mean of two prices is not a price: " + err.Error()) // positive, and of bounded length
 	}
 	return d
 }

@@ -19,7 +19,7 @@ import (
 
 var rule = quote.Rule{FreshFor: 5 * time.Minute, MaxAge: time.Hour}
 
-// said is what a source said some time before since.
+// said is what a source answered some time before since.
 func said(t testing.TB, source, value string, before time.Duration) quote.Observation {
 	t.Helper()
 	o, err := quote.Observe(source, currency(t, "INR"), value, since.Add(-before), since)
@@ -27,15 +27,16 @@ func said(t testing.TB, source, value string, before time.Duration) quote.Observ
 	return o
 }
 
-// held is what one source, and what two, made of a price some time ago; "" for none.
-func held(t testing.TB, last, agreed string) quote.Held {
+// reference is the last price of one source, and the last of two, some time ago; "" for none.
+func reference(t testing.TB, last, agreed string) quote.Reference {
 	t.Helper()
-	var h quote.Held
+	var h quote.Reference
 	if last != "" {
-		h.Last = rule.Decide([]quote.Observation{said(t, "coingecko", last, time.Minute)}, quote.Held{}, since).Cached
+		h.Last = rule.Decide([]quote.Observation{said(t, "coingecko", last, time.Minute)}, quote.Reference{}, since).Cached
 	}
 	if agreed != "" {
-		h.Agreed = rule.Decide([]quote.Observation{said(t, "coingecko", agreed, 2*time.Minute), said(t, "wazirx", agreed, 2*time.Minute)}, quote.Held{}, since).Agreed
+		both := []quote.Observation{said(t, "coingecko", agreed, 2*time.Minute), said(t, "wazirx", agreed, 2*time.Minute)}
+		h.Agreed = rule.Decide(both, quote.Reference{}, since).Agreed
 		require.True(t, h.Agreed.Holds(since))
 	}
 	return h
@@ -63,10 +64,10 @@ func TestWhichPriceIsBelieved(t *testing.T) {
 		{story: "the mean of two, exact", said: []string{"100.01", "100"}, last: "100", agreed: "100", value: "100.005"},
 		{story: "one source moves a little", said: []string{"105"}, last: "100", agreed: "100", sources: 3, value: "105"},
 		{story: "one source jumps alone", said: []string{"105.01"}, last: "100", agreed: "100", sources: 3, doubted: []string{"a"}},
-		{story: "one source walks away from what two said", said: []string{"109"}, last: "104.5", agreed: "100", sources: 3, doubted: []string{"a"}},
-		{story: "one source, long after two spoke", said: []string{"104"}, last: "100", sources: 3, doubted: []string{"a"}},
-		{story: "one source, long after two spoke, near the static rate", said: []string{"104"}, last: "100", static: "90", sources: 3, value: "104"},
-		{story: "what two said outweighs the static rate", said: []string{"150"}, last: "150", agreed: "150", static: "100", sources: 3, value: "150"},
+		{story: "one source drifts away from what two answered", said: []string{"109"}, last: "104.5", agreed: "100", sources: 3, doubted: []string{"a"}},
+		{story: "one source, long after two answered", said: []string{"104"}, last: "100", sources: 3, doubted: []string{"a"}},
+		{story: "one source, long after two answered, near the static rate", said: []string{"104"}, last: "100", static: "90", sources: 3, value: "104"},
+		{story: "what two answered outweighs the static rate", said: []string{"150"}, last: "150", agreed: "150", static: "100", sources: 3, value: "150"},
 		{story: "one of two spikes by half", said: []string{"100", "150"}, last: "100", agreed: "100", value: "100", doubted: []string{"b"}},
 		{story: "one of three spikes by half", said: []string{"100", "101", "150"}, last: "100", agreed: "100", value: "100.5", doubted: []string{"c"}},
 		{story: "one of three falls by half", said: []string{"50", "101", "100"}, last: "100", agreed: "100", value: "100.5", doubted: []string{"a"}},
@@ -76,7 +77,7 @@ func TestWhichPriceIsBelieved(t *testing.T) {
 			value: "100.5", doubted: []string{"a", "b"},
 		},
 		{story: "two against two at the first start", said: []string{"150", "151", "100", "101"}, static: "100", doubted: []string{"a", "b", "c", "d"}},
-		{story: "two disagree and nothing tells who is right", said: []string{"100", "150"}, doubted: []string{"a", "b"}},
+		{story: "two disagree and nothing shows which is right", said: []string{"100", "150"}, doubted: []string{"a", "b"}},
 		{story: "two disagree, one is near the static rate", said: []string{"100", "150"}, static: "100", value: "100", doubted: []string{"b"}},
 		{story: "two disagree, both are near the static rate", said: []string{"100", "106"}, static: "100", doubted: []string{"a", "b"}},
 		{story: "two against one at the first start", said: []string{"100", "101", "150"}, value: "100.5", doubted: []string{"c"}},
@@ -87,7 +88,7 @@ func TestWhichPriceIsBelieved(t *testing.T) {
 		for i, value := range c.said {
 			all = append(all, said(t, string(rune('a'+i)), value, 0))
 		}
-		h := held(t, c.last, c.agreed)
+		h := reference(t, c.last, c.agreed)
 		h.Sources = c.sources
 		if c.static != "" {
 			h.Static = quote.StaticQuote(currency(t, "INR"), decimal(t, c.static), since)
@@ -104,7 +105,7 @@ func TestWhichPriceIsBelieved(t *testing.T) {
 
 // A source that is alone goes as far as it is let, a step at each poll.
 func TestASourceThatIsAloneDoesNotWalkThePriceAway(t *testing.T) {
-	h := held(t, "100000", "100000")
+	h := reference(t, "100000", "100000")
 	h.Sources = 3
 	price, last := int64(100_000), ""
 	for range 50 {
@@ -121,8 +122,8 @@ func TestASourceThatIsAloneDoesNotWalkThePriceAway(t *testing.T) {
 
 func TestASourceWhoseClockIsAheadMakesNoPriceYounger(t *testing.T) {
 	ahead := said(t, "a", "100", -2*time.Minute) // as far ahead as is taken
-	v := rule.Decide([]quote.Observation{ahead}, quote.Held{}, since)
-	require.Equal(t, "2026-11-22T04:47:31Z", v.Quote.Rate().Sources[0].ObservedAt, "as the source said it")
+	v := rule.Decide([]quote.Observation{ahead}, quote.Reference{}, since)
+	require.Equal(t, "2026-11-22T04:47:31Z", v.Quote.Rate().Sources[0].ObservedAt, "as the source answered it")
 	require.Equal(t, "2026-11-22T04:45:31Z", v.Quote.Rate().ObservedAt)
 	require.False(t, v.Quote.Holds(since.Add(rule.FreshFor)))
 	require.True(t, v.Quote.Holds(since.Add(rule.FreshFor-1)))
@@ -130,19 +131,19 @@ func TestASourceWhoseClockIsAheadMakesNoPriceYounger(t *testing.T) {
 
 	next, err := quote.Observe("b", currency(t, "INR"), "101", since.Add(time.Second), since.Add(time.Second))
 	require.NoError(t, err)
-	honest := rule.Decide([]quote.Observation{next}, quote.Held{}, since.Add(time.Second))
+	honest := rule.Decide([]quote.Observation{next}, quote.Reference{}, since.Add(time.Second))
 	require.True(t, honest.Cached.Newer(v.Cached, since.Add(time.Second)))
 
 	again := said(t, "a", "100", -2*time.Minute)
 	again.FetchedAt, again.SeenAt = since.Add(time.Minute), since.Add(time.Minute)
 	again = again.After(ahead)
 	require.Equal(t, since, again.SeenAt, "the same stamp again is the same sight of the market")
-	require.Equal(t, "", rule.Decide([]quote.Observation{again}, quote.Held{}, since.Add(rule.FreshFor)).Quote.Rate().Value)
+	require.Equal(t, "", rule.Decide([]quote.Observation{again}, quote.Reference{}, since.Add(rule.FreshFor)).Quote.Rate().Value)
 }
 
 func TestAKeptRateThatIsStampedAheadHoldsNoLongerAndYieldsToTheNext(t *testing.T) {
-	next := rule.Decide([]quote.Observation{said(t, "b", "101", 0)}, quote.Held{}, since).Cached
-	kept := held(t, "100", "").Last.Rate()
+	next := rule.Decide([]quote.Observation{said(t, "b", "101", 0)}, quote.Reference{}, since).Cached
+	kept := reference(t, "100", "").Last.Rate()
 	kept.Tier, kept.ObservedAt = "live", "2026-11-22T04:47:00Z"
 	byASource, err := quote.Restore(kept, time.Hour, since) // which was asked at 04:45:31
 	require.NoError(t, err)
@@ -153,12 +154,12 @@ func TestAKeptRateThatIsStampedAheadHoldsNoLongerAndYieldsToTheNext(t *testing.T
 	byAReplica, err := quote.Restore(kept, time.Hour, since)
 	require.NoError(t, err)
 	require.False(t, byAReplica.Holds(since.Add(time.Hour)))
-	require.True(t, next.Newer(byAReplica, since), "it is of a time to come")
+	require.True(t, next.Newer(byAReplica, since), "its time is in the future")
 	require.False(t, next.Newer(byAReplica, since.Add(2*time.Minute)))
 }
 
 func TestAPriceIsLiveThenCachedThenGone(t *testing.T) {
-	v := rule.Decide([]quote.Observation{said(t, "a", "100", time.Minute), said(t, "b", "101", 2*time.Minute)}, quote.Held{}, since)
+	v := rule.Decide([]quote.Observation{said(t, "a", "100", time.Minute), said(t, "b", "101", 2*time.Minute)}, quote.Reference{}, since)
 	board := quote.NewBoard()
 	board.Set(quote.Live, quote.Table{"INR": v.Quote})
 	board.Set(quote.Cached, quote.Table{"INR": v.Cached})
@@ -183,7 +184,7 @@ func TestAPriceIsLiveThenCachedThenGone(t *testing.T) {
 }
 
 func TestAnOldPriceCountsForNothing(t *testing.T) {
-	v := rule.Decide([]quote.Observation{said(t, "a", "100", 0), said(t, "b", "200", 5*time.Minute)}, held(t, "100", "100"), since)
+	v := rule.Decide([]quote.Observation{said(t, "a", "100", 0), said(t, "b", "200", 5*time.Minute)}, reference(t, "100", "100"), since)
 	require.Equal(t, "100", v.Quote.Rate().Value)
 	require.Equal(t, 1, v.Fresh)
 	require.Zero(t, v.Spread.Sign())
@@ -198,11 +199,11 @@ func TestAPriceThatIsNoneIsRefusedWhereItEnters(t *testing.T) {
 	_, err := quote.Observe("a", inr, "1", time.Time{}, since)
 	require.ErrorContains(t, err, "no time")
 	_, err = quote.Observe("a", inr, "1", since.Add(time.Hour), since)
-	require.ErrorContains(t, err, "to come")
+	require.ErrorContains(t, err, "in the future")
 }
 
 func TestALiveRateComesBackAsACachedOne(t *testing.T) {
-	v := rule.Decide([]quote.Observation{said(t, "a", "100", 0), said(t, "b", "101.000000000000000001", 0)}, quote.Held{}, since)
+	v := rule.Decide([]quote.Observation{said(t, "a", "100", 0), said(t, "b", "101.000000000000000001", 0)}, quote.Reference{}, since)
 	q, err := quote.Restore(v.Quote.Rate(), time.Hour, since)
 	require.NoError(t, err)
 	require.Equal(t, v.Cached.Rate(), q.Rate())
@@ -223,8 +224,8 @@ func TestALiveRateComesBackAsACachedOne(t *testing.T) {
 	}
 }
 
-// Whatever one of the sources says: the price lies among all, within Agreement of one that an honest source said, and when there
-// is none, of what two said before.
+// Whatever one of the sources answers: the price is among all, within Agreement of an honest source's, and when there is none, of what two
+// answered before.
 func TestOneSourceAloneNeverMovesThePriceFar(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		honest := rapid.IntRange(100_000, 104_000)
@@ -235,7 +236,7 @@ func TestOneSourceAloneNeverMovesThePriceFar(t *testing.T) {
 		trusted := slices.Clone(all)
 		lie := rapid.OneOf(rapid.Int64Range(90_000, 115_000), rapid.Int64Range(1, 1_000_000)).Draw(rt, "lie")
 		all = append(all, said(t, "liar", strconv.FormatInt(lie, 10), 0))
-		h := held(t, "102000", "102000")
+		h := reference(t, "102000", "102000")
 		h.Sources = 4
 		v := rule.Decide(all, h, since)
 		if v.Reason != "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/tillseal/tillseal/shared/money"
 )
 
-// Limits of what a source may say.
+// Limits of what a source may answer.
 const (
 	maxValueIntegerDigits  = 15              // fiat per ETH: a thousand times what the weakest currency needs
 	maxValueFractionDigits = 18              // CoinGecko's full precision has 17 significant digits
@@ -29,16 +29,16 @@ func ParseValue(text string) (money.Decimal, error) {
 	return value, nil
 }
 
-// Observation is what one source said about one currency.
+// Observation is what one source answered about one currency.
 type Observation struct {
 	Source                string
 	Currency              string // its code
 	Value                 money.Decimal
-	ObservedAt, FetchedAt time.Time // when the source says that it saw the price, and when we asked
+	ObservedAt, FetchedAt time.Time // when the source saw the price, by its own clock, and when we asked
 	SeenAt                time.Time // the earlier of the two, by which it ages: a source's clock may be ahead
 }
 
-// Observe checks what a source said; Invalid names what is wrong with it. How old it may be is the Rule's matter.
+// Observe checks what a source answered; Invalid names what is wrong with it. The Rule checks its age.
 func Observe(source string, currency money.Currency, value string, observedAt, fetchedAt time.Time) (Observation, error) {
 	decimal, err := ParseValue(value)
 	switch {
@@ -47,7 +47,7 @@ func Observe(source string, currency money.Currency, value string, observedAt, f
 	case observedAt.Unix() <= 0:
 		return Observation{}, fault.New(fault.Invalid, "the price has no time")
 	case observedAt.After(fetchedAt.Add(maxSkew)):
-		return Observation{}, fault.New(fault.Invalid, "the price is of a time to come")
+		return Observation{}, fault.New(fault.Invalid, "the price's time is in the future")
 	}
 	o := Observation{Source: source, Currency: currency.Code(), Value: decimal, ObservedAt: observedAt, FetchedAt: fetchedAt, SeenAt: observedAt}
 	if fetchedAt.Before(observedAt) {
@@ -56,7 +56,7 @@ func Observe(source string, currency money.Currency, value string, observedAt, f
 	return o, nil
 }
 
-// After is o as said after before: a price that the source stamps as it did before is as old as then, however often it is said.
+// After is o when it follows before: a price with the same timestamp as before is as old as that one, however often it is answered.
 func (o Observation) After(before Observation) Observation {
 	if o.ObservedAt.Equal(before.ObservedAt) && before.SeenAt.Before(o.SeenAt) {
 		o.SeenAt = before.SeenAt

@@ -1,4 +1,4 @@
-// Package quote decides at which rate a sale is priced. Pure but for the pointer that readers and writers share.
+// Package quote decides at which rate a sale is priced. Pure, except for the pointer that readers and writers share.
 package quote
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/tillseal/tillseal/shared/money"
 )
 
-// Tier says how good a rate is.
+// Tier is how good a rate is.
 type Tier string
 
 // The tiers, best first.
@@ -26,11 +26,11 @@ const (
 // Tiers lists them, best first.
 var Tiers = [...]Tier{Live, Cached, Static}
 
-// Quote is one currency's rate with where it came from, and how long it holds. It never changes; the zero value is none.
+// Quote is one currency's rate with its sources, and how long it holds. It never changes; the zero value is no quote.
 type Quote struct {
 	rate       event.Rate
 	value      money.Decimal
-	observedAt time.Time // whole seconds, as it is written
+	observedAt time.Time // whole seconds, as in the event
 	until      time.Time // zero: for ever
 }
 
@@ -48,7 +48,7 @@ func newQuote(tier Tier, currency string, value money.Decimal, sources []event.R
 	return Quote{rate: rate, value: value, observedAt: observedAt, until: until}
 }
 
-const idBytes = 10 // 80 bits: two rates of one currency and tier never meet by chance
+const idBytes = 10 // 80 bits: two rates of one currency and tier never have the same by chance
 
 // StaticQuote is the quote of a rate that a person set; the one source is named static. It holds for ever.
 func StaticQuote(currency money.Currency, value money.Decimal, since time.Time) Quote {
@@ -56,7 +56,7 @@ func StaticQuote(currency money.Currency, value money.Decimal, since time.Time) 
 		time.Time{})
 }
 
-// Rate is the quote as it stands in events. The caller must not change its sources.
+// Rate is the quote as events have it. The caller must not change its sources.
 func (q Quote) Rate() event.Rate { return q.rate }
 
 // Tier is the quote's tier.
@@ -65,13 +65,13 @@ func (q Quote) Tier() Tier { return Tier(q.rate.Tier) }
 // Age is how long ago the oldest of the quote's sources saw its price.
 func (q Quote) Age(now time.Time) time.Duration { return max(0, now.Sub(q.observedAt)) }
 
-// Holds reports whether sales may be priced at q; none, the zero value, never holds.
+// Holds reports whether sales may be priced at q; the zero value never holds.
 func (q Quote) Holds(now time.Time) bool {
 	return !q.none() && (q.until.IsZero() || now.Before(q.until))
 }
 
-// Newer reports whether q, as of now, takes other's place: it was observed later, or other is none, or of a time to come by the
-// clock of whoever kept it.
+// Newer reports whether q, as of now, replaces other: it was observed later, or other is the zero value, or its time is in the future because
+// the clock of whoever kept it was ahead.
 func (q Quote) Newer(other Quote, now time.Time) bool {
 	return other.none() || q.observedAt.After(other.observedAt) || other.observedAt.After(now)
 }
@@ -81,9 +81,8 @@ func (q Quote) none() bool { return q.value.IsZero() }
 // Wei converts a total in the quote's currency: ceil(total·10^18 / rate).
 func (q Quote) Wei(total money.Decimal) *big.Int { return money.Wei(total, q.value) }
 
-// Restore makes the cached quote of a rate that was live, as it is kept for a restart and for the other replicas: same value
-// and sources, until maxAge after it was observed, or after now when another clock stamped it ahead. What can't have been a live quote
-// before now is Invalid.
+// Restore makes the cached quote of a rate that was live, as it is kept for a restart and for the other replicas: same value and sources, until
+// maxAge after it was observed, or after now when another clock was ahead. What can't have been a live quote before now is Invalid.
 func Restore(rate event.Rate, maxAge time.Duration, now time.Time) (Quote, error) {
 	currency, err := money.ParseCurrency(rate.Currency)
 	if err != nil {
@@ -95,12 +94,12 @@ func Restore(rate event.Rate, maxAge time.Duration, now time.Time) (Quote, error
 	}
 	observedAt, err := time.Parse(time.RFC3339, rate.ObservedAt)
 	if err != nil || observedAt.After(now.Add(maxSkew)) {
-		return Quote{}, fault.New(fault.Invalid, "observed_at is no time of the past")
+		return Quote{}, fault.New(fault.Invalid, "observed_at is not in the past")
 	}
 	if rate.Tier != string(Live) || len(rate.Sources) == 0 {
 		return Quote{}, fault.New(fault.Invalid, "it was not a live rate")
 	}
-	for _, source := range rate.Sources { // a quote is never younger than its making, whatever the sources' clocks said
+	for _, source := range rate.Sources { // a quote is never younger than its fetching, whatever the sources' clocks were
 		if fetchedAt, err := time.Parse(time.RFC3339, source.FetchedAt); err == nil && fetchedAt.Before(observedAt) {
 			observedAt = fetchedAt
 		}

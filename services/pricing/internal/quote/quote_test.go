@@ -28,9 +28,9 @@ func decimal(t require.TestingT, text string) money.Decimal {
 	return d
 }
 
-// liveQuote is what one source that said value makes.
+// liveQuote is the quote from one source that answered value.
 func liveQuote(t testing.TB, value string) quote.Quote {
-	return rule.Decide([]quote.Observation{said(t, "coingecko", value, 0)}, quote.Held{}, since).Quote
+	return rule.Decide([]quote.Observation{said(t, "coingecko", value, 0)}, quote.Reference{}, since).Quote
 }
 
 func TestTheBestTierThatKnowsACurrencyPricesIt(t *testing.T) {
@@ -105,7 +105,7 @@ func TestReadersAndWritersOfTheBoardNeverWaitForEachOther(t *testing.T) {
 	<-done
 }
 
-// BenchmarkConversion is the arithmetic of one sale as it comes: its total read, the board looked at, wei written.
+// BenchmarkConversion is the arithmetic of one sale as it comes: its total parsed, the board read, wei written.
 func BenchmarkConversion(b *testing.B) {
 	inr := currency(b, "INR")
 	board := quote.NewBoard()

@@ -26,7 +26,7 @@ type Market struct {
 	header map[string]http.Header
 }
 
-// Fault is a way to misbehave: it answers in the source's stead. well is the right answer's body.
+// Fault is a way to misbehave: it answers instead of the source. well is the right answer's body.
 type Fault func(w http.ResponseWriter, r *http.Request, well string)
 
 // Open starts a market where an ETH costs price rupees at every source, as of now.
@@ -65,7 +65,7 @@ func (m *Market) Close() {
 	m.server.Close()
 }
 
-// Price sets what sources say, all of them when none is named, and ends their misbehaviour.
+// Price sets what sources answer, all of them when none is named, and ends their misbehaviour.
 func (m *Market) Price(price string, sources ...string) {
 	m.each(sources, func(source string) { m.price[source], m.fault[source] = price, nil })
 }
@@ -150,7 +150,7 @@ func Truncated(w http.ResponseWriter, _ *http.Request, well string) {
 	write(w, well[:len(well)/2])
 }
 
-// Huge answers more than anybody reads.
+// Huge answers more than may be read.
 func Huge(w http.ResponseWriter, _ *http.Request, well string) {
 	blanks := strings.Repeat(" ", 1<<20)
 	for range 8 {
