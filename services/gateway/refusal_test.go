@@ -166,7 +166,7 @@ func TestKeysAndHeadersAreHeldToTheContract(t *testing.T) {
 	require.Equal(t, 201, post("Idempotency-Key", key, "Content-Type", "application/json; charset=UTF-8").Status)
 	const (
 		none    = "send the terminal's key as Authorization: Bearer <key>"
-		other   = "the header Authorization is not as it must be"
+		other   = "the Authorization header is malformed or repeated"
 		unknown = "no terminal has this key"
 	)
 	for auth, says := range map[string]string{

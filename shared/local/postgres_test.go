@@ -85,7 +85,7 @@ func TestATakenPortIsNamedWithItsVariable(t *testing.T) {
 	require.NoError(t, err)
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
-	want := "port " + strconv.Itoa(port) + " for Postgres on 127.0.0.1 is taken by another program; set POSTGRES_PORT"
+	want := "port " + strconv.Itoa(port) + " for Postgres on 127.0.0.1 is in use by another program; set POSTGRES_PORT"
 	_, err = local.StartPostgres(t.Context(), local.PostgresConfig{Tools: tools(t), Dir: closedDir(t), Port: port, PortVar: "POSTGRES_PORT"})
 	require.ErrorContains(t, err, want)
 	_, err = local.StartRedis(t.Context(), local.RedisConfig{Tools: tools(t), Dir: closedDir(t), Port: port, PortVar: "REDIS_PORT"})
@@ -108,7 +108,7 @@ func TestADirectoryServesOneProcessAtATime(t *testing.T) {
 	var dir string
 	p := postgres(t, func(cfg *local.PostgresConfig) { dir = cfg.Dir })
 	_, err := local.StartPostgres(t.Context(), local.PostgresConfig{Tools: tools(t), Dir: dir})
-	require.ErrorContains(t, err, "already run by process "+strconv.Itoa(os.Getpid()))
+	require.ErrorContains(t, err, "already running as process "+strconv.Itoa(os.Getpid()))
 	require.Equal(t, "1", query(t, p, "SELECT '1'"), "the first is unharmed")
 }
 

@@ -20,7 +20,7 @@ const (
 	retryDelay    = 2 * time.Second // before a message that could not be handled is delivered again
 	parkTimeout   = time.Second     // below ackWait: what is being parked must not be delivered again meanwhile
 	parkAgain     = 5 * time.Second // before a message that could not be parked is delivered again
-	inProgress    = ackWait / 3     // how often the server is told that a message held for a slow handler is still in hand
+	inProgress    = ackWait / 3     // how often the server is told of a message held for a slow handler
 	maxLoggedSame = 1               // of a batch's messages that are delivered again: the reason is mostly the same
 
 	// What is kept of a parked message: more than any event of ours has, and in base64 well within the largest message that a server

@@ -99,7 +99,7 @@ func TestUnreadMessagesNearTheStreamsLimitAreAnAlarm(t *testing.T) {
 	require.NoError(t, bus.PublishAll(t.Context(), sales(600)))
 	only := map[string]string{"stream": stream.SalesRecorded}
 	eventually(t, watching, 1, "tillseal_stream_alarm", only)
-	require.Contains(t, log.String(), "ALARM: messages that nobody read")
+	require.Contains(t, log.String(), "ALARM: unread messages")
 	require.Contains(t, log.String(), "stream=SALES_RECORDED durable=pricing")
 	var h till
 	consume(t, bus, &h)

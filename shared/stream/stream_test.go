@@ -319,9 +319,9 @@ func TestASeedThatOthersCouldUseIsRefusedAndNoneIsTold(t *testing.T) {
 	for path, why := range map[string]string{
 		file(seed, 0o640):              "mode 0640",
 		file(seed, 0o604):              "mode 0604",
-		file(other, 0o600):             "no nkey seed",
-		file([]byte("sesame"), 0o600):  "no nkey seed",
-		t.TempDir():                    "no file",
+		file(other, 0o600):             "does not hold a user's nkey seed",
+		file([]byte("sesame"), 0o600):  "does not hold a user's nkey seed",
+		t.TempDir():                    "is not a regular file",
 		string(seed):                   "no such file",
 		file(seed, 0o600) + ".missing": "no such file",
 	} {

@@ -258,7 +258,7 @@ func TestNoServiceChangesAStreamThroughJetStream(t *testing.T) {
 	drifts, err := ledger.Restore(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, drifts)
-	require.Contains(t, log.String(), "a stream is gone and is made anew")
+	require.Contains(t, log.String(), "a stream is gone and is being recreated")
 	_, err = h.js.Stream(t.Context(), stream.SalesDLQ)
 	require.NoError(t, err)
 }

@@ -206,7 +206,7 @@ func (r *Registry) revoke(ctx context.Context, req RevokeRequest) (Keys, error) 
 		return Keys{}, errBadID
 	}
 	if req.KeyNumber < 0 || (req.KeyNumber == 0) != req.AllKeys {
-		return Keys{}, fault.New(fault.Invalid, `name the key: "key_number":1, or "all_keys":true`)
+		return Keys{}, fault.New(fault.Invalid, `name the key to revoke: "key_number":1, or "all_keys":true`)
 	}
 	storeID, live, err := r.store.RevokeKeys(ctx, req.TerminalID, req.KeyNumber)
 	if err != nil {
