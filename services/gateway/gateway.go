@@ -22,6 +22,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/api"
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
+	"github.com/tillseal/tillseal/services/gateway/internal/operate"
 	"github.com/tillseal/tillseal/services/gateway/internal/publish"
 	"github.com/tillseal/tillseal/services/gateway/internal/replay"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
@@ -241,7 +242,7 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 	m.queue.from(publisher.Waiting)
 
 	terminals := terminal.New(db, cfg.TerminalRate)
-	stopAnswering := answerOperators(ctx, bus, tel.Log, terminals.Endpoints())
+	stopAnswering := answerOperators(ctx, bus, tel.Log, operate.New(db).Endpoints())
 	defer stopAnswering()
 	proxies, err := cfg.proxies()
 	if err != nil {

@@ -3,6 +3,7 @@ package terminal
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
@@ -28,6 +29,14 @@ const (
 )
 
 var keyLength = len(keyPrefix) + base64.RawURLEncoding.EncodedLen(keyBytes)
+
+// NewKey makes a terminal's key and its SHA-256, which is all that is stored.
+func NewKey() (key string, hash [32]byte) {
+	var random [keyBytes]byte
+	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
+	key = keyPrefix + base64.RawURLEncoding.EncodeToString(random[:])
+	return key, sha256.Sum256([]byte(key))
+}
 
 type entry struct {
 	terminal store.Terminal

@@ -1,13 +1,12 @@
-package terminal
+// Package operate answers operators: it adds terminals, changes their keys and suspends them.
+package operate
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"time"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/services/gateway/internal/terminal"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
@@ -93,8 +92,14 @@ type Status struct {
 
 const withinASecond = " Every gateway follows within a second."
 
+// Desk answers operators. It is safe for concurrent use.
+type Desk struct{ store *store.Store }
+
+// New makes a desk over the store's terminals.
+func New(s *store.Store) *Desk { return &Desk{store: s} }
+
 // Endpoints are the operators' requests about terminals.
-func (r *Registry) Endpoints() []stream.Endpoint {
+func (d *Desk) Endpoints() []stream.Endpoint {
 	return []stream.Endpoint{
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.gateway.terminals.add",
@@ -102,7 +107,7 @@ func (r *Registry) Endpoints() []stream.Endpoint {
 				"Ids are 1 to 32 of a-z 0-9 -; a terminal's id is unique across stores.",
 			Request:  `{"store_id":"s1","terminal_id":"t1"}`,
 			Response: `{"terminal_id":"t1","store_id":"s1","key":"till_…"}`,
-		}, r.add),
+		}, d.add),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.gateway.terminals.list",
 			Description: "Lists terminals by id with their status and live keys, up to 500 at once; when more follow, next is the after of the next request. " +
@@ -110,7 +115,7 @@ func (r *Registry) Endpoints() []stream.Endpoint {
 			Request: `{"store_id":"s1","after":"t1"}`,
 			Response: `{"terminals":[{"terminal_id":"t2","store_id":"s1","status":"active","created_at":"2026-11-22T04:45:31.123456Z",` +
 				`"keys":[{"key_number":1,"created_at":"2026-11-22T04:45:31.123456Z"}]}],"next":"t2"}`,
-		}, r.list),
+		}, d.list),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.gateway.terminals.rotate",
 			Description: "Gives a terminal another key, shown this once. The old key goes on working until it is revoked, so that the till can sell all the time: " +
@@ -118,55 +123,47 @@ func (r *Registry) Endpoints() []stream.Endpoint {
 				"with two, revoke one first. If the answer was lost, list shows the number of the key that nobody has: revoke it and rotate again.",
 			Request:  `{"terminal_id":"t1"}`,
 			Response: `{"terminal_id":"t1","store_id":"s1","key":"till_…","key_number":2,"keys":[{"key_number":1,"created_at":"…"},{"key_number":2,"created_at":"…"}]}`,
-		}, r.rotate),
+		}, d.rotate),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.gateway.terminals.revoke",
 			Description: `Revokes a key for good: {"terminal_id":"t1","key_number":1}; all keys of a lost till: {"terminal_id":"t1","all_keys":true}, after which ` +
 				"rotate gives a new one. The answer lists the keys that are still live. Revoking a key twice does no harm." + withinASecond,
 			Request:  `{"terminal_id":"t1","key_number":1}`,
 			Response: `{"terminal_id":"t1","store_id":"s1","keys":[{"key_number":2,"created_at":"…"}]}`,
-		}, r.revoke),
+		}, d.revoke),
 		stream.Answers(stream.Endpoint{
 			Subject:     "ops.gateway.terminals.suspend",
 			Description: "Suspends a terminal: it can neither record nor read (403 FORBIDDEN) until terminals.resume; its keys stay valid." + withinASecond,
 			Request:     `{"terminal_id":"t1"}`,
 			Response:    `{"terminal_id":"t1","store_id":"s1","status":"suspended"}`,
-		}, func(ctx context.Context, req Request) (Status, error) { return r.suspend(ctx, req, true) }),
+		}, func(ctx context.Context, req Request) (Status, error) { return d.suspend(ctx, req, true) }),
 		stream.Answers(stream.Endpoint{
 			Subject:     "ops.gateway.terminals.resume",
 			Description: "Undoes terminals.suspend." + withinASecond,
 			Request:     `{"terminal_id":"t1"}`,
 			Response:    `{"terminal_id":"t1","store_id":"s1","status":"active"}`,
-		}, func(ctx context.Context, req Request) (Status, error) { return r.suspend(ctx, req, false) }),
+		}, func(ctx context.Context, req Request) (Status, error) { return d.suspend(ctx, req, false) }),
 	}
 }
 
 var errBadID = fault.New(fault.Invalid, "terminal_id must be 1 to 32 of the characters a-z 0-9 -")
 
-// newKey makes a key and its hash, which is all that is stored.
-func newKey() (key string, hash [32]byte) {
-	var random [keyBytes]byte
-	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
-	key = keyPrefix + base64.RawURLEncoding.EncodeToString(random[:])
-	return key, sha256.Sum256([]byte(key))
-}
-
-func (r *Registry) add(ctx context.Context, req AddRequest) (Added, error) {
+func (d *Desk) add(ctx context.Context, req AddRequest) (Added, error) {
 	if !sale.ValidPlaceID(req.StoreID) || !sale.ValidPlaceID(req.TerminalID) {
 		return Added{}, fault.New(fault.Invalid, "store_id and terminal_id must be 1 to 32 of the characters a-z 0-9 -")
 	}
-	key, hash := newKey()
-	if err := r.store.AddTerminal(ctx, req.TerminalID, req.StoreID, hash); err != nil {
+	key, hash := terminal.NewKey()
+	if err := d.store.AddTerminal(ctx, req.TerminalID, req.StoreID, hash); err != nil {
 		return Added{}, err
 	}
 	return Added{req.TerminalID, req.StoreID, key}, nil
 }
 
-func (r *Registry) list(ctx context.Context, req ListRequest) (Page, error) {
+func (d *Desk) list(ctx context.Context, req ListRequest) (Page, error) {
 	if req.StoreID != "" && !sale.ValidPlaceID(req.StoreID) || req.After != "" && !sale.ValidPlaceID(req.After) {
 		return Page{}, fault.New(fault.Invalid, "store_id and after must be ids, 1 to 32 of the characters a-z 0-9 -")
 	}
-	found, err := r.store.Terminals(ctx, req.StoreID, req.After, maxListed+1) // one more, to know whether a page follows
+	found, err := d.store.Terminals(ctx, req.StoreID, req.After, maxListed+1) // one more, to know whether a page follows
 	if err != nil {
 		return Page{}, err
 	}
@@ -189,37 +186,37 @@ func shown(keys []store.Key) []Key {
 	return out
 }
 
-func (r *Registry) rotate(ctx context.Context, req Request) (Rotated, error) {
+func (d *Desk) rotate(ctx context.Context, req Request) (Rotated, error) {
 	if !sale.ValidPlaceID(req.TerminalID) {
 		return Rotated{}, errBadID
 	}
-	key, hash := newKey()
-	storeID, live, err := r.store.AddKey(ctx, req.TerminalID, hash)
+	key, hash := terminal.NewKey()
+	storeID, live, err := d.store.AddKey(ctx, req.TerminalID, hash)
 	if err != nil {
 		return Rotated{}, err
 	}
 	return Rotated{req.TerminalID, storeID, key, live[len(live)-1].Number, shown(live)}, nil
 }
 
-func (r *Registry) revoke(ctx context.Context, req RevokeRequest) (Keys, error) {
+func (d *Desk) revoke(ctx context.Context, req RevokeRequest) (Keys, error) {
 	if !sale.ValidPlaceID(req.TerminalID) {
 		return Keys{}, errBadID
 	}
 	if req.KeyNumber < 0 || (req.KeyNumber == 0) != req.AllKeys {
 		return Keys{}, fault.New(fault.Invalid, `name the key to revoke: "key_number":1, or "all_keys":true`)
 	}
-	storeID, live, err := r.store.RevokeKeys(ctx, req.TerminalID, req.KeyNumber)
+	storeID, live, err := d.store.RevokeKeys(ctx, req.TerminalID, req.KeyNumber)
 	if err != nil {
 		return Keys{}, err
 	}
 	return Keys{req.TerminalID, storeID, shown(live)}, nil
 }
 
-func (r *Registry) suspend(ctx context.Context, req Request, suspended bool) (Status, error) {
+func (d *Desk) suspend(ctx context.Context, req Request, suspended bool) (Status, error) {
 	if !sale.ValidPlaceID(req.TerminalID) {
 		return Status{}, errBadID
 	}
-	storeID, err := r.store.SetSuspended(ctx, req.TerminalID, suspended)
+	storeID, err := d.store.SetSuspended(ctx, req.TerminalID, suspended)
 	if err != nil {
 		return Status{}, err
 	}
