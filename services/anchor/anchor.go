@@ -36,39 +36,39 @@ type Config struct {
 
 	Keystore             string        `env:"ANCHOR_KEYSTORE" doc:"keystore file (Web3 Secret Storage) with the anchorer's key, mode 0600"`
 	KeystorePasswordFile string        `env:"ANCHOR_KEYSTORE_PASSWORD_FILE" doc:"file with the keystore's password, mode 0600"`
-	SignerURL            config.Secret `env:"ANCHOR_SIGNER_URL" doc:"external signer that holds the key, over eth_signTransaction: web3signer's or geth's answers; never shown"`
+	SignerURL            config.Secret `env:"ANCHOR_SIGNER_URL" doc:"URL of an external signer that holds the key (eth_signTransaction as web3signer or geth answers it); never shown"`
 	SignerAddress        string        `env:"ANCHOR_SIGNER_ADDRESS" doc:"which of the external signer's accounts; empty when it has one"`
 	PrivateKey           config.Secret `env:"ANCHOR_PRIVATE_KEY" doc:"the anchorer's key in hex; refused unless the chain is a development one"`
 
 	Owner    string `env:"ANCHOR_OWNER" doc:"address that owns a deployed contract and can replace the anchorer's key; needed to deploy, except on a development chain"`
 	Contract string `env:"ANCHOR_CONTRACT" doc:"address of the SaleAnchor contract; empty for the one in the journal"`
 	Deploy   bool   `env:"ANCHOR_DEPLOY" envDefault:"false" doc:"true to deploy a contract when there is none"`
-	Replay   bool   `env:"ANCHOR_REPLAY" envDefault:"false" doc:"true for a new deployment to take all sales again, not only those that are not final elsewhere"`
+	Replay   bool   `env:"ANCHOR_REPLAY" envDefault:"false" doc:"true to have a new deployment anchor all sales again, not only those that are not final at an earlier one"`
 
 	Finality       string        `env:"ANCHOR_FINALITY" envDefault:"finalized" doc:"when a sale is announced as anchored: latest, safe or finalized"`
 	BatchMax       int           `env:"ANCHOR_BATCH_MAX" envDefault:"4096" doc:"sales at which a batch is sealed at once, and the most it holds"`
 	BatchAge       time.Duration `env:"ANCHOR_BATCH_AGE" envDefault:"30s" doc:"how long the oldest sale waits before its batch is sealed"`
-	FeeCapGwei     uint64        `env:"ANCHOR_FEE_CAP_GWEI" envDefault:"100" doc:"the most to pay for a gas, in gwei, while no sale waits long"`
-	FeeCeilingGwei uint64        `env:"ANCHOR_FEE_CEILING_GWEI" envDefault:"0" doc:"the most to pay for a gas ever, in gwei; 0 for ANCHOR_FEE_CAP_GWEI"`
-	FeeRiseAfter   time.Duration `env:"ANCHOR_FEE_RISE_AFTER" envDefault:"1h" doc:"age of the oldest unanchored sale from which the cap rises; at twice that age it is at ANCHOR_FEE_CEILING_GWEI"`
+	FeeCapGwei     uint64        `env:"ANCHOR_FEE_CAP_GWEI" envDefault:"100" doc:"the most to pay per unit of gas, in gwei, while no sale has waited long"`
+	FeeCeilingGwei uint64        `env:"ANCHOR_FEE_CEILING_GWEI" envDefault:"0" doc:"the most ever to pay per unit of gas, in gwei; 0 for ANCHOR_FEE_CAP_GWEI"`
+	FeeRiseAfter   time.Duration `env:"ANCHOR_FEE_RISE_AFTER" envDefault:"1h" doc:"age of the oldest unanchored sale from which the cap rises; at twice that age it reaches ANCHOR_FEE_CEILING_GWEI"`
 	BumpAfter      time.Duration `env:"ANCHOR_BUMP_AFTER" envDefault:"90s" doc:"how long a transaction may stay unmined before its fee is raised"`
-	Poll           time.Duration `env:"ANCHOR_POLL" envDefault:"2s" doc:"how often the chain is looked at"`
+	Poll           time.Duration `env:"ANCHOR_POLL" envDefault:"2s" doc:"how often the chain is checked"`
 
-	// Ready, when set, is called once: Postgres has answered, and requests are.
+	// Ready, when set, is called once: Postgres has answered, and operators' requests are answered.
 	Ready func() `env:"-"`
 }
 
 const (
 	signerRetry  = 2 * time.Second
-	resendAfter  = 15 * time.Second // pools forget, and a second copy does no harm
-	lacksMax     = 30 * time.Minute // a chain without batches that are final; a node that syncs that long is no use
-	openMax      = 10_000           // not final: a day and more of blocks, each read from the journal at every look
+	resendAfter  = 15 * time.Second // nodes' pools drop transactions, and sending one twice does no harm
+	lacksMax     = 30 * time.Minute // of a chain that lacks final batches; a node that syncs for longer is of no use
+	openMax      = 10_000           // not final: a day and more of blocks, each read from the journal at every check
 	maxBatchMax  = 65_536           // its proofs are made in well under a second and 16 elements long
 	minInterval  = 10 * time.Millisecond
 	maxFeeCap    = 100_000 // gwei; beyond any fee ever paid
 	maxBatchWait = 24 * time.Hour
-	maxBumpAfter = 24 * time.Hour  // a fee that is never raised is no fee strategy
-	maxPoll      = 5 * time.Minute // a batch takes three looks at least
+	maxBumpAfter = 24 * time.Hour  // beyond that a fee is as good as never raised
+	maxPoll      = 5 * time.Minute // a batch takes at least three checks of the chain
 )
 
 // Check names each variable that is wrong.
@@ -113,7 +113,7 @@ func (c Config) Check() error {
 
 // Run anchors sales until ctx ends; its error is nil then, or ctx's when something was still waited for. Any number of replicas may run:
 // each takes sales in, one acts on the chain. A wrong Config is an Invalid fault that names the variable; a lost dependency is waited for.
-// A Fatal fault means that going on would do harm and a person must look.
+// A Fatal fault means that going on would do harm and that a person must decide.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
 		return fault.WithKind(fault.Invalid, err)
@@ -123,7 +123,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer tel.Close()
-	metrics := active.NewMetrics(tel.Metrics) // before anything is waited for
+	metrics := active.NewMetrics(tel.Metrics) // before waiting for anything
 	key, err := cfg.localKey()
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func Run(ctx context.Context, cfg Config) error {
 	defer stop()
 	group.Go(func() error { return actor.Watch(ctx) })
 	group.Go(func() error {
-		if actor.Signer == nil { // sales are taken in while the signer is away
+		if actor.Signer == nil { // meanwhile intake goes on: sales are journaled while the signer is unavailable
 			external, err := cfg.externalSigner(ctx, tel.Log)
 			if err != nil {
 				return err
@@ -197,7 +197,7 @@ func (c Config) localKey() (active.Signer, error) {
 	return nil, nil //nolint:nilnil // none is an answer
 }
 
-// externalSigner waits for the signer to answer, or for ctx to end, whose error it returns then.
+// externalSigner waits for the signer to answer. If ctx ends before, it returns ctx's error.
 func (c Config) externalSigner(ctx context.Context, log *slog.Logger) (*signer.External, error) {
 	for {
 		external, err := signer.Dial(ctx, c.SignerURL, address(c.SignerAddress))
@@ -220,7 +220,7 @@ func checksumHolds(address string) bool {
 	return digits == common.HexToAddress(address).Hex()[2:]
 }
 
-// address reads one that was checked; "" is none.
+// address reads an address that Check has passed; "" is the zero address.
 func address(text string) common.Address {
 	if text == "" {
 		return common.Address{}
@@ -240,10 +240,10 @@ func (c Config) settings() active.Settings {
 	}
 }
 
-// statusEndpoint answers ops.anchor.status: any replica what waits, the active one what it saw of the chain last, too.
+// statusEndpoint answers ops.anchor.status: every replica with the backlog, the active one also with what it last saw of the chain.
 func statusEndpoint(actor *active.Anchor) stream.Endpoint {
 	return stream.Answers(stream.Endpoint{
-		Subject: "ops.anchor.status", Description: "What waits and how long; from the active anchor also contract, next batch, fees and account",
+		Subject: "ops.anchor.status", Description: "The backlog and its age; from the active anchor also contract, next batch, fees and account",
 		Request: "{}", Response: `{"active":true,"deployment":1,"next_batch_id":13,"in_flight":12,"oldest_unanchored_seconds":4}`,
 	}, func(context.Context, struct{}) (active.Status, error) { return actor.Status(), nil })
 }

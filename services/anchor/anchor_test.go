@@ -180,9 +180,9 @@ func TestOperatorsListShowResendAndAnnounceBatches(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Invalid), "%v", err)
 	_, err = ask("batches.resend", map[string]uint64{"batch_id": batch})
 	require.True(t, fault.Is(err, fault.Conflict), "a mined one: %v", err)
-	said, err := ask("batches.announce", map[string]uint64{"batch_id": batch})
+	announced, err := ask("batches.announce", map[string]uint64{"batch_id": batch})
 	require.NoError(t, err)
-	require.Equal(t, story.Events[0].Size, said.Count)
+	require.Equal(t, story.Events[0].Size, announced.Count)
 	var its []event.SalePriced
 	for _, sale := range sold {
 		if first[sale.SaleID].BatchID == batch {
@@ -191,7 +191,7 @@ func TestOperatorsListShowResendAndAnnounceBatches(t *testing.T) {
 	}
 	times := map[string]int{}
 	again := h.anchored(its, func(e event.SaleAnchored) bool { times[e.SaleID]++; return times[e.SaleID] > 1 })
-	require.Len(t, again, said.Count)
+	require.Len(t, again, announced.Count)
 	status, err := ask("status", struct{}{})
 	require.NoError(t, err)
 	require.True(t, status.Active)
@@ -211,7 +211,7 @@ func TestAnotherRootInOurPlaceStopsTheAnchor(t *testing.T) {
 	h.neverFinal(h.chain.URL())
 	stop := h.start()
 	h.anchored(h.sell(1), nil)
-	testkit.Eventually(t, soon, "all is noted as told, so that nobody reads the batch again to tell it", func() error {
+	testkit.Eventually(t, soon, "everything is marked as announced, so that nobody reads the batch again to announce it", func() error {
 		if h.ask("SELECT count(*)::text FROM anchor.announced WHERE what = 'sales'") != "1" {
 			return errors.New("not yet")
 		}

@@ -76,7 +76,7 @@ func (h *house) counts(b *testing.B, what, sql string, want int) {
 	})
 }
 
-// peakMB is the most memory that a process had resident, as proc(5) tells it.
+// peakMB is the most memory that a process had resident, according to proc(5).
 func peakMB(b *testing.B, pid int) float64 { //nolint:forbidigo // a metric is a float
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

@@ -105,7 +105,7 @@ func TestWhateverANodeDoesEverySaleIsAnchoredOnce(t *testing.T) {
 			h.anchored(sold, nil)
 			proxy.Clear()
 			sold = append(sold, h.sell(20)...)
-			h.verify(sold, h.settled(sold))
+			h.verify(sold, h.current(sold))
 		})
 	}
 }
@@ -128,7 +128,7 @@ func TestOneBadNodeOfThreeDoesNotMatter(t *testing.T) {
 		sold = append(sold, h.sell(10)...)
 		h.anchored(sold, nil)
 	}
-	h.verify(sold, h.settled(sold))
+	h.verify(sold, h.current(sold))
 }
 
 func TestOneNodeOfThreeWithABrokenStateStopsNothing(t *testing.T) {
@@ -145,7 +145,7 @@ func TestOneNodeOfThreeWithABrokenStateStopsNothing(t *testing.T) {
 	})
 	sold = append(sold, h.sell(5)...)
 	h.verify(sold, h.anchored(sold, nil))
-	require.Contains(t, log.String(), "fewer than most of the configured nodes say so: the chain holds batches that the journal lacks")
+	require.Contains(t, log.String(), "not most of the configured nodes agree: the chain holds batches that the journal lacks")
 	select {
 	case err := <-ended:
 		t.Fatal(err)
@@ -173,15 +173,15 @@ func TestNodesThatDisagreeAreWaitedFor(t *testing.T) {
 	before := proxies[1].Calls("eth_getBlockByNumber")
 	sold = append(sold, h.sell(5)...)
 	h.leaves(10)
-	testkit.Eventually(t, soon, "ten looks in vain", func() error {
+	testkit.Eventually(t, soon, "ten checks in vain", func() error {
 		if n := proxies[1].Calls("eth_getBlockByNumber"); n < before+20 {
 			return fmt.Errorf("%d calls", n-before)
 		}
 		return nil
 	})
-	require.Equal(t, done, h.ask("SELECT max(id)::text FROM anchor.batch_event"), "nothing is done on what one of two says")
+	require.Equal(t, done, h.ask("SELECT max(id)::text FROM anchor.batch_event"), "nothing is done on the word of one of two")
 	proxies[0].Clear()
-	h.verify(sold, h.settled(sold))
+	h.verify(sold, h.current(sold))
 }
 
 func TestAForeignTransactionWithOurKeyIsSurvived(t *testing.T) {

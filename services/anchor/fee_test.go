@@ -59,7 +59,7 @@ func TestABatchIsAnchoredThoughTheAccountCantPayItsFirstAttemptAnyMore(t *testin
 	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, poor)).Hex()
 	h.cfg.PrivateKey = newKey
 	proxy := h.behind(1)[0]
-	proxy.On("eth_feeHistory", says(`{"oldestBlock":"0x1","reward":[["0xee6b2800"]],"baseFeePerGas":["0x1","0x1"],"gasUsedRatio":[0.5]}`)) // a tip of 4 gwei
+	proxy.On("eth_feeHistory", answers(`{"oldestBlock":"0x1","reward":[["0xee6b2800"]],"baseFeePerGas":["0x1","0x1"],"gasUsedRatio":[0.5]}`)) // a tip of 4 gwei
 	h.start()
 	sold := h.sell(5)
 	testkit.Eventually(t, soon, "a transaction is signed", func() error {

@@ -44,14 +44,14 @@ func TestAForgedPricedSaleIsParkedWithAnAlarmWhoeverSentItAndTheTrueOneIsAnchore
 	for _, e := range wrong {
 		require.NoError(t, h.bus.PublishAll(t.Context(), messages(pricedMsg(e))))
 	}
-	says := map[string]string{
+	reasons := map[string]string{
 		unknown.SaleID: "forged: no sale with this sale_id is committed", amount.SaleID: "forged: amount_wei is ",
-		currency.SaleID: "forged: the rate is of another currency", total.SaleID: "forged: amount_wei is ",
+		currency.SaleID: "forged: the rate is in USD, the committed sale in ", total.SaleID: "forged: amount_wei is ",
 	}
 	parked := h.parked(len(wrong))
 	for _, e := range wrong {
 		require.True(t, parked[e.SaleID].Forged)
-		require.Contains(t, parked[e.SaleID].Reason, says[e.SaleID])
+		require.Contains(t, parked[e.SaleID].Reason, reasons[e.SaleID])
 		require.NotContains(t, parked[e.SaleID].Reason, e.Total+" ")
 	}
 	require.Contains(t, log.String(), "ALARM: a priced sale is forged")
@@ -76,9 +76,9 @@ func TestSalesWhoseRateJumpedAreAnchoredOnceAnOperatorHasAcceptedIt(t *testing.T
 	parked := h.parked(2)
 	for _, e := range jumped {
 		held := parked[e.SaleID]
-		require.False(t, held.Forged, "its sale is held back until an operator has looked")
-		for _, says := range []string{"rate: the rate of INR is " + e.Rate.Value, "the last one, 254321.17", "ops.anchor.rates.accept"} {
-			require.Contains(t, held.Reason, says)
+		require.False(t, held.Forged, "its sale is held back until an operator decides")
+		for _, part := range []string{"rate: the rate of INR is " + e.Rate.Value, "the last one, 254321.17", "ops.anchor.rates.accept"} {
+			require.Contains(t, held.Reason, part)
 		}
 	}
 	require.Contains(t, log.String(), "ALARM: a rate jumped")
@@ -88,7 +88,7 @@ func TestSalesWhoseRateJumpedAreAnchoredOnceAnOperatorHasAcceptedIt(t *testing.T
 			map[string]string{"currency": currency, "value": value, "operator": operator, "reason": reason})
 		return got.Before, err
 	}
-	for says, ask := range map[string][4]string{
+	for refusal, ask := range map[string][4]string{
 		"ISO 4217":            {"inr", "520000", "asha", "so it is"},
 		"value must":          {"INR", "0520000", "asha", "so it is"},
 		"operator is missing": {"INR", "520000", " ", "so it is"},
@@ -97,7 +97,7 @@ func TestSalesWhoseRateJumpedAreAnchoredOnceAnOperatorHasAcceptedIt(t *testing.T
 	} {
 		_, err := accept(ask[0], ask[1], ask[2], ask[3])
 		require.True(t, fault.Is(err, fault.Invalid), "%v", err)
-		require.ErrorContains(t, err, says)
+		require.ErrorContains(t, err, refusal)
 	}
 	before, err := accept("INR", "520000", "asha", "the market is there")
 	require.NoError(t, err)

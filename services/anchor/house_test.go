@@ -74,7 +74,7 @@ func tel(t testing.TB) *telemetry.Telemetry {
 	return s
 }
 
-// run runs the anchor until the test ends, or it does so by itself and says why.
+// run runs the anchor until the test ends, or until the anchor ends by itself, with its error.
 func (h *house) run() (ended <-chan error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.t.Context()))
 	done, gone := make(chan error, 1), make(chan struct{})
@@ -94,7 +94,7 @@ func (h *house) refused() error {
 	case err := <-h.run():
 		require.Error(h.t, err)
 		return err
-	case <-time.After(3 * soon): // several looks have to lead to it
+	case <-time.After(3 * soon): // several checks have to lead to it
 		h.t.Fatal("the anchor goes on")
 		return nil
 	}
@@ -170,7 +170,7 @@ func (h *house) sell(n int) (sold []event.SalePriced) {
 	return sold
 }
 
-// anchored waits until each sale's SaleAnchored was said at the newest block, and returns them by sale.
+// anchored waits until each sale's SaleAnchored is published and accepted (nil accepts any), and returns them by sale.
 func (h *house) anchored(sold []event.SalePriced, accept func(event.SaleAnchored) bool) map[string]event.SaleAnchored {
 	h.t.Helper()
 	consumer, err := h.bus.JS.OrderedConsumer(h.t.Context(), stream.SalesAnchored, jetstream.OrderedConsumerConfig{})
@@ -198,8 +198,8 @@ func (h *house) anchored(sold []event.SalePriced, accept func(event.SaleAnchored
 	return got
 }
 
-// settled waits until every batch is mined where the chain has it now and that was said, and returns what was said last.
-func (h *house) settled(sold []event.SalePriced) (last map[string]event.SaleAnchored) {
+// current waits until every sale is announced in the block where the chain has it now, and returns the last announcements.
+func (h *house) current(sold []event.SalePriced) (last map[string]event.SaleAnchored) {
 	h.t.Helper()
 	node, err := ethclient.Dial(cmp.Or(h.rpc, h.chain.URL()))
 	require.NoError(h.t, err)

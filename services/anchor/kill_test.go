@@ -18,8 +18,8 @@ import (
 // work; see package crash.
 var moments = []string{
 	"deployment journaled, not sent", "transaction sent", "leaf journaled, not acknowledged", "batch sealed, not signed",
-	"transaction signed, not sent", "batch sent, not noted", "batch mined, not noted", "batch told, not noted", "sales told, not noted",
-	"batch final, not noted",
+	"transaction signed, not sent", "batch sent, not journaled", "batch mined, not journaled", "batch announced, not journaled", "sales announced, not journaled",
+	"batch final, not journaled",
 }
 
 func TestAnAnchorKilledAtEachStepOfItsWorkGoesOnFromThere(t *testing.T) {

@@ -21,7 +21,7 @@ func about(argument string, hook testkit.Hook) testkit.Hook {
 	}
 }
 
-// answered is a hook that answers what the node does with one word in the place of another.
+// answered is a hook that gives the node's answer with one word replaced by another.
 func answered(instead, word string) testkit.Hook {
 	return func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
 		reply := next(call)
@@ -30,7 +30,7 @@ func answered(instead, word string) testkit.Hook {
 	}
 }
 
-func says(result string) testkit.Hook {
+func answers(result string) testkit.Hook {
 	return func(context.Context, testkit.Call, func(testkit.Call) testkit.Reply) testkit.Reply {
 		return testkit.Reply{Result: json.RawMessage(result)}
 	}
@@ -47,17 +47,17 @@ func TestWhatTheOnlyNodeLiedAboutIsNotHeldAgainstItOnceItTellsTheTruth(t *testin
 	require.NoError(t, stop())
 	h.cfg.Deploy = false // so that a chain without a contract in the journal stops the anchor
 
-	const often = 5 // answers: more looks than stop the anchor on the right chain
+	const often = 5 // answers: for more checks than stop the anchor on the right chain
 	for _, lie := range []struct {
 		name, method string
 		hook         testkit.Hook
 	}{
 		{"the genesis block is another", "eth_getBlockByNumber", about(`"0x0"`, testkit.Times(often, answered(`"nonce":"0x0`, `"nonce":"0x1`)))},
-		{"the chain is another, and of value", "eth_chainId", testkit.Times(often, says(`"0x1"`))},
-		{"there is no contract", "eth_getCode", testkit.Times(2, says(`"0x"`))},
+		{"the chain is another, and of value", "eth_chainId", testkit.Times(often, answers(`"0x1"`))},
+		{"there is no contract", "eth_getCode", testkit.Times(2, answers(`"0x"`))},
 		{
 			"the contract has no batch and another anchorer", "eth_call",
-			testkit.Times(6, says(`"0x0000000000000000000000000000000000000000000000000000000000000001"`)),
+			testkit.Times(6, answers(`"0x0000000000000000000000000000000000000000000000000000000000000001"`)),
 		},
 		{"blocks have no fee", "eth_getBlockByNumber", about(`"latest"`, testkit.Times(2, answered(`"baseFeePerGas"`, `"noFee"`)))},
 	} {

@@ -44,7 +44,7 @@ func TestAContractThatIsNotOursIsRefused(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	stranger := addressOf(t, newKey.Reveal())
-	for name, c := range map[string]struct{ contract, says string }{
+	for name, c := range map[string]struct{ contract, refusal string }{
 		"none":             {"", "ANCHOR_DEPLOY=true"},
 		"missing":          {"0x00000000000000000000000000000000000000aa", "no code at ANCHOR_CONTRACT"},
 		"foreign":          {h.send(testkit.DevKey, nil, 0, oneByte).Hex(), "not this build's"},
@@ -54,7 +54,7 @@ func TestAContractThatIsNotOursIsRefused(t *testing.T) {
 		h.cfg.Contract, h.cfg.Deploy = c.contract, false
 		err := h.refused()
 		require.True(t, fault.Is(err, fault.Fatal), "%s: %v", name, err)
-		require.ErrorContains(t, err, c.says, name)
+		require.ErrorContains(t, err, c.refusal, name)
 	}
 	require.Equal(t, "0", h.ask(signedCount), "nothing was signed")
 	require.Equal(t, "0", h.ask("SELECT count(*)::text FROM anchor.deployment"), "a mistyped address is not kept")
@@ -119,21 +119,21 @@ func TestVariablesThatHaveDoneTheirWorkAreTold(t *testing.T) {
 	h := setup(t)
 	var log testkit.Log
 	h.cfg.Telemetry.LogOutput = &log
-	says := func(what string) {
+	logs := func(what string) {
 		testkit.Eventually(t, soon, what, func() error {
 			if !strings.Contains(log.String(), what) {
-				return errors.New("not said")
+				return errors.New("not logged")
 			}
 			return nil
 		})
 	}
 	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
 	stop := h.start()
-	says("anchoring at a contract")
+	logs("anchoring at a contract")
 	require.NoError(t, stop())
 	h.cfg.Replay = true
 	stop = h.start()
-	says("ANCHOR_REPLAY=true changes nothing")
+	logs("ANCHOR_REPLAY=true changes nothing")
 	require.NoError(t, stop())
 	require.NotContains(t, log.String(), "ANCHOR_DEPLOY", "on a development chain it may stay")
 
@@ -149,7 +149,7 @@ func TestVariablesThatHaveDoneTheirWorkAreTold(t *testing.T) {
 	require.NoError(t, os.WriteFile(h.cfg.Keystore, encrypted, 0o600))
 	require.NoError(t, os.WriteFile(h.cfg.KeystorePasswordFile, []byte("secret"), 0o600))
 	h.start()
-	says("ANCHOR_DEPLOY=true is still set")
+	logs("ANCHOR_DEPLOY=true is still set")
 }
 
 // inState waits until batches of as many sales have been in a state.

@@ -91,7 +91,7 @@ func TestAReorgBelowSeveralBatchesSendsThemAllAgainInOrder(t *testing.T) {
 		}
 	}
 	h.cut(first.BlockNumber)
-	got := h.settled(sold)
+	got := h.current(sold)
 	h.verify(sold, got)
 	require.NotEqual(t, first.BlockHash, got[sold[0].SaleID].BlockHash)
 }
@@ -104,7 +104,7 @@ func TestAReorgThatTakesTheContractBringsItBack(t *testing.T) {
 	sold := h.sell(3)
 	h.anchored(sold, nil)
 	h.cut(2)
-	h.verify(sold, h.settled(sold))
+	h.verify(sold, h.current(sold))
 	require.Equal(t, "1", h.ask("SELECT count(*)::text FROM anchor.deployment"))
 }
 
@@ -122,7 +122,7 @@ func TestAReorgThatOnlyTheNodeShowsIsFollowedAndFollowedBack(t *testing.T) {
 	h.verify(sold, got)
 	proxy.Clear()
 	sold = append(sold, h.sell(3)...)
-	h.verify(sold, h.settled(sold))
+	h.verify(sold, h.current(sold))
 }
 
 func TestABatchThatAReorgMovedIsNotAnnouncedAsSafeWhereItWas(t *testing.T) {
@@ -157,7 +157,7 @@ func TestABatchThatAReorgMovedIsNotAnnouncedAsSafeWhereItWas(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), "LOCK TABLE anchor.batch_event IN SHARE MODE") // the reorg can't be journaled for the while
 	require.NoError(t, err)
-	proxy.On("eth_getBlockByNumber", testkit.Lose()) // no look in between
+	proxy.On("eth_getBlockByNumber", testkit.Lose()) // no check in between
 	safe.Store(true)
 	proxy.Reorganize(lowest)
 	proxy.On("eth_getBlockByNumber", nil)

@@ -72,7 +72,7 @@ func TestTheAnchorersKeyIsRotatedWithABatchUnderWay(t *testing.T) {
 	require.Equal(t, "1", h.ask("SELECT count(*)::text FROM anchor.deployment"))
 	require.Equal(t, "2", h.ask(`SELECT count(DISTINCT sender)::text FROM anchor.tx_attempt
 		WHERE batch_id = (SELECT max(batch_id) FROM anchor.tx_attempt WHERE sender = '\x`+common.Bytes2Hex(testkit.DevAddress[:])+`')`),
-		"the batch under way was signed anew by the new key")
+		"the batch in flight was signed again with the new key")
 
 	h.cfg.PrivateKey = testkit.DevKey // a replica that was forgotten
 	h.start()

@@ -89,9 +89,9 @@ func TestTheOnlyNodeIsStaleAndNothingIsPaidTwice(t *testing.T) {
 	h.anchored(sold, nil)
 	proxy.On("eth_call", cached())
 	sold = append(sold, h.sell(5)...)
-	testkit.Eventually(t, soon, "the contradiction is told", func() error {
-		if !strings.Contains(log.String(), "what it answers is stale") {
-			return errors.New("not told")
+	testkit.Eventually(t, soon, "the contradiction is logged", func() error {
+		if !strings.Contains(log.String(), "its answers are stale") {
+			return errors.New("not logged")
 		}
 		return nil
 	})
@@ -102,7 +102,7 @@ func TestTheOnlyNodeIsStaleAndNothingIsPaidTwice(t *testing.T) {
 	require.Equal(t, "3", signed, "the deploy and one transaction for each of two batches")
 }
 
-// The contract takes batches from another account by now, and the only node foretells that it takes them from ours.
+// The contract accepts batches only from another account by now, but the only node predicts that it accepts them from ours.
 func TestABatchThatFailsAgainAndAgainStopsTheAnchor(t *testing.T) {
 	t.Parallel()
 	ownerKey := common.Bytes2Hex(crypto.Keccak256([]byte("owner")))
@@ -214,7 +214,7 @@ func TestWhatOneNodeOfThreeInventsIsNeverFinal(t *testing.T) {
 	require.Equal(t, "0", h.ask("SELECT count(*)::text FROM anchor.batch_event WHERE state = '"+string(event.BatchReorged)+"'"), "it is never believed")
 }
 
-// noCode tells of no contract anywhere.
+// noCode answers that there is no contract anywhere.
 func noCode(context.Context, testkit.Call, func(testkit.Call) testkit.Reply) testkit.Reply {
 	return testkit.Reply{Result: json.RawMessage(`"0x"`)}
 }
@@ -272,7 +272,7 @@ func TestAContractThatWasGivenOutlivesAReorg(t *testing.T) {
 	proxy.On("eth_getCode", noCode)
 	testkit.Eventually(t, soon, "it is missed", func() error {
 		if !strings.Contains(log.String(), "seen and is gone") {
-			return errors.New("not told")
+			return errors.New("not logged")
 		}
 		return nil
 	})

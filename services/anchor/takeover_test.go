@@ -20,7 +20,7 @@ import (
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
-// actives counts the anchors that say they act.
+// actives counts the anchors that report to be active.
 func actives(t *testing.T, gauges ...func(string) (int64, error)) (n int64) {
 	t.Helper()
 	for _, gauge := range gauges {
@@ -73,7 +73,7 @@ func TestAnotherAnchorTakesOverFromOneThatWasKilled(t *testing.T) {
 // inEpoch waits until the lease was taken as often; an anchor that can do nothing holds it for half a minute.
 func (h *house) inEpoch(epoch int) {
 	h.t.Helper()
-	testkit.Eventually(h.t, 3*soon, "the lease is taken anew", func() error {
+	testkit.Eventually(h.t, 3*soon, "the lease is taken again", func() error {
 		if now := h.ask("SELECT epoch::text FROM anchor.lease"); now != strconv.Itoa(epoch) {
 			return errors.New(now)
 		}
@@ -167,7 +167,7 @@ func TestTwoThatBothBelieveTheyAreActiveDoNoHarm(t *testing.T) {
 	require.NoError(t, frozen.Wait())
 }
 
-// Between its look at the journal and its look at the chain another anchor takes the lease, seals a batch and has it mined.
+// Between one anchor's reading of the journal and of the chain another takes the lease, seals a batch and has it mined.
 func TestAnAnchorThatWasOvertakenDoesNotTakeItForAnotherJournal(t *testing.T) {
 	t.Parallel()
 	h := setup(t)

@@ -42,13 +42,13 @@ func (h *house) startMeasured() (stop func() error, gauge func(name string) (int
 		}
 		found := regexp.MustCompile(`(?m)^tillseal_anchor_` + name + ` (\d+)$`).FindSubmatch(body)
 		if found == nil {
-			return 0, errors.New(name + " is not told")
+			return 0, errors.New(name + " is missing")
 		}
 		return strconv.ParseInt(string(found[1]), 10, 64)
 	}
 }
 
-func TestTheAgeOfTheOldestSaleIsToldByEveryReplicaWithoutTheChain(t *testing.T) {
+func TestTheAgeOfTheOldestSaleIsReportedByEveryReplicaWithoutTheChain(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	proxy := h.behind(1)[0]
@@ -60,7 +60,7 @@ func TestTheAgeOfTheOldestSaleIsToldByEveryReplicaWithoutTheChain(t *testing.T) 
 	h.leaves(6)
 	h.exec("UPDATE anchor.leaf SET at = at - interval '2 hours'")
 	for i, gauge := range replicas {
-		testkit.Eventually(t, soon, fmt.Sprintf("replica %d tells how old the oldest sale is", i), func() error {
+		testkit.Eventually(t, soon, fmt.Sprintf("replica %d reports how old the oldest sale is", i), func() error {
 			age, err := gauge("oldest_unanchored_seconds")
 			waiting, waitingErr := gauge("waiting_leaves")
 			if age < 7200 || waiting != 3 {

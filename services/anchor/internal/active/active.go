@@ -1,5 +1,5 @@
-// Package active is the one anchor that acts: it looks at journal and chain, asks package step what to do, and does it. Whatever it
-// knows under a lease ends with the lease; see tenure.
+// Package active is the one anchor that acts: it reads the journal and the chain, asks package step what to do, and does it. What it
+// learns under a lease is dropped with the lease; see tenure.
 package active
 
 import (
@@ -32,21 +32,21 @@ type Signer interface {
 // Settings are the operator's, checked.
 type Settings struct {
 	Limits        step.Limits
-	Rules         step.DeployRules // Development and OtherGenesis are found on the chain
+	Rules         step.DeployRules // Development and OtherGenesis are filled in from the chain
 	Given         common.Address   // ANCHOR_CONTRACT; zero for none
 	Owner         common.Address   // of a contract that is deployed
 	Finality      string           // latest, safe or finalized
-	FeeCapWei     *big.Int         // per gas, as long as no sale is old
-	FeeHardWei    *big.Int         // per gas, ever
+	FeeCapWei     *big.Int         // per unit of gas, as long as no sale is old
+	FeeHardWei    *big.Int         // per unit of gas, ever
 	FeeRiseAfter  time.Duration    // age of the oldest unanchored sale from which the cap rises
-	Poll          time.Duration    // between two looks at the chain
+	Poll          time.Duration    // between two checks of the chain
 	PeakPerSecond int
-	PlainKey      bool // the key stands in the environment, which only a development chain excuses
+	PlainKey      bool // the key comes from the environment, which is allowed on a development chain only
 }
 
 const (
 	standbyRetry = time.Second      // how often a standby tries for the lease
-	stayAway     = 10 * time.Second // from a lease that was given up as fruitless: longer than a standby takes to try for it
+	stayAway     = 10 * time.Second // from a lease that was given up as fruitless: longer than standbyRetry, so that a standby gets it
 )
 
 // Parts are what an Anchor works with. Signer may be set later, before Run.
@@ -66,22 +66,22 @@ type Anchor struct {
 
 	backlog    atomic.Pointer[backlog]
 	ages       ages
-	warnedHeld rate.Sometimes         // that no batch is made
+	warnedHeld rate.Sometimes         // that no batch is sealed
 	acting     atomic.Pointer[acting] // the present tenure's, once it has a contract; nil while this replica stands by
 
-	// The present tenure alone touches what follows. It outlives the lease on purpose: stopping for good takes several looks or half an
-	// hour of them, and a lease under which nothing comes to its end is given up after half a minute.
+	// Only the present tenure uses the fields below. They outlive the lease on purpose: stopping for good takes several checks in a row,
+	// or half an hour of them, and a lease under which nothing can be completed is given up after half a minute.
 	lacks lacking
 	stops stopping
 	sight sighting
 
-	// So do these: the chain charges alike whoever holds the lease, and a new lease is no reason to repeat an alarm.
-	gas        uint64         // that an anchor() took last
+	// These do too: gas costs do not depend on who holds the lease, and a new lease is no reason to repeat an alarm.
+	gas        uint64         // used by the latest anchor()
 	warnedLow  rate.Sometimes // that the account is low
 	warnedRate rate.Sometimes // that batches are too small
 }
 
-// New makes an Anchor of its parts.
+// New makes an Anchor from its parts.
 func New(parts Parts) *Anchor {
 	alarm := func() rate.Sometimes { return rate.Sometimes{Interval: warnAgain} }
 	return &Anchor{Parts: parts, warnedHeld: alarm(), warnedLow: alarm(), warnedRate: alarm()}
@@ -96,21 +96,21 @@ func (a *Anchor) Run(ctx context.Context) error {
 		case ctx.Err() != nil, err == nil:
 		case errors.Is(err, errFruitless):
 			away = stayAway
-			a.Log.Warn("leaving the chain to another anchor for a while", "error", err)
+			a.Log.Warn("giving up the lease for a while, so that another anchor can try", "error", err)
 		case fault.Is(err, fault.Fatal), fault.Is(err, fault.Invalid):
 			a.Log.Error("ALARM: the anchor has stopped and needs a person", "error", err)
 			return err
 		case fault.Is(err, fault.Conflict):
 			a.Log.Debug("not active", "error", err)
 		default:
-			a.Log.Warn("the anchor tries again", "error", err)
+			a.Log.Warn("the anchor will try again", "error", err)
 		}
 		wait.Pause(ctx, away)
 	}
 	return nil
 }
 
-// once tries for the lease and acts for as long as it is held. waiting keeps the log from saying at each try that another is active.
+// once tries for the lease and acts for as long as it is held. waiting keeps the log from repeating at each try that another is active.
 func (a *Anchor) once(ctx context.Context, waiting *bool) error {
 	lease, err := a.Journal.Acquire(ctx)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/tillseal/tillseal/shared/wait"
 )
 
-// settleOnContract finds, checks or deploys the contract: it looks and acts until there is one to use.
-func (t *tenure) settleOnContract(ctx context.Context) error {
+// findContract finds, checks or deploys the contract: it checks and acts until there is one to use.
+func (t *tenure) findContract(ctx context.Context) error {
 	for {
 		done, err := t.contractStep(ctx)
 		if err := t.persist(ctx, err); err != nil {
@@ -33,7 +33,7 @@ func (t *tenure) settleOnContract(ctx context.Context) error {
 	}
 }
 
-// contractStep asks the nodes anew which chain they are on, looks and acts once.
+// contractStep asks the nodes again which chain they are on, then checks and acts once.
 func (t *tenure) contractStep(ctx context.Context) (done bool, err error) {
 	if err := t.identify(ctx); err != nil {
 		return false, err
@@ -84,7 +84,8 @@ func (t *tenure) contractOn(ctx context.Context) (done bool, err error) {
 	return false, nil
 }
 
-// nextDeploy looks at the deployment's address, where there is a deployment, and decides what is believed to be next.
+// nextDeploy reads the chain at the deployment's address, if there is a deployment, and decides the next step as far as enough nodes
+// confirm it.
 func (t *tenure) nextDeploy(ctx context.Context, d *step.Deployment, rules step.DeployRules, now time.Time) (step.Step, chain.Sight, error) {
 	var address common.Address
 	var attempts []step.Attempt
@@ -107,14 +108,14 @@ func (t *tenure) nextDeploy(ctx context.Context, d *step.Deployment, rules step.
 	return next, sight, nil
 }
 
-// remind tells of variables that do nothing, or more than is needed, now that there is a contract.
+// remind warns of variables that do nothing, or allow more than is needed, now that there is a contract.
 func (a *Anchor) remind(d step.Deployment, rules step.DeployRules) {
 	if rules.Replay && !d.Replay {
-		a.Log.Warn("ANCHOR_REPLAY=true changes nothing here: this deployment was begun without it; only a new one takes all sales again",
+		a.Log.Warn("ANCHOR_REPLAY=true changes nothing here: this deployment began without it, and only a new deployment takes all sales again",
 			"deployment", d.ID)
 	}
 	if rules.MayDeploy && !rules.Development {
-		a.Log.Warn("ANCHOR_DEPLOY=true is still set: there is a contract, so set it to false; a deploy should be a person's decision")
+		a.Log.Warn("ANCHOR_DEPLOY=true is still set: there is a contract, so set it to false; deploying should be a deliberate decision")
 	}
 }
 
@@ -137,8 +138,8 @@ func (t *tenure) choose(ctx context.Context, all []journal.Contract, rules *step
 	return t.adopt(ctx, *rules)
 }
 
-// adopt journals the contract at ANCHOR_CONTRACT as a deployment, if it is one for us. One that is not must not become the newest
-// of ours.
+// adopt journals the contract at ANCHOR_CONTRACT as a deployment, if this anchor can use it. One that it can't use must not become the
+// journal's newest.
 func (t *tenure) adopt(ctx context.Context, rules step.DeployRules) (*step.Deployment, error) {
 	given := journal.Contract{
 		Deployment: step.Deployment{Contract: t.anchor.Set.Given, Given: true, Replay: rules.Replay || rules.OtherGenesis}, Genesis: t.id.Genesis,
@@ -164,7 +165,7 @@ func (t *tenure) adopt(ctx context.Context, rules step.DeployRules) (*step.Deplo
 		return others
 	})
 	if err := faultOf(next); err != nil {
-		return nil, err // another's, or used by another journal, or so it seems
+		return nil, err // it names another anchorer, or another journal has used it, or so it seems
 	}
 	if err := t.sure(ctx); err != nil {
 		return nil, err
@@ -191,7 +192,7 @@ func (t *tenure) deploy(ctx context.Context, s step.Deploy, sight chain.Sight) e
 	deployer := t.anchor.Signer.Address()
 	data := binding.DeployData(t.anchor.owner(), deployer)
 	if err := t.anchor.Chain.Dry(ctx, sight, deployer, nil, deployGas, data); err != nil {
-		return err // or each look would pay for another deploy that fails
+		return err // or each check would pay for another deploy that fails
 	}
 	first := fee.FirstWithin(sight.BaseFeeWei, sight.TipWei, t.anchor.Set.FeeCapWei, fee.Payable(sight.BalanceWei, deployGas))
 	signed, err := t.sign(ctx, 0, s.Nonce, first, deployGas, nil, data)

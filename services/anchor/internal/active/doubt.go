@@ -10,55 +10,55 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// What nodes say once is not believed where it would stop the anchor for good, or be journaled for good: a node may lie, or answer for
-// a moment from another's state. Nothing is done meanwhile, so that waiting does no harm.
+// What nodes answer once is not believed where it would stop the anchor for good, or be journaled for good: a node may lie, or answer
+// for a moment from another state. Nothing is done meanwhile, so waiting does no harm.
 const (
-	haltLooks  = 3                // looks in a row that must lead to a stop before the anchor stops: some seconds at the default ANCHOR_POLL
+	haltChecks = 3                // checks in a row that must lead to a stop before the anchor stops: some seconds at the default ANCHOR_POLL
 	strangeMax = 30 * time.Minute // how long the nodes must be on a chain that the journal lacks before the anchor stops for that, as long as for lacksMax
 )
 
-// stopping counts the looks in a row that led to a stop.
-type stopping struct{ looks int }
+// stopping counts the checks in a row that led to a stop.
+type stopping struct{ checks int }
 
-// note takes what a look led to, and reports whether it stops the anchor.
+// note takes the outcome of a check, and reports whether it stops the anchor.
 func (s *stopping) note(err error) (stops bool) {
 	switch {
 	case err == nil:
-		s.looks = 0
+		s.checks = 0
 	case fault.Is(err, fault.Fatal), fault.Is(err, fault.Invalid):
-		s.looks++
-		return s.looks >= haltLooks
+		s.checks++
+		return s.checks >= haltChecks
 	}
-	return false // a look that came to no end tells nothing
+	return false // a check that could not be completed counts neither way
 }
 
-// sighting follows which chain the nodes say that they are on.
+// sighting follows which chain the nodes report to be on.
 type sighting struct {
 	id      chain.Identity
 	strange bool // the journal has deployments, and none there
 	first   time.Time
 	last    time.Time
-	looks   int // in a row
-	told    time.Time
+	checks  int // in a row
+	alarmed time.Time
 }
 
-// note takes what a look was told. Looks that are too far apart are not in a row: others acted between them.
+// note takes the answer of one check. Checks that are too far apart are not in a row: others acted between them.
 func (s *sighting) note(id chain.Identity, known []chain.Identity, now time.Time) {
 	if !s.id.Same(id) || now.Sub(s.last) > lacksGap {
 		*s = sighting{id: id, first: now}
 	}
 	s.strange = len(known) > 0 && !slices.ContainsFunc(known, id.Same)
 	s.last = now
-	s.looks++
+	s.checks++
 }
 
-// settled reports whether the nodes have said so often enough to begin something on the chain. A development chain that is the
+// established reports whether the nodes have reported the chain often enough to begin something on it. A development chain that is the
 // journal's first needs no wait: nothing on it is of value.
-func (s *sighting) settled() bool {
-	return s.looks >= haltLooks || !s.strange && s.id.Development()
+func (s *sighting) established() bool {
+	return s.checks >= haltChecks || !s.strange && s.id.Development()
 }
 
-// excuses reports whether a stop may still be for want of the right chain.
+// excuses reports whether the nodes may be on the wrong chain for a moment only, so that a stop is put off.
 func (s *sighting) excuses(now time.Time) bool { return s.strange && now.Sub(s.first) < strangeMax }
 
 // identify asks the nodes which chain they are on.
@@ -74,54 +74,54 @@ func (t *tenure) identify(ctx context.Context) error {
 	return nil
 }
 
-// excused lets pass what would stop the anchor while the nodes are on a chain that the journal lacks: they may be on the right one at
-// the next look. It says so as an alarm from the first time on.
+// excused puts off what would stop the anchor while the nodes are on a chain that the journal lacks: they may be on the right one at
+// the next check. It raises an alarm from the first time on.
 func (a *Anchor) excused(err error) error {
 	now := time.Now()
 	if !a.sight.excuses(now) || !fault.Is(err, fault.Fatal) && !fault.Is(err, fault.Invalid) {
 		return err
 	}
-	if now.Sub(a.sight.told) >= warnAgain {
-		a.sight.told = now
-		a.Log.Error("ALARM: the nodes of WEB3_PROVIDER are on a chain that the journal has nothing of: the anchor does nothing, and stops unless that changes",
+	if now.Sub(a.sight.alarmed) >= warnAgain {
+		a.sight.alarmed = now
+		a.Log.Error("ALARM: the nodes of WEB3_PROVIDER are on a chain that the journal does not know: the anchor has paused, and stops unless that changes",
 			"chain_id", a.sight.id.ChainID.String(), "genesis", a.sight.id.Genesis.Hex(), "since", a.sight.first.UTC().Format(time.RFC3339),
 			"stops_after", strangeMax, "error", err)
 	}
-	return fault.New(fault.Transient, "the nodes are on a chain that the journal has nothing of, perhaps by mistake: %w", err)
+	return fault.New(fault.Transient, "the nodes are on a chain that the journal does not know, perhaps by mistake: %w", err)
 }
 
 // sure asks once more which chain this is, before that is journaled for good.
 func (t *tenure) sure(ctx context.Context) error {
-	if sight := &t.anchor.sight; !sight.settled() {
-		return fault.New(fault.Transient, "the nodes have said %d times that they are on this chain, and begin something on it after %d", sight.looks, haltLooks)
+	if sight := &t.anchor.sight; !sight.established() {
+		return fault.New(fault.Transient, "the nodes have reported this chain %d times; it is used after %d", sight.checks, haltChecks)
 	}
 	id, err := t.anchor.Chain.Identify(ctx)
 	if err == nil && !id.Same(t.id) {
-		err = fault.New(fault.Transient, "the nodes say now that they are on chain %s with genesis %s, and said chain %s with genesis %s",
+		err = fault.New(fault.Transient, "the nodes now report chain %s with genesis %s, and reported chain %s with genesis %s before",
 			id.ChainID, id.Genesis.Hex(), t.id.ChainID, t.id.Genesis.Hex())
 	}
 	return err
 }
 
-// confirmed believes a step that matters once enough nodes lead to it at the same block, others being what the others do: one node with
-// a broken state must not stop the anchor, nor spend its money. It is left out for a while instead.
+// confirmed returns a step that matters only if enough nodes lead to it at the same block, and a Doubt otherwise; others are the steps
+// that the other nodes lead to. One node with a broken state must not stop the anchor, nor spend its money: it is left out for a while.
 func (a *Anchor) confirmed(sight chain.Sight, next step.Step, others func() []step.Step) step.Step {
 	weight := step.WeightOf(next)
 	if _, doubt := next.(step.Doubt); doubt {
-		a.Chain.Distrust(sight) // another may show what can be
+		a.Chain.Distrust(sight) // another node may show a possible state
 	}
 	if weight == step.One {
 		return next
 	}
-	said, against := 1, 0
+	agreeing, against := 1, 0
 	for _, other := range others() {
 		if step.Agree(next, other) {
-			said++
+			agreeing++
 		} else {
 			against++
 		}
 	}
-	if a.Chain.Most(said) || weight == step.MostPresent && sight.Most(said) {
+	if a.Chain.Most(agreeing) || weight == step.MostPresent && sight.Most(agreeing) {
 		return next
 	}
 	if against > 0 {
@@ -130,8 +130,8 @@ func (a *Anchor) confirmed(sight chain.Sight, next step.Step, others func() []st
 	return step.Unconfirmed(next, sight.Head.Number)
 }
 
-// faultOf makes a fault of a step that leaves everything as it is: Fatal of a Halt, for which a person must look, Transient of a Doubt,
-// for which the next look is enough. For any other step it is nil.
+// faultOf is the fault of a step that changes nothing: Fatal for a Halt, which takes a person, Transient for a Doubt, for which the next
+// check is enough. For any other step it is nil.
 func faultOf(s step.Step) error {
 	switch s := s.(type) {
 	case step.Halt:

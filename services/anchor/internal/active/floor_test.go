@@ -40,7 +40,7 @@ func TestMostLooksSearchOnlyAboveWhatWasFoundInBatches(t *testing.T) {
 	require.Equal(t, int64(59), from)
 	require.False(t, whole)
 	f.move(journal.Floor{Highest: 120}, whole, at.Add(lowSeqRotation))
-	require.Equal(t, int64(10), f.low, "a look that began higher up says nothing of what lies below")
+	require.Equal(t, int64(10), f.low, "a check that began higher up shows nothing of what is below")
 	from, _ = f.start(at.Add(searchAll - time.Second))
 	require.Equal(t, int64(120), from)
 	from, whole = f.start(at.Add(searchAll))

@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	fallbackBlock = 12 * time.Second // Ethereum's block time, for a chain that has too few blocks to tell
-	rateAgain     = 10 * time.Minute // how old the chain's block time may be, as the metric knows it: a look takes 22 calls
+	fallbackBlock = 12 * time.Second // Ethereum's block time, for a chain that has too few blocks to measure it
+	rateAgain     = 10 * time.Minute // how old the block time behind the metric may be: reading it takes 22 calls
 )
 
-// watchRate looks at the chain's block time once it is old: what was seen when the lease began may have been a slow hour, or a lie.
+// watchRate reads the chain's block time again once it is old: what was seen when the lease began may have been a slow hour, or a lie.
 func (t *tenure) watchRate(ctx context.Context) {
 	if time.Since(t.rated) < rateAgain {
 		return
 	}
 	if err := t.checkRate(ctx, false); err != nil && ctx.Err() == nil {
-		t.anchor.Log.Info("the chain's block time can't be read, and is looked at again later", "error", err)
+		t.anchor.Log.Info("the chain's block time could not be read; trying again later", "error", err)
 	}
 }
 
@@ -39,13 +39,13 @@ func (t *tenure) checkRate(ctx context.Context, first bool) error {
 		return nil
 	}
 	t.anchor.Metrics.TooSlow.Set(1)
-	err = fault.New(fault.Invalid, "ANCHOR_BATCH_MAX (%d) over the block time (%s) is not more than PEAK_SALES_PER_SECOND (%d): batches could not keep up",
+	err = fault.New(fault.Invalid, "ANCHOR_BATCH_MAX (%d) sales every block time (%s) are not more than PEAK_SALES_PER_SECOND (%d): batches could not keep up",
 		t.anchor.Set.Limits.BatchMax, blockTime, t.anchor.Set.PeakPerSecond)
 	if first {
 		return err
 	}
 	t.anchor.warnedRate.Do(func() {
-		t.anchor.Log.Warn("ALARM: the settings are too small for the chain as it is now", "error", err)
+		t.anchor.Log.Warn("ALARM: ANCHOR_BATCH_MAX is too small for the chain at its present speed", "error", err)
 	})
 	return nil
 }

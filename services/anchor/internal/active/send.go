@@ -23,8 +23,8 @@ const (
 	deployGas = 6_000_000 // 683,000, and 4.6 million by EIP-8037; what is not used is not paid
 )
 
-// sendings are the attempts that were sent under this lease, by their hashes. Those of an earlier one are sent again at once: that does
-// no harm, and whoever held it may have died before it sent them.
+// sendings are the attempts that were sent under this lease, by hash. Attempts from an earlier lease are sent again at once: that does
+// no harm, and its holder may have died before it sent them.
 type sendings map[common.Hash]sending
 
 // sending is when an attempt was sent last, and how high the chain was when it was sent first.
@@ -33,7 +33,7 @@ type sending struct {
 	head uint64
 }
 
-// note takes that an attempt is sent now.
+// note records that an attempt is sent now.
 func (s sendings) note(hash common.Hash, head uint64) {
 	if first, again := s[hash]; again {
 		head = first.head
@@ -41,7 +41,7 @@ func (s sendings) note(hash common.Hash, head uint64) {
 	s[hash] = sending{at: time.Now(), head: head}
 }
 
-// remember adds to attempts when they were sent, told by the journal's clock.
+// remember fills in when attempts were sent, by the journal's clock.
 func (s sendings) remember(attempts []step.Attempt, now time.Time) {
 	for i := range attempts {
 		if sent, ok := s[attempts[i].Hash]; ok {
@@ -50,8 +50,8 @@ func (s sendings) remember(attempts []step.Attempt, now time.Time) {
 	}
 }
 
-// lower corrects from which height on an attempt counts as passed over: a head that one node made up, or that a reorg took, would
-// have its fee never raised.
+// lower corrects the height from which an attempt counts as passed over: after a head that one node made up, or that a reorg took, its
+// fee would never be raised.
 func (s sendings) lower(head uint64) {
 	for hash, sent := range s {
 		if head < sent.head {
@@ -77,7 +77,7 @@ func (t *tenure) sign(ctx context.Context, batchID, nonce uint64, f fee.Fee, gas
 }
 
 // signAndSend makes a new attempt: it journals the signed bytes, then sends them, and returns their hash. Where the attempt would
-// replace another and no other fee is to be had, that one is sent again as it is, and there is no new hash.
+// replace another but its fee cannot be changed, the old one is sent again unchanged, and there is no new hash.
 func (t *tenure) signAndSend(ctx context.Context, s step.Sign, sight chain.Sight, to *common.Address, data []byte) (common.Hash, error) {
 	gas := uint64(anchorGas)
 	if to == nil {
@@ -98,9 +98,9 @@ func (t *tenure) signAndSend(ctx context.Context, s step.Sign, sight chain.Sight
 	return signed.Hash, t.send(ctx, signed.Hash, sight)
 }
 
-// offer is the fee of an attempt with a gas limit: a first one, or one in the place of another. A node takes a transaction only from
-// an account that holds its gas limit times its cap, so what the account can't pay is offered less as soon as the chain takes less:
-// whichever attempt is mined, they are of one nonce and one batch. Where no fee helps it says why.
+// offer is the fee of an attempt with a gas limit: a first one, or one that replaces another. A node accepts a transaction only from
+// an account that holds its gas limit times its cap, so a fee that the account can't pay is lowered as soon as the chain accepts less:
+// whichever attempt is mined, they share one nonce and one batch. Where no fee helps, why is the reason.
 func (t *tenure) offer(replaces *step.Attempt, sight chain.Sight, gas uint64) (f fee.Fee, why string) {
 	ceiling, payable := t.anchor.ceiling(), fee.Payable(sight.BalanceWei, gas)
 	if replaces == nil {
@@ -121,16 +121,16 @@ func (t *tenure) offer(replaces *step.Attempt, sight chain.Sight, gas uint64) (f
 	return f, why
 }
 
-// insist sends an attempt again whose fee can't be changed, as often as one whose time has not come.
+// insist sends an attempt whose fee can't be changed again, as often as one that is not due for a higher fee.
 func (t *tenure) insist(ctx context.Context, s step.Sign, sight chain.Sight, why string) error {
 	if time.Since(t.sent[s.Replaces.Hash].at) < t.anchor.Set.Limits.ResendAfter {
 		return nil
 	}
-	t.anchor.Log.Warn("sending the transaction again as it is", "batch_id", s.Batch.ID, "reason", why)
+	t.anchor.Log.Warn("sending the transaction again unchanged", "batch_id", s.Batch.ID, "reason", why)
 	return t.send(ctx, s.Replaces.Hash, sight)
 }
 
-// send broadcasts journaled bytes. Whether they arrived is for the next look to see; the nodes' errors are hints.
+// send broadcasts journaled bytes. The next check sees whether they arrived; the nodes' errors are hints.
 func (t *tenure) send(ctx context.Context, hash common.Hash, sight chain.Sight) error {
 	raw, err := t.anchor.Journal.Raw(ctx, hash)
 	if err != nil {
@@ -143,7 +143,7 @@ func (t *tenure) send(ctx context.Context, hash common.Hash, sight chain.Sight) 
 		return err
 	}
 	if err != nil {
-		t.anchor.Log.Info("no node took the transaction; the chain will show why", "tx_hash", hash.Hex(), "hint", err)
+		t.anchor.Log.Info("no node accepted the transaction; the chain will show why", "tx_hash", hash.Hex(), "hint", err)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/tillseal/tillseal/services/anchor/internal/fee"
 )
 
-// Status is what the journal tells, in any replica, and what the active anchor saw of the chain last.
+// Status is the backlog, which every replica reads from the journal, and what the active anchor last saw of the chain.
 type Status struct {
 	Active           bool   `json:"active"`
 	Deployment       int64  `json:"deployment"`
@@ -21,15 +21,15 @@ type Status struct {
 	NextBatchID      uint64 `json:"next_batch_id"`
 	InFlight         uint64 `json:"in_flight"`    // batch that is sealed and not mined; 0 for none
 	NotFinal         int    `json:"not_final"`    // batches that are mined and not final
-	SealingHeld      bool   `json:"sealing_held"` // so many batches are not final that no more are made
+	SealingHeld      bool   `json:"sealing_held"` // so many batches are not final that no more are sealed
 	Waiting          int    `json:"waiting"`      // leaves for the next batch, counted up to ANCHOR_BATCH_MAX
 	OldestSeconds    int64  `json:"oldest_unanchored_seconds"`
 	Nonce            uint64 `json:"nonce"`
-	FeeCapWei        string `json:"fee_cap_wei,omitempty"` // per gas, of the newest transaction of the batch in flight
+	FeeCapWei        string `json:"fee_cap_wei,omitempty"` // per unit of gas, of the newest transaction of the batch in flight
 	TipCapWei        string `json:"tip_cap_wei,omitempty"`
 	BalanceWei       string `json:"balance_wei"`
-	RunwayBatches    int64  `json:"runway_batches"` // for which the balance lasts at the present fee
-	GasPerBatch      uint64 `json:"gas_per_batch"`  // of the last batch that was seen to be mined
+	RunwayBatches    int64  `json:"runway_batches"` // that the balance pays for at the present fee
+	GasPerBatch      uint64 `json:"gas_per_batch"`  // of the last batch that was seen mined
 	BaseFeeWei       string `json:"base_fee_wei"`
 	FeeCeilingWei    string `json:"fee_ceiling_wei"` // the most to pay now
 	HeadBlock        uint64 `json:"head_block"`
@@ -39,8 +39,8 @@ type Status struct {
 	FinalityAnnounce string `json:"finality"`
 }
 
-// Metrics are the anchor's gauges; the age of the oldest unanchored sale is the first alarm. What the journal tells is told by
-// every replica, what the chain tells by the active one.
+// Metrics are the anchor's gauges; the age of the oldest unanchored sale is the first alarm. Every replica reports what is in the
+// journal, only the active one what is on the chain.
 type Metrics struct {
 	Active, BalanceGwei, Runway, Head, TooSlow prometheus.Gauge
 
@@ -55,13 +55,13 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		return g
 	}
 	m := &Metrics{
-		Active:      gauge("active", "1 while this replica is the one that acts; alarm when none is."),
+		Active:      gauge("active", "1 while this replica is the active one; alarm when none is."),
 		BalanceGwei: gauge("balance_gwei", "What the anchorer's account holds, in gwei."),
 		Runway:      gauge("runway_batches", "For how many batches the balance lasts at the present fee."),
 		Head:        gauge("head_block", "Height of the chain as last seen."),
-		TooSlow:     gauge("batches_too_small", "1 when ANCHOR_BATCH_MAX over the block time, as the active anchor found it, is too little for the peak."),
+		TooSlow:     gauge("batches_too_small", "1 when ANCHOR_BATCH_MAX sales in each block time, as the active anchor measured it, are too few."),
 	}
-	told := func(name, help string, read func(*backlog) int64) {
+	journaled := func(name, help string, read func(*backlog) int64) {
 		registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tillseal_anchor_" + name, Help: help},
 			func() float64 { //nolint:forbidigo // a metric is a float
 				if b := m.backlog.Load(); b != nil {
@@ -70,19 +70,19 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 				return 0
 			}))
 	}
-	told("oldest_unanchored_seconds", "Age of the oldest leaf that no mined batch holds.", func(b *backlog) int64 { return int64(b.age().Seconds()) })
-	told("waiting_leaves", "Leaves for the next batch, counted up to ANCHOR_BATCH_MAX.", func(b *backlog) int64 { return int64(b.waiting) })
-	told("batches_not_final", "Batches that are mined and not final.", func(b *backlog) int64 { return int64(b.notFinal) })
+	journaled("oldest_unanchored_seconds", "Age of the oldest leaf that is in no mined batch.", func(b *backlog) int64 { return int64(b.age().Seconds()) })
+	journaled("waiting_leaves", "Leaves for the next batch, counted up to ANCHOR_BATCH_MAX.", func(b *backlog) int64 { return int64(b.waiting) })
+	journaled("batches_not_final", "Batches that are mined and not final.", func(b *backlog) int64 { return int64(b.notFinal) })
 	return m
 }
 
-// ceiling is the most to pay for a gas now.
+// ceiling is the most to pay per unit of gas now.
 func (a *Anchor) ceiling() *big.Int {
 	return fee.Ceiling(a.Set.FeeCapWei, a.Set.FeeHardWei, a.backlog.Load().age(), a.Set.FeeRiseAfter)
 }
 
-// runway is for how many batches the balance lasts at the chain's present fee, each taking as much gas. The last one needs the whole
-// gas limit at the cap of a first attempt, which no node takes it without: 0 when there is not that much.
+// runway is how many batches the balance pays for at the chain's present fee, each using as much gas. The last one needs the whole
+// gas limit at the cap of a first attempt, without which no node accepts it: 0 when there is not that much.
 func runway(sight chain.Sight, gas uint64, ceilingWei *big.Int) int64 {
 	price := new(big.Int).Add(sight.BaseFeeWei, sight.TipWei)
 	cost := price.Mul(price, new(big.Int).SetUint64(gas))
@@ -102,7 +102,7 @@ func runway(sight chain.Sight, gas uint64, ceilingWei *big.Int) int64 {
 }
 
 const (
-	steadyGas = 51_755 // of one anchor(), from the contract's gas snapshot; until this process has seen what the chain takes
+	steadyGas = 51_755 // of one anchor(), from the contract's gas snapshot, until this process has seen one mined
 	lowRunway = 100    // batches; from here on the log warns
 	warnAgain = 5 * time.Minute
 )
@@ -124,14 +124,14 @@ func (a *Anchor) Status() Status {
 	return s
 }
 
-// report keeps what was seen of the chain for ops.anchor.status and the metrics.
+// report keeps what a check saw of the chain for ops.anchor.status and the metrics.
 func (t *tenure) report(sight chain.Sight) {
 	now := time.Now()
 	if t.anchor.gas == 0 {
 		t.anchor.gas = steadyGas
 	}
 	for _, anchored := range sight.Anchored {
-		if anchored.GasUsed > 0 && anchored.GasUsed <= anchorGas { // more no attempt of ours can take
+		if anchored.GasUsed > 0 && anchored.GasUsed <= anchorGas { // no attempt of ours can use more
 			t.anchor.gas = anchored.GasUsed
 		}
 	}

@@ -19,7 +19,7 @@ import (
 
 var errContractGone = errors.New("the contract is gone from the chain")
 
-// advance looks at journal and chain, decides and acts once. It reports whether there may be more to do at once.
+// advance reads journal and chain, decides and acts once. It reports whether there may be more to do at once.
 func (t *tenure) advance(ctx context.Context) (again bool, err error) {
 	var whole bool
 	t.scope.LowSeq, whole = t.floor.start(time.Now())
@@ -39,7 +39,7 @@ func (t *tenure) advance(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	if !sight.CodeIsOurs {
-		// Leaving the lease starts over from settleOnContract, which knows what the operator allows.
+		// Giving up the lease starts over from findContract, which knows what the operator allows.
 		return false, fault.WithKind(fault.Conflict, errContractGone)
 	}
 	t.sent.lower(sight.Head.Number)
@@ -64,11 +64,11 @@ func (t *tenure) advance(ctx context.Context) (again bool, err error) {
 	return true, t.do(ctx, next, state, sight)
 }
 
-// safeAfter is the safe height that may be announced by. It speaks of the chain that was looked at: as long as the journal has
-// batches elsewhere, nothing is safe.
+// safeAfter is the height up to which batches may be announced as safe. It is that of the chain as just read: as long as the journal
+// has batches in other blocks, nothing is safe.
 func safeAfter(next step.Step, sight chain.Sight) uint64 {
 	switch next.(type) {
-	case step.Unsettle, step.Doubt, step.Halt:
+	case step.Reorged, step.Doubt, step.Halt:
 		return 0
 	}
 	return sight.Safe
@@ -90,25 +90,25 @@ func (t *tenure) do(ctx context.Context, next step.Step, state step.Journal, sig
 			return err
 		}
 		return t.recordBroadcast(ctx, s.Batch, s.Attempt.Hash, s.Attempt.Nonce)
-	case step.Settle:
-		crash.At("batch mined, not noted")
+	case step.Mined:
+		crash.At("batch mined, not journaled")
 		t.anchor.Log.Info("batch mined", "batch_id", s.BatchID, "block_number", s.Block.Number, "tx_hash", s.TxHash.Hex())
 		return t.anchor.Journal.Record(ctx, t.scope, journal.Move{
 			BatchID: s.BatchID, To: event.BatchMined, TxHash: &s.TxHash, Block: &s.Block,
 			From: []event.BatchState{event.BatchSealed, event.BatchBroadcast, event.BatchReorged},
 		})
-	case step.Unsettle:
-		return t.unsettle(ctx, s.BatchIDs)
-	case step.Finish:
-		return t.finish(ctx, s.Batches)
+	case step.Reorged:
+		return t.recordReorg(ctx, s.BatchIDs)
+	case step.Final:
+		return t.recordFinal(ctx, s.Batches)
 	case step.Doubt, step.Halt:
 		return faultOf(s)
 	}
 	return fault.New(fault.Fatal, "the step %T is unknown", next)
 }
 
-// unsettle goes from the highest batch down: cut off in between, those that are journaled as mined are the lower ones still.
-func (t *tenure) unsettle(ctx context.Context, ids []uint64) error {
+// recordReorg goes from the highest batch down: if it is interrupted, the batches still journaled as mined are the lower ones.
+func (t *tenure) recordReorg(ctx context.Context, ids []uint64) error {
 	for _, id := range slices.Backward(ids) {
 		t.anchor.Log.Warn("a reorg took a batch's block", "batch_id", id)
 		err := t.anchor.Journal.Record(ctx, t.scope, journal.Move{BatchID: id, To: event.BatchReorged, From: []event.BatchState{event.BatchMined}})
@@ -119,9 +119,9 @@ func (t *tenure) unsettle(ctx context.Context, ids []uint64) error {
 	return nil
 }
 
-func (t *tenure) finish(ctx context.Context, batches []step.Batch) error {
+func (t *tenure) recordFinal(ctx context.Context, batches []step.Batch) error {
 	for _, b := range batches {
-		crash.At("batch final, not noted")
+		crash.At("batch final, not journaled")
 		t.anchor.Log.Info("batch final", "batch_id", b.ID)
 		for _, attempt := range b.Attempts {
 			delete(t.sent, attempt.Hash)
@@ -136,8 +136,8 @@ func (t *tenure) finish(ctx context.Context, batches []step.Batch) error {
 	return nil
 }
 
-// signBatch journals and sends a transaction for a batch. It is tried at the very block that the decision saw: would the
-// contract refuse it, nothing is sent and a person must look.
+// signBatch journals and sends a transaction for a batch. First it is tried at the very block that the decision was based on: if the
+// contract would refuse it, nothing is sent and a person must decide.
 func (t *tenure) signBatch(ctx context.Context, s step.Sign, sight chain.Sight) error {
 	data := binding.NewSaleAnchor().PackAnchor(s.Batch.ID, s.Batch.Root, uint32(s.Batch.Size))
 	if err := t.anchor.Chain.Dry(ctx, sight, t.anchor.Signer.Address(), &t.contract, anchorGas, data); err != nil {
@@ -152,9 +152,9 @@ func (t *tenure) signBatch(ctx context.Context, s step.Sign, sight chain.Sight) 
 
 func (t *tenure) recordBroadcast(ctx context.Context, b step.Batch, hash common.Hash, nonce uint64) error {
 	if b.State == event.BatchBroadcast {
-		return nil // said when it was first sent
+		return nil // journaled when it was first sent
 	}
-	crash.At("batch sent, not noted")
+	crash.At("batch sent, not journaled")
 	t.anchor.Log.Info("batch broadcast", "batch_id", b.ID, "nonce", nonce, "tx_hash", hash.Hex())
 	return t.anchor.Journal.Record(ctx, t.scope, journal.Move{
 		BatchID: b.ID, To: event.BatchBroadcast, TxHash: &hash, Nonce: &nonce, From: []event.BatchState{event.BatchSealed, event.BatchReorged},

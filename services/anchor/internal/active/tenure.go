@@ -19,36 +19,36 @@ import (
 
 const (
 	leaseCheck  = time.Second      // how soon a lost lease is noticed
-	fruitless   = 30 * time.Second // without one look at the chain, or one act, that came to its end: another anchor may do better
-	stepsAtOnce = 32               // done without a pause before the lease and the clock are looked at again
+	fruitless   = 30 * time.Second // without completing a single check or step: another anchor may do better
+	stepsAtOnce = 32               // done without a pause before waiting for the next poll
 )
 
-// errFruitless gives the lease up. This anchor may be cut off from nodes or signer where another one is not, or sign with a key that
-// was replaced while it has too few nodes to believe that.
-var errFruitless = fault.New(fault.Conflict, "nothing came to its end for %s", fruitless)
+// errFruitless gives the lease up. This anchor may be cut off from nodes or signer where another one is not, or its key was replaced
+// and too few nodes answer to confirm that.
+var errFruitless = fault.New(fault.Conflict, "nothing could be completed for %s", fruitless)
 
 // tenure is one lease and what lives with it. Another anchor may act between two of them, so each starts from the journal and the
-// chain; what must outlive one is the Anchor's.
+// chain; what must outlive a tenure is kept in Anchor.
 type tenure struct {
 	anchor *Anchor
 	lease  *journal.Lease // whoever acquired it releases it
 
-	id       chain.Identity // as the nodes said last
-	contract common.Address // zero until settleOnContract has found it
+	id       chain.Identity // as the nodes last reported it
+	contract common.Address // zero until findContract has found it
 	scope    journal.Scope  // the epoch from the beginning, the deployment once there is a contract, LowSeq as floor moves
 
 	sent     sendings
 	floor    floor
 	safe     atomic.Uint64 // height up to which batches are announced as safe, 0 while none are; announce reads it beside tick
-	fruitful time.Time     // when a look or an act came to its end last, or the tenure began
-	rated    time.Time     // when the chain's block time was looked at last
+	fruitful time.Time     // when a check or a step was last completed, or the tenure began
+	rated    time.Time     // when the chain's block time was last read
 }
 
-// acting is what a tenure shows to Watch and Status, which run beside it: replaced as a whole, so that it is of one look, and gone as
-// a whole when the tenure ends.
+// acting is what a tenure shows to Watch and Status, which run beside it: it is replaced as a whole, so that it comes from one check,
+// and removed when the tenure ends.
 type acting struct {
 	scope journal.Scope
-	seen  Status // of the chain; zero before the first look
+	seen  Status // of the chain; zero before the first check
 }
 
 // begin makes this replica the one that acts, until the tenure's end.
@@ -58,7 +58,7 @@ func (a *Anchor) begin(lease *journal.Lease) *tenure {
 	return &tenure{anchor: a, lease: lease, scope: journal.Scope{Epoch: lease.Epoch}, sent: make(sendings), fruitful: time.Now()}
 }
 
-// end makes this replica one that does not act: what it saw of the chain is another's to say now.
+// end makes this replica a standby: from now on another one reports the chain.
 func (t *tenure) end() {
 	t.anchor.acting.Store(nil)
 	t.anchor.Metrics.Active.Set(0)
@@ -70,7 +70,7 @@ func (t *tenure) show(seen Status) {
 }
 
 // run acts until something ends the lease, and returns what did. A Fatal fault counts only while the lease is held: what looks wrong
-// may be the work of an anchor that took over between the look at the journal and the look at the chain.
+// may be the work of an anchor that took over between reading the journal and reading the chain.
 func (t *tenure) run(ctx context.Context) error {
 	err := t.act(ctx)
 	if !fault.Is(err, fault.Fatal) || ctx.Err() != nil {
@@ -103,9 +103,9 @@ func (t *tenure) watchLease(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// work comes to a contract, then anchors at it and announces what was anchored, each beside the other.
+// work finds the contract, then anchors at it and announces what was anchored, both at the same time.
 func (t *tenure) work(ctx context.Context) error {
-	if err := t.settleOnContract(ctx); err != nil {
+	if err := t.findContract(ctx); err != nil {
 		return err
 	}
 	t.show(Status{})
@@ -120,7 +120,7 @@ func (t *tenure) work(ctx context.Context) error {
 	return group.Wait()
 }
 
-// tick looks and acts until nothing is left to do, then waits for the chain to move.
+// tick checks and acts until nothing is left to do, then waits for the chain to move.
 func (t *tenure) tick(ctx context.Context) error {
 	for {
 		for range stepsAtOnce {
@@ -142,7 +142,7 @@ func (t *tenure) tick(ctx context.Context) error {
 func (t *tenure) announce(ctx context.Context) error {
 	announcer := announce.Announcer{
 		Journal: t.anchor.Journal, Bus: t.anchor.Bus, Safe: t.safe.Load,
-		Place: announce.Place{
+		Target: announce.Target{
 			Deployment: t.scope.Deployment, ChainID: t.id.ChainID.Uint64(), Contract: t.contract, Finality: t.anchor.Set.Finality, Epoch: t.scope.Epoch,
 		},
 	}
@@ -156,30 +156,30 @@ func (t *tenure) announce(ctx context.Context) error {
 	}
 }
 
-// tolerate lets pass what the next look may find mended, and logs it.
+// tolerate logs an error that may be gone by the next check, and returns any other.
 func (t *tenure) tolerate(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
 	switch fault.KindOf(err) {
 	case fault.Fatal, fault.Invalid, fault.Forged, fault.Conflict:
-		return err // Conflict: the lease may be gone; taking it anew starts from the journal
+		return err // Conflict: the lease may be gone; whoever takes it next starts from the journal
 	case fault.Transient, fault.Unknown:
 	}
-	t.anchor.Log.Warn("the anchor tries again", "error", err)
+	t.anchor.Log.Warn("the anchor will try again", "error", err)
 	return nil
 }
 
-// persist is tolerate for what the lease is held for: it must bear fruit now and then. What stops the anchor does so when several
-// looks in a row lead to it.
+// persist is tolerate for the work that the lease is held for: some of it must be completed now and then, or the lease is given up.
+// A fault that stops the anchor does so only when several checks in a row lead to it.
 func (t *tenure) persist(ctx context.Context, err error) error {
 	if err == nil {
 		t.fruitful = time.Now()
 	}
 	if harm := fault.Is(err, fault.Fatal) || fault.Is(err, fault.Invalid); !t.anchor.stops.note(err) && harm && ctx.Err() == nil {
-		t.anchor.Log.Error("ALARM: the anchor does nothing, and stops unless the next looks at the chain show otherwise",
-			"look", t.anchor.stops.looks, "stops_at", haltLooks, "error", err)
-		return nil // others would come to the same, or the next look tells
+		t.anchor.Log.Error("ALARM: the anchor has paused, and stops unless the next checks of the chain show otherwise",
+			"check", t.anchor.stops.checks, "stops_at", haltChecks, "error", err)
+		return nil // another anchor would find the same, or the next check shows otherwise
 	}
 	if harm := t.tolerate(ctx, err); harm != nil {
 		return harm

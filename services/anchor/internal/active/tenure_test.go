@@ -39,7 +39,7 @@ func TestOneThatStandsByTellsNothingOfTheChain(t *testing.T) {
 				return family.GetMetric()[0].GetGauge().GetValue() == 1
 			}
 		}
-		t.Fatal("no metric tells whether this replica acts")
+		t.Fatal("no metric reports whether this replica acts")
 		return false
 	}
 	require.False(t, active())
@@ -50,11 +50,11 @@ func TestOneThatStandsByTellsNothingOfTheChain(t *testing.T) {
 	lease.show(Status{Active: true, HeadBlock: 7})
 	require.True(t, a.Status().Active)
 	require.Equal(t, uint64(7), a.Status().HeadBlock)
-	require.Equal(t, int64(3), a.acting.Load().scope.Deployment, "Watch looks at the same one")
+	require.Equal(t, int64(3), a.acting.Load().scope.Deployment, "Watch reads the same one")
 
 	lease.end()
 	require.False(t, active())
 	require.False(t, a.Status().Active)
-	require.Zero(t, a.Status().HeadBlock, "what it saw is another's to say now")
+	require.Zero(t, a.Status().HeadBlock, "from now on another replica reports the chain")
 	require.Nil(t, a.acting.Load())
 }

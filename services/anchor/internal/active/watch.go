@@ -12,18 +12,18 @@ import (
 	"github.com/tillseal/tillseal/shared/wait"
 )
 
-// watchEvery is how often every replica reads from the journal what waits. The chain has no part in it: while it is away the
-// first alarm, the age of the oldest unanchored sale, must go on.
+// watchEvery is how often every replica reads the backlog from the journal. This does not depend on the chain: while that is
+// unavailable, the first alarm, the age of the oldest unanchored sale, must go on.
 const watchEvery = 5 * time.Second
 
-// backlog is what the journal alone tells of the work that is left.
+// backlog is the work that is left, as the journal alone shows it.
 type backlog struct {
 	deployment int64
 	waiting    int    // leaves for the next batch, counted up to ANCHOR_BATCH_MAX
 	inFlight   uint64 // lowest batch that is sealed and not mined; 0 for none
 	fee        fee.Fee
 	notFinal   int       // batches that are mined and not final
-	held       bool      // as many batches are open as may be: no more are made until some are final
+	held       bool      // as many batches are open as may be: no more are sealed until some are final
 	since      time.Time // when the oldest unanchored sale was journaled, by this process's clock; zero for none
 	read       time.Time
 }
@@ -36,17 +36,17 @@ func (b *backlog) age() time.Duration {
 	return max(0, time.Since(b.since))
 }
 
-// Watch keeps the backlog that the metrics and ops.anchor.status tell, in an anchor that acts and in one that stands by alike.
+// Watch keeps the backlog that the metrics and ops.anchor.status report, in the active anchor and in a standby alike.
 // It returns when ctx ends.
 func (a *Anchor) Watch(ctx context.Context) error {
 	var s survey
-	away := false
+	failed := false
 	for {
 		err := s.read(ctx, a)
-		if err != nil && !away && ctx.Err() == nil {
-			a.Log.Warn("the journal can't be read; what waits is told as last seen", "error", err)
+		if err != nil && !failed && ctx.Err() == nil {
+			a.Log.Warn("the journal cannot be read; the backlog is reported as last read", "error", err)
 		}
-		away = err != nil
+		failed = err != nil
 		if !wait.Pause(ctx, watchEvery) {
 			return nil
 		}
@@ -61,14 +61,14 @@ type survey struct {
 
 func (s *survey) read(ctx context.Context, a *Anchor) error {
 	if b := a.backlog.Load(); b != nil && time.Since(b.read) < watchEvery {
-		return nil // each look of one that acts reads the journal, whether or not the chain answers
+		return nil // the active anchor reads the journal at each check, whether or not the chain answers
 	}
 	scope, err := a.Journal.Current(ctx, a.Set.Given)
 	if err != nil {
 		return err
 	}
 	if acting := a.acting.Load(); acting != nil {
-		scope = acting.scope // it has asked the chain, too, which one is its own
+		scope = acting.scope // the tenure has also asked the chain which deployment is in use
 	}
 	if scope.Deployment != s.scope.Deployment || time.Since(s.turned) >= lowSeqRotation {
 		if scope.LowSeq, err = a.Journal.StartFloor(ctx, scope, lowSeqRotation); err != nil {
@@ -83,7 +83,7 @@ func (s *survey) read(ctx context.Context, a *Anchor) error {
 	return a.note(ctx, s.scope.Deployment, state)
 }
 
-// note keeps what the journal told.
+// note keeps the backlog of a state of the journal.
 func (a *Anchor) note(ctx context.Context, deployment int64, state step.Journal) error {
 	b := &backlog{deployment: deployment, waiting: state.Waiting.Count, held: len(state.Open) >= a.Set.Limits.OpenMax, read: time.Now()}
 	if b.held {
@@ -118,15 +118,17 @@ func (a *Anchor) note(ctx context.Context, deployment int64, state step.Journal)
 	return nil
 }
 
-// warnHeld tells, in the anchor that acts, that no batch is made: the chain is paid for nothing as long as it finalizes nothing.
+// warnHeld raises the alarm, in the active anchor, that no batch is sealed: while the chain finalizes nothing, it is paid for nothing.
 func (a *Anchor) warnHeld(open int) {
 	if a.acting.Load() == nil {
 		return
 	}
-	a.warnedHeld.Do(func() { a.Log.Warn("ALARM: no batch is made until the chain has finalized some", "not_final", open) })
+	a.warnedHeld.Do(func() {
+		a.Log.Warn("ALARM: no batch is sealed until the chain has finalized some of the open ones", "not_final", open)
+	})
 }
 
-// ages knows how old the leaves of the batch under way are, which takes reading them all.
+// ages caches how old the oldest leaf of the batch in flight is, which takes reading all its leaves.
 type ages struct {
 	mu         sync.Mutex
 	deployment int64

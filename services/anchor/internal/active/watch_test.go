@@ -15,26 +15,26 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 )
 
-func TestAChainThatFinalizesNothingIsToldWhenItHoldsBatchesBack(t *testing.T) {
+func TestAChainThatFinalizesNothingRaisesAnAlarmWhenItHoldsBatchesBack(t *testing.T) {
 	var log bytes.Buffer
 	a := New(Parts{Metrics: NewMetrics(prometheus.NewRegistry()), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	a.Set.Limits.OpenMax, a.Set.FeeCapWei, a.Set.FeeHardWei = 3, new(big.Int), new(big.Int)
-	looks := func(open int) {
+	check := func(open int) {
 		var state step.Journal
 		for id := range open {
 			state.Open = append(state.Open, step.Batch{ID: uint64(id + 1), State: event.BatchMined})
 		}
 		require.NoError(t, a.note(t.Context(), 1, state))
 	}
-	looks(3)
+	check(3)
 	require.True(t, a.Status().SealingHeld)
 	require.Empty(t, log.String(), "one that stands by leaves the alarm to the one that acts")
 	a.acting.Store(&acting{scope: journal.Scope{Deployment: 1}})
-	looks(2)
+	check(2)
 	require.False(t, a.Status().SealingHeld)
 	require.Empty(t, log.String())
-	looks(3)
-	looks(3)
-	require.Equal(t, 1, strings.Count(log.String(), "ALARM: no batch is made"), "once in five minutes: %s", log.String())
+	check(3)
+	check(3)
+	require.Equal(t, 1, strings.Count(log.String(), "ALARM: no batch is sealed"), "once in five minutes: %s", log.String())
 	require.Contains(t, log.String(), "not_final=3")
 }

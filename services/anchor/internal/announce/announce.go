@@ -1,6 +1,6 @@
-// Package announce tells the world what the journal says happened: every step of a batch on BATCHES, and each sale's
-// SaleAnchored when its batch has reached ANCHOR_FINALITY. An event is marked only after everything was acknowledged, so a
-// crash says it again rather than never.
+// Package announce publishes what the journal says happened: every change of a batch's state on BATCHES, and each sale's
+// SaleAnchored when its batch has reached ANCHOR_FINALITY. An event is marked only after everything was acknowledged, so that after
+// a crash it is announced again rather than never.
 package announce
 
 import (
@@ -23,8 +23,8 @@ const (
 	publishTimeout = 30 * time.Second // for one chunk, before the whole is tried again later
 )
 
-// Place is the deployment that is announced.
-type Place struct {
+// Target is the deployment whose batches are announced.
+type Target struct {
 	Deployment int64
 	ChainID    uint64
 	Contract   common.Address
@@ -32,39 +32,39 @@ type Place struct {
 	Epoch      int64  // of the lease
 }
 
-// Reached picks of a batch's events, oldest first, the one that its SaleAnchored belong to; before that it is a Conflict. A
+// Reached picks from a batch's events, oldest first, the one that its SaleAnchored belong to; before that it is a Conflict. A
 // batch that waits for the safe block counts once it is final: whether it is safe only the active anchor knows.
-func (p Place) Reached(events []event.Batch) (event.Batch, error) {
+func (t Target) Reached(events []event.Batch) (event.Batch, error) {
 	last := events[len(events)-1]
-	if last.State == event.BatchFinal || p.Finality == "latest" && last.State == event.BatchMined {
+	if last.State == event.BatchFinal || t.Finality == "latest" && last.State == event.BatchMined {
 		return last, nil
 	}
-	return event.Batch{}, fault.New(fault.Conflict, "batch %d is %s and has not reached finality %s", last.BatchID, last.State, p.Finality)
+	return event.Batch{}, fault.New(fault.Conflict, "batch %d is %s and has not reached finality %s", last.BatchID, last.State, t.Finality)
 }
 
 // Announcer publishes for one deployment under one lease.
 type Announcer struct {
 	Journal *journal.Journal
 	Bus     *stream.Bus
-	Place   Place
+	Target  Target
 	Safe    func() uint64 // height of the chain's safe block, 0 while the journal has to follow a reorg
 
 	low   int64 // every event up to it is announced
-	known bool  // low was looked up
+	known bool  // low was read from the journal
 }
 
 // salesState is the state whose event the SaleAnchored belong to.
-func (p Place) salesState() event.BatchState {
-	if p.Finality == "finalized" {
+func (t Target) salesState() event.BatchState {
+	if t.Finality == "finalized" {
 		return event.BatchFinal
 	}
 	return event.BatchMined
 }
 
-// Catch announces all that the journal holds and that is due.
+// Catch announces everything in the journal that is due.
 func (a *Announcer) Catch(ctx context.Context) error {
 	if !a.known {
-		low, err := a.Journal.AnnouncedFloor(ctx, a.Place.Deployment, a.Place.salesState())
+		low, err := a.Journal.AnnouncedFloor(ctx, a.Target.Deployment, a.Target.salesState())
 		if err != nil {
 			return err
 		}
@@ -72,12 +72,12 @@ func (a *Announcer) Catch(ctx context.Context) error {
 	}
 	after, held := a.low, false // held: something up to here waits for the chain, and low stays
 	for {
-		sayings, err := a.Journal.Unannounced(ctx, a.Place.Deployment, a.Place.salesState(), after)
-		if err != nil || len(sayings) == 0 {
+		announcements, err := a.Journal.Unannounced(ctx, a.Target.Deployment, a.Target.salesState(), after)
+		if err != nil || len(announcements) == 0 {
 			return err
 		}
-		for _, s := range sayings {
-			done, err := a.say(ctx, s)
+		for _, s := range announcements {
+			done, err := a.announce(ctx, s)
 			if err != nil {
 				return err
 			}
@@ -89,50 +89,50 @@ func (a *Announcer) Catch(ctx context.Context) error {
 	}
 }
 
-// say announces one event; it reports false when its sales have to wait for the chain's safe block.
-func (a *Announcer) say(ctx context.Context, s journal.Saying) (done bool, err error) {
-	if !s.BatchSaid {
+// announce announces one event; it reports false when its sales have to wait for the chain's safe block.
+func (a *Announcer) announce(ctx context.Context, s journal.Announcement) (done bool, err error) {
+	if !s.BatchAnnounced {
 		if err := a.publish(ctx, []*nats.Msg{event.BatchMoved(s.Event)}); err != nil {
 			return false, err
 		}
-		crash.At("batch told, not noted")
-		if err := a.Journal.MarkAnnounced(ctx, a.Place.Epoch, s.Event.Sequence, journal.SaidBatch); err != nil {
+		crash.At("batch announced, not journaled")
+		if err := a.Journal.MarkAnnounced(ctx, a.Target.Epoch, s.Event.Sequence, journal.AnnouncedBatch); err != nil {
 			return false, err
 		}
 	}
-	if s.Event.State != a.Place.salesState() {
+	if s.Event.State != a.Target.salesState() {
 		return true, nil
 	}
-	safe := a.Safe() // before it is asked whether the batch stands: a reorg is journaled before the height that goes with it is told
+	safe := a.Safe() // read before Stands: a reorg is journaled before the safe height that belongs to it is set
 	stands, err := a.Journal.Stands(ctx, s.Event)
 	if err != nil {
 		return false, err
 	}
 	if stands {
-		if a.Place.Finality == "safe" && (s.Event.BlockNumber == nil || *s.Event.BlockNumber > safe) {
+		if a.Target.Finality == "safe" && (s.Event.BlockNumber == nil || *s.Event.BlockNumber > safe) {
 			return false, nil
 		}
-		// The event's place in the journal is the generation: a batch that a reorg moved is announced anew.
-		if err := a.saySales(ctx, s.Event, s.Event.Sequence); err != nil {
+		// The event's sequence in the journal is the generation: a batch that a reorg moved is announced again.
+		if err := a.publishSales(ctx, s.Event, s.Event.Sequence); err != nil {
 			return false, err
 		}
 	}
-	crash.At("sales told, not noted")
-	return true, a.Journal.MarkAnnounced(ctx, a.Place.Epoch, s.Event.Sequence, journal.SaidSales)
+	crash.At("sales announced, not journaled")
+	return true, a.Journal.MarkAnnounced(ctx, a.Target.Epoch, s.Event.Sequence, journal.AnnouncedSales)
 }
 
-// Again says a batch's last step and its SaleAnchored once more, whatever was said before, and marks nothing.
+// Again publishes a batch's latest event and its SaleAnchored once more, whatever was published before, and marks nothing.
 func (a *Announcer) Again(ctx context.Context, e event.Batch) error {
 	generation := time.Now().UnixMilli()
 	if err := a.publish(ctx, []*nats.Msg{event.BatchMovedAgain(e, int(generation))}); err != nil {
 		return err
 	}
-	return a.saySales(ctx, e, generation)
+	return a.publishSales(ctx, e, generation)
 }
 
-// saySales publishes a SaleAnchored for each sale of a batch. The generation makes this saying differ from others for the
-// dedupe window alone.
-func (a *Announcer) saySales(ctx context.Context, e event.Batch, generation int64) error {
+// publishSales publishes a SaleAnchored for each sale of a batch. The generation distinguishes this announcement from others of the
+// batch, for the dedupe window alone.
+func (a *Announcer) publishSales(ctx context.Context, e event.Batch, generation int64) error {
 	if e.TxHash == nil || e.BlockNumber == nil || e.BlockHash == nil {
 		return fault.New(fault.Fatal, "batch %d is journaled as %s without its transaction", e.BatchID, e.State)
 	}
@@ -171,8 +171,8 @@ func (a *Announcer) anchored(e event.Batch, l journal.Leaf, tree *merkle.Tree, i
 	return event.Anchored(event.SaleAnchored{
 		SaleID: l.SaleID.String(), StoreID: l.StoreID, SaleHash: l.SaleHash, AmountWei: l.AmountWei.String(),
 		Leaf: tree.Leaf(index), Proof: tree.Proof(index), Deployment: e.Deployment, BatchID: e.BatchID, LeafIndex: index, Root: e.Root,
-		ChainID: a.Place.ChainID, Contract: a.Place.Contract.Hex(), TxHash: *e.TxHash, BlockNumber: *e.BlockNumber, BlockHash: *e.BlockHash,
-		Finality: a.Place.Finality,
+		ChainID: a.Target.ChainID, Contract: a.Target.Contract.Hex(), TxHash: *e.TxHash, BlockNumber: *e.BlockNumber, BlockHash: *e.BlockHash,
+		Finality: a.Target.Finality,
 	}, time.Now(), int(generation))
 }
 

@@ -22,10 +22,10 @@ import (
 
 const (
 	maxLagBlocks = 3                // behind the middle one of the nodes; one further back is left out
-	identityLife = 30 * time.Second // how long a node is believed to be on the chain that it said
+	identityLife = 30 * time.Second // how long a node's answer which chain it is on is believed
 	nodeTimeout  = 3 * time.Second  // for what every node is asked: one that hangs must not hold up the others
-	warnAgain    = 5 * time.Minute  // how often the log says that a node is left out
-	restFor      = 30 * time.Second // how long a node that hung or failed is not asked while others are there
+	warnAgain    = 5 * time.Minute  // how often the log warns that a node is left out
+	restFor      = 30 * time.Second // how long a node that hung or failed is not asked while others are available
 )
 
 // node is one URL of WEB3_PROVIDER. It is known by its number: its URL may hold a key.
@@ -47,14 +47,14 @@ func (n *node) rest() {
 	n.resting = time.Now().Add(restFor)
 }
 
-// wake has the node asked again at the next look.
+// wake has the node asked again at the next check.
 func (n *node) wake() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.resting = time.Time{}
 }
 
-// leftOut is the level to log at that the node is left out: a warning once in a while, since it may be so at each look.
+// leftOut is the level at which to log that the node is left out: a warning once in a while only, since it may be left out of every check.
 func (n *node) leftOut() slog.Level {
 	level := slog.LevelDebug
 	n.warned.Do(func() { level = slog.LevelWarn })
@@ -68,7 +68,7 @@ func (n *node) rests() bool {
 }
 
 // identify asks the node which chain it is on, at most every identityLife: what a load balancer answers may change. An answer that
-// is not the expected one is not kept but asked for again the next time: one wrong answer leaves the node out of one look.
+// is not the expected one is not kept but asked for again the next time: one wrong answer leaves the node out of one check.
 func (n *node) identify(ctx context.Context, expected *Identity) (Identity, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -78,8 +78,8 @@ func (n *node) identify(ctx context.Context, expected *Identity) (Identity, erro
 	return n.ask(ctx)
 }
 
-// identifyAnew asks the node which chain it is on, whenever it said so last.
-func (n *node) identifyAnew(ctx context.Context) (Identity, error) {
+// identifyNow asks the node which chain it is on, however fresh its last answer is.
+func (n *node) identifyNow(ctx context.Context) (Identity, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.ask(ctx)
@@ -101,7 +101,7 @@ type seen struct {
 	head *types.Header
 }
 
-// askable are the nodes that do not rest, or all when less than half are left: those could not be told from liars.
+// askable are the nodes that do not rest, or all when less than half are left: so few could not outvote liars.
 func (c *Client) askable() []*node {
 	var awake []*node
 	for _, n := range c.nodes {
@@ -115,7 +115,7 @@ func (c *Client) askable() []*node {
 	return awake
 }
 
-// each asks nodes the same side by side, each for at most nodeTimeout, and returns what went wrong with each.
+// each asks all nodes the same at the same time, each for at most nodeTimeout, and returns each one's error.
 func each(ctx context.Context, nodes []*node, ask func(ctx context.Context, i int, n *node) error) []error {
 	errs := make([]error, len(nodes))
 	var asking sync.WaitGroup
@@ -130,8 +130,8 @@ func each(ctx context.Context, nodes []*node, ask func(ctx context.Context, i in
 	return errs
 }
 
-// heads asks every node that is on the chain c works with. When all that are configured say at once that they are on another chain, it is
-// a Conflict: the chain was replaced, and whoever works on it has to look anew. Fewer may only be there by mistake.
+// heads asks every node that is on the chain that c works with. When all that are configured report another chain at once, it is a
+// Conflict: the chain was replaced, and whoever works on it has to start over. Fewer may be there by mistake.
 func (c *Client) heads(ctx context.Context) (all []seen, err error) {
 	nodes := c.askable()
 	answers := make([]seen, len(nodes))
@@ -140,7 +140,7 @@ func (c *Client) heads(ctx context.Context) (all []seen, err error) {
 		if err != nil {
 			return hide(err)
 		}
-		if err := c.settled(id); err != nil {
+		if err := c.expect(id); err != nil {
 			return err
 		}
 		head, err := n.HeaderByNumber(ctx, nil)
@@ -166,7 +166,7 @@ func (c *Client) heads(ctx context.Context) (all []seen, err error) {
 	}
 	if len(all) == 0 {
 		for _, n := range c.nodes {
-			n.wake() // those that rest may serve again, and are asked whether they are elsewhere, too
+			n.wake() // those that rest may serve again, and whether they are on another chain must be asked, too
 		}
 	}
 	switch {
@@ -180,7 +180,7 @@ func (c *Client) heads(ctx context.Context) (all []seen, err error) {
 }
 
 // latest picks the newest block that most nodes agree on, and the nodes that do, to read from. With one node that is its head.
-// Nodes that are away, on another chain or more than maxLagBlocks behind have no say.
+// Nodes that don't answer, are on another chain or are more than maxLagBlocks behind have no vote.
 func (c *Client) latest(ctx context.Context) ([]seen, error) {
 	all, err := c.heads(ctx)
 	if err != nil {
@@ -219,8 +219,8 @@ func (c *Client) latest(ctx context.Context) ([]seen, error) {
 // quorum is how many of n nodes are most of them.
 func quorum(n int) int { return n/2 + 1 }
 
-// withoutLaggards sorts by height, the highest first, and drops who is too far behind the middle one: behind the highest would
-// let a single node that invents blocks outvote all others.
+// withoutLaggards sorts by height, the highest first, and drops nodes that are too far behind the middle one. Measured from the highest,
+// a single node that invents blocks would outvote all others.
 func withoutLaggards(all []seen) []seen {
 	slices.SortFunc(all, func(a, b seen) int {
 		return cmp.Or(b.head.Number.Cmp(a.head.Number), cmp.Compare(a.node.number, b.node.number))
@@ -230,13 +230,13 @@ func withoutLaggards(all []seen) []seen {
 	return slices.DeleteFunc(all, func(s seen) bool { return s.head.Number.Cmp(least) < 0 })
 }
 
-// Most reports whether n nodes are most of those in WEB3_PROVIDER. Fewer are followed while the others are away, but nothing is
-// called final on their word, and nothing wrong.
+// Most reports whether n nodes are most of those in WEB3_PROVIDER. Fewer are followed while the others are unavailable, but on their
+// word alone nothing counts as final, and nothing as wrong.
 func (c *Client) Most(n int) bool { return n >= quorum(len(c.nodes)) }
 
-// settledHeights reads the finalized and the safe height that most of the configured nodes have reached, 0 when fewer agree: one
+// finalHeights reads the finalized and the safe height that most of the configured nodes have reached, 0 when fewer agree: one
 // node alone could call final what is not.
-func (c *Client) settledHeights(ctx context.Context, agreeing []seen) (finalized, safe uint64, err error) {
+func (c *Client) finalHeights(ctx context.Context, agreeing []seen) (finalized, safe uint64, err error) {
 	nodes := make([]*node, len(agreeing))
 	for i, s := range agreeing {
 		nodes[i] = s.node
@@ -249,24 +249,24 @@ func (c *Client) settledHeights(ctx context.Context, agreeing []seen) (finalized
 		safes[i], err = height(ctx, n.Client, rpc.SafeBlockNumber)
 		return err
 	})
-	var saidFinal, saidSafe []uint64
+	var answeredFinal, answeredSafe []uint64
 	for i := range nodes {
 		if errs[i] == nil {
-			saidFinal, saidSafe = append(saidFinal, finals[i]), append(saidSafe, safes[i])
+			answeredFinal, answeredSafe = append(answeredFinal, finals[i]), append(answeredSafe, safes[i])
 		}
 	}
 	switch {
-	case len(saidFinal) == 0:
+	case len(answeredFinal) == 0:
 		return 0, 0, fmt.Errorf("read the final block: %w", errors.Join(errs...))
-	case !c.Most(len(saidFinal)):
+	case !c.Most(len(answeredFinal)):
 		return 0, 0, nil
 	}
 	most := quorum(len(c.nodes))
-	finalized = reachedBy(most, saidFinal)
-	return finalized, max(finalized, reachedBy(most, saidSafe)), nil
+	finalized = reachedBy(most, answeredFinal)
+	return finalized, max(finalized, reachedBy(most, answeredSafe)), nil
 }
 
-// reachedBy is the greatest height that as many as n have reached.
+// reachedBy is the greatest height that at least n have reached.
 func reachedBy(n int, heights []uint64) uint64 {
 	slices.Sort(heights)
 	return heights[len(heights)-n]

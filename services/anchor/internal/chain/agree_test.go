@@ -101,7 +101,7 @@ func TestANodeThatHangsHoldsUpNobody(t *testing.T) {
 
 func TestANodeThatFailsToReadIsFollowedByAnother(t *testing.T) {
 	_, proxies, seen := client(t, 2)
-	proxies[0].On("eth_getCode", testkit.Status(429)) // though it says its head
+	proxies[0].On("eth_getCode", testkit.Status(429)) // though it answers with its head
 	_, _, err := seen.LookForCode(t.Context(), common.Address{}, testkit.DevAddress)
 	require.True(t, fault.Is(err, fault.Transient), "%v", err)
 	require.Equal(t, uint64(11), height(t, seen))
@@ -268,7 +268,7 @@ func TestOfTwoChainsThatTheNodesAreOnTheJournalsIsBelieved(t *testing.T) {
 	require.True(t, id.Same(ours))
 	id, err = connect(t, other.URL(), other.URL(), c.URL()).Identify(t.Context(), ours)
 	require.NoError(t, err)
-	require.False(t, id.Same(ours), "against most nodes the journal has no say")
+	require.False(t, id.Same(ours), "against most nodes the journal has no vote")
 }
 
 func TestANodeCanNotMakeUpTheTimesOfOldBlocks(t *testing.T) {
@@ -288,7 +288,7 @@ func TestANodeCanNotMakeUpTheTimesOfOldBlocks(t *testing.T) {
 		return otherBlock(ctx, call, next)
 	})
 	_, _, err = seen.BlockTime(t.Context())
-	require.ErrorContains(t, err, "was made on")
+	require.ErrorContains(t, err, "is not an ancestor of")
 	require.True(t, fault.Is(err, fault.Transient))
 }
 

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// blockGaps is how many gaps between blocks tell a chain's block time.
+// blockGaps is how many gaps between blocks a chain's block time is taken from.
 const blockGaps = 21
 
 // BlockTime is the chain's usual block time, the median of its last blockGaps gaps: an outage, or a night for which a development
-// chain was stopped, is one gap among them. It is false when there are too few blocks. The blocks are those that the newest one which
-// most nodes agree on was made on.
+// chain was stopped, is one gap among them. known is false when there are too few blocks. The blocks are the ancestors of the newest
+// one that most nodes agree on.
 func (c *Client) BlockTime(ctx context.Context) (usual time.Duration, known bool, err error) {
 	err = c.read(ctx, func(ctx context.Context, agreeing []seen) error {
 		from := agreeing[0]
@@ -27,7 +27,7 @@ func (c *Client) BlockTime(ctx context.Context) (usual time.Duration, known bool
 				return hide(err)
 			}
 			if past.Hash() != child.ParentHash { // or one node could make up any times
-				return fmt.Errorf("block %s is not the one that block %s was made on", past.Number, child.Number)
+				return fmt.Errorf("block %s is not an ancestor of block %s", past.Number, child.Number)
 			}
 			times, child = append(times, past.Time), past
 		}

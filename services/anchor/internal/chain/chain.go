@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	callTimeout = 10 * time.Second // for one RPC call with its repetitions; a look makes several, some side by side
-	callsAtOnce = 8                // to one node: what a look asks of several batches
-	idleTimeout = 90 * time.Second // of a connection between looks
+	callTimeout = 10 * time.Second // for one RPC call with its repetitions; a check makes several, some at the same time
+	callsAtOnce = 8                // to one node, when a check asks about several batches
+	idleTimeout = 90 * time.Second // of a connection between checks
 	maxNodes    = 8                // URLs in WEB3_PROVIDER
 )
 
@@ -60,7 +60,7 @@ func New(ctx context.Context, provider config.Secret, log *slog.Logger) (*Client
 	return c, nil
 }
 
-// Close lets go of idle connections.
+// Close closes idle connections.
 func (c *Client) Close() {
 	for _, n := range c.nodes {
 		n.Close()

@@ -14,8 +14,8 @@ const (
 	drainLimit = 4 << 10                // of a refusal's body, read so that the connection can be used again
 )
 
-// patient is an HTTP transport that asks again when a node is too busy: a look takes a dozen calls, and a provider that refuses
-// some of them would else let no look come to an end. Every call of ours may be made twice.
+// patient is an HTTP transport that asks again when a node is too busy: a check takes a dozen calls, and with a provider that refuses
+// some of them no check would ever be completed. All our calls may be repeated.
 type patient struct{ next http.RoundTripper }
 
 func (p patient) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -12,13 +12,13 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// Identity tells one chain from another.
+// Identity distinguishes one chain from another.
 type Identity struct {
 	ChainID *big.Int
 	Genesis common.Hash
 }
 
-// developmentChains have no value on them: 1337 is geth's and ours, 31337 Anvil's and Hardhat's.
+// developmentChains hold nothing of value: 1337 is geth's and ours, 31337 Anvil's and Hardhat's.
 var developmentChains = map[string]bool{"1337": true, "31337": true}
 
 // Development reports whether the chain is one that anybody makes and throws away.
@@ -29,23 +29,23 @@ func (i Identity) Same(other Identity) bool {
 	return i.ChainID != nil && other.ChainID != nil && i.ChainID.Cmp(other.ChainID) == 0 && i.Genesis == other.Genesis
 }
 
-// Identify asks every node anew which chain this is: the one that most of the configured nodes are on, or where there are no such,
-// the only one among them that is known, the one that was settled on before, or at the start what half of the nodes say alone. A node on
-// another chain is left out from then on, until Identify finds otherwise. Nodes that differ without a majority are Invalid. What one
-// node says is not kept for good: whoever asks again, at a new lease say, hears what the nodes say then.
+// Identify asks every node again which chain it is on, and elects one: the chain that most of the configured nodes are on; without such
+// a majority the only known one among those reported, or the one elected before; at the start what half of the nodes report if nobody
+// contradicts. A node on another chain is left out from then on, until Identify finds otherwise. Nodes that differ without a majority
+// are Invalid. The answer is not kept for good: whoever asks again, at a new lease for example, gets what the nodes report then.
 func (c *Client) Identify(ctx context.Context, known ...Identity) (Identity, error) {
-	said := make([]Identity, len(c.nodes))
+	reported := make([]Identity, len(c.nodes))
 	errs := each(ctx, c.nodes, func(ctx context.Context, i int, n *node) (err error) {
-		said[i], err = n.identifyAnew(ctx)
+		reported[i], err = n.identifyNow(ctx)
 		return err
 	})
 	votes := make(map[string]int)
 	byName := make(map[string]Identity)
 	var last error
-	for i, id := range said {
+	for i, id := range reported {
 		if errs[i] != nil {
 			last = hide(errs[i])
-			c.log.Warn("a node of WEB3_PROVIDER does not say which chain it is on", "node", i+1, "error", last)
+			c.log.Warn("a node of WEB3_PROVIDER did not answer which chain it is on", "node", i+1, "error", last)
 			continue
 		}
 		votes[id.name()]++
@@ -54,23 +54,23 @@ func (c *Client) Identify(ctx context.Context, known ...Identity) (Identity, err
 	if len(votes) == 0 {
 		return Identity{}, fault.New(fault.Transient, "no node of WEB3_PROVIDER answers: %w", last)
 	}
-	settled := c.identity.Load()
-	name := elect(votes, len(c.nodes), settled, known)
+	previous := c.identity.Load()
+	name := elect(votes, len(c.nodes), previous, known)
 	switch {
 	case name != "":
 		id := byName[name]
 		c.identity.Store(&id)
 		return id, nil
-	case settled != nil:
-		return Identity{}, fault.New(fault.Transient, "no node of WEB3_PROVIDER says that it is on the chain that it was on, and fewer than most say another")
+	case previous != nil:
+		return Identity{}, fault.New(fault.Transient, "the nodes of WEB3_PROVIDER no longer report the known chain, but too few of them report another")
 	case len(votes) == 1:
 		return Identity{}, fault.New(fault.Transient, "most nodes of WEB3_PROVIDER don't answer")
 	}
 	return Identity{}, fault.New(fault.Invalid, "WEB3_PROVIDER: the URLs are on different chains")
 }
 
-// elect picks the chain to believe in from what so many nodes said, by name; "" when there is none.
-func elect(votes map[string]int, nodes int, settled *Identity, known []Identity) string {
+// elect picks the chain to believe in, by name, from the votes of so many configured nodes; "" when there is none.
+func elect(votes map[string]int, nodes int, previous *Identity, known []Identity) string {
 	var familiar []string
 	for name, n := range votes {
 		if 2*n > nodes {
@@ -83,9 +83,9 @@ func elect(votes map[string]int, nodes int, settled *Identity, known []Identity)
 	if len(familiar) == 1 {
 		return familiar[0]
 	}
-	if settled != nil {
-		if votes[settled.name()] > 0 {
-			return settled.name()
+	if previous != nil {
+		if votes[previous.name()] > 0 {
+			return previous.name()
 		}
 		return ""
 	}
@@ -102,8 +102,8 @@ func (i Identity) name() string { return i.ChainID.String() + i.Genesis.Hex() }
 
 var errOtherChain = errors.New("it is on another chain")
 
-// settled refuses an identity that is not the one that Identify settled on.
-func (c *Client) settled(id Identity) error {
+// expect refuses an identity other than the one that Identify elected.
+func (c *Client) expect(id Identity) error {
 	if own := c.identity.Load(); own != nil && !own.Same(id) {
 		return errOtherChain
 	}

@@ -17,12 +17,12 @@ import (
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
 )
 
-// locate finds the transaction that stored a batch's root, and its block on the canonical chain: where it was before, by the
-// receipts of all attempts, since an older one may be the one that was mined, or by its event.
+// locate finds the transaction that stored a batch's root, and its block on the canonical chain: first where the journal has it, then
+// by the receipts of all attempts, since an older one may have been mined, and last by its event.
 func (v viewer) locate(ctx context.Context, b step.Batch, finalized uint64, a *step.Anchored) error {
 	switch {
 	case b.Mined == (step.Block{}):
-	case b.Mined.Number <= finalized: // the receipt vouches for the block, too: the newest batch's was found on the chain
+	case b.Mined.Number <= finalized: // the receipt proves the block, too, since the newest batch's block was found on the chain
 		receipt, err := v.receipt(ctx, b.MinedTx)
 		if err != nil {
 			return err
@@ -58,7 +58,7 @@ func (v viewer) locate(ctx context.Context, b step.Batch, finalized uint64, a *s
 	return v.locateByEvent(ctx, b, a)
 }
 
-// receipt reads what became of a transaction up to the head; nil when it is not mined.
+// receipt reads a transaction's receipt up to the head; nil when it is not mined.
 func (v viewer) receipt(ctx context.Context, tx common.Hash) (*types.Receipt, error) {
 	receipt, err := v.node.TransactionReceipt(ctx, tx)
 	switch {
@@ -78,11 +78,11 @@ func blockOf(r *types.Receipt) step.Block {
 
 // outcomes reads the receipts of attempts.
 func (v viewer) outcomes(ctx context.Context, attempts []step.Attempt) (o step.Outcomes, err error) {
-	type place struct {
+	type slot struct {
 		sender common.Address
 		nonce  uint64
 	}
-	failed := make(map[place]bool)
+	failed := make(map[slot]bool)
 	for _, attempt := range attempts {
 		receipt, err := v.receipt(ctx, attempt.Hash)
 		if err != nil {
@@ -99,7 +99,7 @@ func (v viewer) outcomes(ctx context.Context, attempts []step.Attempt) (o step.O
 		case receipt.Status == types.ReceiptStatusSuccessful:
 			o.Succeeded = true
 		default:
-			failed[place{attempt.Sender, attempt.Nonce}] = true
+			failed[slot{attempt.Sender, attempt.Nonce}] = true
 		}
 	}
 	o.Reverted = len(failed)
@@ -108,8 +108,8 @@ func (v viewer) outcomes(ctx context.Context, attempts []step.Attempt) (o step.O
 
 const (
 	logWindow      = 1000      // blocks that are searched at once, as providers allow; halved where one allows less
-	leastLogWindow = 8         // below which no provider can be meant
-	clockSlack     = time.Hour // between Postgres's clock and those of the makers of blocks
+	leastLogWindow = 8         // no provider allows less: a refusal then has another cause
+	clockSlack     = time.Hour // between Postgres's clock and those of block proposers
 )
 
 // locateByEvent searches back from the head to where the batch was sealed: providers refuse to search a whole chain.
@@ -137,7 +137,7 @@ func (v viewer) locateByEvent(ctx context.Context, b step.Batch, a *step.Anchore
 			return err
 		}
 		if before || len(logs) > 1 {
-			return fmt.Errorf("batch %d has its root and %d events at this node", b.ID, len(logs))
+			return fmt.Errorf("this node has the root of batch %d, but %d events of it instead of 1", b.ID, len(logs))
 		}
 		top = from - 1
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// Sight is a step.View with what signing needs to know of the same block.
+// Sight is a step.View with what signing needs to know at the same block.
 type Sight struct {
 	step.View
 	Safe       uint64   // height; at least Finalized
@@ -26,7 +26,7 @@ type Sight struct {
 	agreeing []seen // the nodes that have the block, the one that was read from first
 }
 
-// read picks a block and a node that has it, and lets do read there. A node that fails is left out for a while.
+// read picks a block and the nodes that have it, and lets do read from the first of them. A node that fails is left out for a while.
 func (c *Client) read(ctx context.Context, do func(ctx context.Context, agreeing []seen) error) error {
 	agreeing, err := c.latest(ctx)
 	if err != nil {
@@ -68,7 +68,7 @@ func (c *Client) look(ctx context.Context, agreeing []seen, contract, sender com
 	if err = errors.Join(v.code(ctx, &s.CodeIsOurs), v.account(ctx, sender, &s)); err != nil {
 		return s, err
 	}
-	if s.Finalized, s.Safe, err = c.settledHeights(ctx, agreeing); err != nil {
+	if s.Finalized, s.Safe, err = c.finalHeights(ctx, agreeing); err != nil {
 		return s, err
 	}
 	if s.CodeIsOurs { // after the heights: a reorg in between must show in the blocks
@@ -80,8 +80,8 @@ func (c *Client) look(ctx context.Context, agreeing []seen, contract, sender com
 // Most reports whether n nodes are most of those that have the block.
 func (s Sight) Most(n int) bool { return n >= quorum(len(s.agreeing)) }
 
-// Witnesses looks at the block of a Sight through the other nodes that have it; those that fail say nothing and are left out for a
-// while, so that a node that has blocks and no answers is not waited for.
+// Witnesses reads the block of a Sight from the other nodes that have it. Those that fail count for nothing and are left out for a
+// while, so that nobody waits for a node that has blocks but does not answer.
 func (c *Client) Witnesses(ctx context.Context, s Sight, contract, sender common.Address, open []step.Batch) (others []Sight) {
 	for i := 1; i < len(s.agreeing); i++ {
 		other, err := c.look(ctx, s.from(i), contract, sender, open)
@@ -102,7 +102,7 @@ func (s Sight) from(i int) []seen {
 // Distrust leaves the node that a Sight was read from out for a while.
 func (c *Client) Distrust(s Sight) { s.agreeing[0].node.rest() }
 
-// check refuses a chain that no fee could be made for.
+// check refuses a chain without a base fee, for which no fee could be computed.
 func (s Sight) check(err error) error {
 	if err == nil && s.BaseFeeWei == nil {
 		return fault.New(fault.Invalid, "WEB3_PROVIDER: the chain has no EIP-1559 base fee")
@@ -110,7 +110,7 @@ func (s Sight) check(err error) error {
 	return nil
 }
 
-// LookForCode reads what NextDeploy wants to know; contract may be zero, attempts are those of its deploy transaction.
+// LookForCode reads what NextDeploy needs; contract may be zero, attempts are those of its deploy transaction.
 func (c *Client) LookForCode(
 	ctx context.Context, contract, sender common.Address, attempts ...step.Attempt,
 ) (d step.DeployView, s Sight, err error) {

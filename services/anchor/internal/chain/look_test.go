@@ -86,7 +86,7 @@ func (s *shelf) look(open []step.Batch) chain.Sight {
 	return sight
 }
 
-// calls counts every call that the proxy saw of those that a look makes of a batch.
+// calls counts the calls about batches that the proxy saw.
 func (s *shelf) calls() int {
 	return s.proxy.Calls("eth_call") + s.proxy.Calls("eth_getBlockByNumber") + s.proxy.Calls("eth_getTransactionReceipt")
 }
@@ -122,8 +122,8 @@ func finalizedAt(tag string) testkit.Hook {
 func TestHoweverManyBatchesAreNotFinal(t *testing.T) {
 	s := many(t)
 	for name, check := range map[string]func(*testing.T, *shelf){
-		"a look costs the same":                            costsTheSame,
-		"they become final in a few looks":                 becomeFinal,
+		"a check costs the same":                           costsTheSame,
+		"they become final in a few checks":                becomeFinal,
 		"its event finds one whose transaction is unknown": eventIsFound,
 		"a reorg below them is found by halving":           reorgIsFound,
 	} {
@@ -149,14 +149,14 @@ func costsTheSame(t *testing.T, s *shelf) {
 
 func becomeFinal(t *testing.T, s *shelf) {
 	s.proxy.On("eth_getBlockByNumber", finalizedAt(`"latest"`))
-	open, looks, before := s.open, 0, s.calls()
-	for ; len(open) > 0; looks++ {
-		done, ok := s.next(open).(step.Finish)
+	open, checks, before := s.open, 0, s.calls()
+	for ; len(open) > 0; checks++ {
+		done, ok := s.next(open).(step.Final)
 		require.True(t, ok)
 		require.Equal(t, open[0].ID, done.Batches[0].ID)
 		open = open[len(done.Batches):]
 	}
-	require.Equal(t, 10, looks)
+	require.Equal(t, 10, checks)
 	require.Less(t, s.calls()-before, 3*manyBatches)
 }
 
@@ -168,7 +168,7 @@ func reorgIsFound(t *testing.T, s *shelf) {
 	for i := 150; i < len(open); i++ {
 		open[i].Mined.Hash = common.Hash{0xbd} // where the journal has them is not on the chain
 	}
-	gone, ok := s.next(open).(step.Unsettle)
+	gone, ok := s.next(open).(step.Reorged)
 	require.True(t, ok)
 	require.Equal(t, uint64(151), gone.BatchIDs[0])
 	require.Len(t, gone.BatchIDs, manyBatches-150)
@@ -177,9 +177,9 @@ func reorgIsFound(t *testing.T, s *shelf) {
 	for i := 150; i < len(open); i++ {
 		open[i].State = event.BatchReorged
 	}
-	settle, ok := s.next(open).(step.Settle)
+	mined, ok := s.next(open).(step.Mined)
 	require.True(t, ok)
-	require.Equal(t, step.Settle{BatchID: 151, TxHash: s.open[150].MinedTx, Block: s.open[150].Mined}, settle)
+	require.Equal(t, step.Mined{BatchID: 151, TxHash: s.open[150].MinedTx, Block: s.open[150].Mined}, mined)
 }
 
 // fewBlocks refuses to search more than some blocks for logs, as public providers do.

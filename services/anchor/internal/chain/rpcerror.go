@@ -12,13 +12,13 @@ import (
 	"github.com/tillseal/tillseal/contracts/binding"
 )
 
-// hide drops what an RPC client's error may tell of a URL: Go's HTTP errors quote it.
+// hide drops what an RPC client's error may show of a URL: Go's HTTP errors quote it.
 func hide(err error) error {
 	if answered, ok := errors.AsType[rpc.Error](err); ok {
-		return fmt.Errorf("the node says: %s", answered.Error())
+		return fmt.Errorf("the node answered: %s", answered.Error())
 	}
 	if status, ok := errors.AsType[rpc.HTTPError](err); ok {
-		return fmt.Errorf("the node says: %s", status.Status)
+		return fmt.Errorf("the node answered: %s", status.Status)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errors.New("no answer in time")
@@ -29,7 +29,7 @@ func hide(err error) error {
 // revertedCode is JSON-RPC's error code of a revert (execution-apis, eth_call).
 const revertedCode = 3
 
-// revertReason names the contract's error that an eth_call answered with.
+// revertReason names the contract's error with which an eth_call was answered.
 func revertReason(err error) (string, bool) {
 	answered, ok := errors.AsType[rpc.Error](err)
 	reverted := ok && answered.ErrorCode() == revertedCode

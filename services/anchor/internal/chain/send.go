@@ -13,8 +13,8 @@ import (
 )
 
 // Dry runs a transaction, with the gas that it would have, at the block of a Sight without sending it; to is nil for a deploy.
-// Would it revert, the error is Fatal and says why, if most of the configured nodes say so; a node that can't say, or says so
-// alone, is Transient.
+// If it would revert according to most of the configured nodes, the error is Fatal and gives the reason. If the node can't try it, or
+// too few nodes report the revert, it is Transient.
 func (c *Client) Dry(ctx context.Context, at Sight, from common.Address, to *common.Address, gas uint64, data []byte) error {
 	call := ethereum.CallMsg{From: from, To: to, Gas: gas, Data: data}
 	first := at.agreeing[0].node
@@ -35,17 +35,17 @@ func (c *Client) Dry(ctx context.Context, at Sight, from common.Address, to *com
 		}
 	}
 	if !c.Most(reverting) {
-		return fault.New(fault.Transient, "try the transaction: %d of %d nodes say that the contract would refuse it: %s", reverting, len(c.nodes), reason)
+		return fault.New(fault.Transient, "try the transaction: %d of %d nodes report that the contract would refuse it: %s", reverting, len(c.nodes), reason)
 	}
 	return fault.New(fault.Fatal, "the contract would refuse the transaction: %s", reason)
 }
 
-// Broadcast sends signed bytes to every node. An error says that no node took them, which may be for a good reason: it is a
-// hint for the log, and what the chain shows at the next look decides.
+// Broadcast sends signed bytes to every node. An error means that no node accepted them, perhaps for a good reason: it is a hint for
+// the log, and what the chain shows at the next check decides.
 func (c *Client) Broadcast(ctx context.Context, raw []byte) error {
 	var tx types.Transaction
 	if err := tx.UnmarshalBinary(raw); err != nil {
-		return fault.New(fault.Fatal, "the journal holds bytes that are no transaction: %w", err)
+		return fault.New(fault.Fatal, "the journaled bytes are not a transaction: %w", err)
 	}
 	refused := 0
 	errs := each(ctx, c.nodes, func(ctx context.Context, _ int, n *node) error {

@@ -53,13 +53,13 @@ func (v viewer) account(ctx context.Context, sender common.Address, s *Sight) (e
 }
 
 const (
-	tipBlocks     = 20 // recent blocks whose tips are looked at
+	tipBlocks     = 20 // recent blocks whose tips are read
 	tipPercentile = 50 // of the gas of a block
 )
 
-// tip is the median of what the agreeing nodes tell of the tips in recent blocks: one of them could ask for any.
+// tip is the median of the tips that the agreeing nodes report for recent blocks: a single node could report any.
 func tip(ctx context.Context, agreeing []seen) (*big.Int, error) {
-	nodes, said := make([]*node, len(agreeing)), make([]*big.Int, len(agreeing))
+	nodes, reported := make([]*node, len(agreeing)), make([]*big.Int, len(agreeing))
 	for i, s := range agreeing {
 		nodes[i] = s.node
 	}
@@ -74,14 +74,14 @@ func tip(ctx context.Context, agreeing []seen) (*big.Int, error) {
 				paid = append(paid, tips[0])
 			}
 		}
-		said[i] = fee.Tip(paid)
+		reported[i] = fee.Tip(paid)
 		return nil
 	})
-	said = slices.DeleteFunc(said, func(wei *big.Int) bool { return wei == nil })
-	if len(said) == 0 {
+	reported = slices.DeleteFunc(reported, func(wei *big.Int) bool { return wei == nil })
+	if len(reported) == 0 {
 		return nil, fmt.Errorf("read the tips of recent blocks: %w", errors.Join(errs...))
 	}
-	return fee.Median(said), nil
+	return fee.Median(reported), nil
 }
 
 // height reads a tagged block's height. A chain too young to have one, whose node answers with an error or nothing, is at 0.
@@ -115,7 +115,7 @@ func (v viewer) batches(ctx context.Context, open []step.Batch, s *step.View) er
 	if s.Past, err = v.outcomes(ctx, step.Retried(open, *s)); err != nil {
 		return err
 	}
-	asked, err := v.worthALook(ctx, open, s)
+	asked, err := v.worthReading(ctx, open, s)
 	if err != nil {
 		return err
 	}
@@ -135,13 +135,13 @@ func (v viewer) batches(ctx context.Context, open []step.Batch, s *step.View) er
 	return group.Wait()
 }
 
-// lookBatches is how many batches that may become final, and how many that may be mined, one look reads. The others are for
-// the looks that follow at once, so that what a look costs does not grow with the batches that wait to become final.
-const lookBatches = 32
+// checkBatches is how many batches that may become final, and how many that may be mined, one check reads. The others are left to the
+// checks that follow at once, so that the cost of a check does not grow with the batches that wait to become final.
+const checkBatches = 32
 
-// worthALook picks the batches on which step.Next can decide anything. Of those that the journal has as mined the newest vouches
-// for the rest: a block on the chain has its ancestors with it. When it is gone, the lowest that is gone tells of all above.
-func (v viewer) worthALook(ctx context.Context, open []step.Batch, s *step.View) ([]step.Batch, error) {
+// worthReading picks the batches about which step.Next can decide anything. Of those that the journal has as mined the newest stands for
+// the rest: a block on the chain has its ancestors with it. When it is gone, the lowest that is gone stands for all above.
+func (v viewer) worthReading(ctx context.Context, open []step.Batch, s *step.View) ([]step.Batch, error) {
 	var mined, unmined []step.Batch
 	final := 0
 	for _, b := range open {
@@ -149,10 +149,10 @@ func (v viewer) worthALook(ctx context.Context, open []step.Batch, s *step.View)
 		case b.ID >= s.NextBatchID: // the contract has none of it
 		case b.State == event.BatchMined:
 			mined = append(mined, b)
-			if b.Mined.Number <= s.Finalized && final < lookBatches {
+			if b.Mined.Number <= s.Finalized && final < checkBatches {
 				final = len(mined)
 			}
-		case len(unmined) < lookBatches:
+		case len(unmined) < checkBatches:
 			unmined = append(unmined, b)
 		}
 	}

@@ -1,4 +1,4 @@
-// Package claim decides whether what a priced sale says is so: by the committed sale, by the journal, and by the rate before it.
+// Package claim decides whether what a priced sale claims is true: by the committed sale, by the journal, and by the rate before it.
 // Pure.
 package claim
 
@@ -11,10 +11,10 @@ import (
 	"github.com/tillseal/tillseal/shared/money"
 )
 
-// Why says what was wrong with a priced sale: a label of the metric.
+// Why names what was wrong with a priced sale: a label of the metric.
 type Why string
 
-// What can be wrong. All but WhyJump mean that no service of ours wrote it, or that a row was changed behind their back.
+// What can be wrong. All but WhyJump mean that none of our services wrote it, or that a row was changed behind their backs.
 const (
 	WhySale     Why = "sale"     // no committed sale has this id and hash
 	WhyJournal  Why = "journal"  // the journal has a leaf of the sale with another hash
@@ -22,10 +22,10 @@ const (
 	WhyCurrency Why = "currency" // the rate is of another currency than the committed sale
 	WhyRate     Why = "rate"     // the journal has another rate under the rate's id
 	WhyAmount   Why = "amount"   // the committed total does not come to this at the rate
-	WhyJump     Why = "jump"     // the rate lies too far from the last one; it may be true
+	WhyJump     Why = "jump"     // the rate is too far from the last one; it may be true
 )
 
-// Forged lists those that are an alarm of a forgery.
+// Forged lists those that raise the alarm of a forgery.
 var Forged = [...]Why{WhySale, WhyJournal, WhyStore, WhyCurrency, WhyRate, WhyAmount}
 
 // Refusal is why a priced sale gets no leaf; the zero value is none. Its text names no customer and no total.
@@ -34,7 +34,7 @@ type Refusal struct {
 	Text string
 }
 
-// Claim is what a priced sale says.
+// Claim is what a priced sale claims.
 type Claim struct {
 	SaleHash     common.Hash
 	StoreID      string
@@ -57,7 +57,7 @@ type Known struct {
 // Rate is a journaled rate.
 type Rate struct{ Currency, Value string }
 
-// Check holds a claim against what is known, whether or not the sale has its leaf already.
+// Check compares a claim with what is known, whether or not the sale has its leaf already.
 func Check(c Claim, k Known) (none Refusal) {
 	switch {
 	case !k.Committed:
@@ -67,15 +67,15 @@ func Check(c Claim, k Known) (none Refusal) {
 	case k.Leaf != nil && *k.Leaf != c.SaleHash:
 		return Refusal{WhyJournal, "another sale_hash is journaled for this sale"}
 	case c.StoreID != k.StoreID:
-		return Refusal{WhyStore, fmt.Sprintf("the committed sale is store %q's", k.StoreID)}
+		return Refusal{WhyStore, fmt.Sprintf("the committed sale belongs to store %q, not %q", k.StoreID, c.StoreID)}
 	case c.RateCurrency != k.Currency:
-		return Refusal{WhyCurrency, fmt.Sprintf("the rate is of another currency than the committed sale, which is in %s", k.Currency)}
+		return Refusal{WhyCurrency, fmt.Sprintf("the rate is in %s, the committed sale in %s", c.RateCurrency, k.Currency)}
 	case k.Rate != nil && *k.Rate != Rate{c.RateCurrency, c.Rate.String()}:
-		return Refusal{WhyRate, fmt.Sprintf("another rate is journaled under its id, %s %s", k.Rate.Currency, k.Rate.Value)}
+		return Refusal{WhyRate, fmt.Sprintf("another rate is journaled under this rate's id, %s %s", k.Rate.Currency, k.Rate.Value)}
 	}
 	total, err := money.ParseDecimal(k.Total)
 	if err != nil {
-		return Refusal{WhyAmount, "the committed total is no amount"}
+		return Refusal{WhyAmount, "the committed total is not an amount"}
 	}
 	if due := money.Wei(total, c.Rate); due.Cmp(c.AmountWei) != 0 {
 		return Refusal{WhyAmount, fmt.Sprintf("amount_wei is %s, the committed total comes to %s at its rate", c.AmountWei, due)}

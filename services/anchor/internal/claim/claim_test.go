@@ -24,7 +24,7 @@ func TestAClaimIsHeldAgainstTheCommittedSaleAndTheJournal(t *testing.T) {
 		spoil func(*claim.Claim, *claim.Known)
 		want  claim.Why
 	}{
-		"as it is":                   {func(*claim.Claim, *claim.Known) {}, ""},
+		"unchanged":                  {func(*claim.Claim, *claim.Known) {}, ""},
 		"again":                      {func(_ *claim.Claim, k *claim.Known) { k.Leaf, k.Rate = &hash, &claim.Rate{"INR", "254321.17"} }, ""},
 		"no such sale":               {func(_ *claim.Claim, k *claim.Known) { *k = claim.Known{} }, claim.WhySale},
 		"another hash":               {func(c *claim.Claim, _ *claim.Known) { c.SaleHash = other }, claim.WhySale},
@@ -37,10 +37,10 @@ func TestAClaimIsHeldAgainstTheCommittedSaleAndTheJournal(t *testing.T) {
 		"a wei less":                 {func(c *claim.Claim, _ *claim.Known) { c.AmountWei.Sub(c.AmountWei, big.NewInt(1)) }, claim.WhyAmount},
 		"another rate":               {func(c *claim.Claim, _ *claim.Known) { c.Rate = decimal(t, "254321.18") }, claim.WhyAmount},
 	} {
-		said := claim.Claim{SaleHash: hash, StoreID: "s1", AmountWei: big.NewInt(4913079001641901), RateID: "r1", RateCurrency: "INR", Rate: decimal(t, "254321.17")}
+		claimed := claim.Claim{SaleHash: hash, StoreID: "s1", AmountWei: big.NewInt(4913079001641901), RateID: "r1", RateCurrency: "INR", Rate: decimal(t, "254321.17")}
 		known := claim.Known{Committed: true, SaleHash: hash, StoreID: "s1", Currency: "INR", Total: "1249.50"}
-		c.spoil(&said, &known)
-		require.Equal(t, c.want, claim.Check(said, known).Why, name)
+		c.spoil(&claimed, &known)
+		require.Equal(t, c.want, claim.Check(claimed, known).Why, name)
 	}
 	require.Equal(t, "no sale with this sale_id is committed", claim.Check(claim.Claim{SaleHash: hash}, claim.Known{}).Text)
 	require.Equal(t, "the committed sale has another sale_hash", claim.Check(claim.Claim{SaleHash: hash}, claim.Known{Committed: true}).Text)
@@ -65,7 +65,7 @@ func TestARateJumpsWhenItIsMoreThanTwiceOrLessThanHalfTheLast(t *testing.T) {
 	}
 	require.False(t, claim.Jumps(money.Decimal{}, decimal(t, "5")), "the first of a currency")
 	text := claim.Jump("INR", decimal(t, "100"), decimal(t, "201")).Text
-	for _, says := range []string{"INR is 201", "the last one, 100", "ops.anchor.rates.accept"} {
-		require.Contains(t, text, says)
+	for _, part := range []string{"INR is 201", "the last one, 100", "ops.anchor.rates.accept"} {
+		require.Contains(t, text, part)
 	}
 }

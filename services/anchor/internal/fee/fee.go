@@ -1,4 +1,4 @@
-// Package fee decides what a transaction pays, as EIP-1559 has it. Pure: the chain's figures come in, a fee goes out.
+// Package fee decides what a transaction pays under EIP-1559. Pure: the chain's figures come in, a fee goes out.
 package fee
 
 import (
@@ -16,11 +16,11 @@ type Fee struct {
 }
 
 var (
-	minTipWei = big.NewInt(params.GWei / 1000) // what nodes take as they come (geth's default): blocks that were empty say nothing
-	maxTipWei = big.NewInt(50 * params.GWei)   // above the 30 gwei that Polygon demands; a raise may go beyond it, up to the ceiling
+	minTipWei = big.NewInt(params.GWei / 1000) // what nodes accept by default (geth): empty blocks show no tips
+	maxTipWei = big.NewInt(50 * params.GWei)   // above the 30 gwei that Polygon demands; a bump may go beyond it, up to the ceiling
 )
 
-// Tip is what to offer a block's maker: the median of what was paid in recent blocks, bounded.
+// Tip is what to offer a block's proposer: the median of what was paid in recent blocks, bounded.
 func Tip(paidWei []*big.Int) *big.Int {
 	tip := minTipWei
 	if len(paidWei) > 0 {
@@ -43,7 +43,7 @@ func First(baseFeeWei, tipWei, ceilingWei *big.Int) Fee {
 }
 
 // Payable is the highest cap, in wei per gas, at which an account that holds balanceWei can pay for a transaction's whole gas limit,
-// as nodes demand before they take it (geth's core/txpool: insufficient funds for gas * price + value).
+// as nodes demand before they accept it (geth's core/txpool: insufficient funds for gas * price + value).
 func Payable(balanceWei *big.Int, gasLimit uint64) *big.Int {
 	return new(big.Int).Div(balanceWei, new(big.Int).SetUint64(gasLimit))
 }
@@ -51,13 +51,13 @@ func Payable(balanceWei *big.Int, gasLimit uint64) *big.Int {
 // least is the lowest cap at which the next block may hold a transaction that pays the tip.
 func least(baseFeeWei, tipWei *big.Int) *big.Int { return new(big.Int).Add(baseFeeWei, tipWei) }
 
-// FirstWithin is First with a cap that the account can pay, but not below what the next block takes: one that can't pay even that is
-// to be paid in to, and no cheaper attempt would help it.
+// FirstWithin is First with a cap that the account can pay, but not below what the next block takes: an account that can't pay even that
+// has to be topped up, and no cheaper attempt would help.
 func FirstWithin(baseFeeWei, tipWei, ceilingWei, payableWei *big.Int) Fee {
 	return First(baseFeeWei, tipWei, smaller(ceilingWei, larger(payableWei, least(baseFeeWei, tipWei))))
 }
 
-// Lower is the fee of an attempt in the place of prev, which the account can't pay: the chain's present first fee, at most mostWei. It
+// Lower is the fee of an attempt that replaces prev, which the account can't pay: the chain's present first fee, at most mostWei. It
 // reports false while the next block takes no such fee. A node that still holds prev refuses it as too cheap a replacement, which
 // does no harm: there prev can be mined.
 func Lower(prev Fee, baseFeeWei, tipWei, mostWei *big.Int) (Fee, bool) {
@@ -68,7 +68,7 @@ func Lower(prev Fee, baseFeeWei, tipWei, mostWei *big.Int) (Fee, bool) {
 }
 
 // Bump is the fee of an attempt that replaces prev: 12.5 % and 1 wei more on both, since nodes refuse less than 10 % and
-// some the exact boundary, or the chain's present first fee if that is more. It reports false when that would pass
+// some the exact boundary, or the chain's present first fee if that is more. It reports false when that would exceed
 // ceilingWei: then the old attempt is sent again.
 func Bump(prev Fee, baseFeeWei, tipWei, ceilingWei *big.Int) (Fee, bool) {
 	fresh := First(baseFeeWei, tipWei, ceilingWei)
@@ -111,7 +111,7 @@ func bounded(f Fee, ceilingWei *big.Int) Fee {
 }
 
 // Ceiling is the most to pay now: capWei, which from the age riseAfter of the oldest unanchored sale on grows in a straight
-// line and reaches hardWei at twice that age. Sales that wait for days cost a shop more than a dear transaction.
+// line and reaches hardWei at twice that age. Sales that wait for days cost a shop more than an expensive transaction.
 func Ceiling(capWei, hardWei *big.Int, age, riseAfter time.Duration) *big.Int {
 	if hardWei.Cmp(capWei) <= 0 || age <= riseAfter {
 		return capWei

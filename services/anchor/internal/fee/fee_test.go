@@ -84,7 +84,7 @@ func TestATipIsTheMiddleOfWhatWasPaidWithinBounds(t *testing.T) {
 		}
 		return wei
 	}
-	require.Equal(t, "2000000000", fee.Tip(gwei(1, 900, 2)).String(), "one block that was paid for dearly says nothing")
+	require.Equal(t, "2000000000", fee.Tip(gwei(1, 900, 2)).String(), "one expensive block changes nothing")
 	require.Equal(t, "1000000000", fee.Tip(gwei(3, 1)).String())
 	require.Equal(t, "1000000", fee.Tip(nil).String(), "empty blocks")
 	require.Equal(t, "1000000", fee.Tip(gwei(0)).String())

@@ -1,4 +1,4 @@
-// Package intake takes priced sales off the stream and journals their leaves; what is journaled is safe with the pipeline.
+// Package intake takes priced sales off the stream and journals their leaves; a journaled sale is no longer lost with its message.
 package intake
 
 import (
@@ -39,11 +39,11 @@ func New(j *journal.Journal, log *slog.Logger, metrics prometheus.Registerer) *I
 			Name: "tillseal_anchor_priced_total", Help: "Priced sales taken off the stream, repeated ones included.",
 		}),
 		forged: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tillseal_anchor_forged_total", Help: "Priced sales that the committed sale or the journal belies, by what does: an alarm.",
+			Name: "tillseal_anchor_forged_total", Help: "Priced sales that the committed sale or the journal contradicts, by what is wrong: an alarm.",
 		}, []string{"why"}),
 		jumped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tillseal_anchor_rate_jumped_total",
-			Help: "Priced sales parked since their rate is more than twice or less than half the last one of its currency: an alarm.",
+			Help: "Priced sales parked because their rate is more than twice or less than half the last one of its currency: an alarm.",
 		}),
 	}
 	for _, why := range claim.Forged {
@@ -53,26 +53,26 @@ func New(j *journal.Journal, log *slog.Logger, metrics prometheus.Registerer) *I
 	return in
 }
 
-// Handle journals a batch of deliveries. One that is no SalePriced is Invalid by itself, and so is one whose rate jumps, which holds its
-// sale until an operator has looked; one that the committed sale or the journal belies is Forged.
+// Handle journals a batch of deliveries. One that is not a SalePriced is Invalid by itself, and so is one whose rate jumps, which holds
+// its sale until an operator decides; one that the committed sale or the journal contradicts is Forged.
 func (in *Intake) Handle(ctx context.Context, batch []stream.Message) []error {
 	errs := make([]error, len(batch))
 	leaves := make([]journal.Leaf, 0, len(batch))
-	places := make([]int, 0, len(batch)) // of each leaf in the batch
+	indexes := make([]int, 0, len(batch)) // of each leaf's delivery in the batch
 	for i, msg := range batch {
 		leaf, err := parse(msg.Data)
 		if err != nil {
 			errs[i] = err
 			continue
 		}
-		leaves, places = append(leaves, leaf), append(places, i)
+		leaves, indexes = append(leaves, leaf), append(indexes, i)
 	}
-	in.add(ctx, leaves, places, errs)
+	in.add(ctx, leaves, indexes, errs)
 	return errs
 }
 
-// add journals all leaves together or, when the data of one is refused, each by itself, so that one harms no other.
-func (in *Intake) add(ctx context.Context, leaves []journal.Leaf, places []int, errs []error) {
+// add journals all leaves together or, when the data of one is refused, each by itself, so that one does not hold up the others.
+func (in *Intake) add(ctx context.Context, leaves []journal.Leaf, indexes []int, errs []error) {
 	if len(leaves) == 0 {
 		return
 	}
@@ -80,31 +80,31 @@ func (in *Intake) add(ctx context.Context, leaves []journal.Leaf, places []int, 
 	crash.At("leaf journaled, not acknowledged")
 	if fault.Is(err, fault.Invalid) && len(leaves) > 1 {
 		for i := range leaves {
-			in.add(ctx, leaves[i:i+1], places[i:i+1], errs)
+			in.add(ctx, leaves[i:i+1], indexes[i:i+1], errs)
 		}
 		return
 	}
 	for i := range leaves {
-		errs[places[i]] = err
+		errs[indexes[i]] = err
 	}
 	if err != nil {
 		return
 	}
 	in.leaves.Add(float64(len(leaves))) //nolint:forbidigo // a metric is a float
-	jumps := make(map[string]bool)      // told once a batch: a rate that jumps comes with every sale
+	jumps := make(map[string]bool)      // logged once a batch: a rate that jumps comes with every sale
 	for i, r := range refused {
 		switch r.Why {
 		case "":
 		case claim.WhyJump:
 			in.jumped.Inc()
-			errs[places[i]] = fault.New(fault.Invalid, "rate: %s", r.Text)
+			errs[indexes[i]] = fault.New(fault.Invalid, "rate: %s", r.Text)
 			if currency := leaves[i].Rate.Currency; !jumps[currency] {
 				jumps[currency] = true
 				in.log.Error("ALARM: a rate jumped, and its sales are parked", "reason", r.Text, "sale_id", leaves[i].SaleID.String(), "rate_id", leaves[i].Rate.ID)
 			}
 		default:
 			in.forged.WithLabelValues(string(r.Why)).Inc()
-			errs[places[i]] = fault.New(fault.Forged, "forged: %s", r.Text)
+			errs[indexes[i]] = fault.New(fault.Forged, "forged: %s", r.Text)
 			in.log.Error("ALARM: a priced sale is forged, or a row was changed", "reason", r.Text, "sale_id", leaves[i].SaleID.String(), "why", string(r.Why))
 		}
 	}
@@ -127,9 +127,9 @@ func parse(data []byte) (journal.Leaf, error) {
 	case e.SaleHash == common.Hash{}:
 		return journal.Leaf{}, fault.New(fault.Invalid, "sale_hash is missing")
 	case !sale.ValidPlaceID(e.StoreID):
-		return journal.Leaf{}, fault.New(fault.Invalid, "store_id is not an id")
+		return journal.Leaf{}, fault.New(fault.Invalid, "store_id is not a valid id")
 	case e.Rate.ID == "" || e.Rate.Currency != e.Currency:
-		return journal.Leaf{}, fault.New(fault.Invalid, "rate lacks its id, or is of another currency")
+		return journal.Leaf{}, fault.New(fault.Invalid, "rate has no id, or is for another currency than the sale")
 	case noRate != nil:
 		return journal.Leaf{}, fault.New(fault.Invalid, "rate.value %w", noRate)
 	}

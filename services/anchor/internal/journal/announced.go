@@ -11,38 +11,38 @@ import (
 	"github.com/tillseal/tillseal/shared/postgres"
 )
 
-// What is announced of a batch_event.
+// The two parts of announcing a batch_event, as anchor.announced has them.
 const (
-	SaidBatch = "batch" // its own message
-	SaidSales = "sales" // the SaleAnchored of all its sales
+	AnnouncedBatch = "batch" // its own message
+	AnnouncedSales = "sales" // the SaleAnchored of all its sales
 )
 
-// Saying is a batch_event that is not announced in full.
-type Saying struct {
-	Event     event.Batch
-	BatchSaid bool // only the sales are left
+// Announcement is a batch_event that is not announced in full.
+type Announcement struct {
+	Event          event.Batch
+	BatchAnnounced bool // only the sales are left to announce
 }
 
-const sayingsAtOnce = 256
+const announcementsAtOnce = 256
 
 // Unannounced lists events to announce, oldest first, after the event low. salesState is the state whose event calls for
 // the SaleAnchored.
-func (j *Journal) Unannounced(ctx context.Context, deployment int64, salesState event.BatchState, low int64) ([]Saying, error) {
+func (j *Journal) Unannounced(ctx context.Context, deployment int64, salesState event.BatchState, low int64) ([]Announcement, error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
 	rows, err := j.pool.Query(ctx, unannouncedSQL, pgx.NamedArgs{
-		"deployment": deployment, "sales_state": string(salesState), "low": low, "most": sayingsAtOnce,
+		"deployment": deployment, "sales_state": string(salesState), "low": low, "most": announcementsAtOnce,
 	})
 	if err != nil {
 		return nil, postgres.Fault("read what is to be announced", err)
 	}
-	sayings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Saying, error) {
-		var s Saying
+	announcements, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Announcement, error) {
+		var a Announcement
 		var err error
-		s.Event, err = scanEvent(row, deployment, &s.BatchSaid)
-		return s, err
+		a.Event, err = scanEvent(row, deployment, &a.BatchAnnounced)
+		return a, err
 	})
-	return sayings, postgres.Fault("read what is to be announced", err)
+	return announcements, postgres.Fault("read what is to be announced", err)
 }
 
 // AnnouncedFloor is an event up to which all of the deployment's are announced, 0 if none is known.
@@ -74,10 +74,10 @@ func (j *Journal) Stands(ctx context.Context, e event.Batch) (stands bool, err e
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
 	err = j.pool.QueryRow(ctx, stillLatestSQL, pgx.NamedArgs{"deployment": e.Deployment, "batch_id": e.BatchID, "event_id": e.Sequence}).Scan(&stands)
-	return stands, postgres.Fault("check that a batch stands", err)
+	return stands, postgres.Fault("check that a batch was not reorged", err)
 }
 
-// MarkAnnounced journals that everybody could have heard.
+// MarkAnnounced journals that a part of an event, AnnouncedBatch or AnnouncedSales, was published and acknowledged.
 func (j *Journal) MarkAnnounced(ctx context.Context, epoch, eventID int64, what string) error {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()

@@ -20,15 +20,15 @@ import (
 	"github.com/tillseal/tillseal/shared/postgres"
 )
 
-// Scope says for which deployment, and under which lease, the anchor acts.
+// Scope is the deployment for which, and the lease under which, the anchor acts.
 type Scope struct {
 	Deployment int64
-	Replay     bool  // the deployment takes all leaves, not only those that are not final elsewhere
-	Epoch      int64 // of the lease; a read does not look at it
+	Replay     bool  // the deployment takes all leaves, not only those that are not final at another one
+	Epoch      int64 // of the lease; reads ignore it
 	LowSeq     int64 // every leaf up to it is in a batch: where the search for waiting ones starts
 }
 
-// State reads what step.Next wants to know, and the highest leaf there is, all as of one moment.
+// State reads what step.Next needs, and how far the leaves go, all as of one moment.
 func (j *Journal) State(ctx context.Context, s Scope, most int) (state step.Journal, floor Floor, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
@@ -57,7 +57,7 @@ func (j *Journal) State(ctx context.Context, s Scope, most int) (state step.Jour
 	return state, floor, err
 }
 
-// Current is the deployment that is anchored on, with an epoch that holds nothing; contract is ANCHOR_CONTRACT, zero for none.
+// Current is the deployment in use, with an epoch under which nothing can be written; contract is ANCHOR_CONTRACT, zero for none.
 // A journal without one has deployment 0.
 func (j *Journal) Current(ctx context.Context, contract common.Address) (s Scope, err error) {
 	ctx, cancel := j.bounded(ctx)
@@ -73,8 +73,7 @@ func (j *Journal) Current(ctx context.Context, contract common.Address) (s Scope
 	return s, postgres.Fault("read the present deployment", err)
 }
 
-// StartFloor is a place in the journal up to which no leaf waits, 0 if none is known. rotation is longer than any intake
-// transaction takes.
+// StartFloor is a seq up to which no leaf waits, 0 if none is known. rotation is longer than any intake transaction takes.
 func (j *Journal) StartFloor(ctx context.Context, s Scope, rotation time.Duration) (low int64, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
@@ -90,7 +89,7 @@ func (j *Journal) OldestLeaf(ctx context.Context, deployment int64, batchID uint
 	return at, postgres.Fault("read a batch's oldest leaf", err)
 }
 
-// Floor tells where waiting leaves begin, by their place in the journal; 0 for none.
+// Floor is where waiting leaves begin and where all leaves end, by their seq; 0 for none.
 type Floor struct{ LowestWaiting, Highest int64 }
 
 func scanBatch(row pgx.CollectableRow) (b step.Batch, err error) {
@@ -141,8 +140,8 @@ func readAttempts(ctx context.Context, tx pgx.Tx, deployment int64, batchIDs []i
 	return byBatch, err
 }
 
-// Seal makes batch id of the leaves that wait, at most `most` of them, in one transaction. No leaf, or an id that is taken,
-// is a Conflict.
+// Seal makes batch id from the waiting leaves, at most `most` of them, in one transaction. No leaf, or an id that is taken, is a
+// Conflict.
 func (j *Journal) Seal(ctx context.Context, s Scope, id uint64, most int) (size int, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
@@ -200,13 +199,13 @@ func takeWaiting(ctx context.Context, tx pgx.Tx, s Scope, most int) ([]waitingLe
 		return l, err
 	})
 	if err == nil && len(leaves) == 0 {
-		err = fault.New(fault.Conflict, "no leaf waits")
+		err = fault.New(fault.Conflict, "no leaf is waiting")
 	}
 	slices.SortFunc(leaves, func(a, b waitingLeaf) int { return bytes.Compare(a.hash[:], b.hash[:]) })
 	return leaves, err
 }
 
-// Move is a batch's step from one of some states to another. What is not known stays nil.
+// Move is a batch's transition from one of some states to another. What is not known stays nil.
 type Move struct {
 	BatchID uint64
 	From    []event.BatchState // "" for none yet
@@ -275,7 +274,7 @@ func keepAttempt(ctx context.Context, tx pgx.Tx, s Scope, t Signed) (step.Attemp
 		"epoch": s.Epoch,
 	}).Scan(&a.SignedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = fault.New(fault.Conflict, "the lease moved on")
+		err = fault.New(fault.Conflict, "the lease has changed hands")
 	}
 	return a, err
 }

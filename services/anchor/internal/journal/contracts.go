@@ -22,8 +22,8 @@ type Contract struct {
 	Genesis common.Hash
 }
 
-// Contracts lists the deployments on a chain id, newest first, each with the attempts of its deploy transaction, and says what
-// time it is by the journal's clock.
+// Contracts lists the deployments on a chain id, newest first, each with the attempts of its deploy transaction, and returns the time
+// by the journal's clock.
 func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contract, now time.Time, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
@@ -96,7 +96,7 @@ func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int
 	err = j.inTx(ctx, "journal a deployment", func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, insertDeploymentSQL, args).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return fault.New(fault.Conflict, "the lease moved on")
+			return fault.New(fault.Conflict, "the lease has changed hands")
 		}
 		if err == nil && deploy != nil {
 			_, err = keepAttempt(ctx, tx, Scope{Deployment: id, Epoch: epoch}, *deploy)

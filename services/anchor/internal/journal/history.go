@@ -30,7 +30,7 @@ func scanEvent(row pgx.CollectableRow, deployment int64, more ...any) (event.Bat
 	return e, err
 }
 
-// Page lists batches of a deployment with an id below before, newest first, each as its last event tells.
+// Page lists batches of a deployment with an id below before, newest first, each as of its last event.
 func (j *Journal) Page(ctx context.Context, deployment int64, before uint64, most int) ([]event.Batch, error) {
 	return j.events(ctx, batchPageSQL, deployment, pgx.NamedArgs{"deployment": deployment, "before": before, "most": most})
 }
@@ -71,7 +71,7 @@ func (j *Journal) Newest(ctx context.Context) (id int64, err error) {
 	return id, postgres.Fault("read the newest deployment", err)
 }
 
-// At tells where a deployment is: its chain's id and its contract.
+// At is where a deployment is: its chain's id and its contract.
 func (j *Journal) At(ctx context.Context, deployment int64) (chainID uint64, contract common.Address, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()

@@ -23,17 +23,17 @@ const (
 	lockLimit      = 5 * time.Second
 	statementLimit = 30 * time.Second
 	idleLimit      = 5 * time.Second
-	callLimit      = 35 * time.Second // for one call, a whole transaction: longer than statementLimit, for a Postgres that does not answer at all
+	callLimit      = 35 * time.Second // for one call, a whole transaction: above statementLimit, for a Postgres that does not answer at all
 )
 
-// Journal is safe for concurrent use. Its errors are Transient while Postgres is away, Conflict where another took
-// the lease or the state moved on, Invalid for data that can't be journaled, and Unknown for what only an operator mends.
+// Journal is safe for concurrent use. Its errors are Transient while Postgres is unavailable, Conflict where another anchor took the
+// lease or the state has changed, Invalid for data that can't be journaled, and Unknown for what only an operator can fix.
 type Journal struct {
 	pool  *pgxpool.Pool
 	limit time.Duration // callLimit, but for tests
 }
 
-// Open returns at once; a Postgres that is away is waited for by the calls.
+// Open returns at once; while Postgres is unavailable, the calls fail.
 func Open(ctx context.Context, url config.Secret) (*Journal, error) {
 	pool, err := postgres.Open(ctx, url, postgres.Limits{
 		Service: "anchor", MaxConns: maxConns, Connect: connectLimit, Lock: lockLimit, Statement: statementLimit, IdleInTransaction: idleLimit,
@@ -62,11 +62,11 @@ func (j *Journal) inTx(ctx context.Context, what string, do func(pgx.Tx) error) 
 	return postgres.Fault(what, pgx.BeginFunc(ctx, j.pool, do))
 }
 
-// guarded executes a statement that holds its own guard: exactly one row, or the world moved on.
+// guarded executes a statement that contains its own guard: it affects exactly one row, or the lease or the state has changed.
 func guarded(ctx context.Context, tx pgx.Tx, sql string, args pgx.NamedArgs) error {
 	tag, err := tx.Exec(ctx, sql, args)
 	if err == nil && tag.RowsAffected() != 1 {
-		return fault.New(fault.Conflict, "the lease or the state moved on")
+		return fault.New(fault.Conflict, "the lease or the batch's state has changed meanwhile")
 	}
 	return err
 }

@@ -129,11 +129,11 @@ func TestASearchForWaitingLeavesStartsBelowWhatMayStillAppear(t *testing.T) {
 	require.Zero(t, b.floor())
 	b.sealed(1, 3)
 	b.sealed(2, 3)
-	require.Zero(t, b.floor(), "a leaf with a lower place may be on its way still")
+	require.Zero(t, b.floor(), "a leaf with a lower seq may still become visible")
 	b.exec("UPDATE anchor.batch SET at = at - interval '6 minutes' WHERE batch_id = 1")
 	require.Equal(t, int64(3), b.floor())
 
-	// A leaf that was given its place with the first batch's and became visible after the second was sealed.
+	// A leaf that got its seq with the first batch's and became visible after the second was sealed.
 	late := leaf(9)
 	b.commit(late)
 	b.add(late)
@@ -206,13 +206,13 @@ func TestASearchForWhatIsToBeAnnouncedStartsAfterTheLastThatWas(t *testing.T) {
 		m := journal.Move{BatchID: batch, From: []event.BatchState{from}, To: to, TxHash: &common.Hash{1}, Block: &step.Block{Number: 1}}
 		require.NoError(t, b.Record(t.Context(), b.scope, m))
 	}
-	all := func() []journal.Saying {
-		sayings, err := b.Unannounced(t.Context(), b.scope.Deployment, event.BatchMined, 0)
+	all := func() []journal.Announcement {
+		announcements, err := b.Unannounced(t.Context(), b.scope.Deployment, event.BatchMined, 0)
 		require.NoError(t, err)
-		return sayings
+		return announcements
 	}
-	tell := func(s journal.Saying, what string) {
-		require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, s.Event.Sequence, what))
+	mark := func(a journal.Announcement, what string) {
+		require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, a.Event.Sequence, what))
 	}
 	b.sealed(1, 1)
 	move(1, event.BatchSealed, event.BatchMined)
@@ -221,19 +221,19 @@ func TestASearchForWhatIsToBeAnnouncedStartsAfterTheLastThatWas(t *testing.T) {
 	held := all()[3] // its sales wait for the safe block
 	move(1, event.BatchMined, event.BatchFinal)
 	require.Zero(t, low())
-	for _, s := range all() {
-		tell(s, journal.SaidBatch)
-		if s.Event.BatchID == 1 && s.Event.State == event.BatchMined {
-			tell(s, journal.SaidSales)
+	for _, a := range all() {
+		mark(a, journal.AnnouncedBatch)
+		if a.Event.BatchID == 1 && a.Event.State == event.BatchMined {
+			mark(a, journal.AnnouncedSales)
 		}
 	}
 	require.Equal(t, all()[0].Event.Sequence, held.Event.Sequence)
 	require.Less(t, low(), held.Event.Sequence, "what is held back is found")
 	require.Positive(t, low())
-	tell(held, journal.SaidSales)
+	mark(held, journal.AnnouncedSales)
 	move(2, event.BatchMined, event.BatchFinal)
 	require.Len(t, all(), 1)
-	tell(all()[0], journal.SaidBatch)
+	mark(all()[0], journal.AnnouncedBatch)
 	require.Equal(t, int64(6), low())
 }
 
@@ -248,7 +248,7 @@ func TestSalesThatAreHeldBackAreFoundThoughTheirBatchIsFinal(t *testing.T) {
 	events, err := b.Unannounced(t.Context(), b.scope.Deployment, event.BatchMined, 0)
 	require.NoError(t, err)
 	for _, s := range events { // all but the sales, which wait for a safe block that the announcer has not heard of yet
-		require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, s.Event.Sequence, journal.SaidBatch))
+		require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, s.Event.Sequence, journal.AnnouncedBatch))
 	}
 	low, err := b.AnnouncedFloor(t.Context(), b.scope.Deployment, event.BatchMined)
 	require.NoError(t, err)
@@ -267,26 +267,26 @@ func TestSalesThatWereSaidAsFinalAreNotToBeSaidAsMined(t *testing.T) {
 		}))
 	}
 	left := func(state event.BatchState) (floor int64, n int) {
-		sayings, err := b.Unannounced(t.Context(), b.scope.Deployment, state, 0)
+		announcements, err := b.Unannounced(t.Context(), b.scope.Deployment, state, 0)
 		require.NoError(t, err)
 		floor, err = b.AnnouncedFloor(t.Context(), b.scope.Deployment, state)
 		require.NoError(t, err)
-		return floor, len(sayings)
+		return floor, len(announcements)
 	}
 	events, err := b.Unannounced(t.Context(), b.scope.Deployment, event.BatchFinal, 0)
 	require.NoError(t, err)
 	require.Len(t, events, 3)
 	for _, s := range events {
-		require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, s.Event.Sequence, journal.SaidBatch))
+		require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, s.Event.Sequence, journal.AnnouncedBatch))
 	}
 	mined, final := events[1].Event.Sequence, events[2].Event.Sequence
-	require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, mined, journal.SaidSales))
+	require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, mined, journal.AnnouncedSales))
 	floor, n := left(event.BatchFinal)
 	require.Zero(t, floor)
-	require.Equal(t, 1, n, "said as mined is not said as final")
+	require.Equal(t, 1, n, "announced as mined is not announced as final")
 
 	b.exec("DELETE FROM anchor.announced WHERE event_id = $1 AND what = 'sales'", mined)
-	require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, final, journal.SaidSales))
+	require.NoError(t, b.MarkAnnounced(t.Context(), b.scope.Epoch, final, journal.AnnouncedSales))
 	for _, state := range []event.BatchState{event.BatchFinal, event.BatchMined} {
 		floor, n := left(state)
 		require.Equal(t, final, floor, state)

@@ -9,8 +9,8 @@ import (
 	"github.com/tillseal/tillseal/shared/postgres"
 )
 
-// Lease is the right to act: the lead among anchors, and an epoch that every write names, so that one who lost the lead without noticing
-// writes nothing.
+// Lease is the right to act: the lead among anchors, and an epoch that every write names, so that an anchor that lost the lead without
+// noticing writes nothing.
 type Lease struct {
 	*postgres.Lead
 

@@ -30,8 +30,8 @@ type Leaf struct {
 }
 
 // AddLeaves journals leaves, given in the order in which they came, in one transaction. A sale that has its leaf keeps it. It returns
-// for each leaf why it was refused, if it was: by what Postgres holds, nobody else is asked. One that the guard of the statement
-// refused after all, since a row moved on meanwhile, is a Conflict of all: they are read again.
+// for each leaf why it was refused, if it was; only Postgres is asked. If the guard of the statement refuses one after all, because a
+// row changed meanwhile, that is a Conflict for all: they are delivered and checked again.
 func (j *Journal) AddLeaves(ctx context.Context, leaves []Leaf) (refused []claim.Refusal, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
@@ -57,7 +57,7 @@ func (j *Journal) AddLeaves(ctx context.Context, leaves []Leaf) (refused []claim
 		return err
 	})
 	if err == nil {
-		err = postgres.Fault("look for the leaves", in.confirm(ctx, j.pool))
+		err = postgres.Fault("read the journaled leaves", in.confirm(ctx, j.pool))
 	}
 	return in.refused, err
 }
@@ -92,7 +92,7 @@ func (in *incoming) saleIDs() []uuid.UUID {
 	return ids
 }
 
-// check holds every claim against what Postgres holds.
+// check compares every claim with what Postgres holds.
 func (in *incoming) check(ctx context.Context, tx pgx.Tx) error {
 	rateIDs := make([]string, len(in.leaves))
 	for i, l := range in.leaves {
@@ -102,11 +102,11 @@ func (in *incoming) check(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	var place int
+	var index int
 	var hash, leaf []byte
 	var store, currency, total, rateCurrency, rateValue *string
-	_, err = pgx.ForEachRow(rows, []any{&place, &hash, &store, &currency, &total, &leaf, &rateCurrency, &rateValue}, func() error {
-		k := &in.known[place]
+	_, err = pgx.ForEachRow(rows, []any{&index, &hash, &store, &currency, &total, &leaf, &rateCurrency, &rateValue}, func() error {
+		k := &in.known[index]
 		if hash != nil {
 			k.Committed, k.SaleHash, k.StoreID, k.Currency, k.Total = true, common.BytesToHash(hash), *store, *currency, *total
 		}
@@ -116,7 +116,7 @@ func (in *incoming) check(ctx context.Context, tx pgx.Tx) error {
 		if rateValue != nil {
 			k.Rate = &claim.Rate{Currency: *rateCurrency, Value: *rateValue}
 		}
-		in.refused[place] = claim.Check(in.claims[place], *k)
+		in.refused[index] = claim.Check(in.claims[index], *k)
 		return nil
 	})
 	return err
@@ -130,28 +130,28 @@ func (in *incoming) isNew(i int) bool {
 // followRates refuses the leaves whose rate jumps and makes the last of the others its currency's reference. The currencies are taken
 // in one order: replicas would deadlock on each other's rows.
 func (in *incoming) followRates(ctx context.Context, tx pgx.Tx) error {
-	places := make(map[string][]int) // of the new leaves, by currency
+	indexes := make(map[string][]int) // of the new leaves, by currency
 	for i := range in.leaves {
 		if in.isNew(i) {
 			currency := in.claims[i].RateCurrency
-			places[currency] = append(places[currency], i)
+			indexes[currency] = append(indexes[currency], i)
 		}
 	}
-	for _, currency := range slices.Sorted(maps.Keys(places)) {
-		if err := in.follow(ctx, tx, currency, places[currency]); err != nil {
+	for _, currency := range slices.Sorted(maps.Keys(indexes)) {
+		if err := in.follow(ctx, tx, currency, indexes[currency]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (in *incoming) follow(ctx context.Context, tx pgx.Tx, currency string, places []int) error {
+func (in *incoming) follow(ctx context.Context, tx pgx.Tx, currency string, indexes []int) error {
 	return moveReference(ctx, tx, currency, func(last money.Decimal) (reference, error) {
-		next, seen := last, make(map[uuid.UUID]bool) // sales whose leaf comes from an earlier place
-		for _, i := range places {
-			in.refused[i] = claim.Refusal{} // it may have been held against a reference that was not the last
+		next, seen := last, make(map[uuid.UUID]bool) // sales whose leaf comes from an earlier index
+		for _, i := range indexes {
+			in.refused[i] = claim.Refusal{} // it may have been compared with a reference that was not the last
 			if seen[in.leaves[i].SaleID] {
-				continue // no leaf comes of it, and no reference
+				continue // it becomes neither a leaf nor a reference
 			}
 			if claim.Jumps(next, in.claims[i].Rate) {
 				in.refused[i] = claim.Jump(currency, next, in.claims[i].Rate)
@@ -167,13 +167,13 @@ func (in *incoming) follow(ctx context.Context, tx pgx.Tx, currency string, plac
 // columns puts the new leaves in the order of their sales, and their rates in that of their ids: replicas that are given the same
 // ones in different orders would deadlock on each other's rows.
 func (in *incoming) columns() (rates, rows pgx.NamedArgs, err error) {
-	var places []int
+	var indexes []int
 	for i := range in.leaves {
 		if in.isNew(i) {
-			places = append(places, i)
+			indexes = append(indexes, i)
 		}
 	}
-	slices.SortStableFunc(places, func(a, b int) int { return bytes.Compare(in.leaves[a].SaleID[:], in.leaves[b].SaleID[:]) })
+	slices.SortStableFunc(indexes, func(a, b int) int { return bytes.Compare(in.leaves[a].SaleID[:], in.leaves[b].SaleID[:]) })
 	var (
 		saleIDs                                              []uuid.UUID
 		hashes                                               [][]byte
@@ -181,7 +181,7 @@ func (in *incoming) columns() (rates, rows pgx.NamedArgs, err error) {
 		ids, values, currencies, tiers, sources, observed    []string
 		byID                                                 = make(map[string]event.Rate)
 	)
-	for _, i := range places {
+	for _, i := range indexes {
 		l := in.leaves[i]
 		saleIDs, hashes = append(saleIDs, l.SaleID), append(hashes, l.SaleHash.Bytes())
 		amounts, rateOf, stores = append(amounts, amount(l.AmountWei)), append(rateOf, l.Rate.ID), append(stores, l.StoreID)
@@ -206,17 +206,17 @@ func (in *incoming) columns() (rates, rows pgx.NamedArgs, err error) {
 	return rates, rows, nil
 }
 
-// confirm looks which leaves are there now. A sale that another replica journaled meanwhile has its leaf, whatever was said of its rate
-// here: all decide alike.
+// confirm reads which leaves are there now. A sale that another replica journaled meanwhile has its leaf, whatever this one decided about
+// its rate: all decide alike.
 func (in *incoming) confirm(ctx context.Context, pool *pgxpool.Pool) error {
 	rows, err := pool.Query(ctx, journaledSQL, pgx.NamedArgs{"sale_ids": in.saleIDs()})
 	if err != nil {
 		return err
 	}
 	there := make([]*common.Hash, len(in.leaves))
-	var place int
+	var index int
 	var hash []byte
-	if _, err := pgx.ForEachRow(rows, []any{&place, &hash}, func() error { there[place] = new(common.BytesToHash(hash)); return nil }); err != nil {
+	if _, err := pgx.ForEachRow(rows, []any{&index, &hash}, func() error { there[index] = new(common.BytesToHash(hash)); return nil }); err != nil {
 		return err
 	}
 	missing := 0
@@ -234,7 +234,7 @@ func (in *incoming) confirm(ctx context.Context, pool *pgxpool.Pool) error {
 		}
 	}
 	if missing > 0 {
-		return fault.New(fault.Conflict, "%d leaves were not journaled, since their sale or their rate moved on", missing)
+		return fault.New(fault.Conflict, "%d leaves were not journaled, because their sale or rate changed meanwhile", missing)
 	}
 	return nil
 }

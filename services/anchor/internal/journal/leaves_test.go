@@ -91,7 +91,7 @@ func TestARateThatJumpsIsRefusedUntilAnOperatorAcceptsIt(t *testing.T) {
 	b.commitRupees(first, double, more, half, less, again)
 	require.Equal(t, []claim.Why{"", "", claim.WhyJump, "", claim.WhyJump}, why(b.add(first, double, more, half, less)))
 	require.Equal(t, 3, b.count("SELECT count(*) FROM anchor.leaf"))
-	require.Equal(t, []claim.Why{claim.WhyJump, claim.WhyJump}, why(b.add(again, more)), "held against 100, the last one journaled")
+	require.Equal(t, []claim.Why{claim.WhyJump, claim.WhyJump}, why(b.add(again, more)), "compared with 100, the last one journaled")
 
 	inr, err := money.ParseCurrency("INR")
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func TestASaleThatCameTwiceMovesTheRateOnce(t *testing.T) {
 	b.commitRupees(first, next)
 	again := atRate(199)
 	again.SaleID, again.SaleHash = first.SaleID, first.SaleHash
-	require.Equal(t, []claim.Why{"", "", claim.WhyJump}, why(b.add(first, again, next)), "301 is held against 100, and not 199")
+	require.Equal(t, []claim.Why{"", "", claim.WhyJump}, why(b.add(first, again, next)), "301 is compared with 100, and not with 199")
 }
 
 func TestTheFirstRateOfACurrencyIsTaken(t *testing.T) {
@@ -125,7 +125,7 @@ func TestTheFirstRateOfACurrencyIsTaken(t *testing.T) {
 	require.Equal(t, []claim.Why{"", ""}, why(b.add(usual, eur)))
 }
 
-// Of two intakes one waits for the other: whichever comes second is held against the first one's rate.
+// Of two intakes one waits for the other: whichever comes second is compared with the first one's rate.
 func TestIntakesAtOnceDecideAsOneWould(t *testing.T) {
 	b := setup(t)
 	last := atRate(100)

@@ -40,7 +40,7 @@ func TestAPostgresThatDoesNotAnswerIsGivenUp(t *testing.T) {
 		"Unannounced":    func() error { _, err := j.Unannounced(ctx, 1, event.BatchFinal, 0); return err },
 		"AnnouncedFloor": func() error { _, err := j.AnnouncedFloor(ctx, 1, event.BatchFinal); return err },
 		"Stands":         func() error { _, err := j.Stands(ctx, event.Batch{}); return err },
-		"MarkAnnounced":  func() error { return j.MarkAnnounced(ctx, 1, 1, SaidBatch) },
+		"MarkAnnounced":  func() error { return j.MarkAnnounced(ctx, 1, 1, AnnouncedBatch) },
 		"State":          func() error { _, _, err := j.State(ctx, Scope{}, 1); return err },
 		"Current":        func() error { _, err := j.Current(ctx, common.Address{}); return err },
 		"StartFloor":     func() error { _, err := j.StartFloor(ctx, Scope{}, time.Second); return err },

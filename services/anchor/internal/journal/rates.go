@@ -10,18 +10,17 @@ import (
 	"github.com/tillseal/tillseal/shared/money"
 )
 
-// maxReferenceTries bounds how often a reference is read again since another was put after the last one: each time a replica or an
-// operator got its own in.
+// maxReferenceTries bounds how often a reference is read again because another one was added meanwhile, by a replica or an operator.
 const maxReferenceTries = 20
 
-// reference is against which rate the next one of a currency is held.
+// reference is the rate with which the next one of a currency is compared.
 type reference struct {
-	Value            money.Decimal // fiat per ETH; the zero value: none yet
+	Value            money.Decimal // fiat per ETH; zero for none yet
 	Operator, Reason *string       // who accepted it and why; nil: a leaf came with it
 }
 
-// moveReference puts after the last reference of a currency the one that decide makes of it, unless that is the same by which no operator
-// stands. Whatever decide does must be done anew when it is called again.
+// moveReference adds after the last reference of a currency the one that decide makes from it, unless the value is the same and no
+// operator accepted it. decide may be called several times, and must start over each time.
 func moveReference(ctx context.Context, tx pgx.Tx, currency string, decide func(last money.Decimal) (reference, error)) error {
 	for range maxReferenceTries {
 		number, last, err := readReference(ctx, tx, currency)
@@ -39,7 +38,7 @@ func moveReference(ctx context.Context, tx pgx.Tx, currency string, decide func(
 			return err
 		}
 	}
-	return fault.New(fault.Conflict, "the reference rate of %s moved on %d times", currency, maxReferenceTries)
+	return fault.New(fault.Conflict, "the reference rate of %s changed %d times meanwhile", currency, maxReferenceTries)
 }
 
 func readReference(ctx context.Context, tx pgx.Tx, currency string) (number int64, last money.Decimal, err error) {
@@ -52,7 +51,7 @@ func readReference(ctx context.Context, tx pgx.Tx, currency string) (number int6
 		return 0, last, err
 	}
 	if last, err = money.ParseDecimal(value); err != nil {
-		return 0, last, fault.New(fault.Fatal, "the journal's reference rate of %s is no rate", currency)
+		return 0, last, fault.New(fault.Fatal, "the journal's reference rate of %s is not a rate", currency)
 	}
 	return number, last, nil
 }

@@ -1,5 +1,5 @@
-// Package operate answers the operators' requests about batches: ops.anchor.batches.*. Any replica answers from the journal;
-// nothing here changes what will be anchored.
+// Package operate answers the operators' requests about batches and rates, ops.anchor.batches.* and ops.anchor.rates.accept. Any replica
+// answers from the journal. The requests about batches change nothing of what will be anchored.
 package operate
 
 import (
@@ -60,13 +60,13 @@ type Attempt struct {
 	SignedAt  string      `json:"signed_at"`
 }
 
-// Story is all that the journal knows of a batch.
+// Story is everything that the journal knows of a batch.
 type Story struct {
 	Events   []event.Batch `json:"events"`
 	Attempts []Attempt     `json:"attempts"`
 }
 
-// Done says how much was done.
+// Done is the answer to a request that does something: how much was done.
 type Done struct {
 	BatchID uint64 `json:"batch_id"`
 	Count   int    `json:"count"` // transactions sent, or sales announced
@@ -81,7 +81,7 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 			Request: `{"limit":20,"before":120}`, Response: `{"batches":[{"batch_id":119,"state":"mined"}],"before":100}`,
 		}, d.list),
 		stream.Answers(stream.Endpoint{
-			Subject: "ops.anchor.batches.get", Description: "All that happened to a batch, and its transactions",
+			Subject: "ops.anchor.batches.get", Description: "Everything that happened to a batch, and its transactions",
 			Request: which, Response: `{"events":[{"state":"sealed"}],"attempts":[{"tx_hash":"0x","nonce":7}]}`,
 		}, d.get),
 		stream.Answers(stream.Endpoint{
@@ -89,12 +89,12 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 			Request: which, Response: `{"batch_id":12,"count":1}`,
 		}, d.resend),
 		stream.Answers(stream.Endpoint{
-			Subject: "ops.anchor.batches.announce", Description: "Says SaleAnchored of all sales of a batch again; only of one that has reached ANCHOR_FINALITY",
+			Subject: "ops.anchor.batches.announce", Description: "Publishes SaleAnchored of all sales of a batch again, once the batch has reached ANCHOR_FINALITY",
 			Request: which, Response: `{"batch_id":12,"count":873}`,
 		}, d.announce),
 		stream.Answers(stream.Endpoint{
 			Subject:     "ops.anchor.rates.accept",
-			Description: "Lets a rate that jumped pass: from now on the next rate of its currency is held against this value; who and why is kept and audited",
+			Description: "Accepts a rate that jumped: from now on the currency's rates are compared with this value; who and why is kept for the audit",
 			Request:     `{"currency":"INR","value":"254321.17","operator":"asha","reason":"the market is there"}`,
 			Response:    `{"currency":"INR","value":"254321.17","before":"99120.5"}`,
 		}, d.accept),
@@ -171,7 +171,7 @@ func (d *Desk) resend(ctx context.Context, w Which) (Done, error) {
 		return Done{}, err
 	}
 	if state := events[len(events)-1].State; state == event.BatchMined || state == event.BatchFinal {
-		return Done{}, fault.New(fault.Conflict, "batch %d is %s", w.BatchID, state)
+		return Done{}, fault.New(fault.Conflict, "batch %d is %s: only a batch that is not mined can be sent again", w.BatchID, state)
 	}
 	attempts, err := d.Journal.Attempts(ctx, deployment, w.BatchID)
 	if err != nil {
@@ -185,12 +185,12 @@ func (d *Desk) resend(ctx context.Context, w Which) (Done, error) {
 		return Done{}, err
 	}
 	if err := d.Chain.Broadcast(ctx, raw); err != nil {
-		return Done{}, fault.New(fault.Conflict, "no node took it: %w", err)
+		return Done{}, fault.New(fault.Conflict, "no node accepted it: %w", err)
 	}
 	return Done{BatchID: w.BatchID, Count: 1}, nil
 }
 
-// announce says again what was said before. Each time is a generation of its own, or the dedupe window would swallow it.
+// announce publishes again what was announced before. Each time is a generation of its own, or the dedupe window would swallow it.
 func (d *Desk) announce(ctx context.Context, w Which) (Done, error) {
 	deployment, events, err := d.story(ctx, w)
 	if err != nil {
@@ -200,11 +200,11 @@ func (d *Desk) announce(ctx context.Context, w Which) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	place := announce.Place{Deployment: deployment, ChainID: chainID, Contract: contract, Finality: d.Finality}
-	said, err := place.Reached(events)
+	target := announce.Target{Deployment: deployment, ChainID: chainID, Contract: contract, Finality: d.Finality}
+	reached, err := target.Reached(events)
 	if err != nil {
 		return Done{}, err
 	}
-	again := announce.Announcer{Journal: d.Journal, Bus: d.Bus, Place: place}
-	return Done{BatchID: w.BatchID, Count: said.Size}, again.Again(ctx, said)
+	announcer := announce.Announcer{Journal: d.Journal, Bus: d.Bus, Target: target}
+	return Done{BatchID: w.BatchID, Count: reached.Size}, announcer.Again(ctx, reached)
 }

@@ -54,7 +54,7 @@ func (d *Desk) accept(ctx context.Context, ask Acceptance) (Accepted, error) {
 	return Accepted{Currency: currency.Code(), Value: value.String(), Before: before}, nil
 }
 
-// worded holds a word of an operator's to what can be kept.
+// worded checks a text of an operator's against the limits of what is kept.
 func worded(name, text string, limit int) error {
 	switch {
 	case strings.TrimSpace(text) == "":

@@ -18,17 +18,17 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-const signTimeout = 15 * time.Second // a person may not have to confirm: the anchor signs by itself
+const signTimeout = 15 * time.Second // too short for a person to confirm: the signer must sign without one
 
 // External signs through eth_signTransaction of a program that holds the key, such as web3signer or clef. What comes back is
-// checked: the sender recovered from the signature, and every field as asked.
+// checked: the sender recovered from the signature, and that every field is as asked.
 type External struct {
 	client  *rpc.Client
 	address common.Address
 }
 
-// Dial asks the signer for its accounts. With several, want says which; one that it lacks is Invalid. A signer that does not
-// answer is Transient. The URL may hold a password and never shows.
+// Dial asks the signer for its accounts. With several, want names one; one that the signer lacks is Invalid. A signer that does not
+// answer is Transient. The URL may hold a password and is never shown.
 func Dial(ctx context.Context, url config.Secret, want common.Address) (*External, error) {
 	if !strings.HasPrefix(url.Reveal(), "http://") && !strings.HasPrefix(url.Reveal(), "https://") {
 		return nil, fault.New(fault.Invalid, "ANCHOR_SIGNER_URL is not http or https")
@@ -80,13 +80,13 @@ func (e *External) call(ctx context.Context, result any, method string, args ...
 	return fault.New(fault.Transient, "the signer does not answer %s", method) // the cause may quote the URL
 }
 
-// Close lets go of idle connections.
+// Close closes idle connections.
 func (e *External) Close() { e.client.Close() }
 
 // Address is the account that the signer signs for.
 func (e *External) Address() common.Address { return e.address }
 
-// Sign has a transaction signed. One that comes back changed, or signed by another key, is Fatal.
+// Sign has the signer sign a transaction. One that comes back changed, or signed with another key, is Fatal.
 func (e *External) Sign(ctx context.Context, tx *types.DynamicFeeTx, chainID *big.Int) (*types.Transaction, error) {
 	asked := map[string]any{
 		"from": e.address, "gas": hexutil.Uint64(tx.Gas), "nonce": hexutil.Uint64(tx.Nonce), "chainId": (*hexutil.Big)(chainID), "type": "0x2",
@@ -106,7 +106,7 @@ func (e *External) Sign(ctx context.Context, tx *types.DynamicFeeTx, chainID *bi
 	}
 	signed := new(types.Transaction)
 	if err := signed.UnmarshalBinary(raw); err != nil {
-		return nil, fault.New(fault.Fatal, "the signer's answer is no transaction: %w", err)
+		return nil, fault.New(fault.Fatal, "the signer's answer is not a transaction: %w", err)
 	}
 	return signed, e.check(signed, tx, chainID)
 }
@@ -123,7 +123,7 @@ func rawOf(answer json.RawMessage) (raw hexutil.Bytes, err error) {
 		return nil, err
 	}
 	if wrapped.Raw == nil {
-		return nil, errors.New("no member raw")
+		return nil, errors.New("member raw is missing")
 	}
 	return *wrapped.Raw, nil
 }
@@ -131,13 +131,13 @@ func rawOf(answer json.RawMessage) (raw hexutil.Bytes, err error) {
 func (e *External) check(signed *types.Transaction, tx *types.DynamicFeeTx, chainID *big.Int) error {
 	sender, err := types.Sender(types.LatestSignerForChainID(chainID), signed)
 	if err != nil || sender != e.address {
-		return fault.New(fault.Fatal, "the signer signed with another key than that of %s", e.address.Hex())
+		return fault.New(fault.Fatal, "the signer signed with a key other than that of %s", e.address.Hex())
 	}
 	sameTo := tx.To == nil && signed.To() == nil || tx.To != nil && signed.To() != nil && *tx.To == *signed.To()
 	if signed.Type() != types.DynamicFeeTxType || signed.ChainId().Cmp(chainID) != 0 || signed.Nonce() != tx.Nonce || !sameTo ||
 		signed.Gas() != tx.Gas || signed.GasFeeCap().Cmp(tx.GasFeeCap) != 0 || signed.GasTipCap().Cmp(tx.GasTipCap) != 0 ||
 		signed.Value().Cmp(tx.Value) != 0 || !bytes.Equal(signed.Data(), tx.Data) || len(signed.AccessList()) != 0 {
-		return fault.New(fault.Fatal, "the signer signed another transaction than it was asked to")
+		return fault.New(fault.Fatal, "the signer signed a transaction other than the one it was given")
 	}
 	return nil
 }

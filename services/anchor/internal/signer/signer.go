@@ -1,4 +1,4 @@
-// Package signer holds the anchorer's key. It never leaves this package and never stands in a log or an error.
+// Package signer holds the anchorer's key. The key never leaves this package and is never in a log or an error.
 package signer
 
 import (
@@ -32,8 +32,8 @@ func FromPrivateKey(hex config.Secret) (*Local, error) {
 	return newLocal(key), nil
 }
 
-// FromKeystore decrypts an Ethereum keystore file (Web3 Secret Storage) with the password in another file. Either being
-// of use to others than its owner is refused.
+// FromKeystore decrypts an Ethereum keystore file (Web3 Secret Storage) with the password in another file. A file that others than its
+// owner can use is refused.
 func FromKeystore(path, passwordPath string) (*Local, error) {
 	encrypted, err := config.ReadSecretFile("ANCHOR_KEYSTORE", path)
 	if err != nil {

@@ -110,7 +110,7 @@ func TestAnExternalSignersAnswerIsNotBelieved(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	_, err = s.Sign(t.Context(), sample(nil), chainID)
-	require.ErrorContains(t, err, "another key")
+	require.ErrorContains(t, err, "with a key other than that of")
 	require.True(t, fault.Is(err, fault.Fatal))
 }
 

@@ -24,9 +24,9 @@ func TestWhatCanNotBeUndoneTakesMostOfTheConfiguredNodes(t *testing.T) {
 		{once, step.One},
 		{again, step.MostPresent},
 		{step.Sign{Batch: again.Batch, Nonce: 5, Replaces: &again.Batch.Attempts[0]}, step.MostPresent},
-		{step.Settle{}, step.MostPresent},
-		{step.Unsettle{}, step.MostPresent},
-		{step.Finish{}, step.MostConfigured},
+		{step.Mined{}, step.MostPresent},
+		{step.Reorged{}, step.MostPresent},
+		{step.Final{}, step.MostConfigured},
 		{step.Deploy{}, step.MostConfigured},
 		{step.Halt{}, step.MostConfigured},
 	} {
@@ -37,28 +37,28 @@ func TestWhatCanNotBeUndoneTakesMostOfTheConfiguredNodes(t *testing.T) {
 func TestNodesAgreeOnAStepWhenItIsTheSame(t *testing.T) {
 	old := attempt(5, 0, 0)
 	sent := batch(1, "broadcast", old)
-	settle := step.Settle{BatchID: 1, TxHash: tx, Block: block7}
-	finish := step.Finish{Batches: []step.Batch{batch(1, "mined")}}
+	mined := step.Mined{BatchID: 1, TxHash: tx, Block: block7}
+	final := step.Final{Batches: []step.Batch{batch(1, "mined")}}
 	for name, c := range map[string]struct {
 		own, other step.Step
 		agree      bool
 	}{
 		"two halts":                     {step.Halt{Reason: "a"}, step.Halt{Reason: "b"}, true},
 		"a halt alone":                  {step.Halt{}, step.Wait{}, false},
-		"mined alike":                   {settle, settle, true},
-		"mined by another transaction":  {settle, step.Settle{BatchID: 1, TxHash: common.Hash{4}, Block: block7}, false},
-		"mined in another block":        {settle, step.Settle{BatchID: 1, TxHash: tx, Block: other7}, false},
-		"mined, says one":               {settle, step.Wait{}, false},
-		"gone alike":                    {step.Unsettle{BatchIDs: []uint64{1}}, step.Unsettle{BatchIDs: []uint64{1}}, true},
-		"more gone":                     {step.Unsettle{BatchIDs: []uint64{1}}, step.Unsettle{BatchIDs: []uint64{1, 2}}, false},
-		"final alike":                   {finish, finish, true},
-		"more final since":              {finish, step.Finish{Batches: []step.Batch{batch(1, "mined"), batch(2, "mined")}}, true},
-		"another final":                 {finish, step.Finish{Batches: []step.Batch{batch(2, "mined")}}, false},
-		"fewer final":                   {finish, step.Finish{}, false},
-		"final, says one":               {finish, step.Unsettle{BatchIDs: []uint64{1}}, false},
-		"signed anew alike":             {step.Sign{Batch: sent, Nonce: 6}, step.Sign{Batch: sent, Nonce: 6}, true},
-		"signed anew at another nonce":  {step.Sign{Batch: sent, Nonce: 6}, step.Sign{Batch: sent, Nonce: 7}, false},
-		"signed anew, says one":         {step.Sign{Batch: sent, Nonce: 6}, settle, false},
+		"mined alike":                   {mined, mined, true},
+		"mined by another transaction":  {mined, step.Mined{BatchID: 1, TxHash: common.Hash{4}, Block: block7}, false},
+		"mined in another block":        {mined, step.Mined{BatchID: 1, TxHash: tx, Block: other7}, false},
+		"mined, says one":               {mined, step.Wait{}, false},
+		"gone alike":                    {step.Reorged{BatchIDs: []uint64{1}}, step.Reorged{BatchIDs: []uint64{1}}, true},
+		"more gone":                     {step.Reorged{BatchIDs: []uint64{1}}, step.Reorged{BatchIDs: []uint64{1, 2}}, false},
+		"final alike":                   {final, final, true},
+		"more final since":              {final, step.Final{Batches: []step.Batch{batch(1, "mined"), batch(2, "mined")}}, true},
+		"another final":                 {final, step.Final{Batches: []step.Batch{batch(2, "mined")}}, false},
+		"fewer final":                   {final, step.Final{}, false},
+		"final, says one":               {final, step.Reorged{BatchIDs: []uint64{1}}, false},
+		"signed again alike":            {step.Sign{Batch: sent, Nonce: 6}, step.Sign{Batch: sent, Nonce: 6}, true},
+		"signed again at another nonce": {step.Sign{Batch: sent, Nonce: 6}, step.Sign{Batch: sent, Nonce: 7}, false},
+		"signed again, says one":        {step.Sign{Batch: sent, Nonce: 6}, mined, false},
 		"a higher fee or a new nonce":   {step.Sign{Batch: sent, Nonce: 5, Replaces: &old}, step.Sign{Batch: sent, Nonce: 5}, false},
 		"deployed alike":                {step.Deploy{Nonce: 5}, step.Deploy{Nonce: 5}, true},
 		"deployed at another nonce":     {step.Deploy{Nonce: 5}, step.Deploy{Nonce: 6}, false},
@@ -69,7 +69,7 @@ func TestNodesAgreeOnAStepWhenItIsTheSame(t *testing.T) {
 }
 
 func TestOnTheWordOfTooFewNodesAHaltIsADoubtThatNamesIt(t *testing.T) {
-	require.Equal(t, step.Doubt{Reason: "fewer than most of the configured nodes say so: another root"},
+	require.Equal(t, step.Doubt{Reason: "not most of the configured nodes agree: another root"},
 		step.Unconfirmed(step.Halt{Reason: "another root"}, 7))
-	require.Equal(t, step.Doubt{Reason: "too few nodes show at block 7 what leads to a step.Finish"}, step.Unconfirmed(step.Finish{}, 7))
+	require.Equal(t, step.Doubt{Reason: "too few nodes confirm at block 7 what would lead to step.Final"}, step.Unconfirmed(step.Final{}, 7))
 }

@@ -11,36 +11,36 @@ type Deployment struct {
 	ID       int64 // 0 for one at ANCHOR_CONTRACT that is not journaled yet
 	Contract common.Address
 	Given    bool // by ANCHOR_CONTRACT: not ours to deploy
-	Used     bool // a batch of it was mined once, so that it did exist
-	Final    bool // a batch of it was final once, so that no reorg can take it
+	Used     bool // a batch was once mined at it, so it did exist
+	Final    bool // a batch at it was once final, so no reorg can take it
 	Replay   bool // it takes all leaves again
 	Deployer common.Address
-	Nonce    uint64    // of its deploy transaction, which is the deployer's
+	Nonce    uint64    // of its deploy transaction, in the deployer's account
 	Attempts []Attempt // of its deploy transaction, oldest first
 }
 
 // DeployView is what the chain has at the deployment's address, at one block.
 type DeployView struct {
 	Sure    bool           // most of the configured nodes have this block
-	Code    bool           // there is some
-	Matches bool           // and it is the build's
+	Code    bool           // there is code
+	Matches bool           // and it is this build's
 	Sender  common.Address // the account that this anchor signs for
 	Nonce   uint64         // of the sender's next transaction
 	Head    uint64         // height of the block
 	Past    Outcomes       // of the attempts at the deploy transaction, read when there is no code
 }
 
-// DeployRules say what the operator allows.
+// DeployRules are what the operator allows.
 type DeployRules struct {
 	MayDeploy    bool // ANCHOR_DEPLOY
-	Development  bool // the chain is nobody's: what is lost on it is made again
+	Development  bool // a development chain: what is lost on it is deployed and anchored again
 	Replay       bool // ANCHOR_REPLAY: a new deployment takes all leaves again
 	OtherGenesis bool // the journal has deployments on a chain of this id with another genesis
 }
 
 // Further steps, which come before there is a contract to anchor at.
 type (
-	// Use takes the deployment: its contract is there and is ours.
+	// Use anchors at the deployment: its contract is there and has our code.
 	Use struct{}
 	// Deploy journals and sends a new deploy transaction, which makes a new deployment.
 	Deploy struct {
@@ -52,7 +52,7 @@ type (
 func (Use) step()    {}
 func (Deploy) step() {}
 
-// NextDeploy decides how the anchor comes to its contract; d is nil when the journal has none on this chain.
+// NextDeploy decides how the anchor gets its contract; d is nil when the journal has none on this chain.
 func NextDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits, now time.Time) Step {
 	return haltOnlyIf(c.Sure, decideDeploy(d, c, rules, limits, now), c.Head)
 }
@@ -62,8 +62,8 @@ func decideDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits,
 	case d == nil && rules.OtherGenesis && !rules.Development:
 		return Halt{Reason: "the journal's deployments are on a chain with this id and another genesis block: check WEB3_PROVIDER"}
 	case d != nil && d.ID == 0 && rules.OtherGenesis && !rules.Development && !rules.Replay:
-		return Halt{Reason: "the journal's deployments are on a chain with this id and another genesis block: check WEB3_PROVIDER; if the chain was made " +
-			"anew set ANCHOR_REPLAY=true as well as ANCHOR_CONTRACT, since what was final is lost with it"}
+		return Halt{Reason: "the journal's deployments are on a chain with this id and another genesis block: check WEB3_PROVIDER; if the chain was " +
+			"recreated, set ANCHOR_REPLAY=true as well as ANCHOR_CONTRACT, since what was final is lost with it"}
 	case d == nil && rules.MayDeploy:
 		return Deploy{Nonce: c.Nonce, Replay: rules.Replay || rules.OtherGenesis}
 	case d == nil:
@@ -83,7 +83,7 @@ func decideDeploy(d *Deployment, c DeployView, rules DeployRules, limits Limits,
 	case d.Used && !rules.Development:
 		return Halt{Reason: "the contract is gone from the chain: check WEB3_PROVIDER; if the chain itself lost it, see OPERATIONS.md, A contract that is lost"}
 	case c.Past.Succeeded && !d.Used:
-		return Doubt{Reason: "the node shows the deploy transaction as successful, and no contract: what it answers is stale"}
+		return Doubt{Reason: "the node shows the deploy transaction as successful, but no contract: its answers are stale"}
 	case c.Past.Reverted > 0: // another would fail as well, and cost as much
 		return Halt{Reason: "the contract's deploy transaction was mined and failed: deploy one by hand and set ANCHOR_CONTRACT; see OPERATIONS.md, " +
 			"A transaction that fails again and again"}

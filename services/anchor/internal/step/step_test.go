@@ -135,15 +135,15 @@ func TestNext(t *testing.T) {
 		"in its block by another transaction": {
 			open(batch(1, "mined")),
 			view(2, 6, 7, map[uint64]step.Anchored{1: {Root: ours, TxHash: common.Hash{4}, Block: block7}}),
-			step.Unsettle{BatchIDs: []uint64{1}},
+			step.Reorged{BatchIDs: []uint64{1}},
 			"",
 		},
-		"mined":                    {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(ours, block7)), step.Settle{BatchID: 1, TxHash: tx, Block: block7}, ""},
-		"mined by an unseen hand":  {open(batch(1, "sealed")), view(2, 5, 0, at(ours, block7)), step.Settle{BatchID: 1, TxHash: tx, Block: block7}, ""},
+		"mined":                    {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(ours, block7)), step.Mined{BatchID: 1, TxHash: tx, Block: block7}, ""},
+		"mined by an unseen hand":  {open(batch(1, "sealed")), view(2, 5, 0, at(ours, block7)), step.Mined{BatchID: 1, TxHash: tx, Block: block7}, ""},
 		"mined, the next may seal": {open(batch(1, "mined")), view(2, 6, 6, at(ours, block7)), step.Seal{}, ""},
-		"mined and final":          {open(batch(1, "mined")), view(2, 6, 7, at(ours, block7)), step.Finish{Batches: []step.Batch{batch(1, "mined")}}, ""},
-		"moved to another block":   {open(batch(1, "mined")), view(2, 6, 0, at(ours, other7)), step.Unsettle{BatchIDs: []uint64{1}}, ""},
-		"gone from the chain":      {open(batch(1, "mined")), view(1, 5, 0, nil), step.Unsettle{BatchIDs: []uint64{1}}, ""},
+		"mined and final":          {open(batch(1, "mined")), view(2, 6, 7, at(ours, block7)), step.Final{Batches: []step.Batch{batch(1, "mined")}}, ""},
+		"moved to another block":   {open(batch(1, "mined")), view(2, 6, 0, at(ours, other7)), step.Reorged{BatchIDs: []uint64{1}}, ""},
+		"gone from the chain":      {open(batch(1, "mined")), view(1, 5, 0, nil), step.Reorged{BatchIDs: []uint64{1}}, ""},
 		"gone, then sent again":    {open(batch(1, "reorged", stale)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "reorged", stale), Attempt: stale}, ""},
 		"the lower of two gone": {
 			open(batch(1, "reorged", fresh), batch(2, "reorged", attempt(6, 0, 0))), view(1, 5, 0, nil), step.Wait{}, "",
@@ -157,22 +157,22 @@ func TestNext(t *testing.T) {
 		"several final": {
 			open(batch(1, "mined"), batch(2, "mined"), batch(3, "mined")),
 			view(4, 6, 7, map[uint64]step.Anchored{1: there, 2: there}),
-			step.Finish{Batches: []step.Batch{batch(1, "mined"), batch(2, "mined")}},
+			step.Final{Batches: []step.Batch{batch(1, "mined"), batch(2, "mined")}},
 			"",
 		},
-		"final, but a lower one was not looked at": {
+		"final, but a lower one was not read": {
 			open(batch(1, "mined"), batch(2, "mined")), view(3, 6, 7, map[uint64]step.Anchored{2: there}), step.Seal{}, "",
 		},
 		"a reorg below the second of three": {
 			open(batch(1, "mined"), batch(2, "mined"), batch(3, "mined")),
 			view(4, 6, 7, map[uint64]step.Anchored{2: {Root: ours, TxHash: tx, Block: other7}}),
-			step.Unsettle{BatchIDs: []uint64{2, 3}},
+			step.Reorged{BatchIDs: []uint64{2, 3}},
 			"",
 		},
 		"a reorg that took the last of three": {
-			open(batch(1, "mined"), batch(2, "mined"), batch(3, "mined")), view(3, 5, 0, nil), step.Unsettle{BatchIDs: []uint64{3}}, "",
+			open(batch(1, "mined"), batch(2, "mined"), batch(3, "mined")), view(3, 5, 0, nil), step.Reorged{BatchIDs: []uint64{3}}, "",
 		},
-		"mined, to be looked at later": {open(batch(1, "reorged", fresh)), view(2, 6, 0, nil), step.Wait{}, ""},
+		"mined, to be read later": {open(batch(1, "reorged", fresh)), view(2, 6, 0, nil), step.Wait{}, ""},
 		"as many open as may be": {
 			open(batch(1, "mined"), batch(2, "mined"), batch(3, "mined")), view(4, 6, 0, map[uint64]step.Anchored{3: there}), step.Wait{}, "",
 		},
@@ -205,7 +205,7 @@ func TestNext(t *testing.T) {
 			step.Journal{LastID: 3}, lacks(view(3, 5, 0, nil), time.Hour-1), step.Doubt{}, "fewer batches",
 		},
 		"a chain that has long been without what is final, say too few nodes": {
-			step.Journal{LastID: 3}, unsure(lacks(view(3, 5, 0, nil), time.Hour)), step.Doubt{}, "fewer than most",
+			step.Journal{LastID: 3}, unsure(lacks(view(3, 5, 0, nil), time.Hour)), step.Doubt{}, "not most of the configured nodes agree",
 		},
 		"the key was rotated": {open(batch(1, "broadcast", fresh)), by(theirKey, ourKey, 5), step.Halt{}, "Rotating the anchorer's key"},
 		"the new key, the old one's transaction under way": {
@@ -279,10 +279,10 @@ func TestNextDeploy(t *testing.T) {
 		"a stale node":                     {of(mine(true, fresh), ourKey, true), step.DeployView{Nonce: 4, Sender: ourKey}, may, step.Doubt{}, "still syncing"},
 		"a stale node, never mined":        {of(mine(false, fresh), ourKey, false), step.DeployView{Nonce: 4, Sender: ourKey}, may, step.Doubt{}, "still syncing"},
 		"given, another chain, same id":    {&step.Deployment{Given: true}, step.DeployView{Code: true, Matches: true}, moved, nil, "ANCHOR_REPLAY=true"},
-		"given, chain made anew, replayed": {&step.Deployment{Given: true}, step.DeployView{Code: true, Matches: true}, movedReplay, step.Use{}, ""},
+		"given, chain recreated, replayed": {&step.Deployment{Given: true}, step.DeployView{Code: true, Matches: true}, movedReplay, step.Use{}, ""},
 		"given, journaled, replay is over": {&step.Deployment{ID: 2, Given: true}, step.DeployView{Code: true, Matches: true}, moved, step.Use{}, ""},
 		"another chain, same id":           {nil, step.DeployView{}, moved, nil, "another genesis"},
-		"development chain made anew": {
+		"development chain recreated": {
 			nil, step.DeployView{Nonce: 0}, step.DeployRules{MayDeploy: true, Development: true, OtherGenesis: true}, step.Deploy{Replay: true}, "",
 		},
 	} {

@@ -1,6 +1,6 @@
 -- An event up to which all are announced, so that a start does not search the whole table. Events are announced in order; only
--- the sales of batches may be held back, in the order of the batches: where a final batch's were said, so were all before.
-WITH told AS (
+-- the sales of batches may be held back, in the order of the batches: where a final batch's were announced, so were all before.
+WITH announced AS (
     SELECT e.id, e.batch_id
     FROM anchor.batch_event e
     WHERE e.deployment = @deployment AND e.state = 'final'
@@ -18,6 +18,6 @@ WITH told AS (
     LIMIT 1
 )
 SELECT coalesce((
-    SELECT least(told.id, (SELECT min(e.id) - 1 FROM anchor.batch_event e WHERE e.deployment = @deployment AND e.batch_id > told.batch_id))
-    FROM told
+    SELECT least(d.id, (SELECT min(e.id) - 1 FROM anchor.batch_event e WHERE e.deployment = @deployment AND e.batch_id > d.batch_id))
+    FROM announced d
 ), 0);

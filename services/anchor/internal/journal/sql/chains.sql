@@ -1,2 +1,2 @@
--- The chains that there are deployments on.
+-- The chains with deployments.
 SELECT DISTINCT chain_id::text, genesis_hash FROM anchor.deployment;

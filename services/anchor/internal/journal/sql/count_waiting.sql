@@ -1,4 +1,4 @@
--- As waiting.sql takes them.
+-- How many leaves waiting.sql would take, since when the oldest waits, the lowest seq among them, and the highest seq of all leaves.
 SELECT count(*), min(w.at), coalesce(min(w.seq), 0), coalesce((SELECT max(seq) FROM anchor.leaf), 0)
 FROM (
     SELECT l.seq, l.at

@@ -1,4 +1,4 @@
--- A batch moves on from the state that the decision saw, and under the lease; anything else finds no row.
+-- A batch changes from the state that the decision was based on, and under the lease; otherwise nothing is inserted.
 INSERT INTO anchor.batch_event (deployment, batch_id, state, tx_hash, nonce, block_number, block_hash)
 SELECT @deployment, @batch_id, @state, @tx_hash, @nonce, @block_number, @block_hash
 FROM (SELECT FROM anchor.lease WHERE epoch = @epoch FOR SHARE) AS held

@@ -1,2 +1,2 @@
--- The time is Postgres's: all the journal's times are, and ages are told by the same clock.
+-- The time is Postgres's, like all of the journal's, so that ages are computed by one clock.
 SELECT coalesce(max(batch_id), 0), clock_timestamp() FROM anchor.batch WHERE deployment = @deployment;

@@ -1,8 +1,8 @@
--- A place up to which nothing waits, so that a start does not search the whole table: for the deployment itself, every leaf up to it
--- is in a batch. Batches take the lowest places first. What lies below the highest place of a batch that is older than any intake
--- transaction was visible when the newest batch was sealed; so up to the lower of their highest places nothing waits.
--- Of the deployment before, unless all is replayed, the same place counts as far as its batches are final: what is final anywhere is
--- not taken again. One that was hardly used, or never saw a batch final, knows no such place: the one before it does.
+-- A seq up to which no leaf waits, so that a start does not search the whole table: for the deployment itself, every leaf up to it is in
+-- a batch. Batches take the lowest seqs first. What is below the highest seq of a batch that is older than any intake transaction was
+-- visible when the newest batch was sealed; so up to the lower of the two batches' highest seqs nothing waits.
+-- From the deployment before, unless all is replayed, the same seq counts as far as its batches are final: what is final at any
+-- deployment is not taken again. One that was hardly used, or has no final batch, gives no such seq: then the one before it counts.
 WITH considered AS (
     SELECT @deployment::bigint AS id
     UNION ALL
@@ -18,7 +18,7 @@ WITH considered AS (
     SELECT c.id, b.batch_id, b.at
     FROM considered c
     CROSS JOIN LATERAL (SELECT batch_id, at FROM anchor.batch WHERE deployment = c.id ORDER BY batch_id DESC LIMIT 1) AS b
-), settled AS (
+), older AS (
     SELECT n.id, b.batch_id
     FROM newest n
     CROSS JOIN LATERAL (
@@ -26,12 +26,12 @@ WITH considered AS (
         WHERE deployment = n.id AND at < n.at - @rotation::interval
         ORDER BY batch_id DESC LIMIT 1
     ) AS b
-), places AS (
+), seqs AS (
     SELECT b.id, (
         SELECT max(l.seq) FROM anchor.batch_leaf m JOIN anchor.leaf l USING (sale_id) WHERE m.deployment = b.id AND m.batch_id = b.batch_id
     ) AS highest
-    FROM (SELECT id, batch_id FROM newest UNION ALL SELECT id, batch_id FROM settled) AS b
-    WHERE b.id IN (SELECT id FROM settled)
+    FROM (SELECT id, batch_id FROM newest UNION ALL SELECT id, batch_id FROM older) AS b
+    WHERE b.id IN (SELECT id FROM older)
 ), unfinished AS (
     SELECT n.id, min(l.seq) - 1 AS highest
     FROM newest n
@@ -42,4 +42,4 @@ WITH considered AS (
     GROUP BY n.id
 )
 SELECT coalesce(max(floor), 0)
-FROM (SELECT p.id, least(min(p.highest), min(u.highest)) AS floor FROM places p LEFT JOIN unfinished u USING (id) GROUP BY p.id) AS floors;
+FROM (SELECT s.id, least(min(s.highest), min(u.highest)) AS floor FROM seqs s LEFT JOIN unfinished u USING (id) GROUP BY s.id) AS floors;

@@ -1,2 +1,2 @@
--- The lock by which one anchor acts: its session's, until that ends.
+-- The lock that lets one anchor act; its session holds it until it ends.
 SELECT anchor.try_acting();

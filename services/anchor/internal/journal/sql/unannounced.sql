@@ -1,5 +1,5 @@
--- Events whose messages are not all acknowledged, oldest first. Sales that were said of a final batch are not said of its mined event as
--- well: whoever lowered ANCHOR_FINALITY has heard more than is asked for now.
+-- Events whose messages are not all acknowledged, oldest first. Sales that were announced with a batch's final event are not announced
+-- with its mined event as well: if ANCHOR_FINALITY was lowered, more was announced already than is asked for now.
 SELECT e.batch_id, b.root, b.size, e.state, e.tx_hash, e.nonce::text, e.block_number::text, e.block_hash, e.at, e.id,
        EXISTS (SELECT FROM anchor.announced a WHERE a.event_id = e.id AND a.what = 'batch')
 FROM anchor.batch_event e

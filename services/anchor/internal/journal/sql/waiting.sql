@@ -1,5 +1,5 @@
--- Leaves for the next batch: those above the low-water mark that no batch of this deployment holds. One that does not replay leaves
--- out what is final elsewhere, and only that: what an earlier deployment has sealed and perhaps mined, nobody watches any more.
+-- Leaves for the next batch: those above the low-water mark that are in no batch of this deployment. A deployment that does not replay
+-- leaves out what is final at another one, and only that: what an earlier deployment has sealed and perhaps mined, nobody watches any more.
 -- A CASE of scalar questions keeps the planner at one search by index for each leaf: as a join it reads all of batch_leaf each time.
 SELECT l.seq, l.sale_id, l.sale_hash, l.amount_wei::text, l.at
 FROM anchor.leaf l
