@@ -31,7 +31,7 @@ type Config struct {
 	Telemetry telemetry.Config
 	Stream    stream.Config
 
-	DBURL    config.Secret `env:"DB_URL,required,notEmpty" doc:"Postgres, as role anchor"`
+	DBURL    config.Secret `env:"DB_URL,required,notEmpty" doc:"Postgres URL of the service's own role, such as postgres://anchor@127.0.0.1:5432/tillseal"`
 	Provider config.Secret `env:"WEB3_PROVIDER,required,notEmpty" doc:"Ethereum JSON-RPC URLs, one or three, comma-separated; may hold API keys and are never shown"`
 
 	Keystore             string        `env:"ANCHOR_KEYSTORE" doc:"keystore file (Web3 Secret Storage) with the anchorer's key, mode 0600"`

@@ -77,8 +77,8 @@ func (s *shop) privileges(role, table string, kinds ...string) (n int) {
 func TestTheAuditorReadsEveryViewAndNothingElse(t *testing.T) {
 	s := setup(t)
 	b := s.sold(3)
-	s.say(event.Anchored(b.anchored(0, 99), noon, 0))
-	s.settled(stream.SalesAnchored, stream.DurableLedger)
+	s.publish(event.Anchored(b.anchored(0, 99), noon, 0))
+	s.drained(stream.SalesAnchored, stream.DurableLedger)
 	for view, columns := range auditViews {
 		s.exec(s.auditor, fmt.Sprintf("SELECT %s FROM %s", columns, view))
 		require.Equal(t, 0, s.privileges("auditor", view, "INSERT", "UPDATE", "DELETE", "TRUNCATE"), view)

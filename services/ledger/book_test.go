@@ -13,7 +13,7 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// block is where the ledger says a sale stands; 0 for nowhere.
+// block is the block in which the ledger has a sale; 0 for none.
 func (s *shop) block(id string) int {
 	return s.count(`SELECT coalesce(max(block_number), 0)::int FROM ledger.anchored WHERE sale_id = $1`, id)
 }
@@ -22,9 +22,9 @@ func TestASaleAnchoredTwiceHasOneRow(t *testing.T) {
 	s := setup(t)
 	b := s.sold(3)
 	for i := range b.sales {
-		s.say(event.Anchored(b.anchored(i, 99), noon, 0), event.Anchored(b.anchored(i, 99), noon, 1))
+		s.publish(event.Anchored(b.anchored(i, 99), noon, 0), event.Anchored(b.anchored(i, 99), noon, 1))
 	}
-	s.settled(stream.SalesAnchored, stream.DurableLedger)
+	s.drained(stream.SalesAnchored, stream.DurableLedger)
 	require.Equal(t, 3, s.count(`SELECT count(*) FROM ledger.anchored`))
 	var proof []byte
 	require.NoError(t, s.ledger.QueryRow(t.Context(), `SELECT proof FROM ledger.anchored WHERE sale_id = $1`, b.sales[0].SaleID).Scan(&proof))
@@ -35,36 +35,36 @@ func TestAfterAReorgTheLaterWordStands(t *testing.T) {
 	s := setup(t)
 	b := s.sold(1)
 	id := b.sales[0].SaleID
-	s.say(event.Anchored(b.anchored(0, 99), noon, 0))
+	s.publish(event.Anchored(b.anchored(0, 99), noon, 0))
 	s.waitFor("the first word is kept", func() bool { return s.block(id) == 99 })
-	b.minedAnew(98, 5) // in an earlier block
-	s.say(event.Anchored(b.anchored(0, 98), noon.Add(time.Second), 1))
+	b.minedAgain(98, 5) // in an earlier block
+	s.publish(event.Anchored(b.anchored(0, 98), noon.Add(time.Second), 1))
 	s.waitFor("the later word replaces it", func() bool { return s.block(id) == 98 })
-	s.say(event.Anchored(b.anchored(0, 99), noon, 2)) // the first word, delivered again
-	s.settled(stream.SalesAnchored, stream.DurableLedger)
+	s.publish(event.Anchored(b.anchored(0, 99), noon, 2)) // the first announcement, delivered again
+	s.drained(stream.SalesAnchored, stream.DurableLedger)
 	require.Equal(t, 98, s.block(id))
 }
 
-// Whoever has the anchor's seed may write any time into a true saying.
+// Whoever has the anchor's seed may write any time into a true announcement.
 func TestTheTimeThatASenderWroteOrdersNothing(t *testing.T) {
 	s := setup(t)
 	b := s.sold(1)
 	id := b.sales[0].SaleID
 	farOff := time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
-	s.say(event.Anchored(b.anchored(0, 99), farOff, 0))
+	s.publish(event.Anchored(b.anchored(0, 99), farOff, 0))
 	s.waitFor("it is written down", func() bool { return s.block(id) == 99 })
 	require.Zero(t, s.count(`SELECT count(*) FROM ledger.anchored WHERE at > clock_timestamp()`))
-	b.minedAnew(98, 5)
-	s.say(event.Anchored(b.anchored(0, 98), noon, 1))
+	b.minedAgain(98, 5)
+	s.publish(event.Anchored(b.anchored(0, 98), noon, 1))
 	s.waitFor("the later word replaces it", func() bool { return s.block(id) == 98 })
 	b.moved(event.BatchFinal, 9)
 	final := b.anchored(0, 99)
 	final.Finality = "finalized"
-	s.say(event.Anchored(final, noon, 2))
+	s.publish(event.Anchored(final, noon, 2))
 	firm := func() bool { return s.count(`SELECT count(*) FROM ledger.anchored WHERE finality = 'finalized'`) == 1 }
 	s.waitFor("the last word is final", firm)
-	s.say(event.Anchored(b.anchored(0, 99), farOff, 3))
-	s.settled(stream.SalesAnchored, stream.DurableLedger)
+	s.publish(event.Anchored(b.anchored(0, 99), farOff, 3))
+	s.drained(stream.SalesAnchored, stream.DurableLedger)
 	require.True(t, firm(), "it stays so")
 }
 
@@ -72,13 +72,13 @@ func TestANewDeploymentsWordStandsWhateverTheOldOneSays(t *testing.T) {
 	s := setup(t)
 	old := s.sold(1)
 	id := old.sales[0].SaleID
-	anew := s.seal(s.deploy(), 1, old.sales...)
-	s.say(event.Anchored(anew.anchored(0, 5), noon, 0))
+	newer := s.seal(s.deploy(), 1, old.sales...)
+	s.publish(event.Anchored(newer.anchored(0, 5), noon, 0))
 	s.waitFor("the new deployment's word is kept", func() bool { return s.block(id) == 5 })
-	s.say(event.Anchored(old.anchored(0, 99), noon.Add(time.Hour), 1))
-	s.settled(stream.SalesAnchored, stream.DurableLedger)
+	s.publish(event.Anchored(old.anchored(0, 99), noon.Add(time.Hour), 1))
+	s.drained(stream.SalesAnchored, stream.DurableLedger)
 	require.Equal(t, 5, s.block(id))
-	require.Equal(t, int(anew.deployment), s.count(`SELECT deployment FROM ledger.anchored`))
+	require.Equal(t, int(newer.deployment), s.count(`SELECT deployment FROM ledger.anchored`))
 }
 
 func TestOneBadMessageHarmsNoOther(t *testing.T) {
@@ -89,10 +89,10 @@ func TestOneBadMessageHarmsNoOther(t *testing.T) {
 	noSale.SaleID, noFinality.Finality, noProof.Root = "not a uuid", "maybe", txHash
 	broken := nats.NewMsg("sales.v1.anchored.s1")
 	broken.Data = []byte("tea")
-	s.say(event.Anchored(b.anchored(1, 99), noon, 0), event.Anchored(noSale, noon, 1), event.Anchored(noFinality, noon, 2),
+	s.publish(event.Anchored(b.anchored(1, 99), noon, 0), event.Anchored(noSale, noon, 1), event.Anchored(noFinality, noon, 2),
 		event.Anchored(noProof, noon, 3), broken, event.Anchored(b.anchored(2, 99), noon, 0))
 	s.start()
-	s.settled(stream.SalesAnchored, stream.DurableLedger)
+	s.drained(stream.SalesAnchored, stream.DurableLedger)
 	require.Equal(t, 2, s.count(`SELECT count(*) FROM ledger.anchored`))
 	s.waitFor("four are parked", func() bool { return s.count(`SELECT count(*) FROM ledger.parked WHERE service = 'ledger'`) == 4 })
 }
@@ -104,11 +104,11 @@ func TestABatchOnlyMovesForward(t *testing.T) {
 		require.NoError(t, s.ledger.QueryRow(t.Context(), `SELECT state FROM ledger.batch`).Scan(&state))
 		return state
 	}
-	s.say(b.moved(event.BatchBroadcast, 2), b.moved(event.BatchSealed, 1)) // late
-	s.settled(stream.Batches, stream.DurableLedgerBatches)
+	s.publish(b.moved(event.BatchBroadcast, 2), b.moved(event.BatchSealed, 1)) // late
+	s.drained(stream.Batches, stream.DurableLedgerBatches)
 	require.Equal(t, "mined", state())
-	s.say(b.moved(event.BatchReorged, 4), b.moved(event.BatchFinal, 6), b.moved(event.BatchMined, 5))
-	s.settled(stream.Batches, stream.DurableLedgerBatches)
+	s.publish(b.moved(event.BatchReorged, 4), b.moved(event.BatchFinal, 6), b.moved(event.BatchMined, 5))
+	s.drained(stream.Batches, stream.DurableLedgerBatches)
 	require.Equal(t, "final", state())
 	require.Equal(t, 1, s.count(`SELECT count(*) FROM ledger.batch`))
 }
@@ -116,7 +116,7 @@ func TestABatchOnlyMovesForward(t *testing.T) {
 func TestABatchThatIsNoneIsParked(t *testing.T) {
 	s := setup(t)
 	b := s.sold(1)
-	s.say(event.BatchMoved(event.Batch{BatchID: 1, Deployment: b.deployment, Size: 1, State: event.BatchFinal, Sequence: 9, At: noon.Format(time.RFC3339)}))
+	s.publish(event.BatchMoved(event.Batch{BatchID: 1, Deployment: b.deployment, Size: 1, State: event.BatchFinal, Sequence: 9, At: noon.Format(time.RFC3339)}))
 	s.waitFor("it is parked", func() bool {
 		return s.count(`SELECT count(*) FROM ledger.parked WHERE subject = 'batches.v1.final'`) == 1
 	})
@@ -131,8 +131,8 @@ func TestWhatAServiceParkedIsKept(t *testing.T) {
 	}
 	again := event.ParkedBy(parked, time.Time{})
 	again.Header[nats.MsgIdHdr] = []string{"delivered again"}
-	s.say(event.ParkedBy(parked, time.Time{}), again)
-	s.settled(stream.SalesDLQ, stream.DurableLedgerParked)
+	s.publish(event.ParkedBy(parked, time.Time{}), again)
+	s.drained(stream.SalesDLQ, stream.DurableLedgerParked)
 	require.Equal(t, 1, s.count(`SELECT count(*) FROM ledger.parked WHERE sale_id = $1 AND reason LIKE 'no tier%'`, parked.SaleID))
 }
 
@@ -152,10 +152,10 @@ func TestAMessageInTheDLQThatIsNoneOfOursIsKeptAndGoesRoundNoMore(t *testing.T) 
 	} {
 		msg := nats.NewMsg("sales.v1.dlq.somebody")
 		msg.Data = []byte(body)
-		s.say(msg)
+		s.publish(msg)
 		s.waitFor("it is kept", func() bool { return s.count(`SELECT count(*) FROM ledger.parked`) == i+1 })
 	}
-	s.settled(stream.SalesDLQ, stream.DurableLedgerParked)
+	s.drained(stream.SalesDLQ, stream.DurableLedgerParked)
 	str, err := s.bus.JS.Stream(t.Context(), stream.SalesDLQ)
 	require.NoError(t, err)
 	require.Equal(t, uint64(4), str.CachedInfo().State.Msgs)
@@ -164,12 +164,12 @@ func TestAMessageInTheDLQThatIsNoneOfOursIsKeptAndGoesRoundNoMore(t *testing.T) 
 func TestARestartedLedgerGoesOnWhereItWas(t *testing.T) {
 	s := setup(t)
 	b := s.sold(3)
-	s.say(event.Anchored(b.anchored(0, 99), noon, 0))
-	s.settled(stream.SalesAnchored, stream.DurableLedger)
+	s.publish(event.Anchored(b.anchored(0, 99), noon, 0))
+	s.drained(stream.SalesAnchored, stream.DurableLedger)
 	s.stop()
-	s.say(event.Anchored(b.anchored(1, 99), noon, 0), event.Anchored(b.anchored(2, 99), noon, 0), b.moved(event.BatchFinal, 4))
+	s.publish(event.Anchored(b.anchored(1, 99), noon, 0), event.Anchored(b.anchored(2, 99), noon, 0), b.moved(event.BatchFinal, 4))
 	s.start()
-	s.settled(stream.SalesAnchored, stream.DurableLedger)
+	s.drained(stream.SalesAnchored, stream.DurableLedger)
 	require.Equal(t, 3, s.count(`SELECT count(*) FROM ledger.anchored`))
 	s.waitFor("the batch is final", func() bool { return s.status(b.sales[0].SaleID).Status == "final" })
 }

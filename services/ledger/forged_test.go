@@ -21,13 +21,13 @@ import (
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
-// measured lets a ledger tell its metrics.
+// measured lets a ledger serve its metrics.
 func measured(t *testing.T) (addr string, adjust func(*ledger.Config)) {
 	addr = fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
 	return addr, func(cfg *ledger.Config) { cfg.Telemetry.MetricsAddr = addr }
 }
 
-// reasons are those of what the ledger parked, by their places in a stream from its first message on.
+// reasons are those for which the ledger parked messages of a stream, in the stream's order.
 func (s *shop) reasons(streamName string) (reasons []string) {
 	rows, err := s.ledger.Query(s.t.Context(), `SELECT reason FROM ledger.parked WHERE stream = $1 ORDER BY sequence`, streamName)
 	require.NoError(s.t, err)
@@ -49,9 +49,9 @@ func ofOneLeaf(t *testing.T, e *event.SaleAnchored, hash common.Hash, wei *big.I
 	e.SaleHash, e.AmountWei, e.Leaf, e.Root, e.Proof = hash, wei.String(), leaf, leaf, nil
 }
 
-func TestASaleAnchoredThatTheAnchorsJournalBeliesIsForged(t *testing.T) {
-	addr, tells := measured(t)
-	s := setup(t, tells)
+func TestASaleAnchoredThatTheAnchorsJournalContradictsIsForged(t *testing.T) {
+	addr, adjust := measured(t)
+	s := setup(t, adjust)
 	const metric = `tillseal_ledger_forged_total{what="sale_anchored"}`
 	s.waitFor("the metrics are there before anything was forged", func() bool {
 		found := scrape(t, addr)
@@ -87,7 +87,7 @@ func TestASaleAnchoredThatTheAnchorsJournalBeliesIsForged(t *testing.T) {
 		e := b.anchored(0, 99)
 		spoil(&e)
 		generation++
-		s.say(event.Anchored(e, noon, generation))
+		s.publish(event.Anchored(e, noon, generation))
 	}
 	s.waitFor("all are parked", func() bool { return len(s.reasons(stream.SalesAnchored)) == len(forge) })
 	for _, reason := range s.reasons(stream.SalesAnchored) {
@@ -96,13 +96,13 @@ func TestASaleAnchoredThatTheAnchorsJournalBeliesIsForged(t *testing.T) {
 	require.Zero(t, s.count(`SELECT count(*) FROM ledger.anchored`))
 	require.Zero(t, s.count(`SELECT count(*) FROM ledger.held`), "the true one is still waited for")
 	require.Equal(t, fmt.Sprint(len(forge)), scrape(t, addr)[metric])
-	s.say(event.Anchored(b.anchored(0, 99), noon, 1000))
+	s.publish(event.Anchored(b.anchored(0, 99), noon, 1000))
 	s.waitFor("the true one is written down", func() bool { return s.block(b.sales[0].SaleID) == 99 })
 }
 
 func TestABatchThatTheAnchorsJournalBeliesIsForged(t *testing.T) {
 	s := setup(t)
-	b := s.sold(2) // its third step is that it is mined
+	b := s.sold(2) // its third event is that it is mined
 	id := b.sales[0].SaleID
 	block, hash := uint64(99), blockHash
 	mined := event.Batch{
@@ -113,8 +113,8 @@ func TestABatchThatTheAnchorsJournalBeliesIsForged(t *testing.T) {
 	forge := map[string]func(*event.Batch){
 		"an unknown batch":   func(e *event.Batch) { e.BatchID, e.State, e.Sequence = 99999, event.BatchFinal, 9 },
 		"final":              func(e *event.Batch) { e.State, e.Sequence = event.BatchFinal, 9 },
-		"a later place":      func(e *event.Batch) { e.Sequence = 9 }, // behind which no true step would be written down any more
-		"final in its place": func(e *event.Batch) { e.State = event.BatchFinal },
+		"a later sequence":   func(e *event.Batch) { e.Sequence = 9 }, // after which no true event would be written down any more
+		"final instead":      func(e *event.Batch) { e.State = event.BatchFinal },
 		"another root":       func(e *event.Batch) { e.Root = other },
 		"another size":       func(e *event.Batch) { e.Size++ },
 		"another tx":         func(e *event.Batch) { e.TxHash = &other },
@@ -128,7 +128,7 @@ func TestABatchThatTheAnchorsJournalBeliesIsForged(t *testing.T) {
 		e := mined
 		spoil(&e)
 		generation++
-		s.say(event.BatchMovedAgain(e, generation))
+		s.publish(event.BatchMovedAgain(e, generation))
 	}
 	s.waitFor("all are parked", func() bool { return len(s.reasons(stream.Batches)) == len(forge) })
 	for _, reason := range s.reasons(stream.Batches) {
@@ -158,7 +158,7 @@ func TestWhatIsNotInItsCanonicalFormIsNotWrittenDown(t *testing.T) {
 			msg.Data = bytes.Replace(written, []byte(was), []byte(form), 1)
 			require.NotEqual(t, written, msg.Data, form)
 			msg.Header[nats.MsgIdHdr] = []string{form}
-			s.say(msg)
+			s.publish(msg)
 			s.waitFor(form+" is parked", func() bool { return len(s.reasons(stream.SalesAnchored)) == before+1 })
 		}
 	}
@@ -179,7 +179,7 @@ func TestAForgedMessageHoldsNoSaleBackAndStaysListed(t *testing.T) {
 	for sequence, body := range []any{hash, total, forged, "tea", sold[4]} {
 		data, err := json.Marshal(body)
 		require.NoError(t, err)
-		s.say(event.ParkedBy(event.Parked{
+		s.publish(event.ParkedBy(event.Parked{
 			Service: "anchor", Reason: "whatever", Stream: stream.SalesPriced, Sequence: uint64(sequence), SaleID: sold[sequence].SaleID, Data: data,
 			Forged: sequence == 2, At: noon.Format(time.RFC3339),
 		}, time.Time{}))
@@ -195,14 +195,14 @@ func TestAForgedMessageHoldsNoSaleBackAndStaysListed(t *testing.T) {
 	for i := range 4 {
 		s.waitFor("the true sale is repaired", func() bool { return len(p.of(sold[i].SaleID)) > 0 })
 	}
-	require.Empty(t, p.of(sold[4].SaleID), "a service gave it up, as it is")
+	require.Empty(t, p.of(sold[4].SaleID), "a service parked it, unchanged")
 }
 
 func TestASaleWhoseRowWasAlteredIsPublishedByNobody(t *testing.T) {
-	addr, tells := measured(t)
+	addr, adjust := measured(t)
 	var log testkit.Log
 	const metric = `tillseal_altered_total{what="sale"}`
-	s := setup(t, quickly, tells, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = &log })
+	s := setup(t, quickly, adjust, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = &log })
 	require.Equal(t, "0", scrape(t, addr)[metric])
 	s.stop()
 	for n, column := range []string{
@@ -214,7 +214,7 @@ func TestASaleWhoseRowWasAlteredIsPublishedByNobody(t *testing.T) {
 	}
 	sound := s.sell(9, noon.Add(time.Second))
 	p := s.run(lose)
-	s.start(quickly, tells, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = &log })
+	s.start(quickly, adjust, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = &log })
 	s.waitFor("the sound one is repaired twice", func() bool { return len(p.of(sound.SaleID)) > 1 })
 	list := s.parked(map[string]any{"service": "ledger"})
 	require.Equal(t, 6, list.Total)
@@ -226,7 +226,7 @@ func TestASaleWhoseRowWasAlteredIsPublishedByNobody(t *testing.T) {
 	}
 	require.Contains(t, log.String(), "ALARM: a sale's row")
 	require.NotContains(t, log.String(), "C-1001")
-	require.Equal(t, "6", scrape(t, addr)[metric], "told once")
+	require.Equal(t, "6", scrape(t, addr)[metric], "counted once")
 
 	id := facts(1, noon).SaleID
 	_, err := s.replay(map[string]string{"sale_id": id})
@@ -241,7 +241,7 @@ func TestASaleWhoseRowWasAlteredIsPublishedByNobody(t *testing.T) {
 	s.exec(s.admin, `UPDATE sales.sale SET total = '1249.50' WHERE sale_id = $1`, id)
 	replayed, err = s.replay(map[string]string{"sale_id": id})
 	require.NoError(t, err)
-	require.Equal(t, 1, replayed, "once it is again as it was")
+	require.Equal(t, 1, replayed, "once the row is restored")
 	s.waitFor("it reaches pricing", func() bool { return len(p.of(id)) > 0 })
 }
 

@@ -1,5 +1,5 @@
-// Package ledger keeps what the pipeline says of each sale, answers for its state and its proof, and publishes again what
-// the pipeline lost.
+// Package ledger keeps what the pipeline announces about each sale, answers requests for a sale's state and proof, and publishes again
+// what the pipeline lost.
 package ledger
 
 import (
@@ -34,25 +34,25 @@ type Config struct {
 	// than this after its recorded_at is passed over, and found an hour later only.
 	RepairAfter time.Duration `env:"REPAIR_AFTER" envDefault:"30s" doc:"age from which a committed sale without a leaf counts as lost and is published again"`
 
-	RepairMax time.Duration `env:"REPAIR_MAX" envDefault:"10m" doc:"age from which it is published again whatever is still pending in the streams"`
+	RepairMax time.Duration `env:"REPAIR_MAX" envDefault:"10m" doc:"age from which a lost sale is published again even while messages are pending"`
 
-	// Ready, when set, is called once: Postgres has answered, and requests are.
+	// Ready, when set, is called once: Postgres has answered, and requests are answered.
 	Ready func() `env:"-"`
 }
 
-// Limits of REPAIR_AFTER and REPAIR_MAX: below the first a slow commit looks lost, beyond the others a lost sale waits too long.
+// Limits of REPAIR_AFTER and REPAIR_MAX: below the first a slow commit would count as lost, beyond the others a lost sale waits too long.
 const (
 	minRepairAfter = time.Second
 	maxRepairAfter = 10 * time.Minute
 	maxRepairMax   = 24 * time.Hour
 )
 
-// Limits of the sessions. The ledger is on no till's path, so that a slow database may take its time, but never for ever.
+// Limits of the sessions. No till waits for the ledger, so a slow database may take its time, but not for ever.
 const (
 	maxConns       = 12 // three consumers and the reads
 	connectLimit   = 5 * time.Second
 	lockLimit      = 5 * time.Second
-	statementLimit = 15 * time.Second // the longest read of the reconciler, many times over
+	statementLimit = 15 * time.Second // many times the longest read of the reconciler
 	idleLimit      = 15 * time.Second
 )
 
@@ -71,8 +71,9 @@ func (c Config) Check() error {
 	return errors.Join(errs...)
 }
 
-// Run keeps the ledger until ctx ends; what was under way then is delivered again, which is harmless. Its error is nil then, or ctx's when
-// something was still waited for. A wrong Config is an Invalid fault that names the variable; a NATS or Postgres that is away is waited for.
+// Run keeps the ledger until ctx ends; messages that were being processed then are delivered again, which is harmless. Its error is nil
+// then, or ctx's when it was still waiting for something. A wrong Config is an Invalid fault that names the variable; while NATS or
+// Postgres is unavailable, Run waits for it.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
 		return fault.WithKind(fault.Invalid, err)
@@ -82,7 +83,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer tel.Close()
-	counts := newCounts(tel.Metrics) // before anything is waited for
+	counts := newCounts(tel.Metrics) // before waiting for anything
 	pool, err := postgres.Open(ctx, cfg.DBURL, postgres.Limits{
 		Service: "ledger", MaxConns: maxConns, Connect: connectLimit, Lock: lockLimit, Statement: statementLimit, IdleInTransaction: idleLimit,
 	})
@@ -99,7 +100,7 @@ func Run(ctx context.Context, cfg Config) error {
 	tel.Metrics.MustRegister(bus)
 	again := republish.New(bus, tel.Log, tel.Metrics)
 	desk := operate.Desk{Pool: pool, Publisher: again, Log: tel.Log, RepairAfter: cfg.RepairAfter}
-	stop, err := bus.Serve(ctx, "keeps what is anchored and hands out proofs", append(read.New(pool).Endpoints(), desk.Endpoints()...)...)
+	stop, err := bus.Serve(ctx, "Keeps what is anchored and hands out proofs", append(read.New(pool).Endpoints(), desk.Endpoints()...)...)
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ type counts struct {
 func newCounts(registry *prometheus.Registry) *counts {
 	c := &counts{
 		written: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tillseal_ledger_messages_total", Help: "Messages written to the ledger, by the durable that brought them.",
+			Name: "tillseal_ledger_messages_total", Help: "Messages written to the ledger, by the durable that delivered them.",
 		}, []string{"durable"}),
 		reconciler: reconcile.NewMetrics(registry),
 	}

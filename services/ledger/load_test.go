@@ -86,7 +86,7 @@ func TestABacklogThatIsOnlySlowIsNotRepaired(t *testing.T) {
 		msg.Header.Set(nats.MsgIdHdr, manyID(n)) // on a busy machine some are published twice
 		msgs = append(msgs, msg)
 	}
-	s.say(msgs...)
+	s.publish(msgs...)
 	s.start(quickly, func(cfg *ledger.Config) { cfg.RepairMax = time.Hour })
 	const ticks = 4
 	for n := range ticks { // each sees the backlog due but for what is pending, and repairs what is past REPAIR_MAX
@@ -96,7 +96,7 @@ func TestABacklogThatIsOnlySlowIsNotRepaired(t *testing.T) {
 	}
 	finish()
 	s.waitFor("all have their leaf", func() bool { return s.leaves() == backlog+ticks })
-	s.settled(stream.SalesRecorded, stream.DurablePricing)
+	s.drained(stream.SalesRecorded, stream.DurablePricing)
 	require.Equal(t, uint64(backlog+ticks), s.messages(stream.SalesRecorded))
 	require.Equal(t, ticks, s.count(`SELECT count(*) FROM ledger.repair`))
 }

@@ -50,7 +50,7 @@ func TestTheAgesAreToldWhileNATSIsAway(t *testing.T) {
 	s.waitFor("it waits for its batch", func() bool { return agesOf(scrape(t, addr)) == [3]int{0, 5, 0} })
 	s.nats.Stop()
 	s.seal(deployment, 1, sold)
-	s.waitFor("it waits for being told", func() bool { return agesOf(scrape(t, addr)) == [3]int{0, 0, 5} })
+	s.waitFor("it waits for its announcement", func() bool { return agesOf(scrape(t, addr)) == [3]int{0, 0, 5} })
 	for range 20 {
 		found := scrape(t, addr)
 		require.Equal(t, [3]int{0, 0, 5}, agesOf(found))
@@ -63,12 +63,12 @@ func TestTheAgeOfTheOldestSaleIsToldByWhatItWaitsFor(t *testing.T) {
 	s := setup(t, quickly, func(cfg *ledger.Config) { cfg.Telemetry.MetricsAddr = addr })
 	ages := func() [3]int { return agesOf(scrape(t, addr)) }
 	anchored := s.seal(s.deploy(), 1, s.sell(1, hours(9)))
-	s.say(event.Anchored(anchored.anchored(0, 99), noon, 0))
+	s.publish(event.Anchored(anchored.anchored(0, 99), noon, 0))
 	leafed, lost, parked := s.sell(3, hours(5)), s.sell(4, hours(3)), s.sell(5, hours(8))
 	s.park(7, parked)
 	s.leaf(leafed, "1")
 	second := s.seal(anchored.deployment, 2, s.sell(2, hours(7)))
-	s.waitFor("each is told", func() bool { return ages() == [3]int{3, 5, 7} })
+	s.waitFor("each age is shown", func() bool { return ages() == [3]int{3, 5, 7} })
 	s.run(lose)
 	s.waitFor("the lost one is repaired", func() bool { return scrape(t, addr)["tillseal_ledger_repaired_total"] != "0" })
 	found := scrape(t, addr)
@@ -78,7 +78,7 @@ func TestTheAgeOfTheOldestSaleIsToldByWhatItWaitsFor(t *testing.T) {
 
 	s.leaf(lost, "2")
 	s.seal(anchored.deployment, 3, leafed, lost)
-	s.say(event.Anchored(second.anchored(0, 99), noon, 0))
+	s.publish(event.Anchored(second.anchored(0, 99), noon, 0))
 	s.waitFor("only the last batch is waited for", func() bool { return ages() == [3]int{0, 0, 5} })
 	s.waitFor("no repair is open", func() bool { return scrape(t, addr)["tillseal_ledger_repairs_open"] == "0" })
 }

@@ -35,19 +35,19 @@ type parkedList struct {
 	}
 }
 
-// recorded is the part of a sale's SaleRecorded that tells which sale it is about.
+// recorded is the part of a sale's SaleRecorded that identifies the sale.
 func recorded(facts sale.Sale) event.SaleRecorded {
 	return event.SaleRecorded{SaleID: facts.SaleID, StoreID: facts.StoreID, Currency: facts.Currency, Total: facts.Total, SaleHash: facts.Hash()}
 }
 
-// park says that pricing gave up sales.
+// park publishes that pricing parked sales.
 func (s *shop) park(sequence uint64, sales ...sale.Sale) {
 	s.t.Helper()
 	before := s.count(`SELECT count(*) FROM ledger.parked`)
 	for i, facts := range sales {
 		body, err := json.Marshal(recorded(facts))
 		require.NoError(s.t, err)
-		s.say(event.ParkedBy(event.Parked{
+		s.publish(event.ParkedBy(event.Parked{
 			Service: "pricing", Reason: "no tier has a rate for INR", Stream: stream.SalesRecorded, Sequence: sequence + uint64(i),
 			Subject: "sales.v1.recorded.s1", SaleID: facts.SaleID, Data: body, At: noon.Format(time.RFC3339),
 		}, time.Time{}))
@@ -130,32 +130,32 @@ func TestAReplayedSaleThatIsLostIsRepairedLikeAnyOther(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Conflict))
 }
 
-func TestWhatCannotBeReplayedIsSaid(t *testing.T) {
+func TestWhatCannotBeReplayedIsRefusedWithTheReason(t *testing.T) {
 	s := setup(t)
-	for says, request := range map[string]map[string]string{
-		"either sale_id or currency":           {},
-		"either sale_id or":                    {"sale_id": "x", "currency": "INR"},
-		"sale_id is not a UUID":                {"sale_id": "tea"},
-		"not the code of an ISO 4217 currency": {"currency": "TEA"},
-		"is parked and without a leaf":         {"sale_id": "01935f0e-8a7b-7c3d-9e4f-000000000009"},
+	for reason, request := range map[string]map[string]string{
+		"either sale_id or currency":                   {},
+		"either sale_id or":                            {"sale_id": "x", "currency": "INR"},
+		"sale_id is not a UUID":                        {"sale_id": "tea"},
+		"ISO 4217 currency":                            {"currency": "TEA"},
+		"is not parked, or it already has a leaf, and": {"sale_id": "01935f0e-8a7b-7c3d-9e4f-000000000009"},
 	} {
 		_, err := s.replay(request)
-		require.ErrorContains(t, err, says)
+		require.ErrorContains(t, err, reason)
 	}
 	replayed, err := s.replay(map[string]string{"currency": "EUR"})
 	require.NoError(t, err)
 	require.Zero(t, replayed)
 	_, err = s.replay(map[string]string{"currency": "INR", "operator": strings.Repeat("a", 65)})
 	require.ErrorContains(t, err, "operator is longer than 64")
-	for says, request := range map[string]map[string]any{
-		"limit must be between":      {"limit": 501},
-		"state is not one of":        {"state": "lost"},
-		"cursor is not one of":       {"cursor": "tea"},
-		"the request must look like": {"colour": "red"},
+	for reason, request := range map[string]map[string]any{
+		"limit must be between":  {"limit": 501},
+		"state is not one of":    {"state": "lost"},
+		"the cursor is invalid":  {"cursor": "tea"},
+		`unknown field "colour"`: {"colour": "red"},
 	} {
 		_, err := stream.Ask[parkedList](t.Context(), s.bus, "ops.ledger.parked.list", request)
 		require.True(t, fault.Is(err, fault.Invalid))
-		require.ErrorContains(t, err, says)
+		require.ErrorContains(t, err, reason)
 	}
 }
 
@@ -187,7 +187,7 @@ func TestAParkedMessageIsShownInFull(t *testing.T) {
 	s := setup(t)
 	facts := s.sell(1, noon)
 	reason := strings.Repeat("no tier has a rate ", 20)
-	s.say(event.ParkedBy(event.Parked{
+	s.publish(event.ParkedBy(event.Parked{
 		Service: "pricing", Reason: reason, Stream: stream.SalesRecorded, Sequence: 7, SaleID: facts.SaleID, Data: []byte(`{"total":"5.00"}`),
 		At: noon.Format(time.RFC3339),
 	}, time.Time{}), event.ParkedBy(event.Parked{
@@ -206,7 +206,7 @@ func TestAParkedMessageIsShownInFull(t *testing.T) {
 	got, err = s.show(map[string]any{"service": "anchor", "stream": stream.SalesPriced, "sequence": 8})
 	require.NoError(t, err)
 	require.JSONEq(t, `"dGVh"`, string(got.Parked[0].Data))
-	for says, request := range map[string]map[string]any{
+	for reason, request := range map[string]map[string]any{
 		"either sale_id or service":    {},
 		"must be given together":       {"service": "anchor"},
 		"sale_id is not a UUID":        {"sale_id": "tea"},
@@ -214,7 +214,7 @@ func TestAParkedMessageIsShownInFull(t *testing.T) {
 		"either sale_id or service, s": {"sale_id": facts.SaleID, "sequence": 8},
 	} {
 		_, err := s.show(request)
-		require.ErrorContains(t, err, says)
+		require.ErrorContains(t, err, reason)
 	}
 }
 
@@ -223,16 +223,16 @@ func TestADiscardedSaleIsReportedWithWhoAndWhyAndIsNoWorkForAnybody(t *testing.T
 	s.park(7, facts(1, noon)) // before the reconciler can see the sale
 	facts, other := s.sell(1, noon), s.sell(2, noon)
 	p := s.run(lose)
-	for says, request := range map[string]map[string]any{
+	for reason, request := range map[string]map[string]any{
 		"operator is missing": {"sale_id": facts.SaleID, "operator": " ", "reason": "a test till"},
 		"reason is missing":   {"sale_id": facts.SaleID, "operator": "asha"},
 		"control character":   {"sale_id": facts.SaleID, "operator": "asha", "reason": "a\x00test"},
 		"NUL character":       {"service": "pricing\x00", "stream": "x", "sequence": 1, "operator": "asha", "reason": "a test till"},
 		"longer than 500":     {"sale_id": facts.SaleID, "operator": "asha", "reason": strings.Repeat("a", 501)},
-		"is parked":           {"sale_id": other.SaleID, "operator": "asha", "reason": "a test till"},
+		"no parked message":   {"sale_id": other.SaleID, "operator": "asha", "reason": "a test till"},
 	} {
 		_, err := s.discard(request)
-		require.ErrorContains(t, err, says)
+		require.ErrorContains(t, err, reason)
 	}
 	discarded, err := s.discard(map[string]any{"sale_id": facts.SaleID, "operator": "asha", "reason": "a test till"})
 	require.NoError(t, err)
@@ -255,7 +255,7 @@ func TestADiscardedSaleIsReportedWithWhoAndWhyAndIsNoWorkForAnybody(t *testing.T
 	require.Empty(t, p.of(facts.SaleID))
 	replayed, err = s.replay(map[string]string{"sale_id": facts.SaleID, "operator": "ravi", "reason": "it was a real one"})
 	require.NoError(t, err)
-	require.Equal(t, 1, replayed, "a mistake can be mended")
+	require.Equal(t, 1, replayed, "a mistake can be undone")
 	s.waitFor("it reaches pricing", func() bool { return len(p.of(facts.SaleID)) > 0 })
 	require.Equal(t, "ravi", s.parked(map[string]any{"state": "replayed"}).Parked[0].DecidedBy)
 }
@@ -266,7 +266,7 @@ func TestAParkedSaleAnchoredIsAskedForAgainOnceItIsReplayed(t *testing.T) {
 	id := b.sales[0].SaleID
 	wrong, right := b.anchored(0, 99), b.anchored(0, 99)
 	wrong.Root = txHash
-	s.say(event.Anchored(wrong, noon, 0))
+	s.publish(event.Anchored(wrong, noon, 0))
 	s.waitFor("it is parked", func() bool { return s.parked(map[string]any{"service": "ledger"}).Total == 1 })
 	type request struct {
 		Deployment int64  `json:"deployment"`
@@ -284,7 +284,7 @@ func TestAParkedSaleAnchoredIsAskedForAgainOnceItIsReplayed(t *testing.T) {
 	replayed, err := s.replay(map[string]string{"sale_id": id})
 	require.NoError(t, err)
 	require.Equal(t, 1, replayed)
-	s.waitFor("it is heard", func() bool { return s.block(id) == 99 })
+	s.waitFor("it reaches the ledger", func() bool { return s.block(id) == 99 })
 }
 
 func TestNobodyTakesAReplayBack(t *testing.T) {

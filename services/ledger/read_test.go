@@ -25,7 +25,7 @@ func TestASalesWayIsFollowed(t *testing.T) {
 	id := facts.SaleID
 	require.Equal(t, event.SaleStatus{SaleID: id, Status: "pending"}, s.status(id))
 	b := s.seal(s.deploy(), 1, facts)
-	require.Equal(t, event.SaleStatus{SaleID: id, Status: "batched", BatchID: "1"}, s.status(id), "the journal knows before the event is heard")
+	require.Equal(t, event.SaleStatus{SaleID: id, Status: "batched", BatchID: "1"}, s.status(id), "the journal knows before the event reaches the ledger")
 	broadcast := event.SaleStatus{SaleID: id, Status: "broadcast", BatchID: "1", TxHash: &txHash}
 	mined := event.SaleStatus{SaleID: id, Status: "mined", BatchID: "1", TxHash: &txHash, BlockNumber: "99"}
 	final := mined
@@ -41,8 +41,8 @@ func TestASalesWayIsFollowed(t *testing.T) {
 		{event.BatchMined, mined},
 		{event.BatchFinal, final},
 	} {
-		s.say(b.moved(step.state, int64(i+1)))
-		s.settled(stream.Batches, stream.DurableLedgerBatches)
+		s.publish(b.moved(step.state, int64(i+1)))
+		s.drained(stream.Batches, stream.DurableLedgerBatches)
 		require.Equal(t, step.shown, s.status(id), step.state)
 	}
 	s.seal(s.deploy(), 1, facts)
@@ -86,7 +86,7 @@ func TestEveryProofOfABatchLeadsToItsRoot(t *testing.T) {
 			ChainID: "1337", Contract: contract.Hex(), TxHash: txHash, BlockNumber: "99", BlockHash: blockHash, Finality: "mined",
 		}, p.Chain)
 	}
-	s.say(b.moved(event.BatchFinal, 4))
+	s.publish(b.moved(event.BatchFinal, 4))
 	s.waitFor("the proof is final", func() bool {
 		p, err := s.proof(b.sales[0].SaleID)
 		return err == nil && p.Chain.Finality == "final"
@@ -105,8 +105,8 @@ func TestBeforeItIsMinedThereIsNoProof(t *testing.T) {
 	b := s.seal(s.deploy(), 1, facts)
 	for i, state := range []event.BatchState{event.BatchSealed, event.BatchBroadcast, event.BatchReorged} {
 		refused()
-		s.say(b.moved(state, int64(i+1)))
-		s.settled(stream.Batches, stream.DurableLedgerBatches)
+		s.publish(b.moved(state, int64(i+1)))
+		s.drained(stream.Batches, stream.DurableLedgerBatches)
 	}
 	refused()
 }
@@ -120,7 +120,7 @@ func TestAProofOfChangedFactsIsRefused(t *testing.T) {
 		"a leaf's amount": `UPDATE anchor.leaf SET amount_wei = 1 WHERE sale_id = (SELECT sale_id FROM sales.sale WHERE purchase_number = 1)`,
 		"another leaf":    `UPDATE anchor.leaf SET amount_wei = 1 WHERE sale_id = (SELECT sale_id FROM sales.sale WHERE purchase_number = 2)`,
 		"a root":          `UPDATE anchor.batch SET root = sha256('tea')`,
-		"a leaf's place":  `UPDATE anchor.batch_leaf SET leaf_index = leaf_index + 100`,
+		"a leaf's index":  `UPDATE anchor.batch_leaf SET leaf_index = leaf_index + 100`,
 		"a leaf removed":  `DELETE FROM anchor.batch_leaf WHERE sale_id = (SELECT sale_id FROM sales.sale WHERE purchase_number = 2)`,
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// pipeline stands for pricing and anchor: it notes what reaches pricing, and does with it what the test says.
+// pipeline stands in for pricing and anchor: it keeps what reaches pricing, and does with it what the test wants.
 type pipeline struct {
 	mu   sync.Mutex
 	seen map[string][]stream.Message // by sale
@@ -128,7 +128,7 @@ func TestABusyPipelineIsNotToldTwiceBeforeRepairMax(t *testing.T) {
 	})
 	let := sync.OnceFunc(func() { close(release) })
 	t.Cleanup(let)
-	s.say(event.Recorded(event.SaleRecorded{SaleID: "01935f0e-8a7b-7c3d-9e4f-000000000009", StoreID: "slow"}, "gateway", 0, ""))
+	s.publish(event.Recorded(event.SaleRecorded{SaleID: "01935f0e-8a7b-7c3d-9e4f-000000000009", StoreID: "slow"}, "gateway", 0, ""))
 	s.waitFor("pricing is busy", func() bool {
 		c, err := s.bus.JS.Consumer(t.Context(), stream.SalesRecorded, stream.DurablePricing)
 		return err == nil && c.CachedInfo().NumAckPending == 1
@@ -158,10 +158,10 @@ func TestARestartedLedgerGoesOnWithTheNextGeneration(t *testing.T) {
 
 func TestASaleCommittedLongAfterItsTimeIsFoundWhenSalesAreLookedAtAgain(t *testing.T) {
 	s := setup(t, quickly)
-	young := time.Now().Add(-30 * time.Minute) // too young for the second look
+	young := time.Now().Add(-30 * time.Minute) // too young for the second search
 	p := s.run(lose)
 	passed := s.sell(1, young)
-	s.waitFor("the first look has passed it", func() bool { return len(p.of(passed.SaleID)) > 0 })
+	s.waitFor("the first search has passed it", func() bool { return len(p.of(passed.SaleID)) > 0 })
 	late := s.sell(2, young.Add(-2*time.Hour))
 	s.waitFor("the one before it is found", func() bool { return len(p.of(late.SaleID)) > 0 })
 }
@@ -176,7 +176,7 @@ func TestADurableAheadOfItsStreamBeginsAgain(t *testing.T) {
 		_, err := s.bus.Position(t.Context(), stream.DurablePricing)
 		return errors.Is(err, stream.ErrNoDurable)
 	})
-	s.say(event.Recorded(event.SaleRecorded{SaleID: "01935f0e-8a7b-7c3d-9e4f-000000000009", StoreID: "s1"}, "gateway", 0, ""))
+	s.publish(event.Recorded(event.SaleRecorded{SaleID: "01935f0e-8a7b-7c3d-9e4f-000000000009", StoreID: "s1"}, "gateway", 0, ""))
 	p := s.run(lose)
 	s.waitFor("nothing is skipped", func() bool { return len(p.of("01935f0e-8a7b-7c3d-9e4f-000000000009")) == 1 })
 }
@@ -191,7 +191,7 @@ func TestOfTwoLedgersOneRepairs(t *testing.T) {
 	s.waitFor("the lost sale reaches pricing twice", func() bool { return len(p.of(facts.SaleID)) > 1 })
 	tries := p.of(facts.SaleID)
 	require.Equal(t, 1, event.GenerationOf(tries[0].Header))
-	require.Equal(t, 2, event.GenerationOf(tries[1].Header), "a second ledger would have begun to count anew")
+	require.Equal(t, 2, event.GenerationOf(tries[1].Header), "a second ledger would have started counting from 1")
 	first() // whichever of them led, the other goes on
 	other := s.sell(2, noon.Add(time.Second))
 	s.waitFor("the next one is repaired too", func() bool { return len(p.of(other.SaleID)) > 0 })

@@ -32,7 +32,7 @@ const soon = 2 * time.Minute // on a machine that is busy with much else
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// shop is a database with what gateway and anchor wrote there, a NATS with what they said, and the ledger between.
+// shop is a database with what gateway and anchor wrote there, a NATS with what they published, and the ledger between.
 type shop struct {
 	t    *testing.T
 	db   testkit.DB
@@ -43,7 +43,7 @@ type shop struct {
 	admin, gateway, anchor, ledger, auditor *pgx.Conn
 }
 
-// setup starts a ledger that repairs nothing before the test is over, if not told otherwise.
+// setup starts a ledger that repairs nothing before the test is over, unless adjusted.
 func setup(t *testing.T, adjust ...func(*ledger.Config)) *shop {
 	s := &shop{t: t, db: testkit.Database(t), nats: testkit.NATS(t)}
 	s.start(adjust...)
@@ -189,7 +189,7 @@ func (s *shop) sold(n int) *batch {
 		sales = append(sales, s.sell(i+1, noon.Add(time.Duration(i)*time.Second)))
 	}
 	b := s.seal(s.deploy(), 1, sales...)
-	s.say(b.moved(event.BatchMined, 3))
+	s.publish(b.moved(event.BatchMined, 3))
 	s.waitFor("the batch is mined", func() bool { return s.status(sales[0].SaleID).Status == "mined" })
 	return b
 }
@@ -199,8 +199,8 @@ var (
 	blockHash = common.HexToHash("0xb10c")
 )
 
-// step journals one of a batch, as the anchor does before it says so; an id that is there stands.
-func (b *batch) step(e event.Batch) {
+// journal writes an event of the batch, as the anchor does before it announces it; an id that is there already is kept.
+func (b *batch) journal(e event.Batch) {
 	text := func(n *uint64) *string {
 		if n == nil {
 			return nil
@@ -218,7 +218,7 @@ func (b *batch) step(e event.Batch) {
 		e.Sequence, e.Deployment, e.BatchID, string(e.State), hash(e.TxHash), text(e.Nonce), text(e.BlockNumber), hash(e.BlockHash))
 }
 
-// moved journals a batch's step and is what the anchor says of it.
+// moved journals a batch's new state and returns the anchor's message about it.
 func (b *batch) moved(state event.BatchState, sequence int64) *nats.Msg {
 	e := event.Batch{
 		BatchID: b.id, Deployment: b.deployment, Root: b.tree.Root(), Size: b.tree.Size(), State: state, Sequence: sequence, At: noon.Format(time.RFC3339),
@@ -232,20 +232,20 @@ func (b *batch) moved(state event.BatchState, sequence int64) *nats.Msg {
 	case event.BatchBroadcast, event.BatchReorged:
 		e.TxHash = &txHash
 	}
-	b.step(e)
+	b.journal(e)
 	return event.BatchMoved(e)
 }
 
-// minedAnew journals that a batch was mined in another block, after a reorg.
-func (b *batch) minedAnew(block uint64, sequence int64) {
-	b.step(event.Batch{
+// minedAgain journals that a batch was mined in another block, after a reorg.
+func (b *batch) minedAgain(block uint64, sequence int64) {
+	b.journal(event.Batch{
 		Sequence: sequence, Deployment: b.deployment, BatchID: b.id, State: event.BatchMined, TxHash: &txHash, BlockNumber: &block, BlockHash: &blockHash,
 	})
 }
 
-// anchored is what the anchor says of sale i of a batch, which was mined in that block for once.
+// anchored is the anchor's SaleAnchored of sale i of a batch, for which it journals that the batch was mined in that block.
 func (b *batch) anchored(i int, block uint64) event.SaleAnchored {
-	b.step(event.Batch{ // before all others, so that it is none of the steps that are still to be heard of
+	b.journal(event.Batch{ // before all others, so that it is none of the events that still have to reach the ledger
 		Sequence: -b.deployment*1_000_000 - int64(b.id)*1000 - int64(block), Deployment: b.deployment, BatchID: b.id, State: event.BatchMined,
 		TxHash: &txHash, BlockNumber: &block, BlockHash: &blockHash,
 	})
@@ -258,7 +258,7 @@ func (b *batch) anchored(i int, block uint64) event.SaleAnchored {
 	}
 }
 
-func (s *shop) say(msgs ...*nats.Msg) {
+func (s *shop) publish(msgs ...*nats.Msg) {
 	s.t.Helper()
 	require.NoError(s.t, s.bus.PublishAll(s.t.Context(), msgs))
 }
@@ -284,8 +284,8 @@ func (s *shop) waitFor(what string, holds func() bool) {
 	})
 }
 
-// settled waits until the ledger has worked on everything that was said.
-func (s *shop) settled(streamName, durable string) {
+// drained waits until the ledger has processed everything that was published.
+func (s *shop) drained(streamName, durable string) {
 	s.t.Helper()
 	testkit.Settled(s.t, soon, s.bus.JS, streamName, durable)
 }

@@ -17,16 +17,16 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// anchored is a SaleAnchored with the time at which the anchor said it.
+// anchored is a SaleAnchored with the time at which the anchor announced it.
 //
-// Which of two sayings about a sale is the later one? A newer deployment's, always. Within a deployment a batch that was
-// reorged is mined anew and announced again, at a block whose number may be higher, the same or lower, so that block numbers
-// don't order them; nor does the stream's sequence, which starts over with a stream that was lost; nor the event's ce-time, which is
-// whatever its sender wrote. The step of the batch in the anchor's journal that a saying speaks of does, and of two about the same step
-// the firmer one stands: what was final once is.
+// Which of two announcements about a sale is the later one? A newer deployment's, always. Within a deployment a batch that was
+// reorged is mined again and announced again, at a block whose number may be higher, the same or lower, so block numbers don't order
+// them; nor does the stream's sequence, which starts over with a stream that was lost; nor the event's ce-time, which is whatever its
+// sender wrote. What orders them is the batch_event in the anchor's journal that an announcement belongs to, and of two that belong to
+// the same event the firmer one wins: what was final once stays final.
 type anchored struct {
 	event.SaleAnchored
-	saidAt time.Time
+	announcedAt time.Time
 }
 
 func readAnchored(msg stream.Message) (anchored, error) {
@@ -58,7 +58,7 @@ func readAnchored(msg stream.Message) (anchored, error) {
 	if leaf != e.Leaf || !merkle.Verify(e.Root, leaf, e.Proof) {
 		return anchored{}, fault.New(fault.Invalid, "the proof does not lead from the sale to the root")
 	}
-	return anchored{SaleAnchored: e, saidAt: at}, nil
+	return anchored{SaleAnchored: e, announcedAt: at}, nil
 }
 
 func anchoredColumns(rows []anchored) pgx.NamedArgs {
@@ -79,7 +79,7 @@ func anchoredColumns(rows []anchored) pgx.NamedArgs {
 		"block_number": postgres.Column(rows, func(r *anchored) string { return strconv.FormatUint(r.BlockNumber, 10) }),
 		"block_hash":   postgres.Column(rows, func(r *anchored) []byte { return r.BlockHash.Bytes() }),
 		"finality":     postgres.Column(rows, func(r *anchored) string { return r.Finality }),
-		"said_at":      postgres.Column(rows, func(r *anchored) time.Time { return r.saidAt }),
+		"announced_at": postgres.Column(rows, func(r *anchored) time.Time { return r.announcedAt }),
 	}
 }
 

@@ -26,11 +26,11 @@ func readBatch(msg stream.Message) (event.Batch, error) {
 		return event.Batch{}, fault.New(fault.Invalid, "batch_id and deployment start at 1")
 	}
 	if e.Size < 1 || e.Size > merkle.MaxLeaves {
-		return event.Batch{}, fault.New(fault.Invalid, "size is not that of a tree")
+		return event.Batch{}, fault.New(fault.Invalid, "size must be between 1 and %d", merkle.MaxLeaves)
 	}
-	// sales.get and proofs.get build on it
+	// sales.get and proofs.get rely on it
 	if mined := e.State == event.BatchMined || e.State == event.BatchFinal; mined && (e.TxHash == nil || e.BlockNumber == nil || e.BlockHash == nil) {
-		return event.Batch{}, fault.New(fault.Invalid, "a batch that is %s has a transaction and a block", e.State)
+		return event.Batch{}, fault.New(fault.Invalid, "a batch that is %s must have tx_hash, block_number and block_hash", e.State)
 	}
 	return e, nil
 }
@@ -50,7 +50,7 @@ func batchColumns(rows []event.Batch) pgx.NamedArgs {
 	}
 }
 
-// hashBytes is nil, which Postgres keeps as null, for what is not known yet.
+// hashBytes is nil, which Postgres stores as null, for a hash that is not known yet.
 func hashBytes(h *common.Hash) []byte {
 	if h == nil {
 		return nil

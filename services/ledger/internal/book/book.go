@@ -1,5 +1,5 @@
-// Package book writes down what the pipeline says: anchored sales, batches, parked messages. Rows move only forward, so that
-// a message may come any number of times and in any order.
+// Package book writes down what the pipeline announces: anchored sales, batches, parked messages. Rows only move forward, so a message
+// may be delivered any number of times and in any order.
 package book
 
 import (
@@ -35,7 +35,7 @@ type Book struct {
 	forged *prometheus.CounterVec
 }
 
-// What is held against the anchor's journal, a label of the metric.
+// What is compared with the anchor's journal, a label of the metric.
 const (
 	whatAnchored = "sale_anchored"
 	whatBatch    = "batch"
@@ -44,7 +44,7 @@ const (
 // New makes a book over a pool of role ledger and registers its metrics.
 func New(pool *pgxpool.Pool, log *slog.Logger, metrics prometheus.Registerer) *Book {
 	b := &Book{pool: pool, log: log, forged: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tillseal_ledger_forged_total", Help: "Messages of the anchor's that its journal belies: an alarm.",
+		Name: "tillseal_ledger_forged_total", Help: "Messages in the anchor's name that its journal contradicts: an alarm.",
 	}, []string{"what"})}
 	for _, what := range []string{whatAnchored, whatBatch} {
 		b.forged.WithLabelValues(what)
@@ -57,21 +57,21 @@ func New(pool *pgxpool.Pool, log *slog.Logger, metrics prometheus.Registerer) *B
 // of them is refused.
 const MaxBatch = 500
 
-// Anchored handles deliveries of SALES_ANCHORED. One that the anchor's journal belies is Forged.
+// Anchored handles deliveries of SALES_ANCHORED. One that the anchor's journal contradicts is Forged.
 func (b *Book) Anchored(ctx context.Context, batch []stream.Message) []error {
 	return keep(ctx, batch, readAnchored, func(ctx context.Context, rows []anchored) ([]error, error) {
-		return b.held(ctx, whatAnchored, anchoredSQL, anchoredColumns(rows), len(rows))
+		return b.writeJournaled(ctx, whatAnchored, anchoredSQL, anchoredColumns(rows), len(rows))
 	})
 }
 
 // Batches handles deliveries of BATCHES, likewise.
 func (b *Book) Batches(ctx context.Context, batch []stream.Message) []error {
 	return keep(ctx, batch, readBatch, func(ctx context.Context, rows []event.Batch) ([]error, error) {
-		return b.held(ctx, whatBatch, batchesSQL, batchColumns(rows), len(rows))
+		return b.writeJournaled(ctx, whatBatch, batchesSQL, batchColumns(rows), len(rows))
 	})
 }
 
-// Parked handles deliveries of SALES_DLQ. It never returns Invalid: that would park a parked message, for ever round.
+// Parked handles deliveries of SALES_DLQ. It never returns Invalid: that would park a parked message again, in an endless circle.
 func (b *Book) Parked(ctx context.Context, batch []stream.Message) []error {
 	errs := keep(ctx, batch, readParked, func(ctx context.Context, rows []parked) ([]error, error) {
 		_, err := b.pool.Exec(ctx, parkedSQL, parkedColumns(rows))
@@ -85,51 +85,52 @@ func (b *Book) Parked(ctx context.Context, batch []stream.Message) []error {
 	return errs
 }
 
-// held writes what the anchor's journal has as well, and returns for each row whether it does.
-func (b *Book) held(ctx context.Context, what, statement string, columns pgx.NamedArgs, rows int) ([]error, error) {
+// writeJournaled writes the rows that the anchor's journal has as well, and returns a Forged error for each that it has not.
+func (b *Book) writeJournaled(ctx context.Context, what, statement string, columns pgx.NamedArgs, rows int) ([]error, error) {
 	each := make([]error, rows)
 	found, err := b.pool.Query(ctx, statement, columns)
 	if err != nil {
-		return each, postgres.Fault("write what the anchor said", err)
+		return each, postgres.Fault("write what the anchor announced", err)
 	}
-	belied, err := pgx.CollectRows(found, pgx.RowTo[int])
+	contradicted, err := pgx.CollectRows(found, pgx.RowTo[int])
 	if err != nil {
-		return each, postgres.Fault("write what the anchor said", err)
+		return each, postgres.Fault("write what the anchor announced", err)
 	}
-	for _, i := range belied {
+	for _, i := range contradicted {
 		b.forged.WithLabelValues(what).Inc()
 		each[i] = fault.New(fault.Forged, "forged: the anchor's journal has no such %s", what)
 	}
-	if len(belied) > 0 {
-		b.log.Error("ALARM: messages as if of the anchor's are forged, or its journal was changed", "what", what, "messages", len(belied))
+	if len(contradicted) > 0 {
+		b.log.Error("ALARM: messages in the anchor's name contradict its journal: they are forged, or the journal was changed",
+			"what", what, "messages", len(contradicted))
 	}
 	return each, nil
 }
 
-// keep reads every message and writes all rows in one statement, which tells what is wrong with each. When the data of one is refused
-// they are written one by one, so that it harms no other.
+// keep reads every message and writes all rows in one statement, which returns what is wrong with each. When the data of one is refused
+// they are written one by one, so that it does not hold up the others.
 func keep[T any](
 	ctx context.Context, batch []stream.Message, read func(stream.Message) (T, error), write func(context.Context, []T) (each []error, all error),
 ) []error {
 	errs := make([]error, len(batch))
-	rows, places := make([]T, 0, len(batch)), make([]int, 0, len(batch))
+	rows, indexes := make([]T, 0, len(batch)), make([]int, 0, len(batch))
 	for i, msg := range batch {
 		row, err := read(msg)
 		if err != nil {
 			errs[i] = err
 			continue
 		}
-		rows, places = append(rows, row), append(places, i)
+		rows, indexes = append(rows, row), append(indexes, i)
 	}
 	if len(rows) == 0 {
 		return errs
 	}
 	each, err := write(ctx, rows)
-	for i, place := range places {
-		errs[place] = cmp.Or(err, each[i])
+	for i, index := range indexes {
+		errs[index] = cmp.Or(err, each[i])
 		if fault.Is(err, fault.Invalid) && len(rows) > 1 {
 			alone, err := write(ctx, rows[i:i+1])
-			errs[place] = cmp.Or(err, alone[0])
+			errs[index] = cmp.Or(err, alone[0])
 		}
 	}
 	return errs
@@ -138,7 +139,7 @@ func keep[T any](
 func parseTime(text, member string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return at, fault.New(fault.Invalid, "%s is not a time of RFC 3339", member)
+		return at, fault.New(fault.Invalid, "%s is not an RFC 3339 time", member)
 	}
 	return at, nil
 }

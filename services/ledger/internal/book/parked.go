@@ -14,7 +14,7 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// parked is a message that its service gave up, as the table keeps it.
+// parked is a message that its service parked, as the table stores it.
 type parked struct {
 	stream, service, reason, subject string
 	sequence                         int64
@@ -25,7 +25,7 @@ type parked struct {
 	claim
 }
 
-// claim is what the body says of its sale, so that it can be held against the committed one. What it does not say is nil.
+// claim is what the body claims about its sale, so that it can be compared with the committed one. What it lacks is nil.
 type claim struct {
 	SaleHash        *common.Hash `json:"sale_hash"`
 	Currency, Total *string
@@ -46,22 +46,22 @@ func claimOf(data []byte) (c claim) {
 
 const (
 	maxText = 2000 // bytes of a reason or subject that are kept
-	maxName = 255  // and of a stream's or service's name, which are in a key: NATS takes no longer ones
+	maxName = 255  // and of a stream's or service's name, which are in a key: NATS accepts no longer ones
 )
 
-// readParked takes every message: one that is no event.Parked is itself kept, as what could not be read.
+// readParked takes every message: one that is not an event.Parked is itself kept, as a message that could not be read.
 func readParked(msg stream.Message) (parked, error) {
-	said, _ := event.TimeOf(msg.Header) // the zero time, the same at each delivery, when there is none
+	sentAt, _ := event.TimeOf(msg.Header) // the zero time, the same at each delivery, when there is none
 	e, unlike := event.Decode[event.Parked](msg.Data)
 	if ours := unlike == nil && e.Service != "" && e.Stream != ""; !ours {
 		return parked{
-			stream: stream.SalesDLQ, service: "unknown", reason: "a message in SALES_DLQ that is not like one of ours", subject: clean(msg.Subject, maxText),
-			sequence: int64(msg.Sequence), saleID: saleID(event.SubjectOf(msg.Header)), data: nonNil(msg.Data), at: said,
+			stream: stream.SalesDLQ, service: "unknown", reason: "a message in SALES_DLQ that none of the services wrote", subject: clean(msg.Subject, maxText),
+			sequence: int64(msg.Sequence), saleID: saleID(event.SubjectOf(msg.Header)), data: nonNil(msg.Data), at: sentAt,
 		}, nil
 	}
 	at, err := parseTime(e.At, "at")
 	if err != nil {
-		at = said
+		at = sentAt
 	}
 	data := []byte(e.Data)
 	if data == nil {
@@ -92,7 +92,7 @@ func parkedColumns(rows []parked) pgx.NamedArgs {
 	}
 }
 
-// clean makes text that Postgres takes: valid UTF-8, no NUL, not too long.
+// clean makes text that Postgres accepts: valid UTF-8, no NUL, not too long.
 func clean(text string, limit int) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "?")
 	if len(text) > limit {
@@ -101,7 +101,7 @@ func clean(text string, limit int) string {
 	return text
 }
 
-// saleID is null for what is no sale's id: a parked batch names its batch there.
+// saleID is null for text that is not a sale's id: a parked batch names its batch there.
 func saleID(text string) *string {
 	id, err := uuid.Parse(text)
 	if err != nil {
@@ -111,7 +111,7 @@ func saleID(text string) *string {
 	return &text
 }
 
-// nonNil keeps an empty body apart from none, which the table refuses.
+// nonNil makes an empty body of none, which the table refuses.
 func nonNil(data []byte) []byte {
 	if data == nil {
 		return []byte{}

@@ -19,8 +19,8 @@ import (
 //go:embed sql/replay.sql
 var replaySQL string
 
-//go:embed sql/rehear.sql
-var rehearSQL string
+//go:embed sql/reannounce.sql
+var reannounceSQL string
 
 //go:embed sql/discard.sql
 var discardSQL string
@@ -30,12 +30,12 @@ const maxReplayed = 500 // sales of one request
 type replayRequest struct {
 	SaleID   string `json:"sale_id"`
 	Currency string `json:"currency"`
-	said
+	decider
 }
 
 type replayAnswer struct {
 	Replayed int `json:"replayed"`
-	Altered  int `json:"altered,omitempty"` // not sent but parked again, since their rows were changed
+	Altered  int `json:"altered,omitempty"` // parked again instead, since their rows were changed
 }
 
 func (r replayRequest) args() (pgx.NamedArgs, error) {
@@ -58,8 +58,8 @@ func (r replayRequest) args() (pgx.NamedArgs, error) {
 	return args, r.check()
 }
 
-// replay writes the release and its repair first and publishes then: what was not published is published by the reconciler, for
-// which a released sale without a leaf is a lost one.
+// replay first writes the release and its repair, and then publishes: what it could not publish the reconciler publishes, for which a
+// released sale without a leaf is a lost one.
 func (d *Desk) replay(ctx context.Context, req replayRequest) (replayAnswer, error) {
 	args, err := req.args()
 	if err != nil {
@@ -71,19 +71,19 @@ func (d *Desk) replay(ctx context.Context, req replayRequest) (replayAnswer, err
 		return replayAnswer{}, err
 	}
 	if len(sales)+altered == 0 && req.SaleID != "" {
-		return d.rehear(ctx, args)
+		return d.reannounce(ctx, args)
 	}
 	if err := d.Publisher.Publish(ctx, sales); err != nil {
 		return replayAnswer{}, err
 	}
 	if len(sales) > 0 {
-		d.Log.Info("parked sales are sent again", "sales", len(sales), "sale_id", req.SaleID, "currency", req.Currency, "operator", req.Operator)
+		d.Log.Info("parked sales were published again", "sales", len(sales), "sale_id", req.SaleID, "currency", req.Currency, "operator", req.Operator)
 	}
 	return replayAnswer{Replayed: len(sales), Altered: altered}, nil
 }
 
-// release writes that sales are released, and returns them. One whose row was altered is not: asked for by its id, it is refused; among
-// others, it is parked again.
+// release writes that sales are released, and returns them. One whose row was altered is not released: requested by its id, it is
+// refused; among others, it is parked again.
 func (d *Desk) release(ctx context.Context, args pgx.NamedArgs) (intact []republish.Sale, altered int, err error) {
 	err = pgx.BeginFunc(ctx, d.Pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, replaySQL, args)
@@ -96,7 +96,7 @@ func (d *Desk) release(ctx context.Context, args pgx.NamedArgs) (intact []republ
 		}
 		intact, altered, err = d.Publisher.Sift(ctx, tx, time.Now(), sales)
 		if err == nil && altered > 0 && args["sale_id"] != nil {
-			err = fault.New(fault.Conflict, "altered: the sale's row no longer fits its sale_hash; it is not published while it is so")
+			err = fault.New(fault.Conflict, "altered: the sale's row does not match its sale_hash; it is not published until the row is restored")
 		}
 		return err
 	})
@@ -106,29 +106,29 @@ func (d *Desk) release(ctx context.Context, args pgx.NamedArgs) (intact []republ
 	return intact, altered, nil
 }
 
-// rehear releases a SaleAnchored that the ledger itself had parked; the reconciler asks the anchor for it.
-func (d *Desk) rehear(ctx context.Context, args pgx.NamedArgs) (answer replayAnswer, err error) {
+// reannounce releases a SaleAnchored that the ledger itself had parked; the reconciler asks the anchor to announce its batch again.
+func (d *Desk) reannounce(ctx context.Context, args pgx.NamedArgs) (answer replayAnswer, err error) {
 	args["stream"] = stream.SalesAnchored
-	if err := d.Pool.QueryRow(ctx, rehearSQL, args).Scan(&answer.Replayed); err != nil {
+	if err := d.Pool.QueryRow(ctx, reannounceSQL, args).Scan(&answer.Replayed); err != nil {
 		return answer, postgres.Fault("release a parked SaleAnchored", err)
 	}
 	if answer.Replayed == 0 {
-		return answer, fault.New(fault.Conflict, "no committed sale with this id is parked and without a leaf, nor is its SaleAnchored parked")
+		return answer, fault.New(fault.Conflict, "this sale is not parked, or it already has a leaf, and its SaleAnchored is not parked either")
 	}
-	d.Log.Info("a parked SaleAnchored is asked for again", "sale_id", args["sale_id"], "operator", args["operator"])
+	d.Log.Info("a parked SaleAnchored will be announced again", "sale_id", args["sale_id"], "operator", args["operator"])
 	return answer, nil
 }
 
 type discardRequest struct {
 	which
-	said
+	decider
 }
 
 type discardAnswer struct {
 	Discarded int `json:"discarded"`
 }
 
-// discard notes the decision; the sale stays committed, without an anchor, and reported.
+// discard writes the decision down; the sale stays committed, is never anchored, and stays reported as discarded.
 func (d *Desk) discard(ctx context.Context, req discardRequest) (answer discardAnswer, err error) {
 	args, err := req.args()
 	if err != nil {
@@ -136,21 +136,21 @@ func (d *Desk) discard(ctx context.Context, req discardRequest) (answer discardA
 	}
 	switch {
 	case strings.TrimSpace(req.Operator) == "":
-		return answer, fault.New(fault.Invalid, "operator is missing: who gives it up")
+		return answer, fault.New(fault.Invalid, "operator is missing: say who gives it up")
 	case strings.TrimSpace(req.Reason) == "":
-		return answer, fault.New(fault.Invalid, "reason is missing: why it is given up")
+		return answer, fault.New(fault.Invalid, "reason is missing: say why it is given up")
 	}
 	if err := req.check(); err != nil {
 		return answer, err
 	}
 	args["operator"], args["reason"] = req.Operator, req.Reason
 	if err := d.Pool.QueryRow(ctx, discardSQL, args).Scan(&answer.Discarded); err != nil {
-		return answer, postgres.Fault("discard what is parked", err)
+		return answer, postgres.Fault("discard parked messages", err)
 	}
 	if answer.Discarded == 0 {
-		return answer, fault.New(fault.Conflict, "nothing of this sale or place is parked")
+		return answer, fault.New(fault.Conflict, "no parked message has this sale_id, or this service, stream and sequence")
 	}
-	d.Log.Warn("a parked message is given up for good", "sale_id", req.SaleID, "parked_by", req.Service, "stream", req.Stream,
+	d.Log.Warn("a parked message was discarded", "sale_id", req.SaleID, "parked_by", req.Service, "stream", req.Stream,
 		"sequence", req.Sequence, "operator", req.Operator)
 	return answer, nil
 }

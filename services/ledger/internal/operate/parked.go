@@ -1,5 +1,5 @@
-// Package operate answers operators: it shows what the services gave up, lets a sale go through again once its reason is gone, and keeps who
-// gave one up for good and why.
+// Package operate answers operators: it shows what the services parked, sends a sale through the pipeline again once the reason is gone,
+// and keeps who discarded one and why.
 package operate
 
 import (
@@ -32,18 +32,18 @@ type Desk struct {
 	Pool        *pgxpool.Pool
 	Log         *slog.Logger
 	Publisher   *republish.Publisher
-	RepairAfter time.Duration // until a replayed sale that has no leaf counts as lost
+	RepairAfter time.Duration // after which a replayed sale without a leaf counts as lost
 }
 
-// Limits. NATS takes a message of 1 MiB.
+// Limits. NATS accepts messages of up to 1 MiB.
 const (
 	listDefault = 100
 	maxListed   = 500 // rows of one answer, each of some 800 bytes at most
 	maxShown    = 8   // messages of one answer, each with its body of up to 100 KB
-	reasonChars = 200 // of a reason in a list; show has all of it
+	reasonChars = 200 // of a reason in a list; show returns all of it
 )
 
-// entry is a parked message as a list tells it.
+// entry is a parked message as a list shows it.
 type entry struct {
 	Service  string  `json:"service"`
 	Stream   string  `json:"stream"`
@@ -53,7 +53,7 @@ type entry struct {
 	Currency *string `json:"currency,omitempty"` // absent when no committed sale has the id
 	At       moment  `json:"at"`
 	State    string  `json:"state"` // parked | discarded | replayed
-	Holds    bool    `json:"holds"` // its sale is held back by it; a forged message holds none
+	Holds    bool    `json:"holds"` // it holds its sale back; a forged message does not
 	decision
 }
 
@@ -107,15 +107,15 @@ func (d *Desk) list(ctx context.Context, req listRequest) (listAnswer, error) {
 	}
 	var answer listAnswer
 	if err := d.Pool.QueryRow(ctx, countSQL, args).Scan(&answer.Total); err != nil {
-		return answer, postgres.Fault("count what is parked", err)
+		return answer, postgres.Fault("count parked messages", err)
 	}
 	rows, err := d.Pool.Query(ctx, listSQL, args)
 	if err != nil {
-		return answer, postgres.Fault("list what is parked", err)
+		return answer, postgres.Fault("list parked messages", err)
 	}
 	answer.Parked, err = pgx.CollectRows(rows, pgx.RowToStructByName[entry])
 	if err != nil {
-		return answer, postgres.Fault("list what is parked", err)
+		return answer, postgres.Fault("list parked messages", err)
 	}
 	if len(answer.Parked) > req.Limit { // one more was read to know that there is one
 		answer.Parked = answer.Parked[:req.Limit]
@@ -127,7 +127,7 @@ func (d *Desk) list(ctx context.Context, req listRequest) (listAnswer, error) {
 type shown struct {
 	entry
 	Subject   string          `json:"subject"`
-	Committed bool            `json:"committed"` // a sale with this id is
+	Committed bool            `json:"committed"` // a sale with this id is committed
 	HasLeaf   bool            `json:"has_leaf"`  // and is in the anchor's journal
 	Data      json.RawMessage `json:"data"`      // the message's body
 }
@@ -144,14 +144,14 @@ func (d *Desk) show(ctx context.Context, req which) (showAnswer, error) {
 	args["rows"] = maxShown
 	rows, err := d.Pool.Query(ctx, showSQL, args)
 	if err != nil {
-		return showAnswer{}, postgres.Fault("show what is parked", err)
+		return showAnswer{}, postgres.Fault("show parked messages", err)
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[shown])
 	if err != nil {
-		return showAnswer{}, postgres.Fault("show what is parked", err)
+		return showAnswer{}, postgres.Fault("show parked messages", err)
 	}
 	if len(all) == 0 {
-		return showAnswer{}, fault.New(fault.Conflict, "nothing of this sale or place was ever parked")
+		return showAnswer{}, fault.New(fault.Conflict, "no message with this sale_id, or with this service, stream and sequence, was ever parked")
 	}
 	for i := range all {
 		all[i].Data = readable(all[i].Data)

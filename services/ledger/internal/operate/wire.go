@@ -22,34 +22,34 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 		one   = `"service":"pricing","stream":"SALES_RECORDED","sequence":7`
 		entry = one + `,"reason":"no tier has a rate for EUR","sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001","currency":"EUR",` +
 			`"at":"2026-11-22T04:45:31.000000Z","state":"parked","holds":true`
-		place = sale + ` or {` + one + `}`
+		which = sale + ` or {` + one + `}`
 	)
 	return []stream.Endpoint{
 		stream.Answers(stream.Endpoint{
 			Subject:     "ops.ledger.parked.list",
-			Description: "what is parked, the oldest first, in pages of up to 500; state is " + states + "; all members are optional",
+			Description: "What is parked, the oldest first, in pages of up to 500; state is " + states + "; all members are optional",
 			Request:     `{"state":"parked","service":"pricing","currency":"EUR","limit":100,"cursor":"…"}`,
 			Response:    `{"total":1,"parked":[{` + entry + `}],"cursor":"…"}`,
 		}, d.list),
 		stream.Answers(stream.Endpoint{
-			Subject: "ops.ledger.parked.show", Description: "a parked message, or those of one sale, with the body and what was decided",
-			Request: place, Response: `{"parked":[{` + entry + `,"subject":"sales.v1.recorded.s1","committed":true,"has_leaf":false,"data":{…}}]}`,
+			Subject: "ops.ledger.parked.show", Description: "A parked message, or those of one sale, with the body and what was decided",
+			Request: which, Response: `{"parked":[{` + entry + `,"subject":"sales.v1.recorded.s1","committed":true,"has_leaf":false,"data":{…}}]}`,
 		}, d.show),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.ledger.parked.replay",
-			Description: "send a parked sale through the pipeline again, or up to 500 of a currency, the oldest first: " +
-				"ask again until none is replayed; a discarded sale by its sale_id",
+			Description: "Sends a parked sale through the pipeline again, or up to 500 of a currency, the oldest first: " +
+				"repeat until none is replayed; a discarded sale by its sale_id only",
 			Request: sale + ` or {"currency":"EUR"}; optional: "operator":"asha","reason":"EUR has a rate now"`, Response: `{"replayed":1}`,
 		}, d.replay),
 		stream.Answers(stream.Endpoint{
 			Subject:     "ops.ledger.parked.discard",
-			Description: "give a parked message up for good, or those of one sale, which then is never anchored; who and why is kept and audited",
-			Request:     place + `, with "operator":"asha","reason":"test till, till number 0"`, Response: `{"discarded":1}`,
+			Description: "Gives a parked message up for good, or those of one sale, which is then never anchored; who and why is kept for the audit",
+			Request:     which + `, with "operator":"asha","reason":"test till, till number 0"`, Response: `{"discarded":1}`,
 		}, d.discard),
 	}
 }
 
-// which names one parked message by its place, or those of one sale.
+// which names one parked message by its service, stream and sequence, or those of one sale.
 type which struct {
 	SaleID   string `json:"sale_id"`
 	Service  string `json:"service"`
@@ -59,11 +59,11 @@ type which struct {
 
 func (w which) args() (pgx.NamedArgs, error) {
 	args := pgx.NamedArgs{"sale_id": nil, "service": w.Service, "stream": w.Stream, "sequence": w.Sequence}
-	place := w.Service != "" || w.Stream != "" || w.Sequence != 0
-	if (w.SaleID != "") == place {
+	message := w.Service != "" || w.Stream != "" || w.Sequence != 0
+	if (w.SaleID != "") == message {
 		return nil, fault.New(fault.Invalid, "either sale_id or service, stream and sequence must be given")
 	}
-	if place && (w.Service == "" || w.Stream == "") {
+	if message && (w.Service == "" || w.Stream == "") {
 		return nil, fault.New(fault.Invalid, "service, stream and sequence must be given together")
 	}
 	if strings.Contains(w.Service+w.Stream, "\x00") {
@@ -80,11 +80,11 @@ func (w which) args() (pgx.NamedArgs, error) {
 	return args, nil
 }
 
-// errNUL is about a character that Postgres has no text with.
+// errNUL is about a character that text in Postgres can't contain.
 var errNUL = fault.New(fault.Invalid, "service or stream has a NUL character")
 
-// said is who decides, and why.
-type said struct {
+// decider is who decides, and why.
+type decider struct {
 	Operator string `json:"operator"`
 	Reason   string `json:"reason"`
 }
@@ -95,11 +95,11 @@ const (
 	maxReason   = 500
 )
 
-func (s said) check() error {
+func (d decider) check() error {
 	for name, text := range map[string]struct {
 		text string
 		most int
-	}{"operator": {s.Operator, maxOperator}, "reason": {s.Reason, maxReason}} {
+	}{"operator": {d.Operator, maxOperator}, "reason": {d.Reason, maxReason}} {
 		if utf8.RuneCountInString(text.text) > text.most {
 			return fault.New(fault.Invalid, "%s is longer than %d characters", name, text.most)
 		}
@@ -112,7 +112,7 @@ func (s said) check() error {
 	return nil
 }
 
-// moment is a time as the answers write it, and their schemas tell it: a text, UTC, microseconds.
+// moment is a time as the answers have it, and as their schemas describe it: a string, UTC, microseconds.
 type moment string
 
 const momentLayout = "2006-01-02T15:04:05.000000Z"
@@ -121,13 +121,13 @@ const momentLayout = "2006-01-02T15:04:05.000000Z"
 func (m *moment) Scan(value any) error {
 	at, ok := value.(time.Time)
 	if !ok {
-		return fault.New(fault.Invalid, "not a time")
+		return fault.New(fault.Invalid, "expected a timestamptz, got %T", value)
 	}
 	*m = moment(at.UTC().Format(momentLayout))
 	return nil
 }
 
-// readable is a message's body as the JSON that it is, or else in base64.
+// readable is a message's body itself if it is JSON, or else in base64.
 func readable(body []byte) json.RawMessage {
 	if json.Valid(body) {
 		return body
@@ -139,7 +139,7 @@ func readable(body []byte) json.RawMessage {
 	return text
 }
 
-// cursor is the last place of a page.
+// cursor is the position of a page's last message.
 type cursor struct {
 	At       moment `json:"a"`
 	Service  string `json:"v"`
@@ -155,7 +155,7 @@ func cursorOf(e entry) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// readCursor of "" is the place before all.
+// readCursor reads a cursor; "" is the position before all messages.
 func readCursor(text string) (c cursor, err error) {
 	if text == "" {
 		return cursor{At: "-infinity"}, nil
@@ -168,7 +168,7 @@ func readCursor(text string) (c cursor, err error) {
 		_, err = time.Parse(momentLayout, string(c.At))
 	}
 	if err != nil {
-		return c, fault.New(fault.Invalid, "cursor is not one of ours")
+		return c, fault.New(fault.Invalid, "the cursor is invalid: start again without one")
 	}
 	return c, nil
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/tillseal/tillseal/shared/merkle"
 )
 
-// maxCachedLeaves bounds the trees that are kept: 64 bytes a leaf make it 32 MiB.
+// maxCachedLeaves bounds the trees that are kept: at 64 bytes a leaf, 32 MiB.
 const maxCachedLeaves = 512 << 10
 
-// batchKey names a batch. A sealed batch never changes, so that what is kept under it is never stale.
+// batchKey names a batch. A sealed batch never changes, so what is kept under its key is never stale.
 type batchKey struct{ deployment, batch int64 }
 
-// forest keeps the trees that were asked for last. It is safe for concurrent use.
+// forest caches the trees that were requested last. It is safe for concurrent use.
 type forest struct {
 	maxLeaves int
 	builds    singleflight.Group
@@ -41,7 +41,7 @@ func (f *forest) get(key batchKey) (*merkle.Tree, bool) {
 	return f.trees.Get(key)
 }
 
-// put keeps a tree and drops those that were not asked for the longest. One that is larger than the whole forest isn't kept.
+// put keeps a tree and drops the least recently used ones. A tree that is larger than the whole forest isn't kept.
 func (f *forest) put(key batchKey, tree *merkle.Tree) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

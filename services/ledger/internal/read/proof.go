@@ -24,7 +24,7 @@ type proofRow struct {
 	RecordedAtUs                                                             int64
 	Request, Salt, SaleHash                                                  []byte
 
-	LeafSaleHash []byte // null: not priced yet, and so on
+	LeafSaleHash []byte // from here on null as far as the sale has not come: not priced yet, in no batch yet, …
 	AmountWei    *string
 
 	RateValue, RateCurrency, RateTier, RateObservedAt *string
@@ -37,13 +37,13 @@ type proofRow struct {
 	Contract            []byte
 
 	State             *string
-	SaidRoot          []byte
+	AnnouncedRoot     []byte
 	TxHash, BlockHash []byte
 	BlockNumber       *string
 }
 
-// Proof returns a sale's proof. Every hash is computed anew from the facts: one that disagrees with what was anchored is
-// Fatal, and nothing is handed out. Before the batch is mined it is a Conflict; an id that is no sale's is Invalid.
+// Proof returns a sale's proof. Every hash is recomputed from the facts: if one differs from what was anchored, the error is Fatal and
+// no proof is handed out. Before the batch is mined it is a Conflict; an id that no sale has is Invalid.
 func (r *Reader) Proof(ctx context.Context, q event.SaleQuery) (event.Proof, error) {
 	row, err := one[proofRow](ctx, r, proofSQL, q.SaleID)
 	if err != nil {
@@ -60,7 +60,7 @@ func (r *Reader) Proof(ctx context.Context, q event.SaleQuery) (event.Proof, err
 	return assemble(row, tree, finality)
 }
 
-// finalityOf says what a batch's state means for a proof.
+// finalityOf is the finality that a proof states for a batch's state.
 func finalityOf(state *string) (finality string, mined bool) {
 	if state == nil {
 		return "", false
@@ -75,37 +75,37 @@ func finalityOf(state *string) (finality string, mined bool) {
 	return "", false
 }
 
-// assemble makes the proof of a mined sale and checks it as whoever gets it will. Pure. Errors are Fatal and hold no facts.
+// assemble makes the proof of a mined sale and checks it as its recipient will. Pure. Errors are Fatal and contain no facts.
 func assemble(row proofRow, tree *merkle.Tree, finality string) (event.Proof, error) {
-	alarm := func(what string) (event.Proof, error) {
+	wrong := func(what string) (event.Proof, error) {
 		return event.Proof{}, fault.New(fault.Fatal, "sale %s, batch %d of deployment %d: %s", row.SaleID, *row.BatchID, *row.Deployment, what)
 	}
 	facts := factsOf(row)
 	hash := facts.Hash()
 	if !bytes.Equal(hash[:], row.SaleHash) || !bytes.Equal(hash[:], row.LeafSaleHash) {
-		return alarm("the facts no longer give the hash that was anchored")
+		return wrong("the facts no longer hash to what was anchored")
 	}
 	if root := tree.Root(); !bytes.Equal(root[:], row.Root) {
-		return alarm("the journal's root is no longer that of its leaves")
+		return wrong("the journal's root is no longer that of its leaves")
 	}
-	if row.SaidRoot != nil && !bytes.Equal(row.SaidRoot, row.Root) {
-		return alarm("the anchor announced another root than it journaled")
+	if row.AnnouncedRoot != nil && !bytes.Equal(row.AnnouncedRoot, row.Root) {
+		return wrong("the anchor announced another root than it journaled")
 	}
 	leaf, err := leafOf(hash, *row.AmountWei)
 	if err != nil {
-		return alarm("the amount makes no leaf")
+		return wrong("the amount cannot be hashed")
 	}
 	index, found := tree.Index(leaf)
 	if !found || index != int(*row.LeafIndex) {
-		return alarm("the leaf is not where the journal has it")
+		return wrong("the leaf is not at the journaled index")
 	}
 	var sources []event.RateSource
 	if err := json.Unmarshal(row.RateSources, &sources); err != nil {
-		return alarm("the rate's sources can't be read")
+		return wrong("the rate's sources can't be read")
 	}
 	proof := tree.Proof(index)
 	if !merkle.Verify(tree.Root(), leaf, proof) {
-		return alarm("the proof does not lead to the root")
+		return wrong("the proof does not lead to the root")
 	}
 	return event.Proof{
 		Sale: facts, Request: row.Request, SaleHash: hash, AmountWei: *row.AmountWei,
@@ -150,22 +150,22 @@ func leafOf(saleHash common.Hash, amountWei string) (common.Hash, error) {
 
 const treeTimeout = 30 * time.Second // for reading the leaves of the largest batch
 
-// tree returns a batch's tree, built from the journal's leaves once however many ask, and kept. One that does not have the
-// batch's root is Fatal and not kept.
+// tree returns a batch's tree, built from the journal's leaves once for all who ask at the same time, and kept. One that does not have
+// the batch's root is Fatal and not kept.
 func (r *Reader) tree(ctx context.Context, key batchKey, root common.Hash, size int) (*merkle.Tree, error) {
 	if tree, ok := r.trees.get(key); ok {
 		return tree, nil
 	}
 	name := strconv.FormatInt(key.deployment, 10) + "/" + strconv.FormatInt(key.batch, 10)
 	built := r.trees.builds.DoChan(name, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), treeTimeout) // who asked first may leave before the others
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), treeTimeout) // whoever asked first may leave before the others
 		defer cancel()
 		tree, err := r.build(ctx, key)
 		if err != nil {
 			return nil, err
 		}
 		if tree.Root() != root || tree.Size() != size {
-			return nil, fault.New(fault.Fatal, "batch %s: the journal's leaves no longer give its root", name)
+			return nil, fault.New(fault.Fatal, "batch %s: the journal's leaves no longer hash to its root", name)
 		}
 		r.trees.put(key, tree)
 		return tree, nil

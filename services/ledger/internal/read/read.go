@@ -1,4 +1,4 @@
-// Package read answers for one sale: how far it has come, and its proof. It writes nothing.
+// Package read answers requests about one sale: how far it has come, and its proof. It writes nothing.
 package read
 
 import (
@@ -42,11 +42,11 @@ func (r *Reader) Endpoints() []stream.Endpoint {
 	const request = `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001"}`
 	return []stream.Endpoint{
 		stream.Answers(stream.Endpoint{
-			Subject: event.SubjectSalesGet, Description: "how far a sale has come: pending, batched, broadcast, mined or final", Request: request,
+			Subject: event.SubjectSalesGet, Description: "How far a sale has come: pending, batched, broadcast, mined or final", Request: request,
 			Response: `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001","status":"mined","batch_id":"12","tx_hash":"0x…","block_number":"99"}`,
 		}, r.Status),
 		stream.Answers(stream.Endpoint{
-			Subject: event.SubjectProofsGet, Description: "a sale's proof, from mined on; it holds the sale's salt: for the gateway and operators only",
+			Subject: event.SubjectProofsGet, Description: "A sale's proof, once it is mined; it holds the sale's salt: for the gateway and operators only",
 			Request:  request,
 			Response: `{"sale":{…},"request":"…","sale_hash":"0x…","amount_wei":"…","rate":{…},"leaf":"0x…","proof":["0x…"],"batch":{…},"chain":{…}}`,
 		}, r.Proof),
@@ -65,12 +65,12 @@ const (
 type statusRow struct {
 	SaleID      string
 	BatchID     *string // null: in no batch yet
-	State       *string // null: nothing heard about the batch yet
+	State       *string // null: nothing announced about the batch yet
 	TxHash      []byte
 	BlockNumber *string
 }
 
-// Status tells how far a sale has come. An id that is no sale's is Invalid.
+// Status is how far a sale has come. An id that no sale has is Invalid.
 func (r *Reader) Status(ctx context.Context, q event.SaleQuery) (event.SaleStatus, error) {
 	row, err := one[statusRow](ctx, r, statusSQL, q.SaleID)
 	if err != nil {
@@ -109,14 +109,14 @@ func one[T any](ctx context.Context, r *Reader, statement, saleID string) (T, er
 	var row T
 	id, err := uuid.Parse(saleID)
 	if err != nil {
-		return row, fault.New(fault.Invalid, "no sale has this id")
+		return row, fault.New(fault.Invalid, "there is no sale with this id")
 	}
 	rows, err := r.pool.Query(ctx, statement, pgx.NamedArgs{"sale_id": id.String()})
 	if err == nil {
 		row, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[T])
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
-		return row, fault.New(fault.Invalid, "no sale has this id")
+		return row, fault.New(fault.Invalid, "there is no sale with this id")
 	}
 	return row, postgres.Fault("read a sale", err)
 }

@@ -19,12 +19,12 @@ var batchesTakeSQL string
 
 // Limits of announcements.
 const (
-	eventsAtOnce  = 100              // of one statement, the limit that stands in batches_search.sql
-	maxAnnouncing = 4                // batches that the anchor is asked for at once: four of the largest are some 700 MB of events
+	eventsAtOnce  = 100              // of one statement, the limit in batches_search.sql
+	maxAnnouncing = 4                // batches that the anchor is asked to announce at once: four of the largest are some 700 MB of events
 	askTimeout    = 20 * time.Second // more than an endpoint has for its answer
 )
 
-// subjectAnnounce is the anchor's request that says all of a batch again.
+// subjectAnnounce is the anchor's request that announces a whole batch again.
 const subjectAnnounce = "ops.anchor.batches.announce"
 
 type announceRequest struct {
@@ -36,12 +36,12 @@ type announceAnswer struct {
 	Count int `json:"count"`
 }
 
-// announce finds final batches that did not reach the ledger and asks the anchor for those that are due; more reports whether
-// some were left for the next tick.
+// announce finds final batches that did not reach the ledger in full and asks the anchor to announce those that are due again; more
+// reports whether some were left for the next tick.
 func (l *leader) announce(ctx context.Context, now time.Time) (more bool, err error) {
 	due := l.due(&l.batches, now)
 	if onTheirWay := l.asked.After(l.batches.Clear()) && now.Sub(l.asked) < l.RepairMax; onTheirWay {
-		return now.Sub(l.asked) < l.RepairAfter, nil // soon again, if they come in
+		return now.Sub(l.asked) < l.RepairAfter, nil // the next tick comes soon, for when they arrive
 	}
 	if more, err = l.searchBatches(ctx, due.Add(-l.RepairAfter)); err != nil {
 		return false, err
@@ -69,33 +69,33 @@ func (l *leader) announce(ctx context.Context, now time.Time) (more bool, err er
 	return more || len(batches) == maxAnnouncing, nil
 }
 
-// ask lets the anchor announce one batch again. One that it can't or won't announce is due again after its delay.
+// ask has the anchor announce one batch again. If it can't or won't, the batch is due again after its delay.
 func (l *leader) ask(ctx context.Context, batch announceRequest) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	said, err := stream.Ask[announceAnswer](ctx, l.Bus, subjectAnnounce, batch)
+	announced, err := stream.Ask[announceAnswer](ctx, l.Bus, subjectAnnounce, batch)
 	if err != nil {
-		l.Log.Error("the ledger lacks a final batch and the anchor did not announce it again", "deployment", batch.Deployment,
+		l.Log.Error("a final batch has not reached the ledger, and the anchor did not announce it again", "deployment", batch.Deployment,
 			"batch_id", batch.BatchID, "error", err)
 		return
 	}
 	l.Metrics.Reannounced.Inc()
-	l.Log.Warn("the ledger lacked a final batch and the anchor announced it again", "deployment", batch.Deployment, "batch_id", batch.BatchID,
-		"sales", said.Count)
+	l.Log.Warn("a final batch had not reached the ledger, and the anchor announced it again", "deployment", batch.Deployment, "batch_id", batch.BatchID,
+		"sales", announced.Count)
 }
 
 func (l *leader) searchBatches(ctx context.Context, before time.Time) (full bool, err error) {
 	for range searchesAtOnce {
 		var seen, lost int
-		var place *int64
+		var position *int64
 		err := l.session.QueryRow(ctx, batchesSearchSQL, pgx.NamedArgs{
-			"look": lookBatches, "after": l.marks[lookBatches].Place, "before": before, "repair_after": l.RepairAfter,
-		}).Scan(&seen, &lost, &place)
+			"look": markBatches, "after": l.marks[markBatches].Position, "before": before, "repair_after": l.RepairAfter,
+		}).Scan(&seen, &lost, &position)
 		if err != nil {
-			return false, postgres.Fault("look for batches that were not heard", err)
+			return false, postgres.Fault("search for batches that did not reach the ledger", err)
 		}
-		if place != nil {
-			l.marks[lookBatches] = mark{Place: *place}
+		if position != nil {
+			l.marks[markBatches] = mark{Position: *position}
 		}
 		if seen < eventsAtOnce {
 			return false, nil

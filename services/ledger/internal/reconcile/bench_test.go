@@ -23,9 +23,9 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// settledShop fills a database with n sales that all are anchored and heard of, one a millisecond up to a minute ago, in batches
+// fillSQL fills a database with n sales that all are anchored and have reached the ledger, one a millisecond up to a minute ago, in batches
 // of 4,096.
-const settledShop = `
+const fillSQL = `
 SET synchronous_commit = off;
 INSERT INTO anchor.deployment (chain_id, genesis_hash, contract, replay) VALUES (1337, decode(repeat('01', 32), 'hex'), decode(repeat('02', 20), 'hex'), true);
 INSERT INTO anchor.rate VALUES ('INR', '254321.17', 'INR', 'static', '[]', '2026-11-22T04:45:31Z');
@@ -46,13 +46,13 @@ INSERT INTO ledger.anchored SELECT id, 1, batch, n % 4096, 's1', hash, 1, hash, 
 FROM made ORDER BY n;
 `
 
-// settled makes such a shop with every durable there and idle, and a leader over it.
-func settled(t testing.TB, sales int) (*leader, *pgx.Conn) {
+// atRest makes such a database with every durable there and idle, and a leader over it.
+func atRest(t testing.TB, sales int) (*leader, *pgx.Conn) {
 	db := testkit.Database(t)
 	admin, err := pgx.Connect(t.Context(), db.Admin)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = admin.Close(t.Context()) })
-	_, err = admin.Exec(t.Context(), strings.ReplaceAll(settledShop, "@sales", strconv.Itoa(sales)))
+	_, err = admin.Exec(t.Context(), strings.ReplaceAll(fillSQL, "@sales", strconv.Itoa(sales)))
 	require.NoError(t, err)
 	_, err = admin.Exec(t.Context(), "VACUUM ANALYZE")
 	require.NoError(t, err)
@@ -97,7 +97,7 @@ func (l *leader) cpu(t testing.TB) time.Duration {
 }
 
 // BenchmarkAtRest is what a tick costs when every sale is anchored: the processor's time in the ledger, NATS and Postgres, as a
-// share of the four seconds between two ticks. The first ticks, which look at the whole table once, are a metric of their own.
+// share of the four seconds between two ticks. The first ticks, which search the whole table once, are a metric of their own.
 // BENCH_SALES sets the size of the table.
 //
 //	BENCH_SALES=5000000 go test -run '^$' -bench AtRest -benchtime 500x -timeout 30m ./services/ledger/internal/reconcile
@@ -108,7 +108,7 @@ func BenchmarkAtRest(b *testing.B) {
 		sales, err = strconv.Atoi(text)
 		require.NoError(b, err)
 	}
-	l, _ := settled(b, sales)
+	l, _ := atRest(b, sales)
 	begun := time.Now()
 	for more := true; more; {
 		var err error
@@ -129,5 +129,5 @@ func BenchmarkAtRest(b *testing.B) {
 	tick := spent / time.Duration(b.N)
 	b.ReportMetric(100*tick.Seconds()/l.atRest().Seconds(), "%core")
 	b.ReportMetric(1000*tick.Seconds(), "cpu-ms/tick")
-	b.ReportMetric(first.Seconds(), "s/first-look")
+	b.ReportMetric(first.Seconds(), "s/first-search")
 }

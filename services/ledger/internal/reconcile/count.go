@@ -15,37 +15,37 @@ import (
 //go:embed sql/parked.sql
 var parkedSQL string
 
-// Limits of counting what is parked. It is shown five seconds after it was parked, however long REPAIR_AFTER is.
+// Limits of counting parked messages. One is shown within five seconds after it was parked, however long REPAIR_AFTER is.
 const (
 	countEvery   = 2 * time.Second
 	countTimeout = 2 * time.Second
-	countShare   = 10 // a count that takes long is followed by a pause so many times as long, up to countLongest
+	countShare   = 10 // a count is followed by a pause this many times as long, between countEvery and countLongest
 	countLongest = 3 * time.Second
-	wholeShare   = 200       // the same for a count of all that ever was parked; those between go on from the oldest that waits
-	maxLate      = time.Hour // what is written down so long after it was parked is counted with the whole alone
+	wholeShare   = 200       // the same for a count of everything ever parked; the counts between start from the oldest that waits
+	maxLate      = time.Hour // a message written down so long after it was parked is counted only with everything
 	maxCounted   = 10_000
 )
 
-// parkers are the services that park messages, as the ledger names them: "unknown" is whoever wrote what is like nothing of ours.
+// parkers are the services that park messages, as the ledger names them; "unknown" is the writer of a message that no service wrote.
 var parkers = []string{"pricing", "anchor", "ledger", "unknown"}
 
-// count is what is known of the parked messages that wait.
+// count is what is known of the parked messages that wait for a decision.
 type count struct {
-	from  time.Time // none that was parked before waits
-	whole time.Time // when all are counted next
-	away  bool      // the last try failed, and the log was told
+	from   time.Time // none that was parked before waits
+	whole  time.Time // when all are counted next
+	failed bool      // the last try failed, and that was logged
 }
 
-// Count keeps the number of parked messages until ctx ends, in each replica: it is nobody's work to lead.
+// Count keeps the number of parked messages until ctx ends, in each replica: it needs no leader.
 func (r *Reconciler) Count(ctx context.Context) {
 	var c count
 	for {
 		began := time.Now()
 		err := r.countParked(ctx, &c, began)
-		if err != nil && ctx.Err() == nil && !c.away {
-			r.Log.Warn("what is parked can't be counted", "error", err)
+		if err != nil && ctx.Err() == nil && !c.failed {
+			r.Log.Warn("parked messages cannot be counted", "error", err)
 		}
-		c.away = err != nil
+		c.failed = err != nil
 		if !wait.Pause(ctx, restAfter(time.Since(began))) {
 			return
 		}
@@ -63,11 +63,11 @@ func (r *Reconciler) countParked(ctx context.Context, c *count, now time.Time) e
 	from := c.from
 	if whole := !now.Before(c.whole); whole {
 		from = time.Time{}
-		defer func() { c.whole = time.Now().Add(max(countEvery, wholeShare*time.Since(now))) }() // one that was cut off took countTimeout
+		defer func() { c.whole = time.Now().Add(max(countEvery, wholeShare*time.Since(now))) }() // one that was interrupted took countTimeout
 	}
 	rows, err := r.Pool.Query(ctx, parkedSQL, pgx.NamedArgs{"rows": maxCounted, "from": from})
 	if err != nil {
-		return postgres.Fault("count what is parked", err)
+		return postgres.Fault("count parked messages", err)
 	}
 	var (
 		service string
@@ -83,14 +83,14 @@ func (r *Reconciler) countParked(ctx context.Context, c *count, now time.Time) e
 		return nil
 	})
 	if err != nil {
-		return postgres.Fault("count what is parked", err)
+		return postgres.Fault("count parked messages", err)
 	}
 	c.from = next
 	r.Metrics.parked(found)
 	return nil
 }
 
-// parked shows how many messages of each service wait; of one that has none it shows 0, for as long as it was seen once.
+// parked shows how many messages of each service wait; for a service that has none any more it shows 0.
 func (m *Metrics) parked(found map[string]int) {
 	for service := range found {
 		m.parkers[service] = true
@@ -102,6 +102,6 @@ func (m *Metrics) parked(found map[string]int) {
 
 func newParked() *prometheus.GaugeVec {
 	return prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "tillseal_ledger_parked", Help: "Parked messages that wait for an operator, by the service that gave them up.",
+		Name: "tillseal_ledger_parked", Help: "Parked messages that wait for an operator, by the service that parked them.",
 	}, []string{"service"})
 }

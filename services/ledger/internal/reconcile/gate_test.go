@@ -11,11 +11,11 @@ import (
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // idle is a hop that waits for nothing.
-func idle(last uint64) Hop { return Hop{Present: true, Last: last, Settled: last} }
+func idle(last uint64) Hop { return Hop{Present: true, Last: last, Done: last} }
 
-// busy is a hop that is done with what is up to settled.
-func busy(settled, last uint64) Hop {
-	return Hop{Present: true, Last: last, Settled: settled, Waiting: last - settled}
+// busy is a hop that is done with everything up to done.
+func busy(done, last uint64) Hop {
+	return Hop{Present: true, Last: last, Done: done, Waiting: last - done}
 }
 
 func TestAnIdleWayIsClearUpToThePresent(t *testing.T) {
@@ -72,13 +72,13 @@ func TestWhatADurableThatComesBackHasToReadIsPending(t *testing.T) {
 func TestAStreamThatWentBackIsFollowedAnew(t *testing.T) {
 	var g Gate
 	g.See(noon, []Hop{busy(5, 1000), idle(7)})
-	g.See(noon.Add(time.Second), []Hop{busy(1, 2), idle(7)}) // made anew
+	g.See(noon.Add(time.Second), []Hop{busy(1, 2), idle(7)}) // recreated
 	g.See(noon.Add(2*time.Second), []Hop{busy(2, 3), idle(7)})
 	require.Equal(t, noon.Add(time.Second), g.Clear(), "not only when it has a thousand messages again")
 }
 
 // TestTheGateNeverClearsWhatIsPending lets messages flow at random through two streams: none that entered the first before
-// the moment that is said to be clear is still in either.
+// the moment that the gate calls clear is still in either.
 func TestTheGateNeverClearsWhatIsPending(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var g Gate
@@ -105,7 +105,7 @@ func TestTheGateNeverClearsWhatIsPending(t *testing.T) {
 					busy(uint64(len(entered)-len(first)), uint64(len(entered))), busy(last-uint64(len(second)), last),
 				}
 				if gone := rapid.IntRange(0, 5).Draw(t, "gone"); gone < len(hops) {
-					hops[gone] = Hop{} // for this look
+					hops[gone] = Hop{} // for this check
 				}
 				g.See(now, hops)
 			}

@@ -16,7 +16,7 @@ import (
 var stagesSQL string
 
 // Metrics are what the active reconciler counts; a replica that does not lead shows 0 for the ages and numbers, so that the highest
-// of all replicas is the active one's. Parked is every replica's own.
+// of all replicas is the active one's. Parked is shown by every replica.
 type Metrics struct {
 	Repaired    prometheus.Counter
 	Reannounced prometheus.Counter
@@ -27,7 +27,7 @@ type Metrics struct {
 	Parked      *prometheus.GaugeVec
 	Oldest      *prometheus.GaugeVec
 
-	parkers map[string]bool // services of which Parked is shown; Count's alone once that runs
+	parkers map[string]bool // services for which Parked is shown; only Count uses it once that runs
 }
 
 // NewMetrics makes the metrics and registers them.
@@ -37,7 +37,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "tillseal_ledger_repaired_total", Help: "SaleRecorded events published again because the sale had no leaf.",
 		}),
 		Reannounced: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tillseal_ledger_reannounced_total", Help: "Final batches that the anchor announced again because the ledger had not heard of them in full.",
+			Name: "tillseal_ledger_reannounced_total", Help: "Final batches that the anchor announced again because they had not reached the ledger in full.",
 		}),
 		Reset: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tillseal_ledger_durables_reset_total", Help: "Durables reset because they were ahead of their stream's end.",
@@ -54,7 +54,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Parked: newParked(),
 		Oldest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_oldest_sale_seconds",
-			Help: "Age of the oldest sale that waits for its leaf, then for its batch, then for the ledger to hear that it is anchored; 0 when none does.",
+			Help: "Age of the oldest sale that waits for its leaf, for its batch, or for its SaleAnchored to reach the ledger; 0 when none does.",
 		}, []string{"stage"}),
 		parkers: make(map[string]bool),
 	}
@@ -73,7 +73,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	return m
 }
 
-// idle takes back what only the active replica knows.
+// idle resets to 0 what only the active replica knows.
 func (m *Metrics) idle() {
 	m.Leads.Set(0)
 	m.Open.Set(0)
@@ -89,10 +89,9 @@ const (
 	stageAnchored = "anchored"
 )
 
-// stages remembers from where on each stage is searched, so that what was safe once is not looked at again. It serves the
-// metrics alone.
+// stages remembers where the search of each stage starts, so that what no longer waits is not read again. It serves the metrics only.
 type stages struct {
-	from int64 // recorded_at_us: no sale up to it waits for a leaf, but for those in ledger.repair
+	from int64 // recorded_at_us: no sale up to it waits for a leaf, except for those in ledger.repair
 	leaf int64 // seq: no leaf before it waits for a batch; 0: not known yet
 }
 
@@ -101,7 +100,7 @@ const commitLag = 5 * time.Second
 
 // measure sets the ages.
 func (l *leader) measure(ctx context.Context, now time.Time) error {
-	from := max(l.stages.from, l.marks[lookSales].Place)
+	from := max(l.stages.from, l.marks[markSales].Position)
 	var waits, batch, anchored, next, leaf *int64
 	err := l.session.QueryRow(ctx, stagesSQL, pgx.NamedArgs{"from_us": from, "leaf": l.stages.leaf}).Scan(&waits, &batch, &anchored, &next, &leaf)
 	if err != nil {
@@ -124,5 +123,5 @@ func (l *leader) measure(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// number is a count as Prometheus takes it.
+// number converts a count for Prometheus.
 func number(n int) float64 { return float64(n) } //nolint:forbidigo // Prometheus counts in floats; no money here

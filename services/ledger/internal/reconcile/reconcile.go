@@ -1,6 +1,6 @@
-// Package reconcile makes the sale its own outbox: a committed sale that has no leaf in the anchor's journal, though its time
-// has come and nothing is pending, was lost on its way and is published again (infra/docs/CONTRACT.md, 7.3). What the ledger should have
-// heard of final batches is asked for likewise.
+// Package reconcile makes the sale its own outbox: a committed sale that has no leaf in the anchor's journal, although it is old enough
+// and nothing is pending, was lost on its way and is published again (infra/docs/CONTRACT.md, 7.3). Likewise the anchor is asked to
+// announce a final batch again that has not reached the ledger in full.
 package reconcile
 
 import (
@@ -28,22 +28,22 @@ type Reconciler struct {
 	Log         *slog.Logger
 	Metrics     *Metrics
 	RepairAfter time.Duration // a sale's age from which it counts as lost; longer than any clock skew plus the longest transaction
-	RepairMax   time.Duration // and from which it does whatever is pending
+	RepairMax   time.Duration // and from which it does even while messages are pending
 }
 
 const (
 	tickLongest    = 4 * time.Second        // between two ticks that find nothing to do: the ages that they show are less than 5 s old
-	tickMore       = 250 * time.Millisecond // after one that left something
-	tickTimeout    = 2 * time.Minute        // for all that one tick does
-	searchesAtOnce = 50                     // statements of one look in one tick; at the first start the whole table is looked at
+	tickMore       = 250 * time.Millisecond // after a tick that left something to do
+	tickTimeout    = 2 * time.Minute        // for a whole tick
+	searchesAtOnce = 50                     // statements of one search in one tick; at the first start the whole table is searched
 )
 
-// Run reconciles until ctx ends. What fails is tried again at the next tick. All that a leader knows is in the tables, but for
-// what is pending in the streams, which the next one finds out by itself.
+// Run reconciles until ctx ends. What fails is tried again at the next tick. Everything that a leader knows is in the tables, except what
+// is pending in the streams, which the next leader finds out by itself.
 func (r *Reconciler) Run(ctx context.Context) {
 	for {
 		if err := r.lead(ctx); err != nil && ctx.Err() == nil {
-			r.Log.Warn("reconciling is interrupted", "kind", fault.KindOf(err).String(), "error", err)
+			r.Log.Warn("reconciling was interrupted", "kind", fault.KindOf(err).String(), "error", err)
 		}
 		r.Metrics.idle()
 		if !wait.Pause(ctx, r.atRest()) {
@@ -91,11 +91,11 @@ func (r *Reconciler) lead(ctx context.Context) error {
 	}
 }
 
-// leader is the one active Reconciler with what it knows.
+// leader is the active Reconciler with what it knows.
 type leader struct {
 	*Reconciler
 	session *pgx.Conn
-	marks   map[string]mark // by look, as the table has them
+	marks   map[string]mark // by search, as the table has them
 	sales   Gate
 	batches Gate
 	ahead   map[string]time.Time // since when a durable was seen ahead of its stream
@@ -120,22 +120,22 @@ func (r *Reconciler) begin(ctx context.Context, session *pgx.Conn) (*leader, err
 	if err != nil {
 		return nil, postgres.Fault("read the low-water marks", err)
 	}
-	var look string
+	var search string
 	var m mark
-	if _, err := pgx.ForEachRow(rows, []any{&look, &m.Place, &m.SaleID}, func() error { l.marks[look] = m; return nil }); err != nil {
+	if _, err := pgx.ForEachRow(rows, []any{&search, &m.Position, &m.SaleID}, func() error { l.marks[search] = m; return nil }); err != nil {
 		return nil, postgres.Fault("read the low-water marks", err)
 	}
 	return l, nil
 }
 
-// tick looks at the streams first and at the tables after: a message that left the last stream has its leaf by then, so that
-// what has none was not on its way. more reports that there is something left to do at once.
+// tick reads the streams first and the tables after: a message that left the last stream has its leaf by then, so a sale without one was
+// not on its way. more reports that there is something left to do at once.
 func (l *leader) tick(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
 	defer cancel()
 	now := time.Now()
-	lookErr := l.look(ctx, now)
-	if lookErr == nil {
+	checkErr := l.check(ctx, now)
+	if checkErr == nil {
 		var sales, batches bool
 		if sales, err = l.repair(ctx, now); err != nil {
 			return false, err
@@ -145,16 +145,16 @@ func (l *leader) tick(ctx context.Context) (more bool, err error) {
 		}
 		more = sales || batches
 	}
-	if err := l.measure(ctx, now); err != nil { // a NATS that is away is when the ages matter
+	if err := l.measure(ctx, now); err != nil { // also when NATS is unavailable: that is when the ages matter
 		return false, err
 	}
-	if lookErr != nil && ctx.Err() == nil { // the lock and the session are kept
-		l.Log.Warn("the streams could not be looked at: nothing is repaired", "kind", fault.KindOf(lookErr).String(), "error", lookErr)
+	if checkErr != nil && ctx.Err() == nil { // the lock and the session are kept
+		l.Log.Warn("the streams could not be inspected: no repairs meanwhile", "kind", fault.KindOf(checkErr).String(), "error", checkErr)
 	}
 	return more, nil
 }
 
-// due is the moment up to which repairs are due: what nothing is pending of, and in any case what waited for RepairMax.
+// due is the moment up to which repairs are due: the one up to which nothing is pending, or RepairMax - RepairAfter ago if that is later.
 func (l *leader) due(g *Gate, now time.Time) time.Time {
 	forced := now.Add(l.RepairAfter - l.RepairMax)
 	if g.Clear().After(forced) {

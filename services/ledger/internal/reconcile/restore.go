@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	restoreEvery = tickLongest      // between two looks at the configuration of streams and durables: an edit is undone well within 30 s
-	alarmEvery   = 10 * time.Minute // between two log lines of what can't be put back
+	restoreEvery = tickLongest      // between two checks of the configuration of streams and durables: a change is undone well within 30 s
+	alarmEvery   = 10 * time.Minute // between two log lines about what can't be restored
 )
 
-// restoring looks whether streams and durables are as the code describes them and puts back what is not, until ctx ends: whoever may
-// change a stream could have it drop what nobody has read. It runs beside the ticks, since publishing into a stream that takes
-// nothing makes a tick long.
+// restoring checks whether streams and durables are as the code describes them and restores what is not, until ctx ends: whoever may
+// change a stream could have it drop unread messages. It runs beside the ticks, since a tick takes long while it publishes into a stream
+// that accepts nothing.
 func (r *Reconciler) restoring(ctx context.Context) {
 	alarmed := make(map[string]*rate.Sometimes)
 	for {
 		drifts, err := r.Bus.Restore(ctx)
 		if err != nil && ctx.Err() == nil {
-			r.Log.Warn("the configuration of the streams could not be looked at", "kind", fault.KindOf(err).String(), "error", err)
+			r.Log.Warn("the configuration of the streams could not be inspected", "kind", fault.KindOf(err).String(), "error", err)
 		}
 		for _, d := range drifts {
-			r.tell(d, alarmed)
+			r.raiseAlarm(d, alarmed)
 		}
 		if !wait.Pause(ctx, restoreEvery) {
 			return
@@ -35,11 +35,12 @@ func (r *Reconciler) restoring(ctx context.Context) {
 	}
 }
 
-// tell raises the alarm: each time that something was put back, and now and then for what can't be.
-func (r *Reconciler) tell(d stream.Drift, alarmed map[string]*rate.Sometimes) {
+// raiseAlarm logs the alarm about a drift: each time for one that was restored, now and then for one that can't be.
+func (r *Reconciler) raiseAlarm(d stream.Drift, alarmed map[string]*rate.Sometimes) {
 	if d.Restored {
 		r.Metrics.Restored.WithLabelValues(d.Stream).Inc()
-		r.Log.Error("ALARM: somebody changed a stream or a durable, and it is put back", "stream", d.Stream, "durable", d.Durable, "changed", d.What())
+		r.Log.Error("ALARM: a stream or a durable was changed by somebody else and has been restored",
+			"stream", d.Stream, "durable", d.Durable, "changed", d.What())
 		return
 	}
 	what := d.Stream + "." + d.Durable
@@ -47,7 +48,7 @@ func (r *Reconciler) tell(d stream.Drift, alarmed map[string]*rate.Sometimes) {
 		alarmed[what] = &rate.Sometimes{Interval: alarmEvery}
 	}
 	alarmed[what].Do(func() {
-		r.Log.Error("ALARM: a stream or a durable is not as it must be, and can't be put back", "stream", d.Stream, "durable", d.Durable,
+		r.Log.Error("ALARM: a stream or a durable differs from its description and cannot be restored", "stream", d.Stream, "durable", d.Durable,
 			"changed", d.What(), "reason", d.Why)
 	})
 }

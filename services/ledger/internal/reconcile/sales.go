@@ -14,44 +14,44 @@ import (
 //go:embed sql/search.sql
 var searchSQL string
 
-//go:embed sql/settle.sql
-var settleSQL string
+//go:embed sql/close_repaired.sql
+var closeRepairedSQL string
 
 //go:embed sql/take.sql
 var takeSQL string
 
 // Limits of repairs.
 const (
-	searchRows  = 2000             // sales of one statement, the limit that stands in search.sql
+	searchRows  = 2000             // sales of one statement, the limit in search.sql
 	maxOpen     = 10_000           // lost sales that are found ahead of their repair; while there are more the mark waits
-	maxInFlight = 2000             // repairs on their way at once: a fraction of what the pipeline's durables may have under way
+	maxInFlight = 2000             // repairs in flight at once: a fraction of what the pipeline's durables may have in flight
 	maxDelay    = 1 * time.Hour    // between two tries of one sale or batch, however often it was tried
-	lookAgain   = 1 * time.Hour    // a sale is looked at once more by this much later: a gateway's clock may have been wrong by minutes
-	publishTime = 30 * time.Second // for the repairs of one tick; what did not leave is due again after its delay
+	searchAgain = 1 * time.Hour    // a sale is searched once more so much later: a gateway's clock may have been wrong by minutes
+	publishTime = 30 * time.Second // for the repairs of one tick; what was not published is due again after its delay
 )
 
-// mark is a place in the order of recording, as ledger.low_water keeps it.
+// mark is how far a search has come, as ledger.low_water has it.
 type mark struct {
-	Place  int64
-	SaleID string
+	Position int64 // recorded_at_us of a sale, or id of a batch_event
+	SaleID   string
 }
 
-// Names of the looks in ledger.low_water.
+// Names of the searches in ledger.low_water.
 const (
-	lookSales      = "sales"
-	lookSalesAgain = "sales again"
-	lookBatches    = "batches"
+	markSales      = "sales"
+	markSalesAgain = "sales again"
+	markBatches    = "batches"
 )
 
 // repair finds lost sales and publishes those that are due; more reports whether some were left for the next tick.
 func (l *leader) repair(ctx context.Context, now time.Time) (more bool, err error) {
 	due := l.due(&l.sales, now)
-	open, inFlight, err := l.settle(ctx)
+	open, inFlight, err := l.closeRepaired(ctx)
 	if err != nil {
 		return false, err
 	}
-	for look, before := range map[string]time.Time{lookSales: due.Add(-l.RepairAfter), lookSalesAgain: due.Add(-l.RepairAfter - lookAgain)} {
-		further, found, err := l.search(ctx, look, before, maxOpen-open)
+	for name, before := range map[string]time.Time{markSales: due.Add(-l.RepairAfter), markSalesAgain: due.Add(-l.RepairAfter - searchAgain)} {
+		further, found, err := l.search(ctx, name, before, maxOpen-open)
 		if err != nil {
 			return false, err
 		}
@@ -62,40 +62,40 @@ func (l *leader) repair(ctx context.Context, now time.Time) (more bool, err erro
 	switch {
 	case open == 0:
 		return more, nil
-	case room <= 0: // soon again, if the pipeline flows
+	case room <= 0: // the next tick comes soon, unless the pipeline is stuck
 		return now.Sub(l.sales.Clear()) < l.RepairAfter, nil
 	}
 	taken, err := l.publish(ctx, now, due, room)
 	return more || taken == room, err
 }
 
-// settle closes what is repaired and counts the rest.
-func (l *leader) settle(ctx context.Context) (open, inFlight int, err error) {
-	if err = l.session.QueryRow(ctx, settleSQL, pgx.NamedArgs{"clear": l.sales.Clear()}).Scan(&open, &inFlight); err != nil {
-		return 0, 0, postgres.Fault("settle repairs", err)
+// closeRepaired closes the repairs of sales that no longer need one and counts the rest.
+func (l *leader) closeRepaired(ctx context.Context) (open, inFlight int, err error) {
+	if err = l.session.QueryRow(ctx, closeRepairedSQL, pgx.NamedArgs{"clear": l.sales.Clear()}).Scan(&open, &inFlight); err != nil {
+		return 0, 0, postgres.Fault("close repairs", err)
 	}
 	return open, inFlight, nil
 }
 
-// search moves a look's mark up to the sales recorded before a time, one statement after the other, for as long as there is
+// search moves the mark of a search up to the sales recorded before a time, one statement after the other, for as long as there is
 // room for what it finds; further reports that it stopped at the limit of statements.
-func (l *leader) search(ctx context.Context, look string, before time.Time, room int) (further bool, found int, err error) {
+func (l *leader) search(ctx context.Context, name string, before time.Time, room int) (further bool, found int, err error) {
 	for range searchesAtOnce {
 		if found >= room {
 			return false, found, nil
 		}
 		var seen, lost int
-		var place *int64
+		var position *int64
 		var id *string
-		at := l.marks[look]
+		at := l.marks[name]
 		err := l.session.QueryRow(ctx, searchSQL, pgx.NamedArgs{
-			"look": look, "after_us": at.Place, "after_id": at.SaleID, "before_us": before.UnixMicro(), "repair_after": l.RepairAfter,
-		}).Scan(&seen, &lost, &place, &id)
+			"look": name, "after_us": at.Position, "after_id": at.SaleID, "before_us": before.UnixMicro(), "repair_after": l.RepairAfter,
+		}).Scan(&seen, &lost, &position, &id)
 		if err != nil {
-			return false, found, postgres.Fault("look for lost sales", err)
+			return false, found, postgres.Fault("search for lost sales", err)
 		}
 		if seen > 0 {
-			l.marks[look] = mark{Place: *place, SaleID: *id}
+			l.marks[name] = mark{Position: *position, SaleID: *id}
 		}
 		if found += lost; seen < searchRows {
 			return false, found, nil
@@ -104,8 +104,8 @@ func (l *leader) search(ctx context.Context, look string, before time.Time, room
 	return true, found, nil
 }
 
-// publish sends what is due and intact, and parks what was altered; the intent is written first, so that a crash in between only costs a
-// delay.
+// publish publishes what is due and intact, and parks what was altered; the intent is written first, so that a crash in between costs only
+// a delay.
 func (l *leader) publish(ctx context.Context, now, due time.Time, room int) (taken int, err error) {
 	rows, err := l.session.Query(ctx, takeSQL, pgx.NamedArgs{"due": due, "now": now, "first": l.RepairAfter, "longest": maxDelay, "rows": room})
 	if err != nil {
@@ -125,6 +125,6 @@ func (l *leader) publish(ctx context.Context, now, due time.Time, room int) (tak
 		return 0, err
 	}
 	l.Metrics.Repaired.Add(number(len(intact)))
-	l.Log.Warn("lost sales are published again", "sales", len(intact), "oldest_sale_id", intact[0].SaleID, "generation", intact[0].Generation)
+	l.Log.Warn("lost sales were published again", "sales", len(intact), "oldest_sale_id", intact[0].SaleID, "generation", intact[0].Generation)
 	return len(lost), nil
 }

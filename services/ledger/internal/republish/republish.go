@@ -1,5 +1,5 @@
-// Package republish publishes committed sales again, for whoever found that they should be: the reconciler, or an operator who replays
-// what was parked. A sale whose row was changed behind the services' back is parked instead.
+// Package republish publishes committed sales again, for the reconciler, which found them lost, or for an operator who replays what was
+// parked. A sale whose row was changed behind the services' back is parked instead.
 package republish
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// Sale is a committed sale's row that is to be published for the Generation-th time, counted from 1 for the first repair: what its
-// Nats-Msg-Id says.
+// Sale is a committed sale's row that is to be published for the Generation-th time, counted from 1 for the first repair; the
+// Nats-Msg-Id contains it.
 type Sale struct {
 	SaleID, Kind, RefundOf, StoreID, TerminalID, CustomerID, Currency, Total string
 	PointsDelta, PointsBalance, PurchaseNumber                               int64
@@ -38,11 +38,11 @@ func (s Sale) facts() sale.Sale {
 	}
 }
 
-// StreamAltered is the stream that ledger.parked names for a sale whose row was altered: it came from no stream.
+// StreamAltered is what ledger.parked has as the stream of a sale whose row was altered, since that came from no stream.
 const StreamAltered = "sales.sale"
 
 const (
-	alteredReason = "altered: the sale's row no longer fits its sale_hash, so that it was changed behind the services' back; it is published by nobody"
+	alteredReason = "altered: the sale's row no longer matches its sale_hash: it was changed behind the services' back, and is not published"
 	alteredSale   = "sale" // the metric's label
 )
 
@@ -59,7 +59,7 @@ type Publisher struct {
 // New makes a publisher and registers its metric.
 func New(bus *stream.Bus, log *slog.Logger, registry prometheus.Registerer) *Publisher {
 	p := &Publisher{bus: bus, log: log, altered: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tillseal_altered_total", Help: "Rows that were about to be used and no longer fit the hash they are known by, each time: an alarm.",
+		Name: "tillseal_altered_total", Help: "Times that a row about to be used did not match its hash: an alarm.",
 	}, []string{"what"})}
 	p.altered.WithLabelValues(alteredSale) // an alarm on an increase needs the zero before
 	registry.MustRegister(p.altered)
@@ -71,7 +71,7 @@ type Executor interface {
 	Exec(ctx context.Context, statement string, args ...any) (pgconn.CommandTag, error)
 }
 
-// Sift returns the sales that may be published. Those whose row no longer fits their hash it parks on db, where operators see them and
+// Sift returns the sales that may be published. Those whose row no longer matches its hash it parks on db, where operators see them and
 // nothing publishes them, with an alarm for each that shows nothing of the row but the sale's id.
 func (p *Publisher) Sift(ctx context.Context, db Executor, now time.Time, sales []Sale) (intact []Sale, altered int, err error) {
 	var (
@@ -84,7 +84,7 @@ func (p *Publisher) Sift(ctx context.Context, db Executor, now time.Time, sales 
 			continue
 		}
 		p.altered.WithLabelValues(alteredSale).Inc()
-		p.log.Error("ALARM: a sale's row no longer fits its sale_hash: it was changed behind the services' back and is not published", "sale_id", s.SaleID)
+		p.log.Error("ALARM: a sale's row no longer matches its sale_hash: it was changed behind the services' back and is not published", "sale_id", s.SaleID)
 		ids, recorded = append(ids, s.SaleID), append(recorded, s.RecordedAtUs)
 	}
 	if len(ids) == 0 {
@@ -94,8 +94,8 @@ func (p *Publisher) Sift(ctx context.Context, db Executor, now time.Time, sales 
 	return intact, len(ids), postgres.Fault("park altered sales", err)
 }
 
-// Publish publishes sales that Sift returned, and returns once all are acknowledged. It does not commit anything: whoever calls it has
-// written down before that they are to be published.
+// Publish publishes sales that Sift returned, and returns once all are acknowledged. It writes nothing: the caller must have committed
+// before that they are to be published.
 func (p *Publisher) Publish(ctx context.Context, sales []Sale) error {
 	msgs := make([]*nats.Msg, 0, len(sales))
 	for _, s := range sales {
@@ -104,11 +104,11 @@ func (p *Publisher) Publish(ctx context.Context, sales []Sale) error {
 	return p.bus.PublishAll(ctx, msgs)
 }
 
-// message is the gateway's of the same sale, but for source, generation and trace.
+// message is the same as the gateway's for this sale, except for source, generation and trace.
 func (p *Publisher) message(s Sale) *nats.Msg {
 	lines, tenders, err := event.LinesOf(s.Request)
-	if err != nil { // the gateway read it once; lines and tenders are for those who subscribe, and nothing is anchored by them
-		p.log.Error("a sale is published again without its lines, since its stored request is no record", "sale_id", s.SaleID) // the error may quote it
+	if err != nil { // the gateway could read it once; lines and tenders are for subscribers only and are not anchored
+		p.log.Error("a sale is published again without its lines, since its stored request cannot be read", "sale_id", s.SaleID) // the error may quote it
 	}
 	return event.Recorded(event.RecordedOf(s.facts(), common.BytesToHash(s.SaleHash), lines, tenders), "ledger", s.Generation, "")
 }

@@ -1,4 +1,4 @@
--- Gives up a parked message, or those of one sale, for good, with who said so and why.
+-- Discards a parked message, or those of one sale, with who decided it and why.
 WITH discarded AS (
     INSERT INTO ledger.discard (service, stream, sequence, parked_at, operator, reason)
     SELECT service, stream, sequence, at, @operator, @reason FROM ledger.parking p

@@ -1,6 +1,6 @@
--- Releases committed sales that are parked and have no leaf, each with all that holds it, notes the repair that is published next,
--- and returns what a SaleRecorded says of them. A discarded sale is released by its id alone. A second release at once finds the
--- row there and returns nothing for that sale. One that is parked as altered alone is released by its id alone, too.
+-- Releases committed sales that are parked and have no leaf, each from every message that holds it, inserts the repair that is published
+-- next, and returns the members of their SaleRecorded. A discarded sale is released by its id only. A second release at the same time
+-- finds the row there and returns nothing for that sale. A sale that is parked only as altered is released by its id only, too.
 WITH chosen AS (
     SELECT s.sale_id FROM sales.sale s
     WHERE (s.sale_id = @sale_id::text::uuid AND s.sale_id IN (SELECT sale_id FROM ledger.held)

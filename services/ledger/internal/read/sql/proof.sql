@@ -1,10 +1,10 @@
--- All that a proof is made of, as one snapshot shows it; what is null is not there yet.
+-- Everything that a proof is made of, in one snapshot; what is null is not there yet.
 SELECT s.sale_id::text, s.kind, coalesce(s.refund_of::text, '') AS refund_of, s.store_id, s.terminal_id, coalesce(s.customer_id, '') AS customer_id,
        s.currency, s.total, s.points_delta, s.points_balance, s.purchase_number, s.recorded_at_us, s.request, s.salt, s.sale_hash,
        l.sale_hash AS leaf_sale_hash, l.amount_wei::text AS amount_wei,
        r.value AS rate_value, r.currency AS rate_currency, r.tier AS rate_tier, r.sources AS rate_sources, r.observed_at AS rate_observed_at,
        m.deployment, m.batch_id, m.leaf_index, b.root, b.size, d.chain_id::text AS chain_id, d.contract,
-       said.state, said.root AS said_root, said.tx_hash, said.block_number::text AS block_number, said.block_hash
+       known.state, known.root AS announced_root, known.tx_hash, known.block_number::text AS block_number, known.block_hash
 FROM sales.sale s
 LEFT JOIN anchor.leaf l ON l.sale_id = s.sale_id
 LEFT JOIN anchor.rate r ON r.id = l.rate_id
@@ -13,5 +13,5 @@ LEFT JOIN LATERAL (
 ) m ON true
 LEFT JOIN anchor.batch b ON b.deployment = m.deployment AND b.batch_id = m.batch_id
 LEFT JOIN anchor.deployment d ON d.id = m.deployment
-LEFT JOIN ledger.batch said ON said.deployment = m.deployment AND said.batch_id = m.batch_id
+LEFT JOIN ledger.batch known ON known.deployment = m.deployment AND known.batch_id = m.batch_id
 WHERE s.sale_id = @sale_id

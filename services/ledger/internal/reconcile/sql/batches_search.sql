@@ -1,5 +1,5 @@
--- Looks at the next events of batches in the order of the anchor's journal: a final batch that the ledger has not heard of in full
--- becomes an open announcement, and the mark moves behind the last event.
+-- Reads the next events of batches in the order of the anchor's journal: a final batch that has not reached the ledger in full becomes an
+-- open announcement, and the mark moves to the last event.
 WITH next AS MATERIALIZED (
     SELECT id, deployment, batch_id, state, at FROM anchor.batch_event
     WHERE id > @after AND at < @before ORDER BY id LIMIT 100

@@ -1,5 +1,5 @@
--- Takes the batches that are due, the oldest first: one that is heard in full by now is closed, each other gets its next time
--- before the anchor is asked for it. Returns those, and how many stay open.
+-- Takes the batches that are due, the oldest first: one that has reached the ledger in full by now is closed, each other gets its next
+-- time before the anchor is asked to announce it. Returns all of them, and whether each is still lacking.
 WITH due AS MATERIALIZED (
     SELECT deployment, batch_id FROM ledger.reannounce
     WHERE next_at IS NOT NULL AND next_at <= @due ORDER BY next_at, deployment, batch_id LIMIT @rows

@@ -1,5 +1,5 @@
--- Holds the planner to what every statement of the reconciler is: a bounded number of look-ups by an index. With statistics that are old,
--- or a plan made for any values, it would rather hash a table of millions; and compiling a plan costs more than running it.
+-- Makes the planner treat every statement of the reconciler as what it is: a bounded number of look-ups by an index. With old statistics,
+-- or with a generic plan, it would rather hash a table of millions; and compiling a plan costs more than running it.
 SET plan_cache_mode = force_custom_plan;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;

@@ -1,5 +1,5 @@
--- Looks at the next sales in the order of recording: those without a leaf that are not parked become open repairs, and the mark
--- moves behind the last. The limit is a constant, so that the planner knows how few rows it is about.
+-- Reads the next sales in the order of recording: those without a leaf that are not parked become open repairs, and the mark moves to the
+-- last one. The limit is a constant, so that the planner knows how few rows there are.
 WITH next AS MATERIALIZED (
     SELECT sale_id, recorded_at_us FROM sales.sale
     WHERE recorded_at_us >= @after_us::bigint AND (recorded_at_us, sale_id) > (@after_us::bigint, @after_id::text::uuid)

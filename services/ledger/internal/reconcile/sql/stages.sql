@@ -1,5 +1,5 @@
--- When the oldest sale was recorded that waits: for its leaf, for its batch, for the ledger to hear that it is anchored; and from
--- which sale and which leaf on the next search starts. Each search is bounded, and goes on where it stopped.
+-- When the oldest sale was recorded that waits for its leaf, for its batch, or for its SaleAnchored to reach the ledger; and from which
+-- sale and leaf the next search starts. Each search is bounded, and continues where the last one stopped.
 WITH fresh AS MATERIALIZED (
     SELECT recorded_at_us, sale_id FROM sales.sale WHERE recorded_at_us > @from_us ORDER BY recorded_at_us LIMIT 20000
 ), leafless AS (
@@ -11,7 +11,7 @@ WITH fresh AS MATERIALIZED (
     JOIN sales.sale s USING (sale_id)
 ), newest AS (
     SELECT deployment, batch_id FROM anchor.batch ORDER BY deployment DESC, batch_id DESC LIMIT 1
-), start AS ( -- leaves are sealed in their order, so that those before the newest batch's are
+), start AS ( -- leaves are sealed in their order, so those before the newest batch's are in batches
     SELECT CASE WHEN @leaf::bigint > 0 THEN @leaf::bigint
                 ELSE coalesce((SELECT min(l.seq) FROM newest n JOIN anchor.batch_leaf m USING (deployment, batch_id) JOIN anchor.leaf l USING (sale_id)), 1)
            END AS seq

@@ -1,5 +1,5 @@
--- Takes the repairs that are due, those that wait the longest first: each gets its next generation and its next time before
--- anything is published. Returns all that their SaleRecorded says.
+-- Takes the repairs that are due, those that have waited longest first: each gets its next generation and its next time before
+-- anything is published. Returns the members of their SaleRecorded.
 WITH due AS MATERIALIZED (
     SELECT sale_id FROM ledger.repair WHERE next_at IS NOT NULL AND next_at <= @due ORDER BY next_at LIMIT @rows
 ), taken AS (

@@ -1,2 +1,2 @@
--- The lock by which one ledger reconciles: its session's, until that ends.
+-- The lock that lets one ledger reconcile; its session holds it until it ends.
 SELECT ledger.try_reconciling();

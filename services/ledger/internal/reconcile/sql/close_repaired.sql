@@ -1,5 +1,5 @@
--- Closes the repairs of sales that have a leaf now or are parked, and counts the rest and those of them that may be on their way:
--- what a tick publishes bears the time at which its look began, and was not seen by that look.
+-- Closes the repairs of sales that have a leaf now or are parked, and counts the rest, and those among them that may be in flight: a
+-- repair's published_at is when the tick began that published it, so that the tick's own check did not see it.
 WITH closed AS (
     UPDATE ledger.repair r SET next_at = NULL
     WHERE r.next_at IS NOT NULL

@@ -1,4 +1,4 @@
--- Releases the parked SaleAnchored of a sale that stands in a batch, and makes that batch due to be announced again.
+-- Releases the parked SaleAnchored of a sale that is in a batch, and makes that batch due to be announced again.
 WITH batch AS (
     SELECT deployment, batch_id FROM anchor.batch_leaf WHERE sale_id = @sale_id::text::uuid ORDER BY deployment DESC LIMIT 1
 ), released AS (

@@ -1,0 +1,86 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// The paths that are watched. A sale's ends when it has a leaf or is parked; that of an announcement ends in the book.
+var (
+	salesPath   = []string{stream.DurablePricing, stream.DurableAnchor, stream.DurableLedgerParked}
+	batchesPath = []string{stream.DurableLedger, stream.DurableLedgerBatches}
+)
+
+const (
+	positionLimit = 5 * time.Second  // for one durable: an answer lost with a connection never comes
+	aheadChecks   = 2                // pauses at rest for which a durable must have been ahead of its stream
+	ensureLimit   = 30 * time.Second // for making the streams that are gone
+)
+
+// check reads the position of every durable, and fixes what it can: a stream that is gone is recreated, a durable ahead of its stream's
+// end is reset. begun is the present.
+func (l *leader) check(ctx context.Context, begun time.Time) error {
+	hops := make(map[string]Hop)
+	for _, durable := range stream.Durables() { // in the order of a sale's path, see Gate
+		hop, err := l.hop(ctx, durable)
+		if err != nil {
+			return err
+		}
+		hops[durable] = hop
+	}
+	l.sales.See(begun, pick(hops, salesPath))
+	l.batches.See(begun, pick(hops, batchesPath))
+	return nil
+}
+
+func (l *leader) hop(ctx context.Context, durable string) (Hop, error) {
+	asking, cancel := context.WithTimeout(ctx, positionLimit)
+	defer cancel()
+	at, err := l.Bus.Position(asking, durable)
+	switch {
+	case errors.Is(err, stream.ErrNoDurable): // everything in the stream waits for its service
+		return Hop{}, nil
+	case errors.Is(err, stream.ErrNoStream):
+		l.Log.Error("a stream is gone and is being recreated; unread sales in it are published again from Postgres", "durable", durable)
+		ctx, cancel := context.WithTimeout(ctx, ensureLimit)
+		defer cancel()
+		return Hop{}, l.Bus.Ensure(ctx)
+	case err != nil:
+		return Hop{}, err
+	case at.Ahead():
+		return Hop{}, l.reset(asking, durable, at)
+	}
+	delete(l.ahead, durable)
+	return Hop{Present: true, Last: at.Last, Done: at.Settled, Waiting: at.Waiting}, nil
+}
+
+// reset resets a durable that has been ahead of its stream for a while: where a stream has replicas, the one that answered may just not
+// have caught up yet with the one that the durable reads.
+func (l *leader) reset(ctx context.Context, durable string, at stream.Position) error {
+	since, known := l.ahead[durable]
+	if !known {
+		l.ahead[durable] = time.Now()
+	}
+	if !known || time.Since(since) < aheadChecks*l.atRest() {
+		return nil
+	}
+	l.Log.Error("a durable is ahead of its stream, which lost its tail: the durable is reset", "durable", durable,
+		"delivered", at.Delivered, "last", at.Last)
+	if err := l.Bus.Reset(ctx, durable); err != nil {
+		return err
+	}
+	delete(l.ahead, durable)
+	l.Metrics.Reset.WithLabelValues(durable).Inc()
+	return nil
+}
+
+func pick(hops map[string]Hop, durables []string) []Hop {
+	picked := make([]Hop, len(durables))
+	for i, durable := range durables {
+		picked[i] = hops[durable]
+	}
+	return picked
+}
