@@ -7,9 +7,9 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 import {ISaleAnchor} from "./ISaleAnchor.sol";
 
 /// @title The contract behind ISaleAnchor
-/// @notice What each function promises is said there.
+/// @notice What each function promises is documented there.
 contract SaleAnchor is ISaleAnchor, Ownable2Step {
-    // In this order the two share a slot, so that anchor() reads its guards in one load and moves on with one store.
+    // In this order the two share a slot, so that anchor() reads its guards in one load and advances with one store.
 
     /// @inheritdoc ISaleAnchor
     address public override anchorer;

@@ -5,7 +5,7 @@ import {SaleAnchor} from "../src/SaleAnchor.sol";
 import {ANCHORER, OWNER, check, vm} from "./Vm.sol";
 
 /// @dev What a batch costs for as long as the shop runs. foundry.toml's isolate makes each call a transaction of its
-/// own: gas has the 21,000 and the calldata in it, and starts from cold storage.
+/// own: gas includes the 21,000 and the calldata, and starts from cold storage.
 contract GasTest {
     uint256 private constant STEADY_GAS_MAX = 52_000;
 

@@ -4,18 +4,18 @@ pragma solidity 0.8.37;
 import {SaleAnchor} from "../src/SaleAnchor.sol";
 import {ANCHORER, OWNER, STRANGER, check, vm} from "./Vm.sol";
 
-/// @title Anyone's calls in any order, and a second book of what the rules make of them
-/// @dev Who owns and who anchors is kept here from what was called and by whom, never from the contract's answers.
+/// @title Anyone's calls in any order, and a second record of what the rules make of them
+/// @dev Who owns and who anchors is derived here from what was called and by whom, never from the contract's answers.
 contract Crowd {
     SaleAnchor public immutable ANCHOR;
     address[] private people = [OWNER, ANCHORER, STRANGER, address(0xCAFE), address(0xFEE)];
 
-    // By the rules.
+    // What the rules demand.
     address public owner = OWNER;
     address public pendingOwner;
     address public anchorer = ANCHORER;
 
-    // As it went.
+    // What happened.
     uint256 public taken;
     uint256 public takenFromOthers;
     uint256 public takenOutOfOrder;
@@ -89,7 +89,7 @@ contract Crowd {
         }
     }
 
-    // The one who may, half of the time. Never the zero address: no key signs as it, though OpenZeppelin would let it.
+    // The account that may, half of the time. Never the zero address: no key signs as it, though OpenZeppelin would let it.
     function person(uint8 who, address entitled) private view returns (address) {
         return who < 128 && entitled != address(0) ? entitled : people[who % people.length];
     }
@@ -153,7 +153,7 @@ contract InvariantTest {
         check(anchor.pendingOwner() == crowd.pendingOwner(), "pending owner");
     }
 
-    /// @dev The invariants would hold of a crowd that gets nothing done, too.
+    /// @dev The invariants would also hold if no call ever succeeded.
     function test_TheCrowdGetsSomethingDone() public {
         crowd.anchor(0, 0, keccak256("a batch"), 1);
         check(crowd.taken() == 1 && anchor.rootOf(1) == keccak256("a batch"), "anchored");

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {SaleAnchor} from "../src/SaleAnchor.sol";
 import {ANCHORER, OWNER, check, vm} from "./Vm.sol";
 
-/// @dev testdata/trees.json was made with ethers and @openzeppelin/merkle-tree; shared/merkle answers to it too.
+/// @dev testdata/trees.json was made with ethers and @openzeppelin/merkle-tree; shared/merkle is tested against it too.
 contract VerifyTest {
     uint256 private constant VECTORS = 10;
     uint256 private constant PROOFS = 27;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @dev The few of forge's cheatcodes that the tests use; forge-std is on no registry that we install from.
+/// @dev The few of forge's cheatcodes that the tests use; forge-std is in no registry that we install from.
 interface Vm {
     struct Gas {
         uint64 gasLimit;

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-// Verifies the proof of a sale (GET /sales/{id}/proof) against the chain, with nothing of the shop's but the proof:
+// Verifies the proof of a sale (GET /sales/{id}/proof) against the chain, with nothing from the shop but the proof:
 //
 //   node tools/verify-proof.mjs <rpc-url> [proof.json | -] [--contract 0x…]
 //
-// The hashing is ethers' and OpenZeppelin's, the chain is asked over plain JSON-RPC, by preference at a node of your
-// own choice. A shop could deploy a second contract; --contract names the one that it published.
+// The hashing is ethers' and OpenZeppelin's, the chain is queried over plain JSON-RPC, preferably at a node of your own
+// choice. A shop could deploy a second contract; --contract names the one that it published.
 //
-// Prints every step, then "valid" (exit 0) or "invalid: <step>: <why>" (exit 1). Exit 2: the chain could not be asked
-// or the call was wrong; nothing is said about the proof then. The RPC URL may hold an API key and is never printed.
+// Prints every step, then "valid" (exit 0) or "invalid: <step>: <why>" (exit 1). Exit 2: wrong usage, or the chain could
+// not be queried: the check could not be completed. The RPC URL may hold an API key and is never printed.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
@@ -42,7 +42,7 @@ const SALE_ANCHOR = new Interface([
 
 class Invalid extends Error {}
 
-// must ends the step that it stands in; the message is for the person who asked.
+// must ends the step that it is called in; the message is for the person who runs the check.
 function must(holds, why) {
   if (!holds) throw new Invalid(why);
 }
@@ -71,7 +71,7 @@ function shape(p) {
   text(p.amount_wei, COUNT, "amount_wei");
   text(p.rate.value, DECIMAL, "rate.value");
   text(p.leaf, BYTES32, "leaf");
-  must(Array.isArray(p.proof) && p.proof.length <= 64, "proof is no list");
+  must(Array.isArray(p.proof) && p.proof.length <= 64, "proof is not a list of at most 64");
   p.proof.forEach((node, i) => text(node, BYTES32, `proof[${i}]`));
   text(p.batch.id, COUNT, "batch.id");
   text(p.batch.root, BYTES32, "batch.root");
@@ -93,7 +93,7 @@ function request(p) {
   const record = JSON.parse(bytes.toString("utf8"));
   must(record.currency === p.sale.currency, "the request has another currency");
   must(sameDecimal(record.total, p.sale.total), "the request has another total");
-  must((record.kind ?? "sale") === p.sale.kind, "the request is of another kind");
+  must((record.kind ?? "sale") === p.sale.kind, "the request has another kind");
   // A refund's customer is the refunded sale's, which the request need not name.
   if (p.sale.kind === "sale") must((record.customer_id ?? "") === p.sale.customerId, "the request has another customer");
   // A UUID is the same in either case (RFC 9562).
@@ -105,7 +105,7 @@ function saleHash(p) {
 }
 
 function amount(p) {
-  must(p.rate.currency === p.sale.currency, "the rate is of another currency");
+  must(p.rate.currency === p.sale.currency, "the rate is for another currency");
   must(weiFor(p.sale.total, p.rate.value) === BigInt(p.amount_wei), "amount_wei is not ceil(total * 10^18 / rate)");
 }
 
@@ -119,10 +119,10 @@ function merkleProof(p) {
   must(StandardMerkleTree.verify(p.batch.root, ["bytes32", "uint256"], pair, p.proof), "it does not lead to the root");
 }
 
-// The tree stands in an array of 2n-1 nodes, its leaves at the end in descending order: leaf i is node 2n-2-i. That
-// fixes how long the proof is and, where the sibling is a leaf too, which of the two is the greater. More a proof with
-// sorted pairs does not tell.
-function place(p) {
+// The tree is an array of 2n-1 nodes, with its leaves at the end in descending order: leaf i is node 2n-2-i. That
+// determines how long the proof is and, where the sibling is a leaf too, which of the two is the greater. A proof with
+// sorted pairs does not show more.
+function position(p) {
   const size = BigInt(p.batch.size);
   const index = BigInt(p.batch.leaf_index);
   must(size > 0n && index < size, "leaf_index is not below the batch's size");
@@ -138,7 +138,7 @@ function place(p) {
 const call = (p, name, args) => ({ to: p.chain.contract, data: SALE_ANCHOR.encodeFunctionData(name, args) });
 
 async function chainId(p, rpc) {
-  must(BigInt(await rpc("eth_chainId")) === BigInt(p.chain.chain_id), "the node is of another chain");
+  must(BigInt(await rpc("eth_chainId")) === BigInt(p.chain.chain_id), "the node is on another chain");
 }
 
 async function contract(p, rpc, options) {
@@ -163,16 +163,16 @@ async function transaction(p, rpc) {
   const receipt = await rpc("eth_getTransactionReceipt", p.chain.tx_hash);
   must(receipt !== null, "the chain does not know the transaction");
   must(BigInt(receipt.status) === 1n, "the transaction failed");
-  must(BigInt(receipt.blockNumber) === BigInt(p.chain.block_number), "it stands in another block number");
-  must(receipt.blockHash === p.chain.block_hash, "it stands in another block");
+  must(BigInt(receipt.blockNumber) === BigInt(p.chain.block_number), "it is in a block with another number");
+  must(receipt.blockHash === p.chain.block_hash, "it is in another block");
 
-  const said = receipt.logs
+  const emitted = receipt.logs
     .filter((log) => getAddress(log.address) === getAddress(p.chain.contract))
     .map((log) => SALE_ANCHOR.parseLog(log))
     .filter((log) => log?.name === "BatchAnchored" && log.args.batchId === BigInt(p.batch.id));
-  must(said.length === 1, "it did not anchor this batch");
-  must(said[0].args.root === p.batch.root, "it anchored another root");
-  must(said[0].args.size === BigInt(p.batch.size), "it anchored another size");
+  must(emitted.length === 1, "it did not anchor this batch");
+  must(emitted[0].args.root === p.batch.root, "it anchored another root");
+  must(emitted[0].args.size === BigInt(p.batch.size), "it anchored another size");
 }
 
 async function block(p, rpc) {
@@ -186,18 +186,18 @@ async function block(p, rpc) {
 
 const STEPS = [
   ["shape", "every field is there and well-formed", shape],
-  ["request", "the record as received hashes to requestHash and says the same", request],
+  ["request", "the record as received hashes to requestHash and agrees with the sale", request],
   ["sale_hash", "the sale's fields hash to sale_hash", saleHash],
   ["amount", "amount_wei is the total at this rate", amount],
   ["leaf", "sale_hash and amount_wei make the leaf", leaf],
   ["proof", "the leaf leads to the batch's root", merkleProof],
-  ["place", "leaf_index and size fit the proof", place],
-  ["chain_id", "the node is of the proof's chain", chainId],
+  ["position", "leaf_index and size fit the proof", position],
+  ["chain_id", "the node is on the proof's chain", chainId],
   ["contract", "there is a contract at the address", contract],
   ["root", "rootOf(batch) on the chain is the batch's root", rootOnChain],
   ["verify", "the contract accepts the proof", verifyOnChain],
   ["transaction", "the transaction anchored this batch, root and size", transaction],
-  ["block", "its block stands on the chain, as final as claimed", block],
+  ["block", "its block is on the chain, as final as claimed", block],
 ];
 
 /**
@@ -205,7 +205,7 @@ const STEPS = [
  * @param {object} proof what GET /sales/{id}/proof answered, parsed
  * @param {(method: string, ...params: unknown[]) => Promise<any>} rpc see jsonRPC
  * @param {{contract?: string, say?: (line: string) => void}} [options]
- * @returns {Promise<{valid: true} | {valid: false, step: string, why: string}>} rejects when the chain cannot be asked
+ * @returns {Promise<{valid: true} | {valid: false, step: string, why: string}>} rejects when the chain cannot be queried
  */
 export async function verifyProof(proof, rpc, options = {}) {
   const say = options.say ?? (() => {});
@@ -214,7 +214,7 @@ export async function verifyProof(proof, rpc, options = {}) {
       await run(proof, rpc, options);
     } catch (error) {
       if (error instanceof Unreachable) throw error;
-      // What ethers or JSON.parse cannot read is the proof's fault as well.
+      // If ethers or JSON.parse cannot read something, the proof is at fault as well.
       const why = error instanceof Invalid ? error.message : `cannot be read (${error.code ?? error.name})`;
       say(`FAIL  ${step}: ${why}`);
       return { valid: false, step, why };
@@ -266,10 +266,10 @@ export function jsonRPC(url) {
     } catch (error) {
       throw new Unreachable(`${method}: no answer from the node (${error.cause?.code ?? error.name})`);
     }
-    // A revert is an answer about the proof's contract; anything else is the node's trouble.
+    // A revert is an answer about the proof's contract; any other error is the node's.
     if (answer.error?.code === 3 || /revert/i.test(answer.error?.message ?? "")) throw new Invalid("the contract refused the call");
     if (answer.error || answer.result === undefined) {
-      throw new Unreachable(`${method}: the node answers with error ${answer.error?.code ?? "unknown"}`);
+      throw new Unreachable(`${method}: the node answered with error ${answer.error?.code ?? "unknown"}`);
     }
     return answer.result;
   };

@@ -1,8 +1,8 @@
--- Who may log in to Postgres, and to whom the database belongs. Run by a superuser in Tillseal's database, whenever this file has
--- changed, and harmless at any other time: by make run at each start, by docker compose when the database is made, elsewhere by
+-- Who may log in to Postgres, and who owns the database. A superuser runs this file in Tillseal's database whenever it has changed;
+-- running it at any other time is harmless. make run does so at each start, docker compose when the database is made, and elsewhere you do:
 --     psql -v ON_ERROR_STOP=1 -f infra/postgres/roles.sql "<the superuser's URL of the database>"
--- What a role may do with tables stands beside these, in shared/schema/migrations. No password is here: the superuser gives role
--- migration its own, and cmd/migrate the others theirs.
+-- What a role may do with tables is with the tables, in shared/schema/migrations. No password is here: the superuser sets role
+-- migration's, and cmd/migrate those of the others.
 
 DO $$
 DECLARE name text;
@@ -20,16 +20,16 @@ END $$;
 ALTER ROLE migration CREATEROLE;
 GRANT gateway, anchor, ledger, auditor TO migration WITH ADMIN OPTION;
 
--- Reads, and holds up neither writers nor the removal of dead rows: a forgotten session ends by itself.
+-- Only reads, and holds up neither writers nor the removal of dead rows: a forgotten session ends by itself.
 ALTER ROLE auditor SET default_transaction_read_only = on;
 ALTER ROLE auditor SET idle_in_transaction_session_timeout = '10min';
--- These two it can't lift: it never takes the services' connections, nor fills the disk with what it sorts.
+-- It can't change these two: it never takes the services' connections, nor fills the disk with what it sorts.
 ALTER ROLE auditor CONNECTION LIMIT 10;
 ALTER ROLE auditor SET temp_file_limit = '1GB'; -- of each session
 
--- What Postgres lets everybody call, and with which who may only read could stop or fill the database: advisory locks, which are one
--- set of keys for all; large objects and messages in the log, which write. Ours take their locks by functions of their own, in
--- shared/schema/migrations, which run with the migration role's rights; it has those that its own locks need.
+-- Functions that Postgres lets everybody call, and with which a role that may only read could stop or fill the database: advisory locks,
+-- whose keys all sessions share; large objects and messages in the WAL, which write. The services take their locks through functions in
+-- shared/schema/migrations, which run with the migration role's rights; that role keeps the rights that these locks need.
 DO $$
 DECLARE thing regprocedure;
 BEGIN
@@ -46,7 +46,7 @@ BEGIN
     EXECUTE format('ALTER DATABASE %I OWNER TO migration', current_database());
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()); -- nobody makes temporary tables
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO gateway, anchor, ledger, auditor', current_database());
-    -- What a superuser made before there was this role.
+    -- What a superuser made before this role existed.
     FOR name IN SELECT nspname FROM pg_namespace WHERE nspname IN ('sales', 'anchor', 'ledger', 'audit') AND nspowner <> 'migration'::regrole LOOP
         EXECUTE format('ALTER SCHEMA %I OWNER TO migration', name);
     END LOOP;
@@ -59,8 +59,8 @@ BEGIN
                 WHERE p.proowner <> 'migration'::regrole AND n.nspname IN ('sales', 'anchor', 'ledger', 'audit') LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO migration', call);
     END LOOP;
-    -- In a cluster that is Tillseal's alone nobody has business in the databases that every cluster has, where all may make temporary
-    -- tables and large objects.
+    -- In a cluster that only Tillseal uses, nobody needs the databases that every cluster has, where everybody may make temporary tables
+    -- and large objects.
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolcanlogin AND NOT rolsuper AND rolname NOT IN ('migration', 'gateway', 'anchor', 'ledger', 'auditor')) THEN
         REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;
     END IF;

@@ -49,12 +49,12 @@ func TestASalesWayIsFollowed(t *testing.T) {
 	require.Equal(t, "batched", s.status(id).Status, "the newest deployment counts")
 }
 
-func TestAnIDThatIsNoSalesIsSaid(t *testing.T) {
+func TestAnIDThatNoSaleHasIsRefused(t *testing.T) {
 	s := setup(t)
 	for _, id := range []string{"01935f0e-8a7b-7c3d-9e4f-000000000001", "", "tea", "'; DROP TABLE sales.sale"} {
 		_, err := stream.Ask[event.SaleStatus](t.Context(), s.bus, event.SubjectSalesGet, event.SaleQuery{SaleID: id})
 		require.True(t, fault.Is(err, fault.Invalid))
-		require.EqualError(t, err, "no sale has this id")
+		require.EqualError(t, err, "there is no sale with this id")
 		_, err = s.proof(id)
 		require.True(t, fault.Is(err, fault.Invalid))
 	}

@@ -133,7 +133,7 @@ test("a true proof is valid, step by step", async () => {
   for (const line of lines.slice(0, -1)) assert.match(line, /^ok {4}[a-z_]+: /);
 });
 
-test("the contract that the shop published is held against the proof's", async () => {
+test("the contract that the shop published is compared with the proof's", async () => {
   const { contract } = shop.proof.chain;
   assert.equal((await command(shop.proof, chain.url, "--contract", contract)).code, 0);
   const other = await command(shop.proof, chain.url, "--contract", Wallet.createRandom().address);
@@ -150,21 +150,21 @@ test("an invalid proof ends with the step that failed, and exit code 1", async (
   assert.match(broken.lines.at(-1), /^invalid: shape: /);
 });
 
-test("a node that does not answer says nothing about the proof, nor where the node is", async () => {
+test("a check with a node that does not answer is not completed, and does not show where the node is", async () => {
   const { code, lines } = await command(shop.proof, "http://127.0.0.1:1/v3/secret-api-key");
   assert.equal(code, 2);
   assert.match(lines.at(-1), /^unknown: /);
   assert.doesNotMatch(lines.join("\n"), /secret|127\.0\.0\.1/);
 });
 
-// Said about the rate, but neither hashed nor on the chain.
+// Stated about the rate, but neither hashed nor on the chain.
 const NOT_PROVED = new Set(["rate.tier", "rate.sources.0", "rate.observed_at"]);
 
 test("no field that is proved can be changed", async (t) => {
   for (const path of leavesOf(shop.proof)) {
     if (NOT_PROVED.has(path.join("."))) continue;
-    // Tests of their own: "final" has but one other value, which claims less; a proof with sorted pairs tells places
-    // apart only in part.
+    // Tests of their own: "final" has but one other value, which claims less; a proof with sorted pairs distinguishes
+    // positions only in part.
     if (["chain.finality", "batch.leaf_index"].includes(path.join("."))) continue;
     await t.test(path.join("."), async () => {
       const proof = changed((p) => set(p, path, another(get(p, path))));
@@ -195,8 +195,8 @@ test("a changed sale is found even when every hash above it is made to fit", asy
   assert.equal((await verdict(forged)).step, "root");
 });
 
-test("a record that says something else than the sale is found", async () => {
-  for (const [said, step] of [
+test("a record that differs from the sale is found", async () => {
+  for (const [record, step] of [
     ['{"currency":"INR","total":"1249.51","customer_id":"C-1001"}', "request"],
     ['{"currency":"USD","total":"1249.50","customer_id":"C-1001"}', "request"],
     ['{"currency":"INR","total":"1249.50","customer_id":"C-1002"}', "request"],
@@ -205,21 +205,21 @@ test("a record that says something else than the sale is found", async () => {
     ['{"currency":"INR","total":"1249.500","customer_id":"C-1001"}', "sale_hash"], // the same total; only the hash differs
   ]) {
     const proof = changed((p) => {
-      p.request = Buffer.from(said).toString("base64");
-      p.sale.requestHash = keccak256(Buffer.from(said));
+      p.request = Buffer.from(record).toString("base64");
+      p.sale.requestHash = keccak256(Buffer.from(record));
     });
-    assert.equal((await verdict(proof)).step, step, said);
+    assert.equal((await verdict(proof)).step, step, record);
   }
 });
 
-test("a false place in the batch is found where the tree can tell", async () => {
+test("a false position in the batch is found where the tree shows it", async () => {
   const { size, leaf_index } = shop.proof.batch;
   for (const index of [size, String(Number(size) + 1), "18446744073709551616"]) {
-    assert.equal((await verdict(changed((p) => (p.batch.leaf_index = index)))).step, "place");
+    assert.equal((await verdict(changed((p) => (p.batch.leaf_index = index)))).step, "position");
   }
   const node = 2 * Number(size) - 2 - Number(leaf_index);
   const neighbour = node % 2 === 1 ? Number(leaf_index) - 1 : Number(leaf_index) + 1;
-  assert.equal((await verdict(changed((p) => (p.batch.leaf_index = String(neighbour))))).step, "place");
+  assert.equal((await verdict(changed((p) => (p.batch.leaf_index = String(neighbour))))).step, "position");
 });
 
 test("a sibling deployment by the same shop does not pass for this one", async () => {
@@ -266,7 +266,7 @@ function set(value, path, to) {
   else parent[path.at(-1)] = to;
 }
 
-// Another well-formed value of the same kind, so that it is not the form that gives it away.
+// Another well-formed value of the same kind, so that it is not its form that is refused.
 function another(value) {
   if (value === "") return "x";
   if (value === "sale") return "refund";

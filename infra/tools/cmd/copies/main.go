@@ -7,5 +7,5 @@ import (
 )
 
 func main() {
-	lifecycle.Main("copies", "makes the copies of the sale events for downstream systems and ends", copies.Run)
+	lifecycle.Main("copies", "makes the copies of the sale events for downstream systems, then ends", copies.Run)
 }

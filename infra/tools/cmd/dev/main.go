@@ -29,25 +29,25 @@ func run(ctx context.Context, cfg engine.Config) error {
 	}
 	demonstrate(ctx, e)
 	<-ctx.Done()
-	say("stopping: what was accepted is answered first")
+	say("stopping: accepted requests are answered first")
 	err = e.Close(ctx)
 	if err == nil {
-		say("stopped; make run goes on from here")
+		say("stopped; the next make run continues from here")
 	}
 	return err
 }
 
-// demonstrate returns early when ctx ends. Whatever comes of it, tills are served.
+// demonstrate returns early when ctx ends. Whether or not it succeeds, tills are served.
 func demonstrate(ctx context.Context, e *engine.Engine) {
 	done := make(chan error, 1)
 	go func() { done <- e.Demonstrate(ctx, os.Stdout) }()
 	select {
 	case err := <-done:
 		if err != nil && ctx.Err() == nil {
-			say(fmt.Sprintf("the demonstration has failed, and the engine goes on: %v", err))
+			say(fmt.Sprintf("the demonstration failed; the engine keeps running: %v", err))
 		}
 	case <-ctx.Done():
 	}
 }
 
-func say(line string) { _, _ = fmt.Fprintln(os.Stdout, line) } // a closed terminal is no failure
+func say(line string) { _, _ = fmt.Fprintln(os.Stdout, line) } // a closed terminal is not a failure

@@ -7,5 +7,5 @@ import (
 )
 
 func main() {
-	lifecycle.Main("identities", "makes the NATS identities that are missing and ends", identity.Run)
+	lifecycle.Main("identities", "makes the NATS identities that are missing, then ends", identity.Run)
 }

@@ -7,5 +7,5 @@ import (
 )
 
 func main() {
-	lifecycle.Main("migrate", "brings the database to this build's schema and ends", migrate.Run)
+	lifecycle.Main("migrate", "brings the database to this build's schema, then ends", migrate.Run)
 }

@@ -25,7 +25,7 @@ import (
 const (
 	fundVar    = "TILLSEAL_BENCH_FUND" // the chain's rich account
 	readyWord  = "ready"
-	lookEvery  = 5 * time.Millisecond // for new leaves; a sale's time is up to so much too long
+	readEvery  = 5 * time.Millisecond // for new leaves; a sale's time is measured up to so much too long
 	leavesWait = time.Minute          // for the last leaf after the last sale
 )
 
@@ -68,7 +68,7 @@ func serveLedger(ctx context.Context) error {
 	return ledger.Run(ctx, cfg)
 }
 
-// startBehind starts what is behind the gateway, with nothing left in the streams of what other databases' sales were.
+// startBehind starts what is behind the gateway, with nothing left in the streams of sales in other databases.
 func (r *rig) startBehind(ctx context.Context) error {
 	if err := r.purge(ctx); err != nil {
 		return err
@@ -162,7 +162,7 @@ func throughThePipeline(ctx context.Context, r *rig) (_ result, err error) {
 			all, t.sales = append(all, t.sales...), nil
 		}
 		through, missing := seen.times(ctx, all)
-		// The wait for the last leaf is no part of the load.
+		// The wait for the last leaf is not part of the load.
 		return &sample{offered: sold.offered, lasted: sold.lasted, answered: sold.answered, took: through, failed: sold.failed + missing}
 	}
 	res := r.measured(max(r.cfg.warmUp(), time.Second), load)

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// TestTheHarnessMeasuresAndLeavesNothing runs the shortest measurement there is: no figure is looked at, the machine may be busy.
+// TestTheHarnessMeasuresAndLeavesNothing runs the shortest measurement there is: no figure is checked, since the machine may be busy.
 func TestTheHarnessMeasuresAndLeavesNothing(t *testing.T) {
 	for only, row := range map[string]string{"spread": "| " + runPgbench, "201 to leaf": "| " + runPipeline} {
 		t.Setenv("TMPDIR", t.TempDir())
@@ -91,7 +91,7 @@ func TestALoadThatDoesNotKeepUpIsReportedAtWhatItSustained(t *testing.T) {
 	require.NoError(t, rep.print(&out))
 	require.Len(t, rep.Figures, 2)
 	for _, f := range rep.Figures {
-		require.False(t, f.Met, "%s: at a lower rate it says nothing", f.Name)
+		require.False(t, f.Met, "%s: at a lower rate it proves nothing", f.Name)
 	}
 	require.Contains(t, out.String(), `of 1000/s offered to "engine, open loop, 201 to leaf" 500/s were answered, over 10.0 s`)
 	require.NotContains(t, out.String(), `to "pgbench`)

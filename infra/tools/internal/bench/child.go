@@ -84,7 +84,7 @@ func serveNATS(ctx context.Context) error {
 	return nil
 }
 
-// announce tells the parent, in one line, where this child is reached.
+// announce prints for the parent, in one line, the address of this child.
 func announce(addr string) { _, _ = fmt.Fprintln(os.Stdout, addr) } // the parent reads it or is gone
 
 // profileOnSignal writes CPU profiles, numbered, until ctx ends.
@@ -168,7 +168,7 @@ func startChild(ctx context.Context, role, log string, environ ...string) (*chil
 	}
 	if c.addr == "" {
 		said, _ := os.ReadFile(log)
-		return nil, errors.Join(fmt.Errorf("%s did not start; it said: %s", role, said), c.stop())
+		return nil, errors.Join(fmt.Errorf("%s did not start; its output: %s", role, said), c.stop())
 	}
 	return c, nil
 }

@@ -24,7 +24,7 @@ type leaves struct {
 	err  error
 }
 
-// watchLeaves looks at the journal every lookEvery until stop.
+// watchLeaves reads the journal every readEvery until stop.
 func (r *rig) watchLeaves(ctx context.Context) (*leaves, error) {
 	conn, err := pgx.Connect(ctx, r.postgres.AdminURL(dbEngine))
 	if err != nil {
@@ -34,11 +34,11 @@ func (r *rig) watchLeaves(ctx context.Context) (*leaves, error) {
 	l := &leaves{cancel: cancel, at: make(map[string]time.Time), grew: make(chan struct{})}
 	l.done.Go(func() {
 		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // it read only
-		for last := int64(0); watching.Err() == nil; wait.Pause(watching, lookEvery) {
+		for last := int64(0); watching.Err() == nil; wait.Pause(watching, readEvery) {
 			var err error
-			if last, err = l.look(watching, conn, last); err != nil && watching.Err() == nil {
+			if last, err = l.read(watching, conn, last); err != nil && watching.Err() == nil {
 				l.mu.Lock()
-				l.err = fmt.Errorf("look for leaves: %w", err)
+				l.err = fmt.Errorf("read leaves: %w", err)
 				l.mu.Unlock()
 				return
 			}
@@ -50,8 +50,8 @@ func (r *rig) watchLeaves(ctx context.Context) (*leaves, error) {
 //go:embed sql/leaves.sql
 var leavesSQL string
 
-// look takes in the leaves after a place. The anchor journals one group after the other, so none comes in before that place later.
-func (l *leaves) look(ctx context.Context, conn *pgx.Conn, last int64) (int64, error) {
+// read takes in the leaves after the last seq. The anchor journals one group after the other, so none appears below that seq later.
+func (l *leaves) read(ctx context.Context, conn *pgx.Conn, last int64) (int64, error) {
 	rows, err := conn.Query(ctx, leavesSQL, last)
 	if err != nil {
 		return last, err

@@ -93,7 +93,7 @@ func (r *rig) tills(n int) (all []*till, hangUp func()) {
 	}
 }
 
-// measured runs a load for its warm-up and then for its length, and tells of the latter.
+// measured runs a load for its warm-up and then for its length, and returns the latter's sample.
 func (r *rig) measured(warmUp time.Duration, load func(length time.Duration) *sample) result {
 	load(warmUp)
 	var res result

@@ -131,12 +131,12 @@ func (p *report) save(path string) error {
 	return os.WriteFile(path, append(content, '\n'), 0o600)
 }
 
-// print writes the tables, in Markdown so that the README can carry them.
+// print writes the tables, in Markdown so that infra/docs/PERFORMANCE.md can carry them.
 func (p *report) print(out io.Writer) error {
 	p.figures()
 	m := p.Machine
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	line := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) } // Flush tells
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) } // Flush returns the error
 	line("\n%s: %s, %d cores, %d MB, Linux %s, Postgres %s, %s; one flushed write takes %d µs", p.At.Format(time.DateTime), m.CPU, m.Cores, m.MemoryMB,
 		m.Kernel, m.Postgres, m.Go, m.SyncUS)
 	line("Every server and the load share these cores. Medians of %d runs of %d s each, in turn.\n", p.Rounds, p.Seconds)

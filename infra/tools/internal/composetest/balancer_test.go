@@ -79,7 +79,7 @@ func TestTheGatewayReadsWhatTheTillSentAndTheTillWhatTheGatewayAnswered(t *testi
 			t.Parallel()
 			l := call(t, addr).send(request).over()
 			answer := l.rest()
-			p := l.told(strings.NewReader(answer))
+			p := l.answer(strings.NewReader(answer))
 			require.Equal(t, request, p.Detail)
 			require.Contains(t, []string{one.answer(request), two.answer(request)}, answer, "to the byte")
 		})
@@ -88,7 +88,7 @@ func TestTheGatewayReadsWhatTheTillSentAndTheTillWhatTheGatewayAnswered(t *testi
 		t.Run(name+" that waits", func(t *testing.T) {
 			t.Parallel()
 			l := call(t, addr).send(request)
-			require.Equal(t, request, l.told(strings.NewReader(l.rest())).Detail)
+			require.Equal(t, request, l.answer(strings.NewReader(l.rest())).Detail)
 		})
 	}
 }
@@ -150,7 +150,7 @@ func TestTillsComeToAGatewayThatIsReadyAndWhereNoneIsToOneThatSaysSo(t *testing.
 
 	two.become(false)
 	require.Empty(t, at["two"].rest())
-	until(t, func() bool { return tries(t, addr) != "" }, "a gateway that is not ready says so")
+	until(t, func() bool { return tries(t, addr) != "" }, "a gateway that is not ready is reported as such")
 	unready := call(t, addr)
 	unready.asks()
 

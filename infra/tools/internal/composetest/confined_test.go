@@ -42,7 +42,7 @@ func TestNoContainerHasMoreRightsThanItNeeds(t *testing.T) {
 	require.Contains(t, dockerfile, "\nUSER tillseal\n\nFROM base AS", "what every image of ours begins with")
 }
 
-// A new volume belongs to root unless the image of the first container that mounts it has its place with another owner.
+// A new volume belongs to root unless the image of the first container that mounts it has the mount point with another owner.
 func TestTheVolumeOfNATSBelongsToItsUser(t *testing.T) {
 	p := project(t)
 	nats, first := p.Services["nats"], p.Services["identities"]

@@ -134,7 +134,7 @@ func TestTheOperationsPageHasEveryAlarmInTheWordsOfTheCode(t *testing.T) {
 	}
 	require.NotEmpty(t, raised)
 	for _, alarm := range raised {
-		require.True(t, slices.ContainsFunc(quoted, func(q []string) bool { return strings.HasPrefix(alarm, q[1]) }), "nothing is said about %q", alarm)
+		require.True(t, slices.ContainsFunc(quoted, func(q []string) bool { return strings.HasPrefix(alarm, q[1]) }), "the page has nothing about %q", alarm)
 	}
 	for _, q := range quoted {
 		require.True(t, slices.ContainsFunc(raised, func(alarm string) bool { return strings.HasPrefix(alarm, q[1]) }), "nothing raises %q", q[1])

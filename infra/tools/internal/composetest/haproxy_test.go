@@ -119,13 +119,13 @@ func balance(t *testing.T, one, two *standIn, inFront string, replace ...string)
 	return tills.addr
 }
 
-// place is an open port of this machine, as a file for another process to serve.
-type place struct {
+// openPort is an open port of this machine, as a file for another process to serve.
+type openPort struct {
 	addr string
 	file *os.File
 }
 
-func door(t *testing.T) place {
+func door(t *testing.T) openPort {
 	t.Helper()
 	on, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -133,7 +133,7 @@ func door(t *testing.T) place {
 	require.NoError(t, err)
 	require.NoError(t, on.Close())
 	t.Cleanup(func() { _ = file.Close() })
-	return place{on.Addr().String(), file}
+	return openPort{on.Addr().String(), file}
 }
 
 func TestHAProxyTakesItsConfiguration(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 )
 
 // standIn is a gateway to the balancer. It reads what comes until its end, or for a moment, and answers with a problem that has
-// every byte of it in its detail; what says nothing it hangs up, as a gateway does.
+// every byte of it in its detail; a connection that stays silent it closes, as a gateway does.
 type standIn struct {
 	name string
 	addr string
@@ -145,7 +145,7 @@ func (l till) send(text string) till {
 	return l
 }
 
-// over says that no more comes.
+// over signals that no more comes.
 func (l till) over() till {
 	l.t.Helper()
 	require.NoError(l.t, l.Conn.(*net.TCPConn).CloseWrite())
@@ -161,8 +161,8 @@ func (l till) rest() string {
 	return string(all)
 }
 
-// told is the problem that is answered, and who answers it.
-func (l till) told(from io.Reader) problem {
+// answer is the problem that is answered, and who answers it.
+func (l till) answer(from io.Reader) problem {
 	l.t.Helper()
 	res, err := http.ReadResponse(bufio.NewReader(from), nil)
 	require.NoError(l.t, err)
@@ -179,7 +179,7 @@ func (l till) told(from io.Reader) problem {
 // asks sends a request that keeps the connection, and returns the gateway that answers.
 func (l till) asks() string {
 	l.t.Helper()
-	return l.send("KEEP").told(l).Instance
+	return l.send("KEEP").answer(l).Instance
 }
 
 // tries is asks where the connection may be ended instead, or not be made: then nobody answers.
@@ -197,7 +197,7 @@ func tries(t *testing.T, addr string) string {
 	if n, _ := c.Read(first); n == 0 {
 		return ""
 	}
-	return l.told(io.MultiReader(bytes.NewReader(first), c)).Instance
+	return l.answer(io.MultiReader(bytes.NewReader(first), c)).Instance
 }
 
 // until waits for what must come soon.

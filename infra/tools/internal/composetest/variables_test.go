@@ -76,23 +76,23 @@ func TestTheExampleDocumentsExactlyWhatIsRead(t *testing.T) {
 		defaults[name] = nil
 	}
 	text := read(t, ".env.example")
-	told := map[string]bool{}
+	documentedAlready := map[string]bool{}
 	for _, line := range documented.FindAllStringSubmatch(text, -1) {
 		commented, name, value := line[1] != "", line[2], line[3]
 		require.Contains(t, defaults, name, "nothing reads it")
-		require.False(t, told[name], "%s is given twice", name)
-		told[name] = true
+		require.False(t, documentedAlready[name], "%s is given twice", name)
+		documentedAlready[name] = true
 		if with := slices.DeleteFunc(slices.Clone(defaults[name]), func(d string) bool { return d == "" }); commented && len(with) > 0 {
 			require.Contains(t, with, value, "the default of %s", name)
 		}
 	}
 	for name := range defaults {
-		require.True(t, told[name], "%s is not documented", name)
+		require.True(t, documentedAlready[name], "%s is not documented", name)
 	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		if documented.MatchString(line) {
-			require.Regexp(t, `^(# |)[A-Z#]`, lines[i-1], "%s has a line that says what it is for", line)
+			require.Regexp(t, `^(# |)[A-Z#]`, lines[i-1], "%s needs a comment above it that says what it is for", line)
 		}
 	}
 }
@@ -149,7 +149,7 @@ var secrets = []string{
 	"RATE_FEED_KEY_FILES",
 }
 
-// anyText are the variables that any text is right for, as far as a start can tell, and those that are looked at later than that.
+// anyText are the variables for which any text is valid as far as a start can check, and those that are checked later than that.
 var anyText = []string{
 	"NATS_NKEY_FILE", "ANCHOR_KEYSTORE", "ANCHOR_KEYSTORE_PASSWORD_FILE", "ANCHOR_PRIVATE_KEY", "DB_PASSWORD_GATEWAY", "DB_PASSWORD_ANCHOR",
 	"DB_PASSWORD_LEDGER", "DB_PASSWORD_AUDITOR", "NKEYS_DIR", "CHAIN_DIR", "CHAIN_HOST", "CHAIN_NAMES", "RUN_DIR",
@@ -158,7 +158,7 @@ var anyText = []string{
 func TestEveryWrongVariableIsNamedAtOnceAndNoSecretShown(t *testing.T) {
 	programs := maps.Clone(programs)
 	programs["dev"] = of[engine.Config]("infra/tools/cmd/dev")
-	delete(programs, "verify") // whose flags come before its variables: it looks at what it uses
+	delete(programs, "verify") // whose flags come before its variables: it checks only what it uses
 	for name, p := range programs {
 		var environ []string
 		for _, v := range p.variables {

@@ -45,8 +45,8 @@ func Make(ctx context.Context, cfg Config, log *slog.Logger) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case limited.Err() != nil:
-		return fault.New(fault.Transient, "NATS did not let the copies be made within %s", limit)
+		return fault.New(fault.Transient, "the copies could not be made within %s", limit)
 	}
-	log.Info("the copies for downstream are there")
+	log.Info("the copies for downstream systems exist")
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package devchain is the development chain as a program of its own, for an engine that runs in containers. Its ether is
-// worth nothing and its RPC asks nobody who they are.
+// Package devchain is the development chain as a program of its own, for an engine that runs in containers. Its ether is worth nothing
+// and its RPC needs no authentication.
 package devchain
 
 import (
@@ -17,10 +17,10 @@ import (
 
 // Config is what the chain reads from the environment.
 type Config struct {
-	Dir       string        `env:"CHAIN_DIR,required,notEmpty" doc:"directory that keeps the chain, this program's alone"`
+	Dir       string        `env:"CHAIN_DIR,required,notEmpty" doc:"directory for the chain's data, used by this program only"`
 	Host      string        `env:"CHAIN_HOST" envDefault:"127.0.0.1" doc:"address that the RPC listens on; 0.0.0.0 in a container"`
 	Port      int           `env:"CHAIN_PORT" envDefault:"8545" doc:"port of the RPC"`
-	Names     []string      `env:"CHAIN_NAMES" envSeparator:"," doc:"host names besides localhost that clients call it by, comma-separated"`
+	Names     []string      `env:"CHAIN_NAMES" envSeparator:"," doc:"host names besides localhost by which clients reach it, comma-separated"`
 	Fund      []string      `env:"CHAIN_FUND" envSeparator:"," doc:"addresses that hold a million ether each in a new chain, comma-separated"`
 	BlockTime time.Duration `env:"CHAIN_BLOCK_TIME" envDefault:"1s" doc:"time between blocks, at least 1s"`
 
@@ -51,7 +51,7 @@ func (c Config) Check() error {
 }
 
 // Run keeps the chain until ctx ends. A wrong Config is an Invalid fault that names the variable; a port or directory that
-// another program holds is Transient.
+// another program uses is Transient.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
 		return fault.WithKind(fault.Invalid, err)

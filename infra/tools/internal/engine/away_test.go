@@ -20,7 +20,7 @@ import (
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
-// asGateway makes this test binary a gateway that says its address and serves until it is stopped or killed.
+// asGateway makes this test binary a gateway that prints its address and serves until it is stopped or killed.
 const asGateway = "ENGINE_TEST_AS_GATEWAY"
 
 func serveAsGateway() {

@@ -50,10 +50,10 @@ type Terminal struct {
 }
 
 // Demonstrate records a sale over HTTP as a till would, waits for its anchor, verifies the proof against the chain, writes
-// RUN_DIR/env for shells and tells what to do next. A sale that can't be anchored now is told with the reason, and is no error:
+// RUN_DIR/env for shells and prints what to do next. If the sale can't be anchored now, it prints the reason and returns no error:
 // tills are served all the same.
 func (e *Engine) Demonstrate(ctx context.Context, out io.Writer) error {
-	tell := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) } // a closed terminal is no failure
+	show := func(format string, args ...any) { _, _ = fmt.Fprintf(out, format+"\n", args...) } // a closed terminal is not a failure
 	till, err := e.Terminal(ctx)
 	if err != nil {
 		return err
@@ -74,23 +74,23 @@ func (e *Engine) Demonstrate(ctx context.Context, out io.Writer) error {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return fmt.Errorf("read the answer to the demonstration sale: %w", err)
 	}
-	tell("sale %s recorded; waiting for its anchor", answer.SaleID)
+	show("sale %s recorded; waiting for its anchor", answer.SaleID)
 	raw, err := e.AwaitProof(ctx, till.Key, answer.SaleID)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		tell("the sale stays recorded and can't be anchored now: %s", oneLine(err))
+		show("the sale is recorded, but cannot be anchored now: %s", oneLine(err))
 	default:
 		if err := e.check(ctx, till, raw, out); err != nil {
 			return err
 		}
 	}
-	tell(next, e.GatewayURL, e.cfg.path("env"))
+	show(next, e.GatewayURL, e.cfg.path("env"))
 	return nil
 }
 
-// check verifies the demonstration sale's proof against the chain, tells each step to out and writes RUN_DIR/env anew, with the contract.
+// check verifies the demonstration sale's proof against the chain, prints each step to out and writes RUN_DIR/env again, with the contract.
 func (e *Engine) check(ctx context.Context, till Terminal, raw []byte, out io.Writer) error {
 	node, err := verify.Dial(ctx, config.Secret(e.ChainURL))
 	if err != nil {
@@ -121,7 +121,7 @@ Tillseal is up at %s. In another shell:
     -H 'Content-Type: application/json' -d '{"currency":"INR","total":"1249.50","customer_id":"C-1001"}'
   curl -s "$GATEWAY_URL/sales/<sale_id>/proof" -H "Authorization: Bearer $TERMINAL_KEY"
 
-Ctrl-C stops everything; the next start goes on from here.`
+Ctrl-C stops everything; the next start continues from here.`
 
 // Terminal returns the demonstration till, made at the first start.
 func (e *Engine) Terminal(ctx context.Context) (Terminal, error) {
@@ -153,7 +153,7 @@ func (e *Engine) Terminal(ctx context.Context) (Terminal, error) {
 		}
 		return till, durable.WriteFile(path, content, privateFile)
 	}
-	return till, fmt.Errorf("all of %s to %s-%d exist and none of their keys is here", demoTerminal, demoTerminal, maxTerminals)
+	return till, fmt.Errorf("terminals %s to %s-%d all exist, and their keys are not in RUN_DIR", demoTerminal, demoTerminal, maxTerminals)
 }
 
 // AddTerminal makes a terminal as an operator does; one that exists is a Conflict.
@@ -175,8 +175,8 @@ func (e *Engine) AddTerminal(ctx context.Context, store, terminal string) (Termi
 	}
 }
 
-// AwaitProof polls a sale's proof until it is there, and returns its JSON. A service that a person must look at first, without
-// which there will be none, is an error at once.
+// AwaitProof polls a sale's proof until it is there, and returns its JSON. If a service has stopped and needs a person, so that there
+// will be no proof, it returns an error at once.
 func (e *Engine) AwaitProof(ctx context.Context, key, saleID string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, proofTimeout)
 	defer cancel()
@@ -224,7 +224,7 @@ func (e *Engine) Do(ctx context.Context, key, method, path, idempotencyKey, body
 
 // writeEnv writes RUN_DIR/env for shells to source; without a contract that has no variable for it.
 func (e *Engine) writeEnv(till Terminal, contract string) error {
-	operator, err := filepath.Abs(e.NKeyFile) // the shell that sources it may stand anywhere
+	operator, err := filepath.Abs(e.NKeyFile) // the shell that sources it may be in any directory
 	if err != nil {
 		return err
 	}
@@ -247,7 +247,7 @@ func (e *Engine) writeEnv(till Terminal, contract string) error {
 		{"NATS_URL", e.NATSURL},
 		{"NATS_NKEY_FILE", operator},
 		{"NATS_NKEY", operator},       // the nats command's name for it
-		{"NATS_CONTEXT", natsContext}, // and where it hears its answers, which has no variable
+		{"NATS_CONTEXT", natsContext}, // and where it receives its answers, for which it has no variable
 		{"DB_URL", e.AuditorURL},
 		{"DB_ADMIN_URL", e.AdminURL},
 		{"REDIS_URL", e.RedisURL},

@@ -23,7 +23,7 @@ import (
 
 const (
 	database    = "tillseal"
-	stopServers = 20 * time.Second // what has not stopped by then is killed
+	stopServers = 20 * time.Second // a server that has not stopped by then is killed
 	stopDrain   = 30 * time.Second // for the services to answer what they accepted
 )
 
@@ -33,7 +33,7 @@ type Engine struct {
 	NATSURL    string
 	RedisURL   string
 	ChainURL   string
-	AdminURL   string // of the database, its owner
+	AdminURL   string // of the database, as its owner
 	AuditorURL string
 	NKeyFile   string // the operator's seed for NATS
 
@@ -51,9 +51,9 @@ type Engine struct {
 	close                     sync.Once
 }
 
-// Start brings everything up and returns once tills are served. On an error, or when ctx ends before, nothing is left
-// running. It tells its steps to cfg.Progress. From then on nothing that ends by itself takes anything else down: it is started
-// again, unless a person must look first, and what does not run is told to cfg.Progress and to its log each minute.
+// Start brings everything up and returns once tills are served. On an error, or when ctx ends before, nothing is left running. It prints
+// its steps to cfg.Progress. From then on a part that ends by itself takes nothing else down: it is started again, unless it needs a
+// person first, and while it does not run that is reported to cfg.Progress and to its log each minute.
 func Start(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func Start(ctx context.Context, cfg Config) (_ *Engine, err error) {
 			return
 		}
 		if ctx.Err() != nil {
-			err = ctx.Err() // whatever else was cut off, it was stopped
+			err = ctx.Err() // whatever was interrupted, the cause is the stop
 		}
 		err = errors.Join(err, e.Close(ctx))
 	}()
@@ -98,7 +98,7 @@ func Start(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	return e, nil
 }
 
-// startServers starts the four side by side.
+// startServers starts the four servers at the same time.
 func (e *Engine) startServers(ctx context.Context, log *slog.Logger) error {
 	cfg := e.cfg
 	tools, err := local.Ensure(ctx, cfg.Progress)
@@ -155,7 +155,7 @@ func (e *Engine) migrate(ctx context.Context) error {
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var exists bool
 	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database).Scan(&exists); err != nil {
-		return fmt.Errorf("look for the database: %w", err)
+		return fmt.Errorf("check whether the database exists: %w", err)
 	}
 	if !exists {
 		if _, err := conn.Exec(ctx, "CREATE DATABASE "+database); err != nil {
@@ -181,7 +181,7 @@ func (e *Engine) roleURL(role string) string {
 	return e.postgres.URL(role, e.secrets.Roles[role], database)
 }
 
-// Stopped is what does not run now. The rest goes on.
+// Stopped is what does not run now. The rest keeps running.
 func (e *Engine) Stopped() []Stopped {
 	if e.keeper == nil { // an engine in another process
 		return nil

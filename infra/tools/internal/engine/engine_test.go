@@ -89,7 +89,7 @@ func open(t *testing.T, cfg engine.Config) *shop {
 	return &shop{t: t, e: e, till: till}
 }
 
-// violation is a line by which a service or the server says that a right is missing.
+// violation is a line by which a service or the server reports that a right is missing.
 var violation = regexp.MustCompile(`(?i).*violation.*`)
 
 // requireNoViolation reads every log: NATS refused nothing, so each identity has the rights that it needs.
@@ -130,7 +130,7 @@ func (s *shop) record(key, record string) answer {
 	return a
 }
 
-// send has the till record a sale. A 503 is no answer: a till sends the same key again, which asked tells the times of.
+// send has the till record a sale. A 503 is no answer: a till sends the same key again; asked counts how often.
 func (s *shop) send(key, record string) (a answer, asked int, err error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), soon)
 	defer cancel()
@@ -199,7 +199,7 @@ func (s *shop) audit(sql string) (text string) {
 	return text
 }
 
-// requireOnce checks that what was sold stands in the books once and in one batch.
+// requireOnce checks that what was sold is in the books once and in one batch.
 func (s *shop) requireOnce(sold ...answer) {
 	s.t.Helper()
 	n := strconv.Itoa(len(sold))
@@ -211,7 +211,7 @@ func (s *shop) requireOnce(sold ...answer) {
 func TestASaleIsAnchoredAndIndependentCodeVerifiesIt(t *testing.T) {
 	cfg := directory(t)
 	cfg.MetricsPort = testkit.FreePorts(t, 4)
-	cfg.Environ = append(cfg.Environ, fmt.Sprintf("RATE_FEEDS=coingecko=http://127.0.0.1:%d", testkit.FreePort(t))) // which is away
+	cfg.Environ = append(cfg.Environ, fmt.Sprintf("RATE_FEEDS=coingecko=http://127.0.0.1:%d", testkit.FreePort(t))) // where nothing listens
 	s := open(t, cfg)
 	requireMetrics(t, cfg.MetricsPort)
 	sold := s.sell(5)
@@ -266,7 +266,7 @@ func TestTheNextStartGoesOnFromHere(t *testing.T) {
 
 	again := open(t, cfg)
 	require.Equal(t, first.till, again.till)
-	require.Equal(t, chainOf(t, before), chainOf(t, again.requireAnchored(sold[0])), "the same batch at the same place")
+	require.Equal(t, chainOf(t, before), chainOf(t, again.requireAnchored(sold[0])), "the same batch in the same block")
 	all := append(append(sold, late...), again.sell(2)...)
 	for _, a := range all {
 		again.requireReplayed(a)
@@ -275,7 +275,7 @@ func TestTheNextStartGoesOnFromHere(t *testing.T) {
 	again.requireOnce(all...)
 }
 
-// chainOf is where a proof says the sale is anchored; the finality may have grown.
+// chainOf is where the sale is anchored according to its proof; the finality may have grown.
 func chainOf(t *testing.T, proof []byte) string {
 	t.Helper()
 	var p struct {

@@ -2,7 +2,7 @@ package engine
 
 import "github.com/tillseal/tillseal/shared/local"
 
-// NATS is the engine's, for tests that take it away.
+// NATS is the engine's, for tests that stop it.
 func (e *Engine) NATS() *local.NATS { return e.nats }
 
 // RoleURL is Postgres for a role.
@@ -14,5 +14,5 @@ func (e *Engine) Postgres() *local.Postgres { return e.postgres }
 // Redis is the engine's.
 func (e *Engine) Redis() *local.Redis { return e.redis }
 
-// SuperuserURL is the database for one who may do anything to it.
+// SuperuserURL is the database's URL as the superuser.
 func (e *Engine) SuperuserURL() string { return e.postgres.AdminURL(database) }

@@ -233,7 +233,7 @@ func (f *fleet) stepDown(subject string) {
 	})
 }
 
-// requireCopied reads what downstream systems are told, until every sale is among it.
+// requireCopied reads what downstream systems receive, until every sale is among it.
 func (f *fleet) requireCopied() {
 	f.t.Helper()
 	login, err := nats.NkeyOptionFromSeed(f.seed(identity.Downstream))

@@ -80,12 +80,12 @@ func (s *shop) requireForgeriesParked(dir string) {
 		}
 		return nil
 	})
-	for _, place := range []string{
+	for _, key := range []string{
 		recorded.SaleID + stream.SalesPriced, priced.SaleID + stream.SalesPriced, anchored.SaleID + stream.SalesAnchored,
 		stream.Batches,
 	} {
-		require.Contains(s.t, forged, place)
-		require.False(s.t, forged[place].Holds)
+		require.Contains(s.t, forged, key)
+		require.False(s.t, forged[key].Holds)
 	}
 	for _, service := range []string{"anchor", "ledger"} {
 		text, err := os.ReadFile(filepath.Join(dir, "log", service+".log"))

@@ -69,9 +69,9 @@ func TestAServiceThatNeedsAPersonSaysWhyEachMinuteAndIsNotStartedAgain(t *testin
 		<-time.After(3*remindEvery + time.Second)
 		synctest.Wait()
 		line := "anchor has stopped and needs a person: another root holds our batch. Meanwhile sales wait. " +
-			"What happened stands in anchor.log, what to do in infra/docs/OPERATIONS.md; then Ctrl-C and make run\n"
+			"Its log is anchor.log; infra/docs/OPERATIONS.md says what to do. Then press Ctrl-C and run make run again\n"
 		require.Equal(t, line+line+line+line, s.screen.String(), "at once, then each minute")
-		require.Equal(t, 4, bytes.Count(s.log.Bytes(), []byte(`"msg":"ALARM: it has stopped and needs a person","which":"anchor"`)))
+		require.Equal(t, 4, bytes.Count(s.log.Bytes(), []byte(`"msg":"ALARM: this part has stopped and needs a person","which":"anchor"`)))
 		require.Equal(t, 1, runs)
 		require.True(t, s.keeper.list()[0].Person)
 		stop()

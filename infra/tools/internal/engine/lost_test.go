@@ -71,7 +71,7 @@ func (s *shop) last(js jetstream.JetStream, name string) uint64 {
 func (s *shop) requireHeard(n int) {
 	s.t.Helper()
 	want := strconv.Itoa(n) + " true"
-	testkit.Eventually(s.t, soon, "the ledger has heard of all", func() error {
+	testkit.Eventually(s.t, soon, "all sales have reached the ledger as anchored", func() error {
 		if got := s.audit("SELECT count(*) || ' ' || (count(*) = count(DISTINCT sale_id)) FROM audit.anchored JOIN audit.batch_leaf USING (sale_id)"); got != want {
 			return fmt.Errorf("%s, not %s", got, want)
 		}
@@ -109,13 +109,13 @@ func TestWhatPurgedAndDeletedStreamsLoseIsAnchoredOnceAllTheSame(t *testing.T) {
 		s.requireAnchored(a)
 	}
 
-	heard, told := s.held(js, stream.SalesAnchored, stream.DurableLedger), s.held(js, stream.Batches, stream.DurableLedgerBatches)
-	before, steps := s.last(js, stream.SalesAnchored), s.last(js, stream.Batches)
+	resumeAnchored, resumeBatches := s.held(js, stream.SalesAnchored, stream.DurableLedger), s.held(js, stream.Batches, stream.DurableLedgerBatches)
+	before, events := s.last(js, stream.SalesAnchored), s.last(js, stream.Batches)
 	late := s.sell(5)
 	s.purge(js, stream.SalesAnchored, before, 5)
-	s.purge(js, stream.Batches, steps, 2)
-	heard()
-	told()
+	s.purge(js, stream.Batches, events, 2)
+	resumeAnchored()
+	resumeBatches()
 	sold = append(sold, late...)
 	s.requireHeard(len(sold))
 	for _, a := range late {
@@ -141,7 +141,7 @@ func TestAnOlderCopyOfTheStreamsAndANATSThatIsAwayLoseNothing(t *testing.T) {
 	for _, name := range names {
 		require.NoError(t, os.CopyFS(filepath.Join(older, name), os.DirFS(filepath.Join(streams, name, "msgs"))))
 	}
-	sold = append(sold, s.sell(5)...) // while it is away
+	sold = append(sold, s.sell(5)...) // while it is down
 	require.NoError(t, s.e.NATS().Restart(t.Context()))
 	sold = append(sold, s.sell(5)...)
 	for _, a := range sold {
@@ -153,7 +153,7 @@ func TestAnOlderCopyOfTheStreamsAndANATSThatIsAwayLoseNothing(t *testing.T) {
 	late := s.sell(5)
 	s.reach(js, stream.SalesRecorded, before) // the copy that comes back has none of them
 	s.e.NATS().Stop()
-	for _, name := range names { // the durables keep their places
+	for _, name := range names { // the durables keep their positions
 		require.NoError(t, os.RemoveAll(filepath.Join(streams, name, "msgs")))
 		require.NoError(t, os.CopyFS(filepath.Join(streams, name, "msgs"), os.DirFS(filepath.Join(older, name))))
 	}

@@ -38,7 +38,7 @@ func scrape(t *testing.T, port int) (names map[string]bool, err error) {
 }
 
 // requireMetrics checks that every metric that the documents name is there at the services' first scrape: an alarm on an increase
-// needs the zero before. What a service tells of its streams, it tells once it has asked NATS.
+// needs the zero before. What a service shows of its streams, it shows once it has asked NATS.
 func requireMetrics(t *testing.T, first int) {
 	t.Helper()
 	found := make(map[string]bool)
@@ -68,7 +68,7 @@ func requireMetrics(t *testing.T, first int) {
 		}
 	}
 	require.NotEmpty(t, ofStreams)
-	testkit.Eventually(t, soon, "the streams are told of", func() error {
+	testkit.Eventually(t, soon, "the streams are shown", func() error {
 		names, err := scrape(t, first)
 		for name := range ofStreams {
 			if err == nil && !names[name] {

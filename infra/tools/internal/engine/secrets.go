@@ -18,7 +18,7 @@ import (
 	"github.com/tillseal/tillseal/shared/schema"
 )
 
-// secrets are made once for a RUN_DIR and kept there, readable to its owner alone.
+// secrets are made once for a RUN_DIR and kept there, readable only by its owner.
 type secrets struct {
 	AnchorKey string            `json:"anchor_private_key"` // hex; worth nothing outside this development chain
 	Roles     map[string]string `json:"database_passwords"`
@@ -45,7 +45,7 @@ func (c Config) secrets() (secrets, error) {
 	return s, s.complete(path)
 }
 
-// complete makes the passwords of roles that have none and keeps them.
+// complete makes the passwords of roles that have none and stores them.
 func (s secrets) complete(path string) error {
 	made := false
 	for _, role := range append([]string{migrate.Owner}, schema.Roles...) {
@@ -66,7 +66,7 @@ func (s secrets) complete(path string) error {
 // seedFile is where an identity's seed for NATS is kept.
 func (c Config) seedFile(name string) string { return c.path("nkeys/" + name + ".nk") }
 
-// serverConf makes the identities at the first start, and is the configuration of a NATS that knows them.
+// serverConf makes the identities at the first start, and returns the configuration of a NATS that knows them.
 func (c Config) serverConf() (string, error) {
 	keys, err := identity.Keep(c.seedFile)
 	if err != nil {

@@ -6,16 +6,16 @@ import (
 	"log/slog"
 )
 
-// keepServers starts each server that ends by itself again, on the same port and data. NATS and the chain live in this process: one
-// that panics takes it along, as a crash; a NATS that gives up its streams, such as on a full disk, is started again.
+// keepServers starts each server that ends by itself again, on the same port and data. NATS and the chain run in this process: if one
+// of them panics, the process crashes; a NATS that closes its streams, for example on a full disk, is started again.
 func (e *Engine) keepServers(ctx context.Context, log *slog.Logger) {
-	const noSales = "no sale is recorded, tills are told to ask again"
+	const noSales = "no sale is recorded; tills are asked to send theirs again"
 	e.keepServer(ctx, log, "postgres", noSales, "postgres/server.log", endOf(e.postgres), e.postgres.Restart)
 	e.keepServer(ctx, log, "redis", "sales are recorded without it", "redis/server.log", endOf(e.redis), e.redis.Restart)
 	e.keepServer(ctx, log, "nats", "sales are recorded and wait for it", "log/servers.log", e.nats.AwaitFailure, e.nats.Restart)
 }
 
-// keepServer keeps one that is up; await returns how it ended.
+// keepServer keeps a server running that is up; await returns how it ended.
 func (e *Engine) keepServer(ctx context.Context, log *slog.Logger, name, meanwhile, path string, await, restart func(context.Context) error) {
 	up := true
 	e.start(ctx, &e.servers, part{
@@ -33,7 +33,7 @@ func (e *Engine) keepServer(ctx context.Context, log *slog.Logger, name, meanwhi
 	})
 }
 
-// ending is a server in a process of its own.
+// ending is a server in a process of its own, which can end.
 type ending interface {
 	Done() <-chan struct{}
 	Ending() error

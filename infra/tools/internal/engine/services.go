@@ -18,7 +18,7 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// startServices has the four kept running, through their doors, and waits until tills are served.
+// startServices starts the four services through their Run, to be kept running, and waits until tills are served.
 func (e *Engine) startServices(ctx, running context.Context) error {
 	if err := e.cfg.claimMetrics(ctx); err != nil {
 		return err
@@ -79,18 +79,18 @@ func (e *Engine) start(ctx context.Context, group *sync.WaitGroup, p part) {
 	group.Go(func() { e.keeper.keep(ctx, p) })
 }
 
-// tills is the gateway. Without a first one that serves there is nothing to go on with.
+// tills is the gateway. Unless it comes to serve once, the engine does not start.
 type tills struct {
 	cfg     gateway.Config
 	served  bool
 	ready   chan string
-	refused chan error // why the first one did not come to serve
+	refused chan error // why the first run did not come to serve
 }
 
 func (t *tills) run(ctx context.Context) error {
 	cfg := t.cfg
-	cfg.Listening = func(addr string) { t.cfg.Addr = addr } // where tills look for the next one
-	cfg.Ready = func() {                                    // both by Run itself, in this goroutine
+	cfg.Listening = func(addr string) { t.cfg.Addr = addr } // the next run serves at the same address
+	cfg.Ready = func() {                                    // Run calls both in this goroutine
 		if !t.served {
 			t.ready <- t.cfg.Addr
 		}
@@ -107,7 +107,7 @@ func (t *tills) run(ctx context.Context) error {
 	return err
 }
 
-// keepCopies gives downstream systems something to read. Tills don't wait for that.
+// keepCopies makes the copies that downstream systems read. Tills don't wait for that.
 func (e *Engine) keepCopies(running context.Context, log *slog.Logger) error {
 	cfg, err := load[copies.Config](e, identity.Copier)
 	if err != nil {
@@ -120,7 +120,7 @@ func (e *Engine) keepCopies(running context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// load makes the Config of a program that logs in to NATS under this name, of its environment.
+// load reads the Config of a program that logs in to NATS under this name from its environment.
 func load[C any](e *Engine, name string, own ...string) (C, error) {
 	cfg, err := config.Load[C](e.cfg.environFor(append(own, "NATS_URL="+e.NATSURL, "NATS_NKEY_FILE="+e.cfg.seedFile(name))...))
 	if err != nil {

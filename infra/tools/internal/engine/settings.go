@@ -1,5 +1,5 @@
 // Package engine runs the whole of Tillseal in one process tree on one machine: real servers under one directory, the four
-// services through their doors. `make run` and the end-to-end tests use it alike.
+// services through their Run. `make run` and the end-to-end tests use it alike.
 package engine
 
 import (
@@ -26,10 +26,10 @@ type Config struct {
 	ChainPort    int    `env:"CHAIN_PORT" envDefault:"18545" doc:"port of the development chain's JSON-RPC on 127.0.0.1"`
 	MetricsPort  int    `env:"METRICS_PORT" envDefault:"19090" doc:"port of the gateway's metrics on 127.0.0.1; pricing, anchor and ledger follow on the next three; 0 for none"`
 
-	Environ   []string      `env:"-"` // passed on to the services, as far as it tunes them
+	Environ   []string      `env:"-"` // of which the variables that tune the services are passed on to them
 	Progress  io.Writer     `env:"-"` // one line a step
 	BlockTime time.Duration `env:"-"` // of the development chain; 0 for local.DefaultPeriod
-	Remind    time.Duration `env:"-"` // between two tellings that something stays stopped; 0 for a minute
+	Remind    time.Duration `env:"-"` // between two reports that a part stays stopped; 0 for a minute
 }
 
 const maxPort = 65_535
@@ -64,7 +64,7 @@ func (c Config) Check() error {
 func (c Config) path(name string) string { return filepath.Join(c.Dir, name) }
 
 // tuning are the variables that reach the services from the engine's own environment. All others the engine sets itself:
-// a shell that has sourced .run/env must not steer the next start with it.
+// a shell that has sourced .run/env must not change the next start with them.
 var tuning = []string{
 	"LOG_LEVEL", "ALLOWED_ORIGINS", "LOYALTY_RULES", "TERMINAL_RATE_PER_SECOND", "TRUSTED_PROXIES", "RATE_STATIC", "REPAIR_AFTER", "REPAIR_MAX",
 	"PEAK_SALES_PER_SECOND",
@@ -79,7 +79,7 @@ var defaults = []string{
 	"PEAK_SALES_PER_SECOND=20", "ANCHOR_FINALITY=latest", "ANCHOR_BATCH_AGE=1s", "ANCHOR_POLL=500ms",
 }
 
-// environFor is a service's environment: defaults, then what tunes it, then what the engine knows.
+// environFor is a service's environment: defaults, then what tunes it, then what the engine sets.
 func (c Config) environFor(own ...string) []string {
 	environ := slices.Clone(defaults)
 	for _, entry := range c.Environ {
@@ -90,20 +90,20 @@ func (c Config) environFor(own ...string) []string {
 	return append(environ, own...)
 }
 
-func (c Config) metricsAddr(place int) string {
+func (c Config) metricsAddr(service int) string {
 	if c.MetricsPort == 0 {
 		return ""
 	}
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.MetricsPort+place))
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.MetricsPort+service))
 }
 
-// claimMetrics says which variable sets a metrics port that is taken; the services know it by another name.
+// claimMetrics names the variable that sets a metrics port that is in use; the services know it by another name.
 func (c Config) claimMetrics(ctx context.Context) error {
-	for place := 0; place < 4 && c.MetricsPort != 0; place++ {
+	for service := 0; service < 4 && c.MetricsPort != 0; service++ {
 		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", c.metricsAddr(place))
+		l, err := lc.Listen(ctx, "tcp", c.metricsAddr(service))
 		if err != nil {
-			return fmt.Errorf("port %d for metrics is taken; set METRICS_PORT to another, with the next three free too: %w", c.MetricsPort+place, err)
+			return fmt.Errorf("port %d for metrics is in use; set METRICS_PORT to another, with the next three free too: %w", c.MetricsPort+service, err)
 		}
 		if err := l.Close(); err != nil {
 			return err
@@ -114,7 +114,7 @@ func (c Config) claimMetrics(ctx context.Context) error {
 
 func (c Config) say(format string, args ...any) {
 	if c.Progress != nil {
-		_, _ = fmt.Fprintf(c.Progress, format+"\n", args...) // progress nobody can read is no failure
+		_, _ = fmt.Fprintf(c.Progress, format+"\n", args...) // progress that nobody can read is not a failure
 	}
 }
 

@@ -38,7 +38,7 @@ func (s *screen) Write(p []byte) (int, error) {
 // shows waits until a text is on the screen n times.
 func (s *screen) shows(t *testing.T, n int, text string) {
 	t.Helper()
-	testkit.Eventually(t, soon, "the screen says "+text, func() error {
+	testkit.Eventually(t, soon, "the screen shows "+text, func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if seen := strings.Count(s.text.String(), text); seen < n {
@@ -64,7 +64,7 @@ func TestTheTillsGoOnWhenTheAnchorHasStoppedForAPerson(t *testing.T) {
 	s := open(t, cfg)
 	s.requireAnchored(s.sell(1)[0])
 	testkit.Eventually(t, soon, "the anchor stops", func() error {
-		s.sell(1) // the anchor looks at what is not final yet
+		s.sell(1) // the anchor reads the batches that are not final yet
 		s.tamper()
 		if stopped := s.e.Stopped(); len(stopped) == 0 {
 			return errors.New("it runs")
@@ -74,7 +74,7 @@ func TestTheTillsGoOnWhenTheAnchorHasStoppedForAPerson(t *testing.T) {
 	seen.shows(t, 3, "anchor has stopped and needs a person: ")
 	log, err := os.ReadFile(filepath.Join(cfg.Dir, "log", "anchor.log"))
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, strings.Count(string(log), `"msg":"ALARM: it has stopped and needs a person"`), 3)
+	require.GreaterOrEqual(t, strings.Count(string(log), `"msg":"ALARM: this part has stopped and needs a person"`), 3)
 
 	a := s.sell(1)[0]
 	s.requireReplayed(a)

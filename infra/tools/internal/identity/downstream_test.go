@@ -82,7 +82,7 @@ func TestDownstreamReadsWithItsOwnConsumersWhateverBecomesOfTheOrigin(t *testing
 }
 
 // What JetStream sends for a client, no right of the client is checked for: consumers deliver to any subject, pulls and reads answer
-// to any reply. Each of these is let by the server; none of it may reach the services or take a stream away.
+// to any reply. The server allows each of these; none of it may reach the services or remove a stream.
 func TestWhatJetStreamSendsForDownstreamReachesNobodyElse(t *testing.T) {
 	h := setup(t)
 	h.sell(3)
@@ -92,10 +92,10 @@ func TestWhatJetStreamSendsForDownstreamReachesNobodyElse(t *testing.T) {
 	copied(t, js, stream.SalesRecorded, 3)
 	_, err = js.CreateConsumer(t.Context(), stream.SalesRecorded, jetstream.ConsumerConfig{Durable: "mine", AckPolicy: jetstream.AckNonePolicy, HeadersOnly: true})
 	require.NoError(t, err)
-	heard := make(chan string, 100)
+	received := make(chan string, 100)
 	for name, subject := range map[string]string{identity.Ledger: "ops.ledger.>", identity.Gateway: "ops.gateway.>", identity.Operator: "sales.>"} {
 		spy := h.as(name)
-		_, err := spy.Subscribe(subject, func(m *nats.Msg) { heard <- m.Subject })
+		_, err := spy.Subscribe(subject, func(m *nats.Msg) { received <- m.Subject })
 		require.NoError(t, err)
 		require.NoError(t, spy.FlushTimeout(soon))
 	}
@@ -115,7 +115,7 @@ func TestWhatJetStreamSendsForDownstreamReachesNobodyElse(t *testing.T) {
 			require.NotContains(t, string(made.Data), `"error"`, subject)
 		}
 		for request, body := range map[string]string{
-			"$JS.API.CONSUMER.MSG.NEXT." + stream.SalesRecorded + ".mine": `{"batch":10,"no_wait":true}`, // an empty message, saying that there are no more
+			"$JS.API.CONSUMER.MSG.NEXT." + stream.SalesRecorded + ".mine": `{"batch":10,"no_wait":true}`, // an empty message, which means that there are no more
 			"$JS.API.DIRECT.GET." + stream.SalesRecorded:                  `{"seq":1}`,
 			"$JS.API.STREAM.INFO." + stream.SalesRecorded:                 ``,
 		} {
@@ -125,7 +125,7 @@ func TestWhatJetStreamSendsForDownstreamReachesNobodyElse(t *testing.T) {
 	require.False(t, refused(t, conn), "the server lets all of it")
 	require.Equal(t, uint64(3), messages(t, js, stream.SalesRecorded))
 
-	testkit.Eventually(t, soon, "what somebody could hear is sent", func() error {
+	testkit.Eventually(t, soon, "what somebody could receive is sent", func() error {
 		last, err := js.PushConsumer(t.Context(), stream.SalesRecorded, fmt.Sprintf("push-%d-true", len(targets)-1))
 		if err == nil && last.CachedInfo().Delivered.Consumer < 3 {
 			err = errors.New("not yet")
@@ -142,7 +142,7 @@ func TestWhatJetStreamSendsForDownstreamReachesNobodyElse(t *testing.T) {
 	case <-time.After(soon):
 		t.Fatal("a reply of its own does not arrive either")
 	}
-	require.Empty(t, heard)
+	require.Empty(t, received)
 	require.Equal(t, uint64(3), messages(t, h.js, stream.SalesRecorded))
 	_, err = h.js.Stream(t.Context(), stream.SalesDLQ)
 	require.NoError(t, err)

@@ -1,5 +1,4 @@
-// Package identity makes and keeps the nkeys that everybody logs in to NATS with; what each may do stands in
-// infra/nats/nats.conf.
+// Package identity makes and keeps the nkeys that everybody logs in to NATS with; what each may do is in infra/nats/nats.conf.
 package identity
 
 import (
@@ -15,12 +14,12 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
-	"github.com/tillseal/tillseal/infra/tools/internal/place"
+	"github.com/tillseal/tillseal/infra/tools/internal/repofile"
 	"github.com/tillseal/tillseal/shared/durable"
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// Names of the identities. Copier makes the copies that Downstream reads; Sys looks at the server itself.
+// Names of the identities. Copier makes the copies that Downstream reads; Sys inspects the server itself.
 const (
 	Gateway    = "gateway"
 	Pricing    = "pricing"
@@ -91,11 +90,11 @@ type Keys map[string]string
 // Variable is the name under which nats.conf expects an identity's public half.
 func Variable(name string) string { return "NKEY_" + strings.ToUpper(name) }
 
-// InboxPrefix is where an identity hears answers, and nobody else does.
+// InboxPrefix is where an identity receives answers, and nobody else does.
 func InboxPrefix(name string) string { return nats.InboxPrefix + name }
 
-// Context is a context file of the nats command for an identity: NATS_CONTEXT names it, or its place. The command has no variable for
-// the prefix of its inboxes, and by its own default one it would hear nothing.
+// Context is a context file of the nats command for an identity: NATS_CONTEXT is its name or its path. The command has no variable for
+// the prefix of its inboxes, and under its own default prefix it would receive nothing.
 func Context(name, url, seedFile string) ([]byte, error) {
 	content, err := json.MarshalIndent(struct {
 		Description string `json:"description"`
@@ -130,7 +129,7 @@ func read(path string) (public string, err error) {
 		return "", err
 	}
 	if info.Size() > maxSeedSize {
-		return "", errors.New("it is no nkey seed")
+		return "", errors.New("it is not an nkey seed")
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -138,7 +137,7 @@ func read(path string) (public string, err error) {
 	}
 	pair, err := nkeys.ParseDecoratedUserNKey(content)
 	if err != nil {
-		return "", errors.New("it is no nkey seed of a user: restore it, or remove it for a new one") // the cause may quote it
+		return "", errors.New("it is not an nkey seed of a user: restore it, or remove it for a new one") // the cause may quote it
 	}
 	defer pair.Wipe()
 	return pair.PublicKey()
@@ -165,7 +164,7 @@ func create(path string) (public string, err error) {
 
 // ServerConf is infra/nats/nats.conf with the identities' public halves, as text for a server inside this process.
 func ServerConf(keys Keys) (string, error) {
-	text, err := place.Read("infra/nats/nats.conf")
+	text, err := repofile.Read("infra/nats/nats.conf")
 	if err != nil {
 		return "", err
 	}

@@ -77,7 +77,7 @@ func TestServicesMayDoWhatTheyRarelyDo(t *testing.T) {
 		require.NoError(t, err)
 		first, err := consumer.Next(jetstream.FetchMaxWait(soon))
 		require.NoError(t, err)
-		require.NoError(t, first.DoubleAck(t.Context())) // so that the age of the second is looked up
+		require.NoError(t, first.DoubleAck(t.Context())) // so that the age of the second is read
 	}
 	watches := map[string]int{identity.Gateway: 1, identity.Pricing: 3, identity.Anchor: 4, identity.Ledger: 4}
 	for _, service := range []string{identity.Gateway, identity.Pricing, identity.Anchor, identity.Ledger} { // who deletes durables comes last
@@ -131,7 +131,7 @@ func TestCopiesTakeTheirSizeFromThePeakAndAreNotMadeTwice(t *testing.T) {
 	}
 	before, small := requests(), size()
 	require.NoError(t, copies.Make(t.Context(), copies.Config{Stream: h.config(identity.Copier)}, log))
-	require.Equal(t, before+uint64(5), requests(), "a look at each of three, and the two of this test: nothing was changed")
+	require.Equal(t, before+uint64(5), requests(), "a check of each of three, and the two of this test: nothing was changed")
 	cfg := h.config(identity.Copier)
 	cfg.PeakSalesPerSecond = 2
 	require.NoError(t, copies.Make(t.Context(), copies.Config{Stream: cfg}, log))

@@ -25,14 +25,14 @@ type act struct {
 	subject   string
 }
 
-func say(subject string) act  { return act{subject: subject} }
-func hear(subject string) act { return act{subject: subject, subscribe: true} }
+func publish(subject string) act   { return act{subject: subject} }
+func subscribe(subject string) act { return act{subject: subject, subscribe: true} }
 
 func (a act) String() string {
 	if a.subscribe {
-		return "hear " + a.subject
+		return "subscribe to " + a.subject
 	}
-	return "say " + a.subject
+	return "publish to " + a.subject
 }
 
 func (a act) refusedTo(t *testing.T, conn *nats.Conn) bool {
@@ -52,60 +52,60 @@ var rights = []struct {
 	act act
 	may []string
 }{
-	{say("sales.v1.recorded.s1"), []string{identity.Gateway, identity.Ledger}},
-	{say("sales.v1.priced.s1"), []string{identity.Pricing}},
-	{say("sales.v1.anchored.s1"), []string{identity.Anchor}},
-	{say("batches.v1.sealed"), []string{identity.Anchor}},
-	{say("sales.v1.dlq.pricing"), []string{identity.Pricing}},
-	{say("sales.v1.dlq.anchor"), []string{identity.Anchor}},
-	{say("sales.v1.dlq.ledger"), []string{identity.Ledger}},
-	{say("$KV.RATES.INR"), []string{identity.Pricing}},
-	{say("ledger.proofs.get"), []string{identity.Gateway, identity.Operator}},
-	{say("ledger.sales.get"), []string{identity.Gateway, identity.Operator}},
-	{hear("ledger.proofs.get"), []string{identity.Ledger}},
-	{hear("ledger.sales.get"), []string{identity.Ledger}},
-	{say("ops.anchor.batches.announce"), []string{identity.Ledger, identity.Operator}},
-	{say("ops.anchor.batches.resend"), []string{identity.Operator}},
-	{say("ops.gateway.terminals.add"), []string{identity.Operator}},
-	{say("ops.ledger.parked.replay"), []string{identity.Operator}},
-	{say("ops.pricing.quote"), []string{identity.Operator}},
-	{hear("ops.gateway.>"), []string{identity.Gateway}},
-	{hear("ops.pricing.>"), []string{identity.Pricing}},
-	{hear("ops.anchor.>"), []string{identity.Anchor}},
-	{hear("ops.ledger.>"), []string{identity.Ledger}},
-	{hear("$SRV.PING.anchor"), []string{identity.Anchor}},
-	{say("$SRV.STATS.anchor"), []string{identity.Operator}},
-	{hear("sales.>"), []string{identity.Operator, identity.Downstream}},
-	{hear("batches.>"), []string{identity.Operator}},
-	{hear("tillseal.copy.>"), nil},
-	{hear(">"), nil},
-	{say("$JS.API.STREAM.UPDATE.SALES_RECORDED"), []string{identity.Ledger, identity.Operator, identity.Copier}}, // the copier's own
-	{say("$JS.API.STREAM.UPDATE.SALES_DLQ"), []string{identity.Ledger, identity.Operator}},
-	{say("$JS.API.STREAM.CREATE.SALES_DLQ"), []string{identity.Ledger, identity.Operator}},
-	{say("$JS.API.STREAM.CREATE.KV_RATES"), []string{identity.Ledger, identity.Operator}},
-	{say("$JS.API.STREAM.CREATE.OTHER"), []string{identity.Operator}},
-	{say("$JS.API.STREAM.PURGE.SALES_RECORDED"), []string{identity.Operator}},
-	{say("$JS.API.STREAM.DELETE.SALES_RECORDED"), []string{identity.Operator}},
-	{say("$JS.API.STREAM.MSG.DELETE.SALES_RECORDED"), []string{identity.Operator}},
-	{say("$JS.API.STREAM.UPDATE.KV_RATES"), []string{identity.Ledger, identity.Operator}},
-	{say("$JS.API.DIRECT.GET.SALES_RECORDED"), []string{identity.Operator, identity.Downstream}}, // of the copy
-	{say("$JS.API.DIRECT.GET.KV_RATES.$KV.RATES.INR"), []string{identity.Operator, identity.Downstream}},
-	{say("$JS.API.STREAM.MSG.GET.KV_RATES"), []string{identity.Pricing, identity.Operator}},
-	{say("$JS.API.CONSUMER.MSG.NEXT.SALES_RECORDED.pricing"), []string{identity.Pricing, identity.Operator, identity.Downstream}}, // of the copy, where it is none
-	{say("$JS.API.CONSUMER.MSG.NEXT.SALES_PRICED.anchor"), []string{identity.Anchor, identity.Operator, identity.Downstream}},
-	{say("$JS.API.CONSUMER.MSG.NEXT.SALES_DLQ.ledger-parked"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
-	{say("$JS.ACK.SALES_PRICED.anchor.1.1.1.1.0"), []string{identity.Anchor, identity.Operator, identity.Downstream}},
-	{say("$JS.API.CONSUMER.CREATE.SALES_RECORDED.pricing"), []string{identity.Pricing, identity.Ledger, identity.Operator, identity.Downstream}},
-	{say("$JS.API.CONSUMER.CREATE.SALES_PRICED.anchor"), []string{identity.Anchor, identity.Ledger, identity.Operator, identity.Downstream}},
-	{say("$JS.API.CONSUMER.CREATE.SALES_DLQ.ledger-parked"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
-	{say("$JS.API.CONSUMER.CREATE.SALES_RECORDED.other"), []string{identity.Operator, identity.Downstream}},
-	{say("$JS.API.CONSUMER.DELETE.SALES_RECORDED.pricing"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
-	{say("$JS.API.CONSUMER.PAUSE.SALES_RECORDED.pricing"), []string{identity.Operator}},
-	{say("$JS.API.CONSUMER.LEADER.STEPDOWN.SALES_RECORDED.pricing"), []string{identity.Operator}},
-	{say("tillseal.api.CONSUMER.CREATE.SALES_RECORDED"), nil},
-	{say("tillseal.copy.x"), nil},
-	{say("$SYS.REQ.SERVER.PING"), []string{identity.Sys}},
-	{hear("$SYS.ACCOUNT.TILLSEAL.CONNECT"), []string{identity.Sys}},
+	{publish("sales.v1.recorded.s1"), []string{identity.Gateway, identity.Ledger}},
+	{publish("sales.v1.priced.s1"), []string{identity.Pricing}},
+	{publish("sales.v1.anchored.s1"), []string{identity.Anchor}},
+	{publish("batches.v1.sealed"), []string{identity.Anchor}},
+	{publish("sales.v1.dlq.pricing"), []string{identity.Pricing}},
+	{publish("sales.v1.dlq.anchor"), []string{identity.Anchor}},
+	{publish("sales.v1.dlq.ledger"), []string{identity.Ledger}},
+	{publish("$KV.RATES.INR"), []string{identity.Pricing}},
+	{publish("ledger.proofs.get"), []string{identity.Gateway, identity.Operator}},
+	{publish("ledger.sales.get"), []string{identity.Gateway, identity.Operator}},
+	{subscribe("ledger.proofs.get"), []string{identity.Ledger}},
+	{subscribe("ledger.sales.get"), []string{identity.Ledger}},
+	{publish("ops.anchor.batches.announce"), []string{identity.Ledger, identity.Operator}},
+	{publish("ops.anchor.batches.resend"), []string{identity.Operator}},
+	{publish("ops.gateway.terminals.add"), []string{identity.Operator}},
+	{publish("ops.ledger.parked.replay"), []string{identity.Operator}},
+	{publish("ops.pricing.quote"), []string{identity.Operator}},
+	{subscribe("ops.gateway.>"), []string{identity.Gateway}},
+	{subscribe("ops.pricing.>"), []string{identity.Pricing}},
+	{subscribe("ops.anchor.>"), []string{identity.Anchor}},
+	{subscribe("ops.ledger.>"), []string{identity.Ledger}},
+	{subscribe("$SRV.PING.anchor"), []string{identity.Anchor}},
+	{publish("$SRV.STATS.anchor"), []string{identity.Operator}},
+	{subscribe("sales.>"), []string{identity.Operator, identity.Downstream}},
+	{subscribe("batches.>"), []string{identity.Operator}},
+	{subscribe("tillseal.copy.>"), nil},
+	{subscribe(">"), nil},
+	{publish("$JS.API.STREAM.UPDATE.SALES_RECORDED"), []string{identity.Ledger, identity.Operator, identity.Copier}}, // the copier's own
+	{publish("$JS.API.STREAM.UPDATE.SALES_DLQ"), []string{identity.Ledger, identity.Operator}},
+	{publish("$JS.API.STREAM.CREATE.SALES_DLQ"), []string{identity.Ledger, identity.Operator}},
+	{publish("$JS.API.STREAM.CREATE.KV_RATES"), []string{identity.Ledger, identity.Operator}},
+	{publish("$JS.API.STREAM.CREATE.OTHER"), []string{identity.Operator}},
+	{publish("$JS.API.STREAM.PURGE.SALES_RECORDED"), []string{identity.Operator}},
+	{publish("$JS.API.STREAM.DELETE.SALES_RECORDED"), []string{identity.Operator}},
+	{publish("$JS.API.STREAM.MSG.DELETE.SALES_RECORDED"), []string{identity.Operator}},
+	{publish("$JS.API.STREAM.UPDATE.KV_RATES"), []string{identity.Ledger, identity.Operator}},
+	{publish("$JS.API.DIRECT.GET.SALES_RECORDED"), []string{identity.Operator, identity.Downstream}}, // of the copy
+	{publish("$JS.API.DIRECT.GET.KV_RATES.$KV.RATES.INR"), []string{identity.Operator, identity.Downstream}},
+	{publish("$JS.API.STREAM.MSG.GET.KV_RATES"), []string{identity.Pricing, identity.Operator}},
+	{publish("$JS.API.CONSUMER.MSG.NEXT.SALES_RECORDED.pricing"), []string{identity.Pricing, identity.Operator, identity.Downstream}},
+	{publish("$JS.API.CONSUMER.MSG.NEXT.SALES_PRICED.anchor"), []string{identity.Anchor, identity.Operator, identity.Downstream}},
+	{publish("$JS.API.CONSUMER.MSG.NEXT.SALES_DLQ.ledger-parked"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
+	{publish("$JS.ACK.SALES_PRICED.anchor.1.1.1.1.0"), []string{identity.Anchor, identity.Operator, identity.Downstream}},
+	{publish("$JS.API.CONSUMER.CREATE.SALES_RECORDED.pricing"), []string{identity.Pricing, identity.Ledger, identity.Operator, identity.Downstream}},
+	{publish("$JS.API.CONSUMER.CREATE.SALES_PRICED.anchor"), []string{identity.Anchor, identity.Ledger, identity.Operator, identity.Downstream}},
+	{publish("$JS.API.CONSUMER.CREATE.SALES_DLQ.ledger-parked"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
+	{publish("$JS.API.CONSUMER.CREATE.SALES_RECORDED.other"), []string{identity.Operator, identity.Downstream}},
+	{publish("$JS.API.CONSUMER.DELETE.SALES_RECORDED.pricing"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
+	{publish("$JS.API.CONSUMER.PAUSE.SALES_RECORDED.pricing"), []string{identity.Operator}},
+	{publish("$JS.API.CONSUMER.LEADER.STEPDOWN.SALES_RECORDED.pricing"), []string{identity.Operator}},
+	{publish("tillseal.api.CONSUMER.CREATE.SALES_RECORDED"), nil},
+	{publish("tillseal.copy.x"), nil},
+	{publish("$SYS.REQ.SERVER.PING"), []string{identity.Sys}},
+	{subscribe("$SYS.ACCOUNT.TILLSEAL.CONNECT"), []string{identity.Sys}},
 }
 
 func TestEachIdentityMayDoItsWorkAndNothingElse(t *testing.T) {
@@ -138,10 +138,10 @@ func TestNobodyHearsAnothersAnswers(t *testing.T) {
 			if other != name {
 				inbox = nats.InboxPrefix + other + ".x"
 			}
-			require.Equal(t, other != name, hear(inbox).refusedTo(t, h.as(name)), "%s hears %s", name, inbox)
+			require.Equal(t, other != name, subscribe(inbox).refusedTo(t, h.as(name)), "%s receives %s", name, inbox)
 		}
 		for _, wide := range []string{"_INBOX.>", "_INBOX.*", "_INBOX.*.>", "_INBOX.*.*.*", "*.>", nats.NewInbox()} {
-			require.True(t, hear(wide).refusedTo(t, h.as(name)), "%s hears %s", name, wide)
+			require.True(t, subscribe(wide).refusedTo(t, h.as(name)), "%s receives %s", name, wide)
 		}
 	}
 }
@@ -167,7 +167,7 @@ func TestStreamsAreMadeByTheLedgerAndOthersWaitForIt(t *testing.T) {
 	ledger, _ := h.bus(identity.Ledger)
 	drifts, err := ledger.Restore(t.Context())
 	require.NoError(t, err)
-	require.Empty(t, drifts, "made anew, and as described")
+	require.Empty(t, drifts, "recreated, and as described")
 	for name, done := range waiting {
 		require.NoError(t, <-done)
 		require.False(t, refused(t, buses[name].Conn), name)
@@ -199,12 +199,12 @@ func TestNobodyGivesAnOrderThroughJetStream(t *testing.T) {
 		{identity.Anchor, "$JS.API.CONSUMER.MSG.NEXT.SALES_PRICED.anchor", `{"batch":1,"no_wait":true}`},
 	}
 	h.write([]byte(`{"currency":"INR","value":"1","operator":"somebody","reason":"none"}`))
-	for heard, relay := range relays {
+	for received, relay := range relays {
 		conn := h.as(relay.by)
 		require.NoError(t, conn.PublishRequest(relay.subject, order, []byte(relay.body)))
 		require.False(t, refused(t, conn), "%s may ask %s", relay.by, relay.subject)
 		testkit.Eventually(t, soon, "the message arrives and is refused", func() error {
-			if got := h.refusals("anchor"); got[order] != heard+1 {
+			if got := h.refusals("anchor"); got[order] != received+1 {
 				return fmt.Errorf("%v, after %s", got, relay.subject)
 			}
 			return nil
@@ -218,7 +218,7 @@ func TestNobodyGivesAnOrderThroughJetStream(t *testing.T) {
 }
 
 // Nor does JetStream's own interface obey what a service wrote into a stream. Only that a stream holds nothing more is obeyed, as the order
-// to delete another: then the ledger makes that anew.
+// to delete another: then the ledger recreates that.
 func TestNoServiceChangesAStreamThroughJetStream(t *testing.T) {
 	h := setup(t)
 	made, err := h.js.Stream(t.Context(), stream.SalesPriced)

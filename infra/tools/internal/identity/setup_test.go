@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-const soon = time.Minute // a busy machine, and the pauses after which JetStream looks for a source again
+const soon = time.Minute // a busy machine, and the pauses after which JetStream tries a source again
 
 // house is a NATS with the identities, the streams, their durables and the copies.
 type house struct {

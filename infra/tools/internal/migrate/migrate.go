@@ -23,10 +23,10 @@ import (
 type Config struct {
 	Admin config.Secret `env:"DB_ADMIN_URL,required,notEmpty" doc:"Postgres as the migration role, which owns everything and may create roles"`
 
-	Gateway config.Secret `env:"DB_PASSWORD_GATEWAY" doc:"password to give role gateway; empty leaves it as it is"`
-	Anchor  config.Secret `env:"DB_PASSWORD_ANCHOR" doc:"password to give role anchor; empty leaves it as it is"`
-	Ledger  config.Secret `env:"DB_PASSWORD_LEDGER" doc:"password to give role ledger; empty leaves it as it is"`
-	Auditor config.Secret `env:"DB_PASSWORD_AUDITOR" doc:"password to give role auditor, who reads the audit views; empty leaves it as it is"`
+	Gateway config.Secret `env:"DB_PASSWORD_GATEWAY" doc:"password to set for role gateway; empty leaves it unchanged"`
+	Anchor  config.Secret `env:"DB_PASSWORD_ANCHOR" doc:"password to set for role anchor; empty leaves it unchanged"`
+	Ledger  config.Secret `env:"DB_PASSWORD_LEDGER" doc:"password to set for role ledger; empty leaves it unchanged"`
+	Auditor config.Secret `env:"DB_PASSWORD_AUDITOR" doc:"password to set for role auditor, who reads the audit views; empty leaves it unchanged"`
 }
 
 // Check names the variable that is wrong.
@@ -68,18 +68,18 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if open {
-		log.Warn("ALARM: any role that can log in can take the services' advisory locks and stop them: this database is older than the part of " +
-			"infra/postgres/roles.sql that forbids it; run that file once as the superuser")
+		log.Warn("ALARM: any role that can log in can take the services' advisory locks and stop them: " +
+			"infra/postgres/roles.sql, which forbids it, has not been run on this database; run it once as the superuser")
 	}
-	log.Info("the database is at this build's schema")
+	log.Info("the database has this build's schema")
 	return nil
 }
 
 //go:embed locks_open.sql
 var locksOpenSQL string
 
-// locksAreOpen reports whether whoever may only read may take any advisory lock. The migration role can't change that: the functions are
-// the superuser's.
+// locksAreOpen reports whether a role that may only read can take any advisory lock. The migration role can't change that: the functions
+// belong to the superuser.
 func locksAreOpen(ctx context.Context, admin config.Secret) (open bool, err error) {
 	conn, err := pgx.Connect(ctx, admin.Reveal())
 	if err != nil {
@@ -88,7 +88,7 @@ func locksAreOpen(ctx context.Context, admin config.Secret) (open bool, err erro
 	defer conn.Close(ctx)
 	err = conn.QueryRow(ctx, locksOpenSQL).Scan(&open)
 	if err != nil {
-		return false, fault.New(fault.Transient, "look whether locks are open: %w", err)
+		return false, fault.New(fault.Transient, "check who may take advisory locks: %w", err)
 	}
 	return open, nil
 }
@@ -132,5 +132,5 @@ func connect(ctx context.Context, admin config.Secret) error {
 	return conn.Close(attempt)
 }
 
-// refused tells the classes of SQLSTATE that waiting does not change: 28 invalid authorization, 3D no such database.
+// refused reports whether a SQLSTATE is of a class that waiting does not change: 28 invalid authorization, 3D no such database.
 func refused(code string) bool { return strings.HasPrefix(code, "28") || strings.HasPrefix(code, "3D") }

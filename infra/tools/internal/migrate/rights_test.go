@@ -26,7 +26,7 @@ const (
 	database  = "tillseal"
 	password  = "sesame"
 	forbidden = "42501" // insufficient_privilege
-	integrity = "23"    // the class of broken constraints, which are looked at after rights
+	integrity = "23"    // the class of broken constraints, which are checked after rights
 )
 
 // owned is a Postgres whose database was made as `make run` does it: a superuser makes the roles, role migration the rest.

@@ -5,18 +5,18 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/tillseal/tillseal/infra/tools/internal/place"
+	"github.com/tillseal/tillseal/infra/tools/internal/repofile"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/schema"
 )
 
-// Owner is the role that everything in the database belongs to, and that migrates it.
+// Owner is the role that owns everything in the database and migrates it.
 const Owner = "migration"
 
 // Roles runs infra/postgres/roles.sql in the database of a superuser's URL, and gives Owner its password. Run again it changes nothing.
 func Roles(ctx context.Context, superuser config.Secret, password string) error {
-	text, err := place.Read("infra/postgres/roles.sql")
+	text, err := repofile.Read("infra/postgres/roles.sql")
 	if err != nil {
 		return err
 	}

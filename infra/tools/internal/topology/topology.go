@@ -1,4 +1,4 @@
-// Package topology writes the streams and durables of shared/stream as files that the nats command takes:
+// Package topology writes the streams and durables of shared/stream as files that the nats command accepts:
 // `nats stream add --config` and `nats consumer add --config`.
 package topology
 
@@ -17,10 +17,10 @@ const (
 	publicFile = 0o644
 )
 
-// Files are the configurations by their path: streams/<stream>.json and consumers/<stream>.<durable>.json. A peak in sales a
-// second or replicas that no service would take are Invalid.
+// Files are the configurations by their path: streams/<stream>.json and consumers/<stream>.<durable>.json. A peak in sales a second, or
+// a number of replicas, that no service would accept is Invalid.
 func Files(peak, replicas int) (map[string][]byte, error) {
-	if replicas == 0 { // which of a Config made in code is 1
+	if replicas == 0 { // in a Config made in code 0 means 1
 		return nil, errors.New("-replicas must be 1 or 3")
 	}
 	check := stream.Config{URL: "nats://unused", PeakSalesPerSecond: peak, Replicas: replicas}
@@ -61,7 +61,7 @@ func ours(path string) bool {
 	return err == nil && json.Unmarshal(text, &cfg) == nil && cfg.Metadata["tillseal.schema"] != ""
 }
 
-// Write makes the files below dir and removes those of streams and durables of ours that are no more.
+// Write makes the files below dir and removes those of our streams and durables that no longer exist.
 func Write(dir string, files map[string][]byte) error {
 	for _, folder := range []string{"streams", "consumers"} {
 		if err := os.MkdirAll(filepath.Join(dir, folder), publicDir); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/tillseal/tillseal/contracts/binding"
 )
 
-// view is what the node said; each step's ask adds to it.
+// view is what the node answered; each step's ask adds to it.
 type view struct {
 	chainID   *big.Int
 	code      []byte
@@ -23,7 +23,7 @@ type view struct {
 	finalized *block         // nil: nothing is final yet
 }
 
-// block is what is read of one: its hash as the node has it, since other chains' headers hash in other ways.
+// block is what is read of a block: its hash is the one that the node answers, since other chains' headers hash in other ways.
 type block struct {
 	number uint64
 	hash   common.Hash
@@ -31,7 +31,7 @@ type block struct {
 
 func checkChainID(p proof, v view) error {
 	if v.chainID.Cmp(p.chainID) != 0 {
-		return fmt.Errorf("the node is of chain %s, not %s", v.chainID, p.chainID)
+		return fmt.Errorf("the node is on chain %s, not %s", v.chainID, p.chainID)
 	}
 	return nil
 }
@@ -39,11 +39,11 @@ func checkChainID(p proof, v view) error {
 func checkContract(p proof, v view) error {
 	switch {
 	case p.published != nil && *p.published != p.contract:
-		return fmt.Errorf("the proof names %s, not %s", p.contract, *p.published)
+		return fmt.Errorf("the proof names contract %s, not the published %s", p.contract, *p.published)
 	case len(v.code) == 0:
 		return errors.New("there is no contract at this address")
 	case !bytes.Equal(v.code, binding.RuntimeCode()):
-		return errors.New("the code at this address is not that of this SaleAnchor")
+		return errors.New("the code at this address is not this SaleAnchor's")
 	}
 	return nil
 }
@@ -73,27 +73,27 @@ func checkTransaction(p proof, v view) error {
 	case r.Status != types.ReceiptStatusSuccessful:
 		return errors.New("the transaction failed")
 	}
-	said := anchored(p, r.Logs)
+	emitted := anchored(p, r.Logs)
 	switch {
-	case said == nil:
+	case emitted == nil:
 		return errors.New("it did not anchor this batch")
-	case common.Hash(said.Root) != p.Batch.Root:
+	case common.Hash(emitted.Root) != p.Batch.Root:
 		return errors.New("it anchored another root")
-	case uint64(said.Size) != p.size:
-		return fmt.Errorf("it anchored a batch of %d, not %d", said.Size, p.size)
+	case uint64(emitted.Size) != p.size:
+		return fmt.Errorf("it anchored a batch of %d, not %d", emitted.Size, p.size)
 	}
 	return nil
 }
 
-// anchored finds what the proof's contract said of the batch; nil when it said nothing. It says it once at most.
+// anchored finds the event that the proof's contract emitted about the batch; nil when there is none. There is one at most.
 func anchored(p proof, logs []*types.Log) *binding.SaleAnchorBatchAnchored {
 	for _, log := range logs {
 		if log.Address != p.contract {
 			continue
 		}
 		// Another event of the contract does not unpack.
-		if said, err := binding.NewSaleAnchor().UnpackBatchAnchoredEvent(log); err == nil && said.BatchId == p.batchID {
-			return said
+		if emitted, err := binding.NewSaleAnchor().UnpackBatchAnchoredEvent(log); err == nil && emitted.BatchId == p.batchID {
+			return emitted
 		}
 	}
 	return nil
@@ -102,9 +102,9 @@ func anchored(p proof, logs []*types.Log) *binding.SaleAnchorBatchAnchored {
 func checkBlock(p proof, v view) error {
 	switch {
 	case v.receipt.BlockNumber == nil || v.receipt.BlockNumber.Cmp(new(big.Int).SetUint64(p.blockNumber)) != 0:
-		return fmt.Errorf("the transaction stands in block %s, not %d", v.receipt.BlockNumber, p.blockNumber)
+		return fmt.Errorf("the transaction is in block %s, not %d", v.receipt.BlockNumber, p.blockNumber)
 	case v.receipt.BlockHash != p.Chain.BlockHash:
-		return errors.New("the transaction stands in a block with another hash")
+		return errors.New("the transaction is in a block with another hash")
 	case v.canonical == nil || v.canonical.hash != p.Chain.BlockHash:
 		return errors.New("the block is not on the chain (any more)")
 	}
@@ -115,7 +115,7 @@ const claimedFinal = "final"
 
 func checkFinality(p proof, v view) error {
 	switch {
-	case p.Chain.Finality != claimedFinal: // mined is what the block's step has shown
+	case p.Chain.Finality != claimedFinal: // that it is mined the step "block" has shown
 		return nil
 	case v.finalized == nil:
 		return errors.New("the chain has no finalized block yet")

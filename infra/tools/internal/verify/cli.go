@@ -17,19 +17,19 @@ import (
 const (
 	exitValid   = 0
 	exitInvalid = 1
-	exitUnknown = 2 // nothing is said about the proof
+	exitUnknown = 2 // the check could not be completed
 )
 
-const usage = `verify: checks the proof of a sale against the chain, and needs nothing else of the shop's.
+const usage = `verify: checks the proof of a sale against the chain, and needs nothing else from the shop.
 
   verify [-rpc URL] [-contract 0x…] [proof.json | -]
 
 The proof is the JSON of GET /sales/{id}/proof, from a file or standard input. Every hash is recomputed, then the chain is
-asked, by preference at a node of your own choice. A shop could deploy a second contract: -contract names the one that it
+queried, preferably at a node of your own choice. A shop could deploy a second contract: -contract names the one that it
 published. One line is printed for each step; the last line is "valid" or "invalid: <step>".
 
-Exit code 0: valid. 1: invalid. 2: wrong usage, or the node could not be asked; nothing is said about the proof then.
-Not provable, and so the shop's word: the rate's tier, sources and time, and which of the fitting places is leaf_index.
+Exit code 0: valid. 1: invalid. 2: wrong usage, or the node could not be queried: the check could not be completed.
+Not provable, and so the shop's word: the rate's tier, sources and time, and which of the positions that fit is leaf_index.
 
 `
 
@@ -47,7 +47,7 @@ type call struct {
 
 // Main is the program: it returns its exit code.
 func Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	say := func(w io.Writer, format string, values ...any) { _, _ = fmt.Fprintf(w, format, values...) } // nobody left to tell
+	say := func(w io.Writer, format string, values ...any) { _, _ = fmt.Fprintf(w, format, values...) } // nobody is left to report a failure to
 	c, err := parse(args, environ, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return exitValid
@@ -118,12 +118,12 @@ func parse(args, environ []string, stdout io.Writer) (call, error) {
 		return call{}, errors.New("give one proof at a time, after the flags; see --help")
 	}
 	if c.rpc == "" {
-		return call{}, errors.New("no node to ask: give -rpc or set WEB3_PROVIDER")
+		return call{}, errors.New("no node to query: give -rpc or set WEB3_PROVIDER")
 	}
 	return c, nil
 }
 
-// readProof reads one byte more than a proof may have, so that a longer one is refused as such.
+// readProof reads at most one byte more than a proof may have, so that a longer one is refused as too long.
 func readProof(file string, stdin io.Reader) ([]byte, error) {
 	in := stdin
 	if file != "-" {

@@ -12,8 +12,8 @@ import (
 	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
-// said are the members of a record that a sale repeats.
-type said struct{ currency, total, kind, customer, refundOf string }
+// record are the members of a request that a sale repeats.
+type record struct{ currency, total, kind, customer, refundOf string }
 
 func checkRequest(p proof, _ view) error {
 	if sale.Keccak(p.Request) != p.Sale.RequestHash {
@@ -27,7 +27,7 @@ func checkRequest(p proof, _ view) error {
 	case r.currency != p.Sale.Currency:
 		return errors.New("the request has another currency")
 	case r.kind != string(p.Sale.Kind):
-		return errors.New("the request is of another kind")
+		return errors.New("the request has another kind")
 	case p.Sale.Kind == sale.KindSale && r.customer != p.Sale.CustomerID: // a refund's is the sale's, which it need not name
 		return errors.New("the request has another customer")
 	case p.Sale.Kind == sale.KindSale && p.Sale.RefundOf != "":
@@ -37,7 +37,7 @@ func checkRequest(p proof, _ view) error {
 	}
 	currency, err := money.ParseCurrency(r.currency)
 	if err != nil {
-		return errors.New("the currency is not one of ISO 4217")
+		return errors.New("the currency is not an ISO 4217 code")
 	}
 	asked, err := currency.Parse(r.total)
 	if err != nil {
@@ -49,19 +49,19 @@ func checkRequest(p proof, _ view) error {
 	return nil
 }
 
-func readRecord(request []byte) (said, error) {
-	r := said{kind: string(sale.KindSale)}
-	record, err := strictjson.Parse(request) // as the gateway does
+func readRecord(request []byte) (record, error) {
+	r := record{kind: string(sale.KindSale)}
+	object, err := strictjson.Parse(request) // as the gateway does
 	if err != nil {
-		return r, fmt.Errorf("the request is not JSON of the strict kind: %w", err)
+		return r, fmt.Errorf("the request is not strict JSON: %w", err)
 	}
-	if record.Kind != strictjson.Object {
+	if object.Kind != strictjson.Object {
 		return r, errors.New("the request is not a JSON object")
 	}
 	for name, into := range map[string]*string{
 		"currency": &r.currency, "total": &r.total, "kind": &r.kind, "customer_id": &r.customer, "refund_of": &r.refundOf,
 	} {
-		if member := record.Member(name); member != nil {
+		if member := object.Member(name); member != nil {
 			if member.Kind != strictjson.String {
 				return r, fmt.Errorf("the request's %s is not a string", name)
 			}
@@ -81,18 +81,18 @@ func checkSaleHash(p proof, _ view) error {
 func checkTotal(p proof, _ view) error {
 	currency, err := money.ParseCurrency(p.Sale.Currency)
 	if err != nil {
-		return errors.New("the currency is not one of ISO 4217")
+		return errors.New("the currency is not an ISO 4217 code")
 	}
 	minor, err := currency.Parse(p.Sale.Total)
 	if err != nil || minor == 0 || currency.Format(minor) != p.Sale.Total {
-		return fmt.Errorf("%s is not a total in %s's form", p.Sale.Total, currency.Code())
+		return fmt.Errorf("%s is not a total with exactly %s's digits", p.Sale.Total, currency.Code())
 	}
 	return nil
 }
 
 func checkAmount(p proof, _ view) error {
 	if p.Rate.Currency != p.Sale.Currency {
-		return errors.New("the rate is of another currency")
+		return errors.New("the rate is for another currency")
 	}
 	total, err := money.ParseDecimal(p.Sale.Total)
 	if err != nil {
@@ -123,16 +123,16 @@ func checkProof(p proof, _ view) error {
 	return nil
 }
 
-// checkPlace compares leaf_index and size with the proof. The tree stands in an array of 2n−1 nodes, its leaves at the end
-// in descending order, so leaf i is node 2n−2−i. That fixes how long the proof is and, where the sibling is a leaf too,
-// which of the two is the greater. A proof with sorted pairs does not tell more.
-func checkPlace(p proof, _ view) error {
+// checkPosition compares leaf_index and size with the proof. The tree is an array of 2n−1 nodes, with its leaves at the end in
+// descending order, so leaf i is node 2n−2−i. That determines how long the proof is and, where the sibling is a leaf too, which of the
+// two is the greater. A proof with sorted pairs does not show more.
+func checkPosition(p proof, _ view) error {
 	if p.leafIndex >= p.size {
 		return errors.New("leaf_index is not below the batch's size")
 	}
 	node := 2*p.size - 2 - p.leafIndex
 	if depth := bits.Len64(node+1) - 1; len(p.Proof.Proof) != depth {
-		return fmt.Errorf("a leaf at this place has %d siblings, not %d", depth, len(p.Proof.Proof))
+		return fmt.Errorf("a leaf at this index has %d siblings, not %d", depth, len(p.Proof.Proof))
 	}
 	if node == 0 {
 		return nil
@@ -141,7 +141,7 @@ func checkPlace(p proof, _ view) error {
 	if node%2 == 0 {
 		sibling = node - 1
 	}
-	order := p.Proof.Proof[0].Cmp(p.Leaf) // 0: the same leaf twice, at either place
+	order := p.Proof.Proof[0].Cmp(p.Leaf) // 0: the same leaf twice, at either index
 	if leaf := sibling >= p.size-1; leaf && ((sibling < node && order < 0) || (sibling > node && order > 0)) {
 		return errors.New("leaf_index does not fit the leaf's neighbour")
 	}

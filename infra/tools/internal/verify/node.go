@@ -22,22 +22,22 @@ import (
 	"github.com/tillseal/tillseal/shared/config"
 )
 
-// callTimeout bounds one question to a node.
+// callTimeout bounds one call to a node.
 const callTimeout = 15 * time.Second
 
-// Node is an Ethereum node that is asked over JSON-RPC.
+// Node is an Ethereum node that is queried over JSON-RPC.
 type Node struct {
 	rpc *rpc.Client
 	eth *ethclient.Client
 }
 
-// Dial takes the first of the comma-separated URLs whose node answers. No error holds a URL, since it may hold a key.
+// Dial takes the first of the comma-separated URLs whose node answers. No error contains a URL, since that may hold a key.
 func Dial(ctx context.Context, urls config.Secret) (*Node, error) {
 	var last error
 	for each := range strings.SplitSeq(urls.Reveal(), ",") {
 		u, err := url.Parse(strings.TrimSpace(each))
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return nil, errors.New("the RPC URL is not one of http or https")
+			return nil, errors.New("the RPC URL is not http or https")
 		}
 		client, err := rpc.DialOptions(ctx, u.String(), rpc.WithHTTPClient(&http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}))
 		if err != nil {
@@ -52,20 +52,20 @@ func Dial(ctx context.Context, urls config.Secret) (*Node, error) {
 	return nil, last
 }
 
-// Close leaves the node.
+// Close closes the connection to the node.
 func (n *Node) Close() { n.rpc.Close() }
 
-// ask bounds a question and strips its error of all that a URL could stand in.
+// ask bounds a call and strips from its error everything that could contain a URL.
 func ask(ctx context.Context, method string, question func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := question(ctx); err != nil {
-		return fmt.Errorf("the node can't be asked (%s: %s)", method, reason(err))
+		return fmt.Errorf("the node could not be queried (%s: %s)", method, reason(err))
 	}
 	return nil
 }
 
-// reason says why a node gave no answer in words of its own: the error's may hold the URL, and a node's message the key.
+// reason describes in its own words why a node gave no answer: the error's may contain the URL, and a node's message the key.
 func reason(err error) string {
 	var (
 		status  rpc.HTTPError
@@ -87,7 +87,7 @@ func reason(err error) string {
 	case errors.As(err, &lookup):
 		return "its name is not known"
 	}
-	return "no answer that can be read"
+	return "the answer cannot be read"
 }
 
 func askChainID(ctx context.Context, n *Node, _ proof, v *view) error {
@@ -104,7 +104,7 @@ func askCode(ctx context.Context, n *Node, p proof, v *view) error {
 	})
 }
 
-// askRoot and askVerify call code that the contract's step has found to be ours: it has no way to revert here.
+// askRoot and askVerify call code that the step "contract" has found to be ours: it can't revert here.
 func askRoot(ctx context.Context, n *Node, p proof, v *view) error {
 	contract := binding.NewSaleAnchor()
 	return ask(ctx, "eth_call", func(ctx context.Context) error {
@@ -168,7 +168,7 @@ func askFinalized(ctx context.Context, n *Node, p proof, v *view) error {
 	})
 }
 
-// block reads one by its number or tag; nil when there is none.
+// block reads a block by its number or tag; nil when there is none.
 func (n *Node) block(ctx context.Context, at string) (*block, error) {
 	var raw json.RawMessage
 	if err := n.rpc.CallContext(ctx, &raw, "eth_getBlockByNumber", at, false); err != nil {

@@ -24,7 +24,7 @@ const (
 	maxList       = 64
 )
 
-// proof is one whose shape holds: the wire type, and its integers read.
+// proof is a well-formed one: the wire type, and its integers read.
 type proof struct {
 	event.Proof
 	wei, chainID         *big.Int
@@ -34,7 +34,7 @@ type proof struct {
 	published            *common.Address // the contract that the proof must name; nil: any with SaleAnchor's code
 }
 
-// form says what stands in a place of the JSON: an object with exactly these members, a text or a list of texts.
+// form is what a value of the JSON must be: an object with exactly these members, a string or a list of strings.
 type form struct {
 	members map[string]form
 	text    *regexp.Regexp
@@ -78,7 +78,7 @@ func read(raw []byte) (proof, error) {
 	}
 	whole, err := strictjson.Parse(raw)
 	if err != nil {
-		return proof{}, fmt.Errorf("it is not JSON of the strict kind: %w", err)
+		return proof{}, fmt.Errorf("it is not strict JSON: %w", err)
 	}
 	if err := shape.check("", whole); err != nil {
 		return proof{}, err
@@ -88,7 +88,7 @@ func read(raw []byte) (proof, error) {
 		return proof{}, fmt.Errorf("it can't be read: %w", err)
 	}
 	if base64.StdEncoding.EncodeToString(p.Request) != whole.Member("request").Text {
-		return proof{}, errors.New("request is not in the one base64 form")
+		return proof{}, errors.New("request is not canonical base64")
 	}
 	return p, p.numbers()
 }

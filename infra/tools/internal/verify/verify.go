@@ -1,7 +1,7 @@
 // Package verify checks a sale's proof, the answer of GET /sales/{id}/proof, with nothing but the proof and an Ethereum
-// node: everything that can be recomputed is, and the rest is asked of the chain.
+// node: everything that can be recomputed is, and the rest is read from the chain.
 //
-// Not provable, and so the shop's word: a rate's tier, sources and time, and which of the places that fit the proof is
+// Not provable, and so the shop's word: a rate's tier, sources and time, and which of the positions that fit the proof is
 // leaf_index.
 package verify
 
@@ -13,10 +13,10 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 )
 
-// Verdict says whether a proof holds, and when it does not, which step failed and why.
+// Verdict is whether a proof is valid, and if it is not, which step failed and why.
 type Verdict struct{ Step, Why string }
 
-// Valid reports whether every step held.
+// Valid reports whether every step succeeded.
 func (v Verdict) Valid() bool { return v.Step == "" }
 
 // String is the last line of a run: "valid" or "invalid: <step>".
@@ -27,8 +27,8 @@ func (v Verdict) String() string {
 	return "invalid: " + v.Step
 }
 
-// step is one thing that must hold. ask reads what the check needs from the chain, nil where it needs nothing; its error
-// means that nothing can be said. check is pure; its error is why the proof is refused.
+// step is one check of the proof. ask reads what the check needs from the chain, nil where it needs nothing; its error
+// means that the check could not be completed. check is pure; its error is why the proof is refused.
 type step struct {
 	name, promise string
 	ask           func(context.Context, *Node, proof, *view) error
@@ -36,25 +36,25 @@ type step struct {
 }
 
 var steps = []step{
-	{"request", "the record as received hashes to requestHash and says the same", nil, checkRequest},
+	{"request", "the record as received hashes to requestHash and agrees with the sale", nil, checkRequest},
 	{"sale_hash", "the sale's fields hash to sale_hash", nil, checkSaleHash},
 	{"total", "the total has exactly its currency's digits", nil, checkTotal},
 	{"amount", "amount_wei is the total at this rate", nil, checkAmount},
 	{"leaf", "sale_hash and amount_wei make the leaf", nil, checkLeaf},
 	{"proof", "the leaf leads to the batch's root", nil, checkProof},
-	{"place", "leaf_index and size fit the proof", nil, checkPlace},
-	{"chain_id", "the node is of the proof's chain", askChainID, checkChainID},
+	{"position", "leaf_index and size fit the proof", nil, checkPosition},
+	{"chain_id", "the node is on the proof's chain", askChainID, checkChainID},
 	{"contract", "the code at the contract is SaleAnchor's", askCode, checkContract},
 	{"root", "the contract holds the batch's root", askRoot, checkRoot},
 	{"verify", "the contract accepts the proof", askVerify, checkVerify},
 	{"transaction", "the transaction anchored this batch, root and size", askReceipt, checkTransaction},
-	{"block", "its block stands on the chain", askCanonical, checkBlock},
+	{"block", "its block is on the chain", askCanonical, checkBlock},
 	{"finality", "the block is as final as claimed", askFinalized, checkFinality},
 }
 
 // Run goes through the steps until one fails and writes a line for each to out. want, when not nil, is the contract that
-// the shop published. An error means that the chain could not be asked, so nothing is said about the proof; it never
-// holds the node's URL.
+// the shop published. An error means that the chain could not be queried, so that the check could not be completed; it never
+// contains the node's URL.
 func Run(ctx context.Context, raw []byte, node *Node, want *common.Address, out io.Writer) (Verdict, error) {
 	p, err := read(raw)
 	if err != nil {

@@ -85,10 +85,10 @@ func TestEveryChangedFieldFailsItsStep(t *testing.T) {
 		{"batch.id", "999", "root"},
 		{"batch.root", other.Batch.Root.Hex(), "proof"},
 		{"batch.size", "8", "transaction"},
-		{"batch.size", "70", "place"},
-		{"batch.size", "0", "place"},
+		{"batch.size", "70", "position"},
+		{"batch.size", "0", "position"},
 		{"batch.size", "4294967296", "shape"},
-		{"batch.leaf_index", p.Batch.Size, "place"},
+		{"batch.leaf_index", p.Batch.Size, "position"},
 		{"chain.chain_id", "1", "chain_id"},
 		{"chain.contract", "0x00000000000000000000000000000000000000AA", "contract"},
 		{"chain.contract", "0x" + strings.ToUpper(s.contract.Hex()[2:]), "shape"},
@@ -110,11 +110,11 @@ func TestEveryChangedFieldFailsItsStep(t *testing.T) {
 		require.True(t, covered[path], "no change of %s is tried", path)
 	}
 	for path, value := range shopsWord {
-		require.True(t, s.verify(change(t, p, path, value)).Valid(), "%s is said to be unprovable", path)
+		require.True(t, s.verify(change(t, p, path, value)).Valid(), "%s is documented as unprovable", path)
 	}
 }
 
-func TestOnlyPlacesThatFitTheProofAreAccepted(t *testing.T) {
+func TestOnlyPositionsThatFitTheProofAreAccepted(t *testing.T) {
 	s := setup(t)
 	p := s.sold()
 	var fitting []string
@@ -224,7 +224,7 @@ func TestEveryAnswerOfTheChainMustAgree(t *testing.T) {
 	p := s.sold()
 	raw, other := encode(t, p), sale.Keccak([]byte("another")).Hex()
 	for _, c := range []struct{ name, method, old, with, step string }{
-		{"verify says no", "eth_call", word(1), word(0), "verify"},
+		{"verify answers false", "eth_call", word(1), word(0), "verify"},
 		{"the transaction failed", "eth_getTransactionReceipt", `"status":"0x1"`, `"status":"0x0"`, "transaction"},
 		{
 			"another contract's event", "eth_getTransactionReceipt", strings.ToLower(s.contract.Hex()) + `","topics"`,
@@ -275,7 +275,7 @@ func TestANodeThatCannotBeAskedSaysNothingAboutTheProof(t *testing.T) {
 		}
 	}
 	verdict, err := s.ask(raw, closedURL(t)+","+s.chain.URL())
-	require.NoError(t, err, "the second node is asked when the first is away")
+	require.NoError(t, err, "the second node is queried when the first does not answer")
 	require.True(t, verdict.Valid())
 }
 
@@ -291,33 +291,33 @@ func TestTheProgramAnswersByItsExitCode(t *testing.T) {
 		env  []string
 		in   []byte
 		code int
-		says string
+		want string
 	}{
-		{name: "a file", args: []string{"-rpc", s.chain.URL(), file}, code: 0, says: "\nvalid\n"},
-		{name: "standard input", args: []string{"-rpc", s.chain.URL(), "-"}, in: encode(t, p), code: 0, says: "\nvalid\n"},
+		{name: "a file", args: []string{"-rpc", s.chain.URL(), file}, code: 0, want: "\nvalid\n"},
+		{name: "standard input", args: []string{"-rpc", s.chain.URL(), "-"}, in: encode(t, p), code: 0, want: "\nvalid\n"},
 		{
 			name: "the provider of the environment", env: []string{"WEB3_PROVIDER=" + s.chain.URL(), "PUBLIC_RPC_URL=" + sesame}, in: encode(t, p), code: 0,
-			says: "\nvalid\n",
+			want: "\nvalid\n",
 		},
-		{name: "the public URL", env: []string{"PUBLIC_RPC_URL=" + s.chain.URL()}, in: encode(t, p), code: 0, says: "\nvalid\n"},
-		{name: "the published contract", args: []string{"-rpc", s.chain.URL(), "-contract", s.contract.Hex(), file}, code: 0, says: "\nvalid\n"},
-		{name: "another contract", args: []string{"-rpc", s.chain.URL(), "-contract", testkit.DevAddress.Hex(), file}, code: 1, says: "\ninvalid: contract\n"},
-		{name: "another price", args: []string{"-rpc", s.chain.URL()}, in: change(t, p, "amount_wei", "1"), code: 1, says: "\ninvalid: amount\n"},
-		{name: "no proof at all", args: []string{"-rpc", s.chain.URL()}, in: []byte("{}"), code: 1, says: "\ninvalid: shape\n"},
-		{name: "a node that is away", args: []string{"-rpc", sesame}, in: encode(t, p), code: 2, says: "connection refused"},
-		{name: "no node", in: encode(t, p), code: 2, says: "WEB3_PROVIDER"},
-		{name: "a URL of another kind", args: []string{"-rpc", "ipc:/sesame"}, code: 2, says: "http"},
-		{name: "a URL that is none", args: []string{"-rpc", "http://sesame\n:x"}, code: 2, says: "http"},
-		{name: "no such file", args: []string{"-rpc", s.chain.URL(), file + ".not"}, code: 2, says: "no such file"},
-		{name: "an unknown flag", args: []string{"-sesame"}, code: 2, says: "--help"},
-		{name: "two proofs", args: []string{"-rpc", s.chain.URL(), file, file}, code: 2, says: "--help"},
-		{name: "no address", args: []string{"-rpc", s.chain.URL(), "-contract", "0x12", file}, code: 2, says: "-contract"},
-		{name: "help", args: []string{"--help"}, code: 0, says: "Exit code 0: valid."},
+		{name: "the public URL", env: []string{"PUBLIC_RPC_URL=" + s.chain.URL()}, in: encode(t, p), code: 0, want: "\nvalid\n"},
+		{name: "the published contract", args: []string{"-rpc", s.chain.URL(), "-contract", s.contract.Hex(), file}, code: 0, want: "\nvalid\n"},
+		{name: "another contract", args: []string{"-rpc", s.chain.URL(), "-contract", testkit.DevAddress.Hex(), file}, code: 1, want: "\ninvalid: contract\n"},
+		{name: "another price", args: []string{"-rpc", s.chain.URL()}, in: change(t, p, "amount_wei", "1"), code: 1, want: "\ninvalid: amount\n"},
+		{name: "no proof at all", args: []string{"-rpc", s.chain.URL()}, in: []byte("{}"), code: 1, want: "\ninvalid: shape\n"},
+		{name: "a node that does not answer", args: []string{"-rpc", sesame}, in: encode(t, p), code: 2, want: "connection refused"},
+		{name: "no node", in: encode(t, p), code: 2, want: "WEB3_PROVIDER"},
+		{name: "a URL of another kind", args: []string{"-rpc", "ipc:/sesame"}, code: 2, want: "http"},
+		{name: "a URL that is none", args: []string{"-rpc", "http://sesame\n:x"}, code: 2, want: "http"},
+		{name: "no such file", args: []string{"-rpc", s.chain.URL(), file + ".not"}, code: 2, want: "no such file"},
+		{name: "an unknown flag", args: []string{"-sesame"}, code: 2, want: "--help"},
+		{name: "two proofs", args: []string{"-rpc", s.chain.URL(), file, file}, code: 2, want: "--help"},
+		{name: "no address", args: []string{"-rpc", s.chain.URL(), "-contract", "0x12", file}, code: 2, want: "-contract"},
+		{name: "help", args: []string{"--help"}, code: 0, want: "Exit code 0: valid."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out bytes.Buffer
 			require.Equal(t, c.code, verify.Main(t.Context(), c.args, c.env, bytes.NewReader(c.in), &out, &out), out.String())
-			require.Contains(t, out.String(), c.says)
+			require.Contains(t, out.String(), c.want)
 			require.NotContains(t, out.String(), "sesame", "a URL may hold a key")
 		})
 	}

@@ -1,5 +1,5 @@
-// Package place finds the repository's own files for programs that are started somewhere in it.
-package place
+// Package repofile reads the repository's own files for programs that are started somewhere in it.
+package repofile
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// Read returns a file of the repository by its path there. It is looked for from the working directory upwards; one that is
-// nowhere is Invalid.
+// Read returns a file of the repository by its path there. It searches from the working directory upwards; a file that it does not find
+// is Invalid.
 func Read(path string) ([]byte, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -24,7 +24,7 @@ func Read(path string) ([]byte, error) {
 		}
 		above := filepath.Dir(dir)
 		if above == dir {
-			return nil, fault.New(fault.Invalid, "%s is not found: start in Tillseal's folder", path)
+			return nil, fault.New(fault.Invalid, "%s was not found: run this in Tillseal's repository", path)
 		}
 		dir = above
 	}
