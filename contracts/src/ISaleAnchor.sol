@@ -36,7 +36,7 @@ interface ISaleAnchor {
     error ZeroAnchorer();
 
     /// @notice Anchors the next batch; the anchorer only.
-    /// @dev Reverts with NotAnchorer, WrongBatchId, EmptyRoot or EmptyBatch, checked in this order; nothing changes then.
+    /// @dev Reverts with NotAnchorer, WrongBatchId, EmptyRoot or EmptyBatch, checked in this order.
     /// @param batchId must be nextBatchId()
     /// @param root of OpenZeppelin's StandardMerkleTree over [bytes32 saleHash, uint256 amountWei]
     /// @param size the number of leaves; only in the event

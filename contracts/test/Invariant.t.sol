@@ -89,7 +89,7 @@ contract Crowd {
         }
     }
 
-    // The account that may, half of the time. Never the zero address: no key signs as it, though OpenZeppelin would let it.
+    // The one that may, half of the time. Never the zero address: no key signs as it, though OpenZeppelin would let it.
     function person(uint8 who, address entitled) private view returns (address) {
         return who < 128 && entitled != address(0) ? entitled : people[who % people.length];
     }

@@ -6,8 +6,8 @@
 // The hashing is ethers' and OpenZeppelin's, the chain is queried over plain JSON-RPC, preferably at a node of your own
 // choice. A shop could deploy a second contract; --contract names the one that it published.
 //
-// Prints every step, then "valid" (exit 0) or "invalid: <step>: <why>" (exit 1). Exit 2: wrong usage, or the chain could
-// not be queried: the check could not be completed. The RPC URL may hold an API key and is never printed.
+// Prints every step, then "valid" (exit 0) or "invalid: <step>: <why>" (exit 1). Exit 2: wrong usage, or the chain
+// could not be queried: the check could not be completed. The RPC URL may hold an API key and is never printed.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { StandardMerkleTree } from "@openzeppelin/merkle-tree";

@@ -91,6 +91,7 @@ var rights = []struct {
 	{publish("$JS.API.DIRECT.GET.SALES_RECORDED"), []string{identity.Operator, identity.Downstream}}, // of the copy
 	{publish("$JS.API.DIRECT.GET.KV_RATES.$KV.RATES.INR"), []string{identity.Operator, identity.Downstream}},
 	{publish("$JS.API.STREAM.MSG.GET.KV_RATES"), []string{identity.Pricing, identity.Operator}},
+	// Downstream's are requests to the copies, which have no such durables.
 	{publish("$JS.API.CONSUMER.MSG.NEXT.SALES_RECORDED.pricing"), []string{identity.Pricing, identity.Operator, identity.Downstream}},
 	{publish("$JS.API.CONSUMER.MSG.NEXT.SALES_PRICED.anchor"), []string{identity.Anchor, identity.Operator, identity.Downstream}},
 	{publish("$JS.API.CONSUMER.MSG.NEXT.SALES_DLQ.ledger-parked"), []string{identity.Ledger, identity.Operator, identity.Downstream}},
