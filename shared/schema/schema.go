@@ -47,7 +47,7 @@ func Migrate(ctx context.Context, adminURL string) error {
 	return nil
 }
 
-//go:embed alter_role.sql
+//go:embed sql/alter_role.sql
 var alterRoleSQL string
 
 // SetPassword gives a role of Roles a password, so that services on other hosts can log in.

@@ -75,7 +75,7 @@ func Run(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-//go:embed locks_open.sql
+//go:embed sql/locks_open.sql
 var locksOpenSQL string
 
 // locksAreOpen reports whether a role that may only read can take any advisory lock. The migration role can't change that: the functions

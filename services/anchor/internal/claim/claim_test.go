@@ -37,7 +37,9 @@ func TestAClaimIsHeldAgainstTheCommittedSaleAndTheJournal(t *testing.T) {
 		"a wei less":                 {func(c *claim.Claim, _ *claim.Known) { c.AmountWei.Sub(c.AmountWei, big.NewInt(1)) }, claim.WhyAmount},
 		"another rate":               {func(c *claim.Claim, _ *claim.Known) { c.Rate = decimal(t, "254321.18") }, claim.WhyAmount},
 	} {
-		claimed := claim.Claim{SaleHash: hash, StoreID: "s1", AmountWei: big.NewInt(4913079001641901), RateID: "r1", RateCurrency: "INR", Rate: decimal(t, "254321.17")}
+		claimed := claim.Claim{
+			SaleHash: hash, StoreID: "s1", AmountWei: big.NewInt(4913079001641901), RateID: "r1", RateCurrency: "INR", Rate: decimal(t, "254321.17"),
+		}
 		known := claim.Known{Committed: true, SaleHash: hash, StoreID: "s1", Currency: "INR", Total: "1249.50"}
 		c.spoil(&claimed, &known)
 		require.Equal(t, c.want, claim.Check(claimed, known).Why, name)
