@@ -80,7 +80,7 @@ func TestTheTillsGoOnWhenTheAnchorHasStoppedForAPerson(t *testing.T) {
 	s.requireReplayed(a)
 	var out bytes.Buffer
 	require.NoError(t, s.e.Demonstrate(t.Context(), &out), "which sells too")
-	require.Contains(t, out.String(), "can't be anchored now: anchor has stopped and needs a person: ")
+	require.Contains(t, out.String(), "cannot be anchored now: anchor has stopped and needs a person: ")
 	require.Contains(t, out.String(), "Tillseal is up at "+s.e.GatewayURL)
 	require.FileExists(t, filepath.Join(cfg.Dir, "env"))
 }
