@@ -100,6 +100,12 @@ func (c Config) Check() error {
 	wrong(c.FeeCeilingGwei != 0 && c.FeeCeilingGwei < c.FeeCapGwei, "ANCHOR_FEE_CEILING_GWEI must be 0, or at least ANCHOR_FEE_CAP_GWEI")
 	wrong(c.FeeRiseAfter < minInterval, "ANCHOR_FEE_RISE_AFTER must be at least 10ms")
 	wrong(c.Keystore != "" && c.KeystorePasswordFile == "", "ANCHOR_KEYSTORE_PASSWORD_FILE is not set")
+	if c.Keystore != "" {
+		errs = append(errs, config.CheckSecretFile("ANCHOR_KEYSTORE", c.Keystore))
+	}
+	if c.KeystorePasswordFile != "" {
+		errs = append(errs, config.CheckSecretFile("ANCHOR_KEYSTORE_PASSWORD_FILE", c.KeystorePasswordFile))
+	}
 	wrongAddress("ANCHOR_OWNER", c.Owner)
 	wrongAddress("ANCHOR_CONTRACT", c.Contract)
 	wrong(c.Finality != "latest" && c.Finality != "safe" && c.Finality != "finalized", "ANCHOR_FINALITY is not one of latest, safe, finalized")

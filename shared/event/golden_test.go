@@ -19,6 +19,7 @@ import (
 
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/sale"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files: a change of theirs is a change of the wire")
@@ -27,16 +28,19 @@ const trace = event.Trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-
 
 func fixtures() map[string]*nats.Msg {
 	at := time.Date(2026, 11, 22, 4, 45, 32, 0, time.UTC)
-	recorded := event.SaleRecorded{
-		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", Kind: "sale", StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001", Currency: "INR",
-		Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAt: "2026-11-22T04:45:31.123456Z", SaleHash: common.Hash{1},
-		Lines:   []event.Line{{SKU: "TEA-250", Name: "Assam tea", Quantity: "2", UnitPrice: "499.75", Discount: "0.00", Tax: "250.00"}},
-		Tenders: []event.Tender{{Type: "cash", Amount: "1199.50"}},
-	}
-	guest := event.SaleRecorded{
-		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e6", Kind: "refund", RefundOf: recorded.SaleID, StoreID: "s1", TerminalID: "t1", Currency: "INR",
-		Total: "400.00", RecordedAt: "2026-11-22T04:45:31.123456Z", SaleHash: common.Hash{2},
-	}
+	moment := uint64(time.Date(2026, 11, 22, 4, 45, 31, 123_456_000, time.UTC).UnixMicro())
+	recorded := event.RecordedOf(
+		sale.Sale{
+			SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", Kind: sale.KindSale, StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001", Currency: "INR",
+			Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAt: moment,
+		}, common.Hash{1},
+		[]event.Line{{SKU: "TEA-250", Name: "Assam tea", Quantity: "2", UnitPrice: "499.75", Discount: "0.00", Tax: "250.00"}},
+		[]event.Tender{{Type: "cash", Amount: "1199.50"}},
+	)
+	guest := event.RecordedOf(sale.Sale{
+		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e6", Kind: sale.KindRefund, RefundOf: recorded.SaleID, StoreID: "s1", TerminalID: "t1", Currency: "INR",
+		Total: "400.00", RecordedAt: moment,
+	}, common.Hash{2}, nil, nil)
 	nonce, number, hash := uint64(7), uint64(99), common.Hash{9}
 	return map[string]*nats.Msg{
 		"sale_recorded":        event.Recorded(recorded, "gateway", 0, trace),

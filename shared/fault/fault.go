@@ -73,5 +73,11 @@ func KindOf(err error) Kind {
 	return Unknown
 }
 
+// Has reports whether somebody gave err a kind; the end of a context alone is none.
+func Has(err error) bool {
+	_, has := errors.AsType[*kindError](err)
+	return has
+}
+
 // Is reports whether err has kind k.
 func Is(err error, k Kind) bool { return err != nil && KindOf(err) == k }

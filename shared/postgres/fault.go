@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,9 +22,11 @@ var kinds = Kinds{
 	"23":    fault.Invalid, // constraint
 	"23505": fault.Conflict,
 	"08":    fault.Transient, // connection
+	"0A":    fault.Transient, // a prepared statement whose plan a migration has outdated: the next try plans it anew
 	"25006": fault.Transient, // read-only transaction: a standby, which is promoted or is no longer what DB_URL leads to
 	"25P03": fault.Transient, // idle_in_transaction_session_timeout
 	"25P04": fault.Transient, // transaction_timeout
+	"26":    fault.Transient, // a prepared statement that is gone with its session, behind a pooler
 	"28":    fault.Transient, // login: roles and passwords are changed while services run
 	"3D":    fault.Transient, // no such database: it is being restored
 	"40":    fault.Transient, // serialization failure, deadlock
@@ -39,7 +40,7 @@ var kinds = Kinds{
 const quotable = " 08 25 28 3D 42 53 57 58 "
 
 // Fault gives an error from Postgres, or from the connection to it, its kind by the one table, with what was tried. A message of Postgres that
-// may quote a row is left out. An error that has a kind keeps it and its text; nil stays nil.
+// may quote a row is left out. An error that was given a kind already keeps it; nil stays nil.
 func Fault(what string, err error) error { return kinds.Fault(what, err) }
 
 // Fault is the function Fault, where k goes before the table.
@@ -48,10 +49,10 @@ func (k Kinds) Fault(what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case fault.Has(err):
+		return fmt.Errorf("%s: %w", what, err)
 	case answered:
 		return fault.New(k.of(answer.Code), "%s: %s", what, withoutRow(answer))
-	case fault.KindOf(err) != fault.Unknown && !cutOff(err):
-		return err
 	}
 	return fault.New(fault.Transient, "%s: %w", what, err) // the connection broke, there was none, or time ran out
 }
@@ -66,11 +67,6 @@ func (k Kinds) of(code string) fault.Kind {
 		}
 	}
 	return fault.Unknown
-}
-
-// cutOff reports whether err is only the end of a context.
-func cutOff(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // withoutRow is the text of an answer without anything that may quote a row.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,12 +94,24 @@ func TestANewConnectionIsPreparedAndOneThatCantBeIsNotHandedOut(t *testing.T) {
 	require.ErrorIs(t, pool.Ping(t.Context()), refuse)
 }
 
+func TestAnIdleConnectionIsAskedWhetherItIsAliveUnlessItIsTrusted(t *testing.T) {
+	db := testkit.Database(t)
+	for _, trusted := range []bool{false, true} {
+		pool := open(t, db.Gateway, func(l *postgres.Limits) { l.TrustIdle = trusted })
+		idle := pgxpool.ShouldPingParams{IdleDuration: time.Hour}
+		asks := pool.Config().ShouldPing
+		require.Equal(t, !trusted, asks == nil || asks(t.Context(), idle))
+	}
+}
+
 func TestEverySQLSTATEHasOneKindForAllServices(t *testing.T) {
 	for code, want := range map[string]fault.Kind{
 		"21000": fault.Invalid, "22001": fault.Invalid, "22012": fault.Invalid, "23503": fault.Invalid, "23514": fault.Invalid,
 		"23505": fault.Conflict,
-		"08006": fault.Transient, "25006": fault.Transient, "25P03": fault.Transient, "28P01": fault.Transient, "3D000": fault.Transient,
-		"40001": fault.Transient, "40P01": fault.Transient, "53300": fault.Transient, "55P03": fault.Transient, "57014": fault.Transient,
+		"08006": fault.Transient, "0A000": fault.Transient, "26000": fault.Transient,
+		"25006": fault.Transient, "25P03": fault.Transient, "28P01": fault.Transient, "3D000": fault.Transient,
+		"40001": fault.Transient, "40P01": fault.Transient, "53300": fault.Transient,
+		"55P03": fault.Transient, "57014": fault.Transient,
 		"57P01": fault.Transient, "58030": fault.Transient,
 		"25P02": fault.Unknown, "42501": fault.Unknown, "42P01": fault.Unknown, "P0001": fault.Unknown, "XX000": fault.Unknown, "": fault.Unknown,
 	} {
@@ -115,8 +128,10 @@ func TestEverySQLSTATEHasOneKindForAllServices(t *testing.T) {
 
 func TestAnErrorThatIsNotPostgressKeepsItsKindOrIsTransient(t *testing.T) {
 	require.NoError(t, postgres.Fault("try", nil))
-	ours := fault.New(fault.Conflict, "the lease moved on")
-	require.Equal(t, ours, postgres.Fault("try", ours))
+	ours := fault.New(fault.Conflict, "the lease moved on: %w", context.DeadlineExceeded)
+	kept := postgres.Fault("seal a batch", ours)
+	require.True(t, fault.Is(kept, fault.Conflict))
+	require.EqualError(t, kept, "seal a batch: the lease moved on: context deadline exceeded")
 	for _, err := range []error{io.ErrUnexpectedEOF, context.DeadlineExceeded, context.Canceled} {
 		got := postgres.Fault("read a sale", err)
 		require.True(t, fault.Is(got, fault.Transient), "%v", err)
@@ -145,9 +160,14 @@ func TestWhoLeadsLeadsAloneUntilItsSessionEnds(t *testing.T) {
 	require.NoError(t, err)
 	defer first.Release(t.Context())
 	require.NoError(t, first.Check(t.Context()))
-	var name string
-	require.NoError(t, first.Session.QueryRow(t.Context(), "SELECT current_setting('application_name')").Scan(&name))
-	require.Equal(t, "tillseal test lease", name)
+	for setting, want := range map[string]string{
+		"application_name": "tillseal test lease", "tcp_keepalives_idle": "2", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "2",
+		"tcp_user_timeout": "6000", // ms
+	} {
+		var value string
+		require.NoError(t, first.Session.QueryRow(t.Context(), "SELECT current_setting($1)", setting).Scan(&value))
+		require.Equal(t, want, value, "%s: a machine that vanishes frees the lock", setting)
+	}
 
 	_, err = postgres.TakeLead(t.Context(), pool, "lease", try)
 	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
@@ -182,10 +202,18 @@ func TestPostgresIsAwaited(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, postgres.Await(ended, pool, slog.New(slog.DiscardHandler)), context.Canceled)
+	var log testkit.Log
 	answered := make(chan error, 1)
-	go func() { answered <- postgres.Await(t.Context(), pool, slog.New(slog.DiscardHandler)) }()
+	go func() { answered <- postgres.Await(t.Context(), pool, slog.New(slog.NewTextHandler(&log, nil))) }()
+	testkit.Eventually(t, soon, "some tries have failed", func() error {
+		if n := pool.Stat().NewConnsCount() + pool.Stat().CanceledAcquireCount() + pool.Stat().EmptyAcquireCount(); n < 3 {
+			return fmt.Errorf("%d", n)
+		}
+		return nil
+	})
 	require.NoError(t, own.Restart(t.Context()))
 	require.NoError(t, <-answered)
+	require.Equal(t, 1, strings.Count(log.String(), "waiting for Postgres"), "%s", log.String())
 }
 
 func TestAColumnHasOneFieldOfAllRows(t *testing.T) {

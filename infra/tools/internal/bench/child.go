@@ -55,7 +55,7 @@ func Child() (code int, was bool) {
 	if run == nil {
 		run = func(context.Context) error { return errors.New("no such role") }
 	}
-	if err := run(ctx); err != nil {
+	if err := run(ctx); err != nil && ctx.Err() == nil {
 		_, _ = fmt.Fprintf(os.Stderr, "%s: %v\n", role, err)
 		return 1, true
 	}

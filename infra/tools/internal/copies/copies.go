@@ -3,6 +3,7 @@ package copies
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"time"
@@ -39,13 +40,10 @@ func Make(ctx context.Context, cfg Config, log *slog.Logger) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := bus.EnsureCopies(limited); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			return fault.New(fault.Transient, "the copies could not be made within %s: is NATS at NATS_URL running?", limit)
+		}
 		return err
-	}
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case limited.Err() != nil:
-		return fault.New(fault.Transient, "the copies could not be made within %s", limit)
 	}
 	log.Info("the copies for downstream systems exist")
 	return nil

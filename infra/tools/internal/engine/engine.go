@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	_ "embed" // the statement
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,9 @@ import (
 	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/schema"
 )
+
+//go:embed sql/database_exists.sql
+var databaseExistsSQL string
 
 const (
 	database    = "tillseal"
@@ -154,7 +158,7 @@ func (e *Engine) migrate(ctx context.Context) error {
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var exists bool
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database).Scan(&exists); err != nil {
+	if err := conn.QueryRow(ctx, databaseExistsSQL, database).Scan(&exists); err != nil {
 		return fmt.Errorf("check whether the database exists: %w", err)
 	}
 	if !exists {

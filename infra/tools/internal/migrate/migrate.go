@@ -17,6 +17,7 @@ import (
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/schema"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Config is what the migration reads from the environment.
@@ -97,8 +98,6 @@ func locksAreOpen(ctx context.Context, admin config.Secret) (open bool, err erro
 func await(ctx context.Context, admin config.Secret, limit time.Duration, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	tick := time.NewTicker(awaitEvery)
-	defer tick.Stop()
 	for tries := 0; ; tries++ {
 		err := connect(ctx, admin)
 		if err == nil {
@@ -111,13 +110,11 @@ func await(ctx context.Context, admin config.Secret, limit time.Duration, log *s
 		if tries == 0 {
 			log.Info("waiting for Postgres", "limit", limit.String())
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.Pause(ctx, awaitEvery) {
 			if errors.Is(ctx.Err(), context.Canceled) {
 				return ctx.Err()
 			}
 			return fault.New(fault.Transient, "DB_ADMIN_URL: no Postgres answered within %s", limit)
-		case <-tick.C:
 		}
 	}
 }

@@ -10,14 +10,22 @@ import (
 // silent are files that name others without using them.
 var silent = []string{"go.sum", "go.work.sum", "package-lock.json"}
 
-// dead finds what nobody uses: a file whose name occurs in no other, a package that nobody imports and a program that nobody names. A
-// file may be named without its suffix, in quotes, by Go in its folder or above it, which is how a loader of statements is asked, or one
-// of golden files. Whether a name that occurs is
-// used can't be read off text; a name that occurs nowhere is not.
+// dead finds what nobody uses: a statement that no Go file above it embeds by name, another file whose name occurs in no other, a package
+// that nobody imports and a program that nobody names. A file may be named without its suffix, in quotes, by Go in its folder or above it,
+// as a loader of golden files does. That a name occurs does not prove that the file is used; one that occurs nowhere is not.
 func (r Rules) dead(t *tree) {
 	for i := range t.files {
 		f := &t.files[i]
-		if strings.HasSuffix(f.path, ".go") || r.isKnown(t, f.path) || r.isRead(t, f.path) || t.isNamed(f.path) {
+		if strings.HasSuffix(f.path, ".go") || r.isKnown(t, f.path) || r.isRead(t, f.path) {
+			continue
+		}
+		if path.Base(path.Dir(f.path)) == "sql" {
+			if !t.isEmbedded(f.path) {
+				t.report(f.path, 1, "no Go file in the folder above embeds it by name: remove it, or embed it (//go:embed sql/%s)", path.Base(f.path))
+			}
+			continue
+		}
+		if t.isNamed(f.path) {
 			continue
 		}
 		t.report(f.path, 1, "no other file names it: remove it, or have what uses it name it")
@@ -39,6 +47,15 @@ func (r Rules) isKnown(t *tree, p string) bool {
 
 func (r Rules) isRead(t *tree, p string) bool {
 	return t.excused("Read", r.Read, path.Dir(p))
+}
+
+// isEmbedded reports whether Go in the folder above a folder sql embeds a file of it by name.
+func (t *tree) isEmbedded(p string) bool {
+	folder := path.Dir(path.Dir(p))
+	directive := "//go:embed sql/" + path.Base(p) + "\n"
+	return slices.ContainsFunc(t.files, func(f file) bool {
+		return path.Dir(f.path) == folder && strings.HasSuffix(f.path, ".go") && strings.Contains(f.text, directive)
+	})
 }
 
 func (t *tree) isNamed(p string) bool {

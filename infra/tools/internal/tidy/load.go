@@ -44,7 +44,7 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 		return "", errors.New("git is missing: the house rules are about the files that git tracks")
 	}
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
-		return "", fmt.Errorf("%s is in no clone: the house rules are about the files that git tracks, so run this in one (git %s: %s)",
+		return "", fmt.Errorf("%s is not in a git clone, and the house rules are about the files that git tracks (git %s: %s)",
 			dir, args[0], strings.TrimSpace(string(failed.Stderr)))
 	}
 	return string(out), err

@@ -1,6 +1,6 @@
-// Package tidy holds the tree to the house rules that no linter of ours knows: how long lines and files are, that no file is dead, that
-// SQL stands in .sql files, that what is exported is documented, and which module may import which. It reads text, so it is done in a
-// second and runs before the linters that compile. What is let off stands in house.go with its reason.
+// Package tidy checks the house rules that no linter of ours knows: how long lines and files are, that no file is dead, that SQL is in .sql
+// files, that what is exported is documented, and which module may import which. It only reads text, so it takes a second and runs before
+// the linters that compile. The exceptions are in house.go, each with its reason.
 package tidy
 
 import (
@@ -11,6 +11,8 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -38,7 +40,8 @@ func Run(ctx context.Context, dir string, rules Rules, out io.Writer) (count int
 		}
 	}
 	if len(violations) > 0 {
-		_, err = fmt.Fprintf(out, "tidy: %d places break a house rule; what may be let off, and why, stands in infra/tools/internal/tidy/house.go\n", len(violations))
+		_, err = fmt.Fprintf(out, "tidy: %d places break a house rule; its exceptions and their reasons are in infra/tools/internal/tidy/house.go\n",
+			len(violations))
 	}
 	return len(violations), err
 }
@@ -47,18 +50,25 @@ func Run(ctx context.Context, dir string, rules Rules, out io.Writer) (count int
 type Rules struct {
 	MaxLine, MaxFile int // characters, and lines of a Go file
 
-	LongFiles map[string]string // path → reason why it is longer
-	InlineSQL map[string]string // path → reason why it has statements
-	Read      map[string]string // folder → who reads whatever lies in it
-	Known     map[string]string // file name, or *.suffix → who knows it without being told
+	LongFiles map[string]string  // path → reason why it is longer
+	InlineSQL map[string]Allowed // path → how many statements it may have, and why
+	Read      map[string]string  // folder → who reads whatever lies in it
+	Known     map[string]string  // file name, or *.suffix → who knows it without being told
 	Law       Law
+}
+
+// Allowed is an exception for exactly so many places of one file.
+type Allowed struct {
+	Number int
+	Why    string
 }
 
 // tree is what was loaded, with what every rule asks of it.
 type tree struct {
-	files []file
-	found []Violation
-	used  map[string]bool // exceptions that something needed
+	files      []file
+	found      []Violation
+	used       map[string]bool // exceptions that are needed as they are
+	statements map[string]int  // of inline SQL so far, by path
 }
 
 func (t *tree) report(path string, line int, format string, args ...any) {
@@ -75,7 +85,7 @@ func (t *tree) excused(list string, exceptions map[string]string, path string) b
 }
 
 func (r Rules) check(files []file) []Violation {
-	t := &tree{files: files, used: make(map[string]bool)}
+	t := &tree{files: files, used: make(map[string]bool), statements: make(map[string]int)}
 	for i := range files {
 		t.parse(&files[i])
 	}
@@ -84,12 +94,9 @@ func (r Rules) check(files []file) []Violation {
 	documented(t)
 	r.imports(t)
 	r.dead(t)
-	for list, exceptions := range map[string]map[string]string{"LongFiles": r.LongFiles, "InlineSQL": r.InlineSQL, "Read": r.Read, "Known": r.Known} {
-		for path := range exceptions {
-			if !t.used[list+" "+path] {
-				t.report("infra/tools/internal/tidy/house.go", 1, "nothing needs the exception for %s in %s any more: take it out", path, list)
-			}
-		}
+	t.needed("InlineSQL", maps.Keys(r.InlineSQL))
+	for list, exceptions := range map[string]map[string]string{"LongFiles": r.LongFiles, "Read": r.Read, "Known": r.Known} {
+		t.needed(list, maps.Keys(exceptions))
 	}
 	slices.SortFunc(t.found, func(a, b Violation) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), strings.Compare(a.Says, b.Says))
@@ -97,7 +104,16 @@ func (r Rules) check(files []file) []Violation {
 	return t.found
 }
 
-// file is one of the tree. Without syntax it is no Go, or none that can be parsed.
+// needed reports the exceptions of a list that nothing needs, or not as many times as they allow.
+func (t *tree) needed(list string, paths iter.Seq[string]) {
+	for path := range paths {
+		if !t.used[list+" "+path] {
+			t.report("infra/tools/internal/tidy/house.go", 1, "the exception for %s in %s is no longer needed as it is: correct or remove it", path, list)
+		}
+	}
+}
+
+// file is one of the tree. Without syntax it is not Go, or cannot be parsed.
 type file struct {
 	path string
 	text string
@@ -116,7 +132,7 @@ func (t *tree) parse(f *file) {
 	f.positions = token.NewFileSet()
 	syntax, err := parser.ParseFile(f.positions, f.path, f.text, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
-		t.report(f.path, 1, "it is no Go that can be parsed: %v", err)
+		t.report(f.path, 1, "cannot be parsed as Go: %v", err)
 		return
 	}
 	f.syntax, f.generated = syntax, ast.IsGenerated(syntax)

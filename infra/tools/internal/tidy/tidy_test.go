@@ -100,7 +100,7 @@ func TestAFileIsAsLongAsItMayBe(t *testing.T) {
 	require.Empty(t, found(t, excused, map[string]string{"services/till/long.go": file(400)}))
 	all := found(t, excused, map[string]string{"services/till/long.go": file(350)})
 	require.Len(t, all, 1)
-	require.Contains(t, all[0], "nothing needs the exception for services/till/long.go in LongFiles any more")
+	require.Contains(t, all[0], "the exception for services/till/long.go in LongFiles is no longer needed")
 }
 
 func TestAStatementBelongsIntoItsFile(t *testing.T) {
@@ -124,20 +124,34 @@ func TestAStatementBelongsIntoItsFile(t *testing.T) {
 		"`TRUNCATE sale`":                                "TRUNCATE",
 		`"SELECT"`:                                       "SELECT",
 		"`MERGE INTO sale USING n ON true WHEN MATCHED`": "MERGE INTO",
+		"`WITH\n x AS (\nSELECT 1)`":                     "WITH x AS",
+		"`select s.id from sales.sale`":                  "select s.id from sales.sale",
+		"`with n as (select 1)`":                         "with n as",
+		`"(SELECT 1)"`:                                   "(SELECT",
+		`"/* leaves */ SELECT seq"`:                      "SELECT",
+		`"VALUES (1)"`:                                   "VALUES",
+		`"SHOW lock_timeout"`:                            "SHOW",
+		`"drop table sale"`:                              "drop table",
+		`"set jit = off"`:                                "set jit =",
+		`"BEGIN; SELECT 1"`:                              "SELECT",
 	} {
-		one(t, "services/till/store.go", in(literal), "services/till/store.go:3: a statement stands in Go ("+begins+"…)")
+		one(t, "services/till/store.go", in(literal), "services/till/store.go:3: inline SQL ("+begins)
 		one(t, "services/till/store_test.go", in(literal), "")
 	}
 	for _, literal := range []string{
 		`"SELECTED"`, `"select what the till sells"`, `"update the rules: they are set anew"`, `"COMMIT was not answered: %w"`, `"WITHOUT Redis"`,
 		`"with n tills as guests"`, `"it says SELECT 1"`, `"deleted from"`, `"Update sale"`,
+		`"BEGIN"`, `"ROLLBACK"`, `"select a till from the list of tills"`, `"drop what is late"`, `"set the variable"`,
 	} {
 		one(t, "services/till/store.go", in(literal), "")
 	}
 	excused := rules()
-	excused.InlineSQL = map[string]string{"services/till/store.go": "a name can't be a parameter"}
+	excused.InlineSQL = map[string]tidy.Allowed{"services/till/store.go": {Number: 1, Why: "a name can't be a parameter"}}
 	require.Empty(t, found(t, excused, map[string]string{"services/till/store.go": in(`"CREATE DATABASE " + name`)}))
+	require.Len(t, found(t, excused, map[string]string{"services/till/store.go": in(`"CREATE DATABASE " + "SELECT 1"`)}), 1, "one more than allowed")
 	require.Len(t, found(t, excused, nil), 1, "an exception that nothing needs")
+	excused.InlineSQL["services/till/store.go"] = tidy.Allowed{Number: 2}
+	require.Len(t, found(t, excused, map[string]string{"services/till/store.go": in(`"CREATE DATABASE " + name`)}), 1, "one less than allowed")
 }
 
 func TestWhatIsExportedSaysWhatItIs(t *testing.T) {
@@ -212,11 +226,17 @@ func TestAFileThatNobodyNamesIsDead(t *testing.T) {
 		return map[string]string{"services/till/more.go": "package till\n\n" + line + "\n"}
 	}
 	require.Empty(t, plant("services/till/sale.sql", till(`//go:embed sale.sql`)))
-	require.Empty(t, plant("services/till/sql/sale.sql", till(`var sale = statement("sale")`)))
-	require.Len(t, plant("services/till/sql/sale.sql", till("//go:embed sql/*.sql\nvar sale = statement(\"sales\")")), 1,
+	require.Empty(t, plant("services/till/sql/sale.sql", till("//go:embed sql/sale.sql\nvar sale string")))
+	require.Len(t, plant("services/till/sql/sale.sql", till("//go:embed sql/*.sql\nvar sale embed.FS // sale.sql")), 1,
 		"what a pattern takes along is not used yet")
+	require.Len(t, plant("services/till/sql/sale.sql", map[string]string{
+		"services/till/page/sql/sale.sql": "x\n",
+		"services/till/page/page.go":      "// Package page is for tests.\npackage page\n\n//go:embed sql/sale.sql\nvar sale string\n",
+		"services/till/more.go":           "package till\n\nimport _ \"example.com/shop/services/till/page\"\n",
+	}), 1, "the statement of the same name beside another store")
+	require.Empty(t, plant("services/till/golden/sale.txt", till(`var sale = golden("sale")`)))
 	require.Len(t, plant("services/till/sale.sql", till(`//go:embed resale.sql wholesale-sale.sql sale.sqlite`)), 1, "these are other names")
-	require.Len(t, plant("services/till/sale.sql", map[string]string{"shared/tea/more.go": "package tea\n\nvar sale = statement(\"sale\")\n"}), 1,
+	require.Len(t, plant("services/till/sale.txt", map[string]string{"shared/tea/more.go": "package tea\n\nvar sale = golden(\"sale\")\n"}), 1,
 		"a loader elsewhere")
 	require.Empty(t, plant("infra/start.sh", map[string]string{"Makefile": "run:\n\tgo run ./tools/cmd/run && infra/start.sh\n"}))
 	require.Empty(t, plant("infra/start.sh", map[string]string{"Makefile": "# It begins with ./tools/cmd/run and start.sh.\n"}))
@@ -251,13 +271,13 @@ func TestWhatGitIgnoresIsNoneOfItsBusinessAndWhatIsNotAddedYetIs(t *testing.T) {
 	require.Empty(t, found(t, rules(), planted))
 	planted["old.sh"] = "x\n" // found never adds
 	require.Len(t, found(t, rules(), planted), 1)
-	one(t, "services/till/broken.go", "package till\n\nfunc {\n", "services/till/broken.go:1: it is no Go that can be parsed")
+	one(t, "services/till/broken.go", "package till\n\nfunc {\n", "services/till/broken.go:1: cannot be parsed as Go")
 }
 
 func TestATreeWithoutGitIsToldSo(t *testing.T) {
 	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(t.TempDir()))
 	_, err := tidy.Run(t.Context(), t.TempDir(), rules(), &bytes.Buffer{})
-	require.ErrorContains(t, err, "is in no clone: the house rules are about the files that git tracks")
+	require.ErrorContains(t, err, "is not in a git clone, and the house rules are about the files that git tracks")
 	t.Setenv("PATH", "")
 	_, err = tidy.Run(t.Context(), t.TempDir(), rules(), &bytes.Buffer{})
 	require.ErrorContains(t, err, "git is missing")

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/fault"
@@ -39,13 +41,13 @@ type sighting struct {
 	first   time.Time
 	last    time.Time
 	checks  int // in a row
-	alarmed time.Time
+	alarm   rate.Sometimes
 }
 
 // note takes the answer of one check. Checks that are too far apart are not in a row: others acted between them.
 func (s *sighting) note(id chain.Identity, known []chain.Identity, now time.Time) {
 	if !s.id.Same(id) || now.Sub(s.last) > lacksGap {
-		*s = sighting{id: id, first: now}
+		*s = sighting{id: id, first: now, alarm: rate.Sometimes{Interval: warnAgain}}
 	}
 	s.strange = len(known) > 0 && !slices.ContainsFunc(known, id.Same)
 	s.last = now
@@ -81,12 +83,11 @@ func (a *Anchor) excused(err error) error {
 	if !a.sight.excuses(now) || !fault.Is(err, fault.Fatal) && !fault.Is(err, fault.Invalid) {
 		return err
 	}
-	if now.Sub(a.sight.alarmed) >= warnAgain {
-		a.sight.alarmed = now
+	a.sight.alarm.Do(func() {
 		a.Log.Error("ALARM: the nodes of WEB3_PROVIDER are on a chain that the journal does not know: the anchor has paused, and stops unless that changes",
 			"chain_id", a.sight.id.ChainID.String(), "genesis", a.sight.id.Genesis.Hex(), "since", a.sight.first.UTC().Format(time.RFC3339),
 			"stops_after", strangeMax, "error", err)
-	}
+	})
 	return fault.New(fault.Transient, "the nodes are on a chain that the journal does not know, perhaps by mistake: %w", err)
 }
 

@@ -23,6 +23,7 @@ const (
 	lockLimit      = 5 * time.Second
 	statementLimit = 30 * time.Second
 	idleLimit      = 5 * time.Second
+	leaseLimit     = 5 * time.Second  // for the lease's row, once its lock is held
 	callLimit      = 35 * time.Second // for one call, a whole transaction: above statementLimit, for a Postgres that does not answer at all
 )
 
@@ -30,7 +31,7 @@ const (
 // lease or the state has changed, Invalid for data that can't be journaled, and Unknown for what only an operator can fix.
 type Journal struct {
 	pool  *pgxpool.Pool
-	limit time.Duration // callLimit, but for tests
+	limit time.Duration // of one call
 }
 
 // Open returns at once; while Postgres is unavailable, the calls fail.

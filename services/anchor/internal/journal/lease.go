@@ -24,7 +24,7 @@ func (j *Journal) Acquire(ctx context.Context) (*Lease, error) {
 		return nil, err
 	}
 	lease := &Lease{Lead: lead}
-	ctx, cancel := j.bounded(ctx)
+	ctx, cancel := context.WithTimeout(ctx, leaseLimit) // one that stalls keeps the others from the lock
 	defer cancel()
 	holder, _ := os.Hostname() // for people only
 	if err := lead.Session.QueryRow(ctx, takeLeaseSQL, pgx.NamedArgs{"holder": holder}).Scan(&lease.Epoch); err != nil {

@@ -89,7 +89,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if err != nil {
 			if !l.stopping.Load() && passes(err) {
 				l.giveUp(l.crowd.oldest(), byFiles)
-				wait(acceptPause)
+				<-time.After(acceptPause)
 				continue
 			}
 			return nil, err
@@ -124,8 +124,6 @@ func passes(err error) bool {
 	}
 	return false
 }
-
-func wait(d time.Duration) { <-time.After(d) }
 
 // giveUp hangs up a connection that makes room for another, if there is one.
 func (l *listener) giveUp(g *guest, by string) {

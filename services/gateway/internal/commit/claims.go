@@ -8,6 +8,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/replay"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Limits of waiting for another gateway.
@@ -80,8 +81,7 @@ func (c *Committer) waitForOthers(ctx context.Context) {
 		}
 		waiting, open = c.moreHeld(waiting, open)
 		if waiting = c.answerHeld(ctx, waiting, open); len(waiting) > 0 {
-			pause := time.NewTimer(checkAgain)
-			<-pause.C
+			wait.Pause(ctx, checkAgain)
 			waiting = c.ask(ctx, waiting)
 		}
 	}

@@ -162,6 +162,9 @@ func (s *Store) changeKeys(ctx context.Context, terminalID string, change func(p
 		live, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Key])
 		return err
 	})
+	if fault.Has(err) { // said in full by whoever refused it
+		return storeID, live, err
+	}
 	return storeID, live, kinds.Fault("change a terminal's keys", err)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Limits of looking keys up. Whoever guesses keys shares queries with the tills: guessing costs Postgres no more than these queries, one at a
@@ -92,8 +93,7 @@ func (l *lookups) run(ctx context.Context) {
 			return
 		}
 		l.answer(ctx, some)
-		pause := time.NewTimer(askPause)
-		<-pause.C
+		wait.Pause(ctx, askPause)
 	}
 }
 

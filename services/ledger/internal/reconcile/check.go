@@ -45,9 +45,13 @@ func (l *leader) hop(ctx context.Context, durable string) (Hop, error) {
 		return Hop{}, nil
 	case errors.Is(err, stream.ErrNoStream):
 		l.Log.Error("a stream is gone and is being recreated; unread sales in it are published again from Postgres", "durable", durable)
-		ctx, cancel := context.WithTimeout(ctx, ensureLimit)
+		limited, cancel := context.WithTimeout(ctx, ensureLimit)
 		defer cancel()
-		return Hop{}, l.Bus.Ensure(ctx)
+		err := l.Bus.Ensure(limited)
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			err = nil // it is tried again at the next tick, and what is due by REPAIR_MAX does not wait for it
+		}
+		return Hop{}, err
 	case err != nil:
 		return Hop{}, err
 	case at.Ahead():
