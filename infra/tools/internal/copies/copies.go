@@ -32,6 +32,10 @@ func Make(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err := cfg.Check(); err != nil {
 		return fault.WithKind(fault.Invalid, err)
 	}
+	return makeWithin(ctx, limit, cfg, log)
+}
+
+func makeWithin(ctx context.Context, limit time.Duration, cfg Config, log *slog.Logger) error {
 	bus, err := stream.Connect(identity.Copier, cfg.Stream, log)
 	if err != nil {
 		return err
