@@ -155,8 +155,8 @@ func Run(ctx context.Context, cfg Config) error {
 		Journal: journal, Chain: client, Signer: key, Bus: bus, Log: tel.Log, Metrics: metrics, Set: cfg.settings(),
 	})
 	group, ctx := errgroup.WithContext(ctx)
-	desk := operate.Desk{Journal: journal, Chain: client, Bus: bus, Log: tel.Log, Finality: cfg.Finality}
-	stop, err := bus.Serve(ctx, "Anchors batches of sales on Ethereum", append(desk.Endpoints(), statusEndpoint(actor))...)
+	desk := operate.Desk{Journal: journal, Chain: client, Bus: bus, Log: tel.Log, Finality: cfg.Finality, Status: actor.Status}
+	stop, err := bus.Serve(ctx, "Anchors batches of sales on Ethereum", desk.Endpoints()...)
 	if err != nil {
 		return err
 	}
@@ -244,12 +244,4 @@ func (c Config) settings() active.Settings {
 		FeeCapWei: active.GweiToWei(c.FeeCapGwei), FeeHardWei: active.GweiToWei(max(c.FeeCapGwei, c.FeeCeilingGwei)), FeeRiseAfter: c.FeeRiseAfter,
 		Given: address(c.Contract), Owner: address(c.Owner),
 	}
-}
-
-// statusEndpoint answers ops.anchor.status: every replica with the backlog, the active one also with what it last saw of the chain.
-func statusEndpoint(actor *active.Anchor) stream.Endpoint {
-	return stream.Answers(stream.Endpoint{
-		Subject: "ops.anchor.status", Description: "The backlog and its age; from the active anchor also contract, next batch, fees and account",
-		Request: "{}", Response: `{"active":true,"deployment":1,"next_batch_id":13,"in_flight":12,"oldest_unanchored_seconds":4}`,
-	}, func(context.Context, struct{}) (active.Status, error) { return actor.Status(), nil })
 }

@@ -268,7 +268,7 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 func answerOperators(ctx context.Context, bus *stream.Bus, log *slog.Logger, endpoints []stream.Endpoint) (stop func()) {
 	stopOffer := func() {}
 	offer := func() {
-		stop, err := bus.Serve(context.WithoutCancel(ctx), "records sales for tills", endpoints...)
+		stop, err := bus.Serve(context.WithoutCancel(ctx), "Records sales for tills", endpoints...)
 		if err != nil {
 			log.Error("the operators' endpoints could not be offered", "error", err)
 			return

@@ -152,7 +152,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer poller.Close()
 	desk.Polling(poller)
-	stop, err := bus.Serve(ctx, "prices sales in wei", desk.Endpoints()...)
+	stop, err := bus.Serve(ctx, "Prices sales in wei", desk.Endpoints()...)
 	if err != nil {
 		return err
 	}

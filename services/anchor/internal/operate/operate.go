@@ -1,4 +1,4 @@
-// Package operate answers the operators' requests about batches and rates, ops.anchor.batches.* and ops.anchor.rates.accept. Any replica
+// Package operate answers the operators' requests, ops.anchor.*: the state of the anchor, its batches, the rates it accepts. Any replica
 // answers from the journal. The requests about batches change nothing of what will be anchored.
 package operate
 
@@ -10,6 +10,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/tillseal/tillseal/services/anchor/internal/active"
 	"github.com/tillseal/tillseal/services/anchor/internal/announce"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
@@ -30,6 +31,7 @@ type Desk struct {
 	Bus      *stream.Bus
 	Log      *slog.Logger
 	Finality string // latest, safe or finalized
+	Status   func() active.Status
 }
 
 // Which names a batch; without a deployment the newest.
@@ -76,6 +78,10 @@ type Done struct {
 func (d *Desk) Endpoints() []stream.Endpoint {
 	const which = `{"batch_id":12}`
 	return []stream.Endpoint{
+		stream.Answers(stream.Endpoint{ // every replica with the backlog, the active one also with what it last saw of the chain
+			Subject: "ops.anchor.status", Description: "The backlog and its age; from the active anchor also contract, next batch, fees and account",
+			Request: "{}", Response: `{"active":true,"deployment":1,"next_batch_id":13,"in_flight":12,"oldest_unanchored_seconds":4}`,
+		}, func(context.Context, struct{}) (active.Status, error) { return d.Status(), nil }),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.anchor.batches.list", Description: "Batches with their state, newest first, in pages",
 			Request: `{"limit":20,"before":120}`, Response: `{"batches":[{"batch_id":119,"state":"mined"}],"before":100}`,
