@@ -45,13 +45,7 @@ func (l *leader) hop(ctx context.Context, durable string) (Hop, error) {
 		return Hop{}, nil
 	case errors.Is(err, stream.ErrNoStream):
 		l.Log.Error("a stream is gone and is being recreated; unread sales in it are published again from Postgres", "durable", durable)
-		limited, cancel := context.WithTimeout(ctx, ensureLimit)
-		defer cancel()
-		err := l.Bus.Ensure(limited)
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			err = nil // it is tried again at the next tick, and what is due by REPAIR_MAX does not wait for it
-		}
-		return Hop{}, err
+		return Hop{}, ensureFor(ctx, l.Bus.Ensure)
 	case err != nil:
 		return Hop{}, err
 	case at.Ahead():
@@ -59,6 +53,18 @@ func (l *leader) hop(ctx context.Context, durable string) (Hop, error) {
 	}
 	delete(l.ahead, durable)
 	return Hop{Present: true, Last: at.Last, Done: at.Settled, Waiting: at.Waiting}, nil
+}
+
+// ensureFor gives ensure its time. That it was not enough is no error: the next tick tries again, and what is due by REPAIR_MAX does not
+// wait for a stream that can't be recreated.
+func ensureFor(ctx context.Context, ensure func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, ensureLimit)
+	defer cancel()
+	err := ensure(limited)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil
+	}
+	return err
 }
 
 // reset resets a durable that has been ahead of its stream for a while: where a stream has replicas, the one that answered may just not

@@ -1,11 +1,15 @@
 package reconcile
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/tillseal/tillseal/shared/fault"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -115,5 +119,20 @@ func TestTheGateNeverClearsWhatIsPending(t *testing.T) {
 				}
 			}
 		}
+	})
+}
+
+func TestAStreamThatCannotBeRecreatedInTimeHoldsNothingUp(t *testing.T) {
+	until := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	synctest.Test(t, func(t *testing.T) {
+		require.NoError(t, ensureFor(t.Context(), until))
+		stopped, stop := context.WithCancel(t.Context())
+		stop()
+		require.ErrorIs(t, ensureFor(stopped, until), context.Canceled)
+		tick, cancel := context.WithTimeout(t.Context(), ensureLimit/2)
+		defer cancel()
+		require.ErrorIs(t, ensureFor(tick, until), context.DeadlineExceeded, "the tick's own time is over")
+		refused := fault.New(fault.Invalid, "no room")
+		require.Equal(t, refused, ensureFor(t.Context(), func(context.Context) error { return refused }))
 	})
 }
