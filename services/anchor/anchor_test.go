@@ -279,6 +279,15 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	}
 }
 
+func TestAMissingKeyFileHidesNoOtherWrongSetting(t *testing.T) {
+	missing := t.TempDir()
+	err := anchor.Config{Keystore: missing + "/key", KeystorePasswordFile: missing + "/password", BatchMax: -1}.Check()
+	for _, wrong := range []string{"ANCHOR_KEYSTORE can't be read", "ANCHOR_KEYSTORE_PASSWORD_FILE can't be read", "ANCHOR_BATCH_MAX", "DB_URL"} {
+		require.ErrorContains(t, err, wrong)
+	}
+	require.NotContains(t, err.Error(), missing)
+}
+
 func TestAMistypedAddressIsToldByItsChecksum(t *testing.T) {
 	h := setup(t, func(c *anchor.Config) { c.PrivateKey, c.SignerURL = "", "http://127.0.0.1:1" })
 	for variable, field := range map[string]*string{

@@ -1,11 +1,13 @@
 package gateway_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 
 	gateway "github.com/tillseal/tillseal/services/gateway"
 	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
@@ -126,4 +129,19 @@ func TestAPostgresToWhichConnectingTakesLongIsUsedAllTheSame(t *testing.T) {
 	line.slow(700 * time.Millisecond) // beyond what a till's answer has time for
 	line.cut()
 	requireBack(t, till, 20)
+}
+
+func TestStreamsThatCannotBeSetUpAreLoggedAndTillsAreServed(t *testing.T) {
+	shop := setup(t)
+	require.NoError(t, shop.bus.JS.DeleteStream(t.Context(), stream.SalesDLQ))
+	gate := shop.addGateway(func(c *gateway.Config) { c.Stream.Replicas = 3 }) // which one server can't keep
+	require.Equal(t, http.StatusCreated, shop.till.at(gate).post(newKey(), tea).Status)
+	testkit.Eventually(t, soon, "the log has the reason", func() error {
+		for _, text := range []string{"the streams could not be set up: sales are recorded", "NATS_REPLICAS is 3"} {
+			if !strings.Contains(gate.log.String(), text) {
+				return errors.New(text)
+			}
+		}
+		return nil
+	})
 }

@@ -1,9 +1,7 @@
 package gateway_test
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -67,30 +65,14 @@ func (c *clerk) call(by *till, call, path, body string, headers ...string) reply
 	c.t.Helper()
 	method, _, _ := strings.Cut(call, " ")
 	request := func() *http.Request {
-		req, err := http.NewRequestWithContext(c.t.Context(), method, by.url+path, bytes.NewReader([]byte(body)))
+		req, err := by.request(method, path, body, headers...)
 		require.NoError(c.t, err)
-		if by.key != "" {
-			req.Header.Set("Authorization", "Bearer "+by.key)
-		}
-		if body != "" {
-			req.Header.Set("Content-Type", "application/json")
-		}
-		for i := 0; i < len(headers); i += 2 {
-			req.Header.Del(headers[i])
-			if headers[i+1] != "" {
-				req.Header.Set(headers[i], headers[i+1])
-			}
-		}
 		return req
 	}
-	res, err := http.DefaultClient.Do(request())
+	r, err := exchange(request())
 	require.NoError(c.t, err)
-	defer res.Body.Close()
-	read, err := io.ReadAll(res.Body)
-	require.NoError(c.t, err)
-	r := reply{res.StatusCode, res.Header, read}
 	c.note(call, r)
-	require.NoError(c.t, c.document.answered(call, r), "%s %s: %s", call, path, short(read))
+	require.NoError(c.t, c.document.answered(call, r), "%s %s: %s", call, path, short(r.Body))
 	if accepted(c.t, call, r) {
 		require.NoError(c.t, c.document.asked(call, request()), "%s %s: %s", call, path, short([]byte(body)))
 	}

@@ -13,6 +13,7 @@ import (
 
 	gateway "github.com/tillseal/tillseal/services/gateway"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/shared/stream"
 )
 
 func TestEveryBadRecordIsRefusedWithItsCodeAndField(t *testing.T) {
@@ -266,6 +267,18 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	require.NotContains(t, log, "secret")
 	require.NotContains(t, log, strings.ToLower(shop.till.key))
 	require.NotContains(t, log, strings.Split(sold.ReceiptURL, "t=")[1])
+}
+
+func TestEachWrongEntryOfASettingIsNamed(t *testing.T) {
+	cfg := gateway.Config{
+		DBURL: "postgres://gateway@127.0.0.1:1/x", RedisURL: "redis://127.0.0.1:1", Addr: "127.0.0.1:0", AllowedOrigins: []string{"till", "till/"},
+		TrustedProxies: []string{"10.0.0.0/8", "here", "there"}, Stream: stream.Config{URL: "nats://127.0.0.1:1", PeakSalesPerSecond: 1},
+	}
+	err := cfg.Check()
+	for _, wrong := range []string{`"till"`, `"till/"`, `"here"`, `"there"`, "TERMINAL_RATE_PER_SECOND"} {
+		require.ErrorContains(t, err, wrong)
+	}
+	require.NotContains(t, err.Error(), "10.0.0.0/8,", "it is right")
 }
 
 func TestAWrongSettingIsNamed(t *testing.T) {

@@ -66,13 +66,24 @@ func (t *till) do(method, path, body string, headers ...string) reply {
 	return r
 }
 
-// try sends a request; headers are name, value pairs, and an empty value takes a default away.
+// try sends a request; see request.
 func (t *till) try(method, path, body string, headers ...string) (reply, error) {
-	req, err := http.NewRequestWithContext(context.Background(), method, t.url+path, bytes.NewReader([]byte(body)))
+	req, err := t.request(method, path, body, headers...)
 	if err != nil {
 		return reply{}, err
 	}
-	req.Header.Set("Authorization", "Bearer "+t.key)
+	return exchange(req)
+}
+
+// request makes a request of the till's; headers are name, value pairs, and an empty value removes a default. One without a key sends none.
+func (t *till) request(method, path, body string, headers ...string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(context.Background(), method, t.url+path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		return nil, err
+	}
+	if t.key != "" {
+		req.Header.Set("Authorization", "Bearer "+t.key)
+	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -82,7 +93,7 @@ func (t *till) try(method, path, body string, headers ...string) (reply, error) 
 			req.Header.Set(headers[i], headers[i+1])
 		}
 	}
-	return exchange(req)
+	return req, nil
 }
 
 // send sends a request as it is.

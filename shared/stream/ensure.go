@@ -76,7 +76,7 @@ func (b *Bus) ensureStream(ctx context.Context, s spec) error {
 // recreateStream creates a stream that existed before and is gone.
 func (b *Bus) recreateStream(ctx context.Context, s spec) error {
 	if b.makes() {
-		b.log.Error("a stream is gone and is being recreated; unread sales in it come again from Postgres", "stream", s.name)
+		b.log.Error("a stream is gone and is being recreated; unread sales in it are published again from Postgres", "stream", s.name)
 	}
 	return b.ensureStream(ctx, s)
 }
