@@ -168,12 +168,19 @@ func TestASaleCommittedLongAfterItsTimeIsFoundWhenSalesAreLookedAtAgain(t *testi
 
 func TestADurableAheadOfItsStreamBeginsAgain(t *testing.T) {
 	s := setup(t, quickly)
-	_, err := s.bus.JS.CreateOrUpdateConsumer(t.Context(), stream.SalesRecorded, jetstream.ConsumerConfig{
-		Durable: stream.DurablePricing, AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: 1000,
-	})
-	require.NoError(t, err)
+	putAhead := func() {
+		_ = s.bus.JS.DeleteConsumer(t.Context(), stream.SalesRecorded, stream.DurablePricing) // there may be none
+		_, err := s.bus.JS.CreateConsumer(t.Context(), stream.SalesRecorded, jetstream.ConsumerConfig{
+			Durable: stream.DurablePricing, AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: 1000,
+		})
+		require.NoError(t, err)
+	}
+	putAhead()
 	s.waitFor("it is reset", func() bool {
-		_, err := s.bus.Position(t.Context(), stream.DurablePricing)
+		at, err := s.bus.Position(t.Context(), stream.DurablePricing)
+		if err == nil && !at.Ahead() { // its configuration, which differs too, was restored first; the next time is seconds away
+			putAhead()
+		}
 		return errors.Is(err, stream.ErrNoDurable)
 	})
 	s.publish(event.Recorded(event.SaleRecorded{SaleID: "01935f0e-8a7b-7c3d-9e4f-000000000009", StoreID: "s1"}, "gateway", 0, ""))
