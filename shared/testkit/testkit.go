@@ -44,12 +44,21 @@ var binary struct {
 	template string // database that Database copies
 }
 
+// ofARunningEngine are variables of .run/env that programs started by tests would take from a shell that has read that file: they belong to
+// the engine of make run. Each test sets the others, such as NATS_URL, for its programs.
+var ofARunningEngine = []string{"NATS_NKEY_FILE", "NATS_NKEY", "NATS_CONTEXT", "ANCHOR_CONTRACT"}
+
 // Main is a package's TestMain: it runs the tests, stops what they shared, checks that nothing is left running and
 // exits.
 //
 //	func TestMain(m *testing.M) { testkit.Main(m) }
 func Main(m *testing.M) {
 	binary.hasMain = true
+	for _, name := range ofARunningEngine {
+		if err := os.Unsetenv(name); err != nil {
+			fmt.Fprintf(os.Stderr, "testkit: %v\n", err)
+		}
+	}
 	code := m.Run()
 	if err := stopShared(); err != nil {
 		fmt.Fprintf(os.Stderr, "testkit: stop what the tests shared: %v\n", err)
