@@ -212,8 +212,9 @@ func (v verdict) outcome() Outcome {
 }
 
 // withoutUnused sets the outcome of items that changed nothing although their locks made rows, and returns the others. No accepted record
-// touched those rows, so these outcomes do not depend on the rest; items that depend on the rest by a key or a number are returned as
-// hanging.
+// touched those rows, so these outcomes do not depend on the rest. The first of them that does depend on the rest, by a key or a number, is
+// returned as hanging with all that came after it: what is decided later must not be overtaken by what may depend on it, such as another
+// record under its key.
 func withoutUnused(todo []int, verdicts []verdict, out []Outcome) (rest, hanging []int) {
 	rest = make([]int, 0, len(todo))
 	for n, i := range todo {
@@ -224,12 +225,12 @@ func withoutUnused(todo []int, verdicts []verdict, out []Outcome) (rest, hanging
 		case !unused:
 			rest = append(rest, i)
 		case v.hangs:
-			hanging = append(hanging, i)
+			return rest, todo[n:]
 		default:
 			out[i] = v.outcome()
 		}
 	}
-	return rest, hanging
+	return rest, nil
 }
 
 // commit writes and commits, and finds out what became of a COMMIT without an answer. A group that got this far is not cut off by its budget.

@@ -45,6 +45,25 @@ func TestNobodyIsRefusedForARecordThatCameToNothing(t *testing.T) {
 	require.Nil(t, out[1].Refused, "the number is free")
 }
 
+// TestNothingOvertakesARecordThatHangs has a record whose refusal depends on the group's first, and another one under its key behind it.
+func TestNothingOvertakesARecordThatHangs(t *testing.T) {
+	b := setup(t)
+	key := uuid.New()
+	out := b.grouper.Commit(t.Context(), []*commit.Item{
+		item(t, uuid.New(), `{"currency":"INR","total":"10","terminal_seq":0}`),
+		item(t, key, `{"currency":"INR","total":"10","customer_id":"C-1","terminal_seq":0}`), // its account would be new
+		item(t, key, `{"currency":"INR","total":"10"}`),
+		item(t, uuid.New(), `{"kind":"refund","currency":"INR","total":"10","refund_of_key":"`+key.String()+`"}`),
+		item(t, key, `{"currency":"INR","total":"11"}`),
+	})
+	require.Nil(t, out[0].Refused)
+	require.Equal(t, "TERMINAL_SEQ_REUSED", string(out[1].Refused.Code))
+	require.Nil(t, out[2].Refused)
+	require.Nil(t, out[3].Refused)
+	require.Equal(t, "IDEMPOTENCY_KEY_REUSED", string(out[4].Refused.Code))
+	b.checkBooks(t)
+}
+
 // awaitWaiter returns once somebody waits for a lock.
 func (b *bench) awaitWaiter(t *testing.T) {
 	t.Helper()
