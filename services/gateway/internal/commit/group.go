@@ -1,10 +1,10 @@
 package commit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -161,16 +161,15 @@ var errUnknown = errors.New("the outcome is unknown")
 // try runs todo through one transaction and returns what is still to do when it fails. Items that are refused and whose locks made rows that
 // no other item uses are taken out first, so that a refused record leaves nothing behind.
 func (g *Grouper) try(ctx context.Context, items []*Item, todo []int, out []Outcome) ([]int, error) {
-	var later []int // taken out, but not decided: fewer each time, since the first item depends on none before it
+	var later []int // what comes after todo: fewer each time, since todo's first item depends on none before it
 	for len(todo) > 0 {
 		rest, hanging, err := g.transaction(ctx, items, todo, out)
 		if err != nil {
-			return distinct(append(later, todo...), cmp.Compare), err
+			return slices.Concat(todo, later), err
 		}
-		if later = append(later, hanging...); len(rest) == 0 {
-			rest, later = distinct(later, cmp.Compare), nil
+		if todo, later = rest, slices.Concat(hanging, later); len(todo) == 0 {
+			todo, later = later, nil
 		}
-		todo = rest
 	}
 	return nil, nil
 }
@@ -212,9 +211,8 @@ func (v verdict) outcome() Outcome {
 }
 
 // withoutUnused sets the outcome of items that changed nothing although their locks made rows, and returns the others. No accepted record
-// touched those rows, so these outcomes do not depend on the rest. The first of them that does depend on the rest, by a key or a number, is
-// returned as hanging with all that came after it: what is decided later must not be overtaken by what may depend on it, such as another
-// record under its key.
+// touched those rows, so these outcomes do not depend on the rest. The first one that does depend on the rest, by a key or a number, ends
+// the rest: it is returned as hanging, with everything after it, which may depend on it in turn: a refund of it, or another record with its key.
 func withoutUnused(todo []int, verdicts []verdict, out []Outcome) (rest, hanging []int) {
 	rest = make([]int, 0, len(todo))
 	for n, i := range todo {

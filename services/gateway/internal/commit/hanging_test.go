@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
@@ -36,18 +37,45 @@ func TestNobodyIsRefusedForARecordThatCameToNothing(t *testing.T) {
 		}
 		return time.Now()
 	}
+	key := uuid.New()
 	out := b.grouper.Commit(t.Context(), []*commit.Item{
 		item(t, uuid.New(), `{"currency":"INR","total":"100","customer_id":"C-1","redeem_points":40,"terminal_seq":5}`),
-		item(t, uuid.New(), `{"currency":"INR","total":"1","customer_id":"C-2","terminal_seq":5}`),
+		item(t, key, `{"currency":"INR","total":"1","customer_id":"C-2","terminal_seq":5}`),
+		item(t, uuid.New(), `{"kind":"refund","currency":"INR","total":"1","refund_of_key":"`+key.String()+`"}`),
 	})
 	require.NoError(t, <-taken)
 	require.Equal(t, "INSUFFICIENT_POINTS", string(out[0].Refused.Code))
 	require.Nil(t, out[1].Refused, "the number is free")
+	require.Nil(t, out[2].Refused, "its sale is recorded")
 }
 
-// TestNothingOvertakesARecordThatHangs has a record whose refusal depends on the group's first, and another one under its key behind it.
+// TestNothingOvertakesARecordThatHangs has a record that is refused because of the group's first, with others behind it that use its key.
 func TestNothingOvertakesARecordThatHangs(t *testing.T) {
+	commitHanging(t, setup(t))
+}
+
+// TestAGroupThatStartsOverForgetsNoRecord loses the connection once the records that hang are taken out.
+func TestAGroupThatStartsOverForgetsNoRecord(t *testing.T) {
 	b := setup(t)
+	conn, err := pgx.Connect(t.Context(), b.db.Admin)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	calls := 0
+	b.grouper.Now = func() time.Time {
+		if calls++; calls == 2 {
+			var lost int
+			assert.NoError(t, conn.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+				WHERE datname = current_database() AND state = 'idle in transaction'`).Scan(&lost))
+			assert.Equal(t, 1, lost)
+		}
+		return time.Now()
+	}
+	commitHanging(t, b)
+	require.Greater(t, calls, 3, "the group starts over")
+}
+
+func commitHanging(t *testing.T, b *bench) {
+	t.Helper()
 	key := uuid.New()
 	out := b.grouper.Commit(t.Context(), []*commit.Item{
 		item(t, uuid.New(), `{"currency":"INR","total":"10","terminal_seq":0}`),

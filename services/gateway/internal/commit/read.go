@@ -3,7 +3,6 @@ package commit
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -28,7 +27,8 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 		}
 		s.know(found, &want)
 	}
-	want.Customers = distinct(want.Customers, strings.Compare)
+	slices.Sort(want.Customers)
+	want.Customers = slices.Compact(want.Customers)
 	locked, err := tx.Lock(ctx, want)
 	if err != nil {
 		return nil, err
@@ -75,11 +75,6 @@ func (s *state) know(found []store.Original, want *store.Wanted) {
 		}
 		s.originals[o.SaleID], s.byKey[o.Under] = o, o
 	}
-}
-
-func distinct[T comparable](all []T, compare func(a, b T) int) []T {
-	slices.SortFunc(all, compare)
-	return slices.Compact(all)
 }
 
 func accountsNow(accounts map[string]*store.Account) map[string]int64 {
