@@ -16,7 +16,6 @@ import (
 
 	gateway "github.com/tillseal/tillseal/services/gateway"
 	"github.com/tillseal/tillseal/shared/config"
-	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
@@ -133,8 +132,10 @@ func TestAPostgresToWhichConnectingTakesLongIsUsedAllTheSame(t *testing.T) {
 
 func TestStreamsThatCannotBeSetUpAreLoggedAndTillsAreServed(t *testing.T) {
 	shop := setup(t)
-	require.NoError(t, shop.bus.JS.DeleteStream(t.Context(), stream.SalesDLQ))
-	gate := shop.addGateway(func(c *gateway.Config) { c.Stream.Replicas = 3 }) // which one server can't keep
+	alone := testkit.NATS(t) // nobody else makes the streams there
+	gate := shop.addGateway(func(c *gateway.Config) {
+		c.Stream.URL, c.Stream.Replicas = config.Secret(alone.URL()), 3 // which one server can't keep
+	})
 	require.Equal(t, http.StatusCreated, shop.till.at(gate).post(newKey(), tea).Status)
 	testkit.Eventually(t, soon, "the log has the reason", func() error {
 		for _, text := range []string{"the streams could not be set up: sales are recorded", "NATS_REPLICAS is 3"} {
