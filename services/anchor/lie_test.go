@@ -45,6 +45,7 @@ func TestWhatTheOnlyNodeLiedAboutIsNotHeldAgainstItOnceItTellsTheTruth(t *testin
 	stop := h.start()
 	sold := h.sell(2)
 	h.anchored(sold, nil)
+	require.NoError(t, h.chain.Finalize())
 	testkit.Eventually(t, soon, "a batch is final, so that a contract without it is impossible", func() error {
 		if h.ask("SELECT count(*)::text FROM anchor.batch_event WHERE state = 'final'") == "0" {
 			return errors.New("none")

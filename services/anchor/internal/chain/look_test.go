@@ -3,6 +3,7 @@ package chain_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/big"
 	"slices"
 	"testing"
@@ -65,7 +66,16 @@ func many(t *testing.T) *shelf {
 			b.Attempts = []step.Attempt{{Hash: b.MinedTx}}
 			s.open = append(s.open, b)
 		}
-		s.Commit()
+		// The node may overlook the last of several transactions of one sender until the block after: its pool does not promote a
+		// transaction that arrives while the pool is reset.
+		testkit.Eventually(t, time.Minute, "the transactions are mined", func() error {
+			s.Commit()
+			nonce, err := node.NonceAt(t.Context(), testkit.DevAddress, nil)
+			if err == nil && nonce < first+perBlock {
+				err = fmt.Errorf("up to nonce %d", nonce)
+			}
+			return err
+		})
 	}
 	for i := range s.open {
 		var receipt *types.Receipt
