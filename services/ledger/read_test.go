@@ -155,7 +155,7 @@ func TestPostgresAwayIsWaitedForAndSaid(t *testing.T) {
 	go func() { done <- ledger.Run(ctx, cfg) }()
 	defer func() {
 		cancel()
-		require.NoError(t, <-done)
+		endsWell(t, <-done)
 	}()
 	bus, err := stream.Connect("test", cfg.Stream, testLog(t))
 	require.NoError(t, err)
