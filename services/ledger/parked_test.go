@@ -78,9 +78,9 @@ func (s *shop) replay(request map[string]string) (replayed int, err error) {
 
 func TestAParkedSaleIsListedUntilItIsReplayedAndGoesThroughAsIfNew(t *testing.T) {
 	s := setup(t)
+	s.park(7, facts(1, noon), facts(2, noon)) // before the reconciler can see the sales
 	facts, other := s.sell(1, noon), s.sell(2, noon)
 	p := s.run(lose)
-	s.park(7, facts, other)
 	list := s.parked(map[string]any{})
 	require.Equal(t, 2, list.Total)
 	require.Equal(t, facts.SaleID, list.Parked[0].SaleID)
