@@ -68,14 +68,19 @@ func AnchorGas(batchID uint64) uint64 {
 	return limit
 }
 
-// BatchAnchoredTopics returns the topics of an eth_getLogs filter that finds the event of one batch. At most one log of
-// a deployment matches.
-func BatchAnchoredTopics(batchID uint64) [][]common.Hash {
+// BatchAnchoredTopics returns the topics of an eth_getLogs filter that finds the events of some batches, or of all when
+// none is named. At most one log of a deployment matches each.
+func BatchAnchoredTopics(batchIDs ...uint64) [][]common.Hash {
 	abi := NewSaleAnchor().GetABI()
-	return [][]common.Hash{
-		{abi.Events[SaleAnchorBatchAnchoredEventName].ID},
-		{common.BigToHash(new(big.Int).SetUint64(batchID))},
+	topics := [][]common.Hash{{abi.Events[SaleAnchorBatchAnchoredEventName].ID}}
+	if len(batchIDs) > 0 {
+		ids := make([]common.Hash, len(batchIDs))
+		for i, id := range batchIDs {
+			ids[i] = common.BigToHash(new(big.Int).SetUint64(id))
+		}
+		topics = append(topics, ids)
 	}
+	return topics
 }
 
 // UnpackRevert returns which of the contract's errors a revert's data holds: *SaleAnchorWrongBatchId, *SaleAnchorNotAnchorer

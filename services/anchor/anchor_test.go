@@ -221,7 +221,7 @@ func TestAnotherRootInOurPlaceStopsTheAnchor(t *testing.T) {
 	h.exec("UPDATE anchor.batch SET root = '\\x" + common.Bytes2Hex(make([]byte, 31)) + "01'")
 	err := h.refused()
 	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
-	require.ErrorContains(t, err, "another root holds our batch's id")
+	require.ErrorContains(t, err, "batch 1 is not the one that the journal's log has")
 }
 
 func TestTheAnchorIsReadyOncePostgresAnswersWhateverTheChainDoes(t *testing.T) {

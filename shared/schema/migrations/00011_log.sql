@@ -78,7 +78,7 @@ GRANT SELECT ON anchor.log, anchor.deployed, anchor.foreign_batch, anchor.sighti
 DROP VIEW audit.batch;
 CREATE VIEW audit.batch AS
 SELECT b.deployment, d.chain_id, '0x' || encode(d.contract, 'hex') AS contract, b.batch_id, '0x' || encode(b.root, 'hex') AS root,
-       b.size::bigint AS size, last.state, true AS ours, last.state IN ('mined', 'final') AND b.batch_id <= coalesce(x.ours, 0) AS in_log,
+       b.size::bigint AS size, last.state, true AS ours, b.batch_id <= coalesce(x.ours, 0) AS in_log,
        '0x' || encode(l.root, 'hex') AS log_root
 FROM anchor.batch b
 JOIN anchor.deployment d ON d.id = b.deployment

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/fee"
 )
@@ -82,12 +83,13 @@ func (a *Anchor) ceiling() *big.Int {
 }
 
 // runway is how many batches the balance pays for at the chain's present fee, each using as much gas. The last one needs the whole
-// gas limit at the cap of a first attempt, without which no node accepts it: 0 when there is not that much.
+// gas limit at the cap of a first attempt, without which no node accepts it, and the next one's stands for it: 0 when there is not that
+// much.
 func runway(sight chain.Sight, gas uint64, ceilingWei *big.Int) int64 {
 	price := new(big.Int).Add(sight.BaseFeeWei, sight.TipWei)
 	cost := price.Mul(price, new(big.Int).SetUint64(gas))
 	reserve := fee.First(sight.BaseFeeWei, sight.TipWei, ceilingWei).CapWei
-	over := new(big.Int).Sub(sight.BalanceWei, reserve.Mul(reserve, big.NewInt(anchorGas)))
+	over := new(big.Int).Sub(sight.BalanceWei, reserve.Mul(reserve, new(big.Int).SetUint64(binding.AnchorGas(sight.NextBatchID))))
 	switch {
 	case over.Sign() < 0:
 		return 0
@@ -102,7 +104,7 @@ func runway(sight chain.Sight, gas uint64, ceilingWei *big.Int) int64 {
 }
 
 const (
-	steadyGas = 51_755 // of one anchor(), from the contract's gas snapshot, until this process has seen one mined
+	steadyGas = 37_400 // of one anchor() on average, as contracts/testdata/gas.txt has it, until this process has seen one mined
 	lowRunway = 100    // batches; from here on the log warns
 	warnAgain = 5 * time.Minute
 )
@@ -130,8 +132,8 @@ func (t *tenure) report(sight chain.Sight) {
 	if t.anchor.gas == 0 {
 		t.anchor.gas = steadyGas
 	}
-	for _, anchored := range sight.Anchored {
-		if anchored.GasUsed > 0 && anchored.GasUsed <= anchorGas { // no attempt of ours can use more
+	for id, anchored := range sight.Anchored {
+		if anchored.GasUsed > 0 && anchored.GasUsed <= binding.AnchorGas(id) { // no attempt of ours can use more
 			t.anchor.gas = anchored.GasUsed
 		}
 	}

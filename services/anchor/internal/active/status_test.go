@@ -7,20 +7,24 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 )
 
 func TestARunwayEndsWhereNoNodeTakesTheNextTransaction(t *testing.T) {
 	ceiling := big.NewInt(100e9)
 	lasts := func(base, tip, balance int64) int64 {
-		return runway(chain.Sight{BaseFeeWei: big.NewInt(base), TipWei: big.NewInt(tip), BalanceWei: big.NewInt(balance)}, 50_000, ceiling)
+		sight := chain.Sight{BaseFeeWei: big.NewInt(base), TipWei: big.NewInt(tip), BalanceWei: big.NewInt(balance)}
+		sight.NextBatchID = 3
+		return runway(sight, 50_000, ceiling)
 	}
-	const reserve = anchorGas * 2_010 // of a first attempt at a base fee of 1000 and a tip of 10
+	limit := int64(binding.AnchorGas(3))
+	reserve := limit * 2_010 // of a first attempt at a base fee of 1000 and a tip of 10
 	require.Zero(t, lasts(1000, 10, 0))
 	require.Zero(t, lasts(1000, 10, reserve-1))
 	require.Equal(t, int64(1), lasts(1000, 10, reserve))
 	require.Equal(t, int64(1), lasts(1000, 10, reserve+50_000*1010-1))
 	require.Equal(t, int64(2), lasts(1000, 10, reserve+50_000*1010))
-	require.Equal(t, int64(1), lasts(90e9, 1e9, anchorGas*100e9), "the cap is never above the ceiling")
+	require.Equal(t, int64(1), lasts(90e9, 1e9, limit*100e9), "the cap is never above the ceiling")
 	require.Equal(t, int64(math.MaxInt64), lasts(0, 0, 1))
 }

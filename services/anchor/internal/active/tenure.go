@@ -13,6 +13,7 @@ import (
 	"github.com/tillseal/tillseal/services/anchor/internal/announce"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/wait"
 )
@@ -36,6 +37,9 @@ type tenure struct {
 	id       chain.Identity // as the nodes last reported it
 	contract common.Address // zero until findContract has found it
 	scope    journal.Scope  // the epoch from the beginning, the deployment once there is a contract, LowSeq as floor moves
+
+	deployment step.Deployment // as findContract has found it
+	sighted    bool            // the contract's log was seen not to be the journal's, and not since to be it
 
 	sent     sendings
 	floor    floor
@@ -114,8 +118,14 @@ func (t *tenure) work(ctx context.Context) error {
 		return err
 	}
 	t.floor = floor{low: low, next: low}
+	extent, err := t.anchor.Journal.Extent(ctx, t.scope.Deployment)
+	if err != nil {
+		return err
+	}
+	t.sighted = extent.Sighted
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return t.announce(ctx) })
+	group.Go(func() error { return t.follow(ctx) })
 	group.Go(func() error { return t.tick(ctx) })
 	return group.Wait()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/testkit"
@@ -59,9 +60,13 @@ func many(t *testing.T) *shelf {
 	s.contract = crypto.CreateAddress(testkit.DevAddress, 0)
 	send(0, nil, binding.DeployData(testkit.DevAddress, testkit.DevAddress))
 	s.Commit()
+	log := batchlog.New()
 	for first := uint64(1); first <= manyBatches; first += perBlock {
 		for id := first; id < first+perBlock; id++ {
 			b := step.Batch{ID: id, Root: common.BigToHash(new(big.Int).SetUint64(id)), Size: 1, State: event.BatchMined}
+			_, err := log.Append(batchlog.Batch{ID: id, Root: b.Root, Size: 1})
+			require.NoError(t, err)
+			b.LogRoot = log.Root()
 			b.MinedTx = send(id, &s.contract, binding.NewSaleAnchor().PackAnchor(id, b.Root, 1))
 			b.Attempts = []step.Attempt{{Hash: b.MinedTx}}
 			s.open = append(s.open, b)
@@ -89,9 +94,18 @@ func many(t *testing.T) *shelf {
 	return s
 }
 
+// journal has all batches, of which some are open, the newest among them.
+func (s *shelf) journal(open []step.Batch) step.Journal {
+	j := step.Journal{LastID: manyBatches, Open: open}
+	if len(open) > 0 && open[0].ID > 1 {
+		j.FinalRoot = s.open[open[0].ID-2].LogRoot
+	}
+	return j
+}
+
 func (s *shelf) look(open []step.Batch) chain.Sight {
 	s.t.Helper()
-	sight, err := s.seen.Look(s.t.Context(), s.contract, testkit.DevAddress, open)
+	sight, err := s.seen.Look(s.t.Context(), s.contract, testkit.DevAddress, s.journal(open))
 	require.NoError(s.t, err)
 	return sight
 }
@@ -104,7 +118,7 @@ func (s *shelf) calls() int {
 func (s *shelf) next(open []step.Batch) step.Step {
 	s.t.Helper()
 	sight := s.look(open)
-	return step.Next(step.Journal{LastID: manyBatches, Open: open}, sight.View, step.Limits{BatchMax: 1, OpenMax: 1000}, time.Now())
+	return step.Next(s.journal(open), sight.View, step.Limits{BatchMax: 1, OpenMax: 1000}, time.Now())
 }
 
 // slow answers every call late, as a provider far away does.
@@ -148,9 +162,10 @@ func TestHoweverManyBatchesAreNotFinal(t *testing.T) {
 func costsTheSame(t *testing.T, s *shelf) {
 	s.proxy.On("*", slow(forward))
 	s.proxy.On("eth_getBlockByNumber", slow(finalizedAt(`"earliest"`)))
-	s.look(s.open[:1]) // asks which chain this is, too
+	newest := s.open[manyBatches-1:]
+	s.look(newest) // asks which chain this is, too
 	before := s.calls()
-	s.look(s.open[:1])
+	s.look(newest)
 	few := s.calls() - before
 	before = s.calls()
 	require.IsType(t, step.Wait{}, s.next(s.open))
@@ -207,12 +222,13 @@ func eventIsFound(t *testing.T, s *shelf) {
 	s.proxy.On("eth_getLogs", fewBlocks(10))
 	lost := s.open[4]
 	lost.State, lost.Attempts, lost.Mined, lost.MinedTx = event.BatchSealed, nil, step.Block{}, common.Hash{}
-	sight := s.look([]step.Batch{lost})
-	require.Equal(t, step.Anchored{Root: lost.Root, TxHash: s.open[4].MinedTx, Block: s.open[4].Mined}, sight.Anchored[lost.ID])
+	open := slices.Concat(s.open[:4], []step.Batch{lost}, s.open[5:])
+	sight := s.look(open)
+	require.Equal(t, step.Anchored{TxHash: s.open[4].MinedTx, Block: s.open[4].Mined}, sight.Anchored[lost.ID])
 
 	before := s.proxy.Calls("eth_getLogs")
-	lost.SealedAt = time.Now().Add(24 * time.Hour)
-	_, err := s.seen.Look(t.Context(), s.contract, testkit.DevAddress, []step.Batch{lost})
+	open[4].SealedAt = time.Now().Add(24 * time.Hour)
+	_, err := s.seen.Look(t.Context(), s.contract, testkit.DevAddress, s.journal(open))
 	require.ErrorContains(t, err, "0 events")
 	require.Equal(t, before+8, s.proxy.Calls("eth_getLogs"), "seven refusals, and no search below where it was sealed")
 }

@@ -20,6 +20,7 @@ import (
 type Contract struct {
 	step.Deployment
 	Genesis common.Hash
+	Retired bool // of an earlier build, whose contract keeps no log: nothing is anchored there any more
 }
 
 // Contracts lists the deployments on a chain id, newest first, each with the attempts of its deploy transaction, and returns the time
@@ -38,7 +39,7 @@ func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contra
 		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Contract, err error) {
 			var genesis, contract, deployer []byte
 			var nonce string
-			if err = row.Scan(&c.ID, &genesis, &contract, &c.Given, &c.Replay, &deployer, &nonce, &c.Used, &c.Final); err != nil {
+			if err = row.Scan(&c.ID, &genesis, &contract, &c.Retired, &c.Given, &c.Replay, &deployer, &nonce, &c.Used, &c.Final); err != nil {
 				return c, err
 			}
 			c.Genesis, c.Contract = common.BytesToHash(genesis), common.BytesToAddress(contract)

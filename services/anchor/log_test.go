@@ -1,0 +1,261 @@
+package anchor_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"strconv"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/contracts/binding"
+	"github.com/tillseal/tillseal/shared/batchlog"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// served is the log that a deployment's rows of audit.batch give, with the ids that are not the journal's.
+func (h *house) served(deployment int64) (log *batchlog.Log, foreign []uint64) {
+	h.t.Helper()
+	var rows []struct {
+		batchlog.Batch
+		Ours    bool
+		LogRoot common.Hash
+	}
+	raw := h.ask(fmt.Sprintf(`SELECT coalesce(json_agg(json_build_object('ID', batch_id, 'Root', root, 'Size', size, 'Ours', ours, 'LogRoot', log_root)
+		ORDER BY batch_id), '[]')::text FROM audit.batch WHERE in_log AND deployment = %d`, deployment))
+	require.NoError(h.t, json.Unmarshal([]byte(raw), &rows))
+	log = batchlog.New()
+	for _, r := range rows {
+		_, err := log.Append(r.Batch)
+		require.NoError(h.t, err)
+		require.Equal(h.t, log.Root(), r.LogRoot)
+		if !r.Ours {
+			foreign = append(foreign, r.ID)
+		}
+	}
+	return log, foreign
+}
+
+// serves waits until a deployment's rows give the log that its contract has.
+func (h *house) serves(deployment int64, contract string, foreign ...uint64) {
+	h.t.Helper()
+	node, err := ethclient.Dial(h.chain.URL())
+	require.NoError(h.t, err)
+	defer node.Close()
+	testkit.Eventually(h.t, soon, "the contract's log is served", func() error {
+		size, root := h.logOf(node, contract)
+		if log, _ := h.served(deployment); log.Size() != size || log.Root() != root {
+			return fmt.Errorf("it is served with %d of %d batches", log.Size(), size)
+		}
+		return nil
+	})
+	_, got := h.served(deployment)
+	require.Equal(h.t, foreign, got)
+}
+
+// steal anchors a batch with the anchorer's key behind the anchor's back.
+func (h *house) steal(contract string, batchID uint64) {
+	h.t.Helper()
+	to := common.HexToAddress(contract)
+	root := common.BigToHash(new(big.Int).SetUint64(batchID + 1000))
+	h.send(testkit.DevKey, &to, 0, binding.NewSaleAnchor().PackAnchor(batchID, root, 4_000_000_000))
+}
+
+// mine anchors a batch of the journal, of one sale, at some contract.
+func (h *house) mine(contract string, batchID uint64) {
+	h.t.Helper()
+	to := common.HexToAddress(contract)
+	root := common.HexToHash(h.ask("SELECT encode(root, 'hex') FROM anchor.batch WHERE deployment = 1 AND batch_id = " + strconv.FormatUint(batchID, 10)))
+	h.send(testkit.DevKey, &to, 0, binding.NewSaleAnchor().PackAnchor(batchID, root, 1))
+}
+
+func TestBatchesOfAStolenKeyStopTheAnchorAndAreServedAsForeign(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	stop := h.start()
+	sold := h.sell(1)
+	h.anchored(sold, nil)
+	sold = append(sold, h.sell(1)...)
+	contract := h.anchored(sold, nil)[sold[0].SaleID].Contract
+	h.serves(1, contract)
+	require.NoError(t, stop())
+
+	h.steal(contract, 3)
+	h.steal(contract, 4)
+	err := h.refused()
+	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
+	require.ErrorContains(t, err, "the first batch that differs is 3")
+	h.serves(1, contract, 3, 4)
+
+	h.steal(contract, 5)
+	require.ErrorContains(t, h.refused(), "the first batch that differs is 3")
+	h.serves(1, contract, 3, 4, 5)
+	require.Equal(t, "3", h.ask("SELECT count(*)::text FROM anchor.foreign_batch"), "each is journaled once")
+
+	sightings := h.ask("SELECT count(*)::text FROM anchor.sighting")
+	require.ErrorContains(t, h.refused(), "the first batch that differs is 3")
+	require.Equal(t, sightings, h.ask("SELECT count(*)::text FROM anchor.sighting"), "nothing new was seen")
+
+	// With a contract of its own the journal goes on, and looks after the log of the old one.
+	h.steal(contract, 6)
+	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
+	h.start()
+	all := append(sold, h.sell(2)...)
+	h.serves(1, contract, 3, 4, 5, 6)
+	h.anchored(all[2:], func(e event.SaleAnchored) bool { return e.Contract == h.cfg.Contract })
+	h.serves(2, h.cfg.Contract)
+}
+
+func TestAnotherBatchUnderTheIDOfOursStopsTheAnchor(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	proxy := h.behind(1)[0]
+	ended := h.run()
+	sold := h.sell(1)
+	contract := h.anchored(sold, nil)[sold[0].SaleID].Contract
+	proxy.On("eth_sendRawTransaction", testkit.Swallow())
+	h.sell(1)
+	h.inState(event.BatchBroadcast, 2)
+	h.steal(contract, 2)
+	err := <-ended
+	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
+	require.ErrorContains(t, err, "A batch that is not ours")
+	require.ErrorContains(t, err, "the first batch that differs is 2")
+	h.serves(1, contract, 2)
+}
+
+// The contract is another one with the same code, whose first batch is not ours and whose others are.
+func TestAnotherBatchFarBelowOursStopsTheAnchor(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	stop := h.start()
+	var sold []event.SalePriced
+	for range 3 {
+		sold = append(sold, h.sell(1)...)
+		h.anchored(sold, nil)
+	}
+	h.inState(event.BatchFinal, 3)
+	require.NoError(t, stop())
+	other := h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress))
+	h.steal(other.Hex(), 1)
+	h.mine(other.Hex(), 2)
+	h.mine(other.Hex(), 3)
+	h.exec(fmt.Sprintf(`UPDATE anchor.deployment SET contract = '\x%x'`, other))
+	err := h.refused()
+	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
+	require.ErrorContains(t, err, "the first batch that differs is 1")
+	h.serves(1, other.Hex(), 1, 2, 3)
+}
+
+func TestAReorgThatTakesAForeignBatchLetsTheAnchorGoOn(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.neverFinal(h.chain.URL())
+	stop := h.start()
+	sold := h.sell(1)
+	first := h.anchored(sold, nil)[sold[0].SaleID]
+	require.NoError(t, stop())
+	node, err := ethclient.Dial(h.chain.URL())
+	require.NoError(t, err)
+	defer node.Close()
+	at, err := node.BlockNumber(t.Context())
+	require.NoError(t, err)
+	h.steal(first.Contract, 2)
+	require.ErrorContains(t, h.refused(), "the first batch that differs is 2")
+	h.serves(1, first.Contract, 2)
+
+	h.cut(max(at, first.BlockNumber) + 1)
+	testkit.Eventually(t, soon, "the stolen key's batch is gone", func() error {
+		if size, _ := h.logOf(node, first.Contract); size != 1 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	h.start()
+	sold = append(sold, h.sell(1)...)
+	h.verify(sold, h.current(sold))
+	h.serves(1, first.Contract)
+}
+
+func TestWhatIsMinedAtAContractThatWasLeftIsServedThere(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	proxy := h.behind(1)[0]
+	stop := h.start()
+	sold := h.sell(1)
+	contract := h.anchored(sold, nil)[sold[0].SaleID].Contract
+	proxy.On("eth_sendRawTransaction", testkit.Swallow())
+	h.sell(1)
+	h.inState(event.BatchBroadcast, 2)
+	require.NoError(t, stop())
+	h.mine(contract, 2)
+
+	proxy.Clear()
+	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
+	h.start()
+	h.serves(1, contract)
+	log, _ := h.served(1)
+	require.Equal(t, uint64(2), log.Size())
+}
+
+func TestWhereAContractWasDeployedIsJournaled(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.neverFinal(h.chain.URL())
+	h.start()
+	sold := h.sell(1)
+	h.anchored(sold, nil)
+	node, err := ethclient.Dial(h.chain.URL())
+	require.NoError(t, err)
+	defer node.Close()
+	deployed := func() string {
+		receipt, err := node.TransactionReceipt(t.Context(), common.HexToHash(h.ask("SELECT encode(hash, 'hex') FROM anchor.tx_attempt WHERE batch_id = 0")))
+		require.NoError(t, err)
+		return receipt.BlockNumber.String()
+	}
+	const journaled = "SELECT block_number::text FROM anchor.deployed ORDER BY id DESC LIMIT 1"
+	require.Equal(t, deployed(), h.ask(journaled))
+
+	for range 3 {
+		h.transfer() // so that it is mined in another block than before
+	}
+	h.cut(1)
+	h.verify(sold, h.current(sold))
+	require.Equal(t, deployed(), h.ask(journaled))
+}
+
+func TestWhereAGivenContractHasNoEventsYetIsJournaled(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
+	h.start()
+	sold := h.sell(1)
+	h.anchored(sold, nil)
+	from, err := strconv.ParseUint(h.ask("SELECT block_number::text FROM anchor.deployed"), 10, 64)
+	require.NoError(t, err)
+	mined, err := strconv.ParseUint(h.ask("SELECT block_number::text FROM anchor.batch_event WHERE state = 'mined'"), 10, 64)
+	require.NoError(t, err)
+	require.Less(t, from, mined)
+}
+
+// A database of a build whose contract kept a root for each batch.
+func TestALogBeginsAnewWhereAnEarlierBuildHasAnchored(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	stop := h.start()
+	sold := h.sell(3)
+	h.anchored(sold, nil)
+	h.inState(event.BatchFinal, 3)
+	require.NoError(t, stop())
+	h.exec(`DELETE FROM anchor.deployed; DELETE FROM anchor.log; UPDATE anchor.deployment SET retired = true`)
+	h.start()
+	sold = append(sold, h.sell(2)...)
+	h.verify(sold, h.anchored(sold, func(e event.SaleAnchored) bool { return e.Deployment == 2 }))
+	h.serves(2, h.anchored(sold, func(e event.SaleAnchored) bool { return e.Deployment == 2 })[sold[0].SaleID].Contract)
+}
