@@ -170,6 +170,9 @@ func (t *tenure) noteDeployed(ctx context.Context) error {
 	if err != nil || known && t.deployment.Given {
 		return err
 	}
+	if err := t.keepCosts(ctx, 0, t.deployment.Attempts); err != nil {
+		return err
+	}
 	block, found, err := t.anchor.Chain.MinedAt(ctx, t.deployment.Attempts)
 	if err != nil || known && (!found || block == before) {
 		return err

@@ -8,7 +8,6 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 
-	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/crash"
 	"github.com/tillseal/tillseal/services/anchor/internal/fee"
@@ -75,10 +74,7 @@ func (t *tenure) sign(ctx context.Context, batchID, nonce uint64, f fee.Fee, gas
 // signAndSend makes a new attempt: it journals the signed bytes, then sends them, and returns their hash. Where the attempt would
 // replace another but its fee cannot be changed, the old one is sent again unchanged, and there is no new hash.
 func (t *tenure) signAndSend(ctx context.Context, s step.Sign, sight chain.Sight, to *common.Address, data []byte) (common.Hash, error) {
-	gas := uint64(deployGas)
-	if to != nil {
-		gas = binding.AnchorGas(s.Batch.ID)
-	}
+	gas := gasLimit(s.Batch.ID)
 	f, why := t.offer(s.Replaces, sight, gas)
 	if why != "" {
 		return common.Hash{}, t.insist(ctx, s, sight, why)

@@ -16,7 +16,7 @@ func TestARunwayEndsWhereNoNodeTakesTheNextTransaction(t *testing.T) {
 	lasts := func(base, tip, balance int64) int64 {
 		sight := chain.Sight{BaseFeeWei: big.NewInt(base), TipWei: big.NewInt(tip), BalanceWei: big.NewInt(balance)}
 		sight.NextBatchID = 3
-		return runway(sight, 50_000, ceiling)
+		return runway(sight, big.NewInt(50_000*(base+tip)), ceiling)
 	}
 	limit := int64(binding.AnchorGas(3))
 	reserve := limit * 2_010 // of a first attempt at a base fee of 1000 and a tip of 10

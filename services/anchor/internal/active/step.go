@@ -43,13 +43,19 @@ func (t *tenure) advance(ctx context.Context) (again bool, err error) {
 		return false, fault.WithKind(fault.Conflict, errContractGone)
 	}
 	t.sent.lower(sight.Head.Number)
-	t.report(sight)
+	costs, err := t.outlook(ctx, sight)
+	if err != nil {
+		return false, err
+	}
+	limits := t.anchor.Set.Limits
+	limits.BatchAge = costs.Age
+	t.report(sight, costs)
 	lacksSince := t.anchor.lacks.since(state.Now)
 	sight.LacksSince = lacksSince
-	next := t.anchor.confirmed(sight, step.Next(state, sight.View, t.anchor.Set.Limits, state.Now), func() (others []step.Step) {
+	next := t.anchor.confirmed(sight, step.Next(state, sight.View, limits, state.Now), func() (others []step.Step) {
 		for _, other := range t.anchor.Chain.Witnesses(ctx, sight, t.contract, t.anchor.Signer.Address(), state) {
 			other.LacksSince = lacksSince
-			others = append(others, step.Next(state, other.View, t.anchor.Set.Limits, state.Now))
+			others = append(others, step.Next(state, other.View, limits, state.Now))
 		}
 		return others
 	})
@@ -97,6 +103,13 @@ func (t *tenure) do(ctx context.Context, next step.Step, state step.Journal, sig
 	case step.Mined:
 		crash.At("batch mined, not journaled")
 		t.anchor.Log.Info("batch mined", "batch_id", s.BatchID, "block_number", s.Block.Number, "tx_hash", s.TxHash.Hex())
+		for _, b := range state.Open {
+			if b.ID == s.BatchID {
+				if err := t.keepCosts(ctx, b.ID, ofMined(b, s.TxHash)); err != nil {
+					return err
+				}
+			}
+		}
 		if s.BatchID == 1 { // a reorg that moved the deploy transaction has moved this one, too
 			if err := t.noteDeployed(ctx); err != nil {
 				return err
@@ -132,6 +145,9 @@ func (t *tenure) recordFinal(ctx context.Context, batches []step.Batch) error {
 	for _, b := range batches {
 		crash.At("batch final, not journaled")
 		t.anchor.Log.Info("batch final", "batch_id", b.ID)
+		if err := t.keepCosts(ctx, b.ID, besideMined(b)); err != nil {
+			return err
+		}
 		for _, attempt := range b.Attempts {
 			delete(t.sent, attempt.Hash)
 		}
@@ -149,7 +165,7 @@ func (t *tenure) recordFinal(ctx context.Context, batches []step.Batch) error {
 // contract would refuse it, nothing is sent and a person must decide.
 func (t *tenure) signBatch(ctx context.Context, s step.Sign, sight chain.Sight) error {
 	data := binding.NewSaleAnchor().PackAnchor(s.Batch.ID, s.Batch.Root, uint32(s.Batch.Size))
-	if err := t.anchor.Chain.Dry(ctx, sight, t.anchor.Signer.Address(), &t.contract, binding.AnchorGas(s.Batch.ID), data); err != nil {
+	if err := t.anchor.Chain.Dry(ctx, sight, t.anchor.Signer.Address(), &t.contract, gasLimit(s.Batch.ID), data); err != nil {
 		return err
 	}
 	hash, err := t.signAndSend(ctx, s, sight, &t.contract, data)

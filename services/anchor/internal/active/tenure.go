@@ -46,6 +46,10 @@ type tenure struct {
 	safe     atomic.Uint64 // height up to which batches are announced as safe, 0 while none are; announce reads it beside tick
 	fruitful time.Time     // when a check or a step was last completed, or the tenure began
 	rated    time.Time     // when the chain's block time was last read
+
+	blockTime time.Duration
+	spent     journal.Spending
+	spentAt   time.Time // when it was read
 }
 
 // acting is what a tenure shows to Watch and Status, which run beside it: it is replaced as a whole, so that it comes from one check,

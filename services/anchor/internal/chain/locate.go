@@ -50,7 +50,7 @@ func (v viewer) locate(ctx context.Context, b step.Batch, finalized uint64, a *s
 			return err
 		}
 		if canonical {
-			a.TxHash, a.Block, a.GasUsed = receipt.TxHash, block, receipt.GasUsed
+			a.TxHash, a.Block = receipt.TxHash, block
 			return nil
 		}
 	}

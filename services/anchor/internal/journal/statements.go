@@ -90,4 +90,8 @@ var (
 	deployedSQL string
 	//go:embed sql/insert_deployed.sql
 	insertDeployedSQL string
+	//go:embed sql/insert_cost.sql
+	insertCostSQL string
+	//go:embed sql/spending.sql
+	spendingSQL string
 )

@@ -79,9 +79,8 @@ type Waiting struct {
 
 // Anchored is where the chain has a batch of ours: the transaction that put it into the contract's log.
 type Anchored struct {
-	TxHash  common.Hash
-	Block   Block
-	GasUsed uint64 // by the transaction; 0 when its receipt was not read
+	TxHash common.Hash
+	Block  Block
 }
 
 // View is the chain as one block shows it.

@@ -1,0 +1,12 @@
+-- What was spent in the last day and the last 30 days, each transaction counted once and as it was mined last; what the newest batches took
+-- on average; and how many batches of the deployment were full in the last hour.
+WITH spent AS (
+    SELECT c.at, c.gas_used * c.price_wei + c.l1_fee_wei AS wei FROM anchor.tx_cost c
+    WHERE c.at > clock_timestamp() - interval '30 days' AND NOT EXISTS (SELECT FROM anchor.tx_cost d WHERE d.hash = c.hash AND d.id > c.id)
+), newest AS (
+    SELECT gas_used, l1_fee_wei FROM anchor.tx_cost WHERE batch_id > 0 ORDER BY id DESC LIMIT @sample
+)
+SELECT coalesce((SELECT sum(wei) FROM spent WHERE at > clock_timestamp() - interval '1 day'), 0)::text, coalesce((SELECT sum(wei) FROM spent), 0)::text,
+       coalesce((SELECT avg(gas_used) FROM newest), 0)::bigint, coalesce((SELECT avg(l1_fee_wei) FROM newest), 0)::numeric(78)::text,
+       (SELECT count(*) FROM (SELECT size, at FROM anchor.batch WHERE deployment = @deployment ORDER BY batch_id DESC LIMIT @hourly) b
+        WHERE size >= @full AND at > clock_timestamp() - interval '1 hour');
