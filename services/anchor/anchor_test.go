@@ -241,7 +241,7 @@ func TestTheAnchorIsReadyOncePostgresAnswersWhateverTheChainDoes(t *testing.T) {
 
 func TestWrongSettingsAreNamed(t *testing.T) {
 	good := anchor.Config{
-		DBURL: "postgres://x", Provider: "http://x", PrivateKey: testkit.DevKey, Finality: "latest", BatchMax: 1, BatchAge: time.Second,
+		DBURL: "postgres://x", Provider: "http://x", PrivateKey: testkit.DevKey, Finality: "latest", BatchMax: 1, BatchAge: time.Second, BatchAgeMax: time.Hour,
 		FeeCapGwei: 1, FeeRiseAfter: time.Second, BumpAfter: time.Second, Poll: time.Second, Stream: stream.Config{URL: "nats://x", PeakSalesPerSecond: 1},
 	}
 	require.NoError(t, good.Check())
@@ -254,7 +254,9 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"ANCHOR_CONTRACT":               func(c *anchor.Config) { c.Contract = "0x1" },
 		"ANCHOR_FINALITY":               func(c *anchor.Config) { c.Finality = "soon" },
 		"ANCHOR_BATCH_MAX":              func(c *anchor.Config) { c.BatchMax = 0 },
-		"ANCHOR_BATCH_AGE":              func(c *anchor.Config) { c.BatchAge = 0 },
+		"ANCHOR_BATCH_AGE":              func(c *anchor.Config) { c.BatchAge = 9 * time.Millisecond },
+		"ANCHOR_BATCH_AGE_MAX":          func(c *anchor.Config) { c.BatchAgeMax = time.Millisecond },
+		"ANCHOR_BUDGET_ETH_PER_DAY":     func(c *anchor.Config) { c.BudgetPerDay = "much" },
 		"ANCHOR_FEE_CAP_GWEI":           func(c *anchor.Config) { c.FeeCapGwei = 0 },
 		"ANCHOR_POLL":                   func(c *anchor.Config) { c.Poll = 6 * time.Minute },
 		"ANCHOR_BUMP_AFTER":             func(c *anchor.Config) { c.BumpAfter = 25 * time.Hour },

@@ -143,6 +143,8 @@ func TestAnL2sFeeForItsDataIsCounted(t *testing.T) {
 func TestABudgetMakesBatchesWaitLonger(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
+	// A tip of 4 gwei, so that the base fee, which falls with each empty block, hardly counts.
+	h.behind(1)[0].On("eth_feeHistory", answers(`{"oldestBlock":"0x1","reward":[["0xee6b2800"]],"baseFeePerGas":["0x1","0x1"],"gasUsedRatio":[0.5]}`))
 	stop := h.start()
 	sold := h.sell(1)
 	h.anchored(sold, nil)
