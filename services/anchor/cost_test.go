@@ -114,6 +114,24 @@ func TestEveryTransactionOfABatchIsCounted(t *testing.T) {
 	require.Equal(t, "2", h.ask("SELECT count(*)::text FROM anchor.tx_cost WHERE batch_id = 1"))
 }
 
+func TestAReceiptBeyondWhatWasSignedForIsNotCounted(t *testing.T) {
+	t.Parallel()
+	for _, lie := range []string{`"gasUsed":"0xffffffff"`, `"effectiveGasPrice":"0xffffffffffffffff"`} {
+		h := setup(t)
+		h.behind(1)[0].On("eth_getTransactionReceipt", func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+			reply := next(call)
+			if len(reply.Result) > 2 && reply.Result[0] == '{' { // of two members with one name the last one counts
+				reply.Result = append(reply.Result[:len(reply.Result)-1:len(reply.Result)-1], []byte(","+lie+"}")...)
+			}
+			return reply
+		})
+		h.start()
+		h.anchored(h.sell(1), nil)
+		h.inState(event.BatchFinal, 1)
+		require.Equal(t, "0", h.ask("SELECT count(*)::text FROM anchor.tx_cost"), lie)
+	}
+}
+
 func TestAnL2sFeeForItsDataIsCounted(t *testing.T) {
 	t.Parallel()
 	h := setup(t)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/big"
 	"strconv"
 	"testing"
 
@@ -59,11 +58,11 @@ func (h *house) serves(deployment int64, contract string, foreign ...uint64) {
 	require.Equal(h.t, foreign, got)
 }
 
-// steal anchors a batch with the anchorer's key behind the anchor's back.
-func (h *house) steal(contract string, batchID uint64) {
+// steal anchors a batch with the anchorer's key behind the anchor's back; theirs tells roots apart.
+func (h *house) steal(contract string, batchID uint64, theirs ...byte) {
 	h.t.Helper()
 	to := common.HexToAddress(contract)
-	root := common.BigToHash(new(big.Int).SetUint64(batchID + 1000))
+	root := common.BytesToHash(append([]byte{0xbd, byte(batchID)}, theirs...))
 	h.send(testkit.DevKey, &to, 0, binding.NewSaleAnchor().PackAnchor(batchID, root, 4_000_000_000))
 }
 
@@ -170,13 +169,21 @@ func TestAReorgThatTakesAForeignBatchLetsTheAnchorGoOn(t *testing.T) {
 	require.ErrorContains(t, h.refused(), "the first batch that differs is 2")
 	h.serves(1, first.Contract, 2)
 
-	h.cut(max(at, first.BlockNumber) + 1)
-	testkit.Eventually(t, soon, "the stolen key's batch is gone", func() error {
-		if size, _ := h.logOf(node, first.Contract); size != 1 {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	gone := func() {
+		h.cut(max(at, first.BlockNumber) + 1)
+		testkit.Eventually(t, soon, "the stolen key's batch is gone", func() error {
+			if size, _ := h.logOf(node, first.Contract); size != 1 {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+	}
+	gone()
+	h.steal(first.Contract, 2, 1)
+	require.ErrorContains(t, h.refused(), "the first batch that differs is 2")
+	h.serves(1, first.Contract, 2) // the one that is there now
+
+	gone()
 	h.start()
 	sold = append(sold, h.sell(1)...)
 	h.verify(sold, h.current(sold))
@@ -242,6 +249,22 @@ func TestWhereAGivenContractHasNoEventsYetIsJournaled(t *testing.T) {
 	mined, err := strconv.ParseUint(h.ask("SELECT block_number::text FROM anchor.batch_event WHERE state = 'mined'"), 10, 64)
 	require.NoError(t, err)
 	require.Less(t, from, mined)
+}
+
+func TestALogThatWasChangedInTheJournalStopsTheAnchor(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	stop := h.start()
+	h.anchored(h.sell(1), nil)
+	h.inState(event.BatchFinal, 1)
+	require.NoError(t, stop())
+	h.exec("UPDATE anchor.log SET nodes = sha256(nodes)")
+	ended := h.run()
+	h.sell(1)
+	err := <-ended
+	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
+	require.ErrorContains(t, err, "does not make its root")
+	require.Equal(t, "1", h.ask("SELECT count(*)::text FROM anchor.batch"))
 }
 
 // A database of a build whose contract kept a root for each batch.

@@ -20,8 +20,8 @@ import (
 
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor"
-	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/batchlog"
+	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/local"

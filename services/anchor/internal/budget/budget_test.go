@@ -15,7 +15,9 @@ func TestMake(t *testing.T) {
 	set := func(dayWei int64) budget.Settings {
 		return budget.Settings{Age: 10 * time.Minute, AgeMax: 6 * time.Hour, DayWei: big.NewInt(dayWei)}
 	}
-	now := func(batchWei int64) budget.Situation { return budget.Situation{BatchWei: big.NewInt(batchWei), Block: 12 * time.Second} }
+	now := func(batchWei int64) budget.Situation {
+		return budget.Situation{BatchWei: big.NewInt(batchWei), Block: 12 * time.Second}
+	}
 	full := func(s budget.Situation, batches int) budget.Situation {
 		s.FullADay = batches
 		return s

@@ -78,7 +78,9 @@ func TestNext(t *testing.T) {
 	}
 	byOurs := attempt(5, time.Second, time.Second)
 	byOurs.Sender = ourKey
-	at := func(b step.Block) map[uint64]step.Anchored { return map[uint64]step.Anchored{1: {TxHash: tx, Block: b}} }
+	at := func(b step.Block) map[uint64]step.Anchored {
+		return map[uint64]step.Anchored{1: {TxHash: tx, Block: b}}
+	}
 	another := func(v step.View) step.View {
 		v.LogRoot = theirs
 		return v
@@ -181,7 +183,7 @@ func TestNext(t *testing.T) {
 		"as many open as may be": {
 			open(batch(1, "mined"), batch(2, "mined"), batch(3, "mined")), view(4, 6, 0, map[uint64]step.Anchored{3: there}), step.Wait{}, "",
 		},
-		"final, say too few nodes": {open(batch(1, "mined")), unsure(view(2, 6, 7, at(block7))), step.Seal{}, ""},
+		"final, say too few nodes":   {open(batch(1, "mined")), unsure(view(2, 6, 7, at(block7))), step.Seal{}, ""},
 		"another batch in our place": {open(batch(1, "broadcast", fresh)), another(view(2, 6, 0, nil)), step.Halt{}, "A batch that is not ours"},
 		"another batch in our place, say too few nodes": {
 			open(batch(1, "broadcast", fresh)), unsure(another(view(2, 6, 0, nil))), step.Doubt{}, "another batch holds an id of ours",
