@@ -93,7 +93,7 @@ func (t *tenure) foreign(ctx context.Context, deployment int64, s chain.LogSight
 		}
 		all = all[1:]
 	}
-	return nil, fault.New(fault.Fatal, "the journal has the batches that deployment %d's contract has, and another log of them: the journal was changed", deployment)
+	return nil, fault.New(fault.Fatal, "deployment %d's contract has the batches of the journal, and another log of them: the journal was changed", deployment)
 }
 
 // continued is the journal's log, gone on with the batches that were found, which are descending; none if the journal does not reach them.

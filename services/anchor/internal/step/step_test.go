@@ -193,7 +193,9 @@ func TestNext(t *testing.T) {
 			step.Journal{LastID: 3, Open: []step.Batch{batch(3, "mined")}}, another(view(4, 6, 0, map[uint64]step.Anchored{3: there})), step.Halt{},
 			"A batch that is not ours",
 		},
-		"another batch where all of ours are final": {step.Journal{LastID: 3, Waiting: waiting}, another(view(4, 6, 0, nil)), step.Halt{}, "A batch that is not ours"},
+		"another batch where all of ours are final": {
+			step.Journal{LastID: 3, Waiting: waiting}, another(view(4, 6, 0, nil)), step.Halt{}, "A batch that is not ours",
+		},
 		"the log of what is final, the open one not mined": {
 			step.Journal{LastID: 3, Open: []step.Batch{batch(3, "broadcast", fresh)}}, another(view(3, 5, 0, nil)), step.Halt{}, "A batch that is not ours",
 		},
