@@ -99,7 +99,24 @@ JOIN LATERAL (
 ) f ON true;
 GRANT SELECT ON audit.batch TO auditor;
 
+-- What is final at a retired contract is not announced again: its leaves stand in batches of the next deployment.
+CREATE OR REPLACE VIEW ledger.unheard AS
+SELECT b.deployment, b.batch_id, b.at FROM anchor.batch b
+WHERE NOT EXISTS (SELECT FROM anchor.deployment d WHERE d.id = b.deployment AND d.retired)
+  AND (NOT EXISTS (SELECT FROM ledger.batch h WHERE h.deployment = b.deployment AND h.batch_id = b.batch_id AND h.state = 'final')
+       OR EXISTS (SELECT FROM anchor.batch_leaf m
+                  WHERE m.deployment = b.deployment AND m.batch_id = b.batch_id
+                    AND NOT EXISTS (SELECT FROM ledger.anchored a WHERE a.sale_id = m.sale_id AND a.deployment >= m.deployment)
+                    AND NOT EXISTS (SELECT FROM ledger.held h WHERE h.sale_id = m.sale_id AND h.stream = 'SALES_ANCHORED')));
+
 -- +goose Down
+CREATE OR REPLACE VIEW ledger.unheard AS
+SELECT b.deployment, b.batch_id, b.at FROM anchor.batch b
+WHERE NOT EXISTS (SELECT FROM ledger.batch h WHERE h.deployment = b.deployment AND h.batch_id = b.batch_id AND h.state = 'final')
+   OR EXISTS (SELECT FROM anchor.batch_leaf m
+              WHERE m.deployment = b.deployment AND m.batch_id = b.batch_id
+                AND NOT EXISTS (SELECT FROM ledger.anchored a WHERE a.sale_id = m.sale_id AND a.deployment >= m.deployment)
+                AND NOT EXISTS (SELECT FROM ledger.held h WHERE h.sale_id = m.sale_id AND h.stream = 'SALES_ANCHORED'));
 DROP VIEW audit.batch;
 CREATE VIEW audit.batch AS
 SELECT b.deployment, d.chain_id, '0x' || encode(d.contract, 'hex') AS contract, b.batch_id,
