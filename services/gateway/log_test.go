@@ -191,8 +191,15 @@ func TestTheDocumentKnowsAnEntryFromItsNearMisses(t *testing.T) {
 	require.NoError(t, answer(good))
 	require.NoError(t, answer(strings.Replace(good, `"size":"1"`, `"size":"1","foreign":true`, 1)))
 	for _, bad := range [][2]string{
-		{`"size":"1"`, `"size":"1","foreign":false`}, {`"size":"1"`, `"size":1`}, {`"path":[]`, `"path":null`}, {`,"path":[]`, ``}, {`"path":[]`, `"path":["0x"]`},
-		{`"deployed_block":"5"`, `"deployed_block":"05"`}, {`,"deployed_block":"5"`, ``}, {`"chain"`, `"more":1,"chain"`}, {`"id":"12",`, ``},
+		{`"size":"1"`, `"size":"1","foreign":false`},
+		{`"size":"1"`, `"size":1`},
+		{`"path":[]`, `"path":null`},
+		{`,"path":[]`, ``},
+		{`"path":[]`, `"path":["0x"]`},
+		{`"deployed_block":"5"`, `"deployed_block":"05"`},
+		{`,"deployed_block":"5"`, ``},
+		{`"chain"`, `"more":1,"chain"`},
+		{`"id":"12",`, ``},
 	} {
 		require.Error(t, answer(strings.Replace(good, bad[0], bad[1], 1)), bad[1])
 	}

@@ -14,14 +14,13 @@ import (
 func TestALogQueryIsReadAsItIsWritten(t *testing.T) {
 	const checksummed = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 	address := common.HexToAddress(checksummed)
-	number := func(n uint64) *uint64 { return &n }
 	for _, c := range []struct {
 		q    event.LogQuery
 		want event.LogAsked
 	}{
 		{event.LogQuery{}, event.LogAsked{}},
-		{event.LogQuery{BatchID: "0", Size: "0"}, event.LogAsked{BatchID: number(0), Size: number(0)}},
-		{event.LogQuery{BatchID: "12", Size: "18446744073709551615"}, event.LogAsked{BatchID: number(12), Size: number(1<<64 - 1)}},
+		{event.LogQuery{BatchID: "0", Size: "0"}, event.LogAsked{BatchID: new(uint64(0)), Size: new(uint64(0))}},
+		{event.LogQuery{BatchID: "12", Size: "18446744073709551615"}, event.LogAsked{BatchID: new(uint64(12)), Size: new(uint64(1<<64 - 1))}},
 		{event.LogQuery{Contract: checksummed}, event.LogAsked{Contract: &address}},
 		{event.LogQuery{Contract: strings.ToLower(checksummed)}, event.LogAsked{Contract: &address}},
 		{event.LogQuery{Contract: "0x0000000000000000000000000000000000000001"}, event.LogAsked{Contract: &common.Address{19: 1}}},

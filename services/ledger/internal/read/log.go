@@ -34,7 +34,7 @@ type contractLog struct {
 	ForeignRow    int64  // the last row about a batch of another's making; later ones may tell of another log
 	BatchRoot     []byte // of the journal's batch that is asked for; null when the journal has none with this id, here and below
 	BatchSize     *int64
-	Final         bool // the last batch of the size asked for, which need not be the log's
+	Final         bool // the last batch of the size asked for, which need not be the log's; false when none is asked for
 }
 
 // logRow is the row of a log's batch, null where there is none; BatchRoot and BatchSize are those of a foreign batch.
@@ -89,7 +89,7 @@ func (r *Reader) Log(ctx context.Context, q event.LogQuery) (event.LogAnswer, er
 	answer := event.LogAnswer{
 		Log:   event.LogHead{Size: strconv.FormatUint(size, 10)},
 		Chain: event.LogChain{ChainID: log.ChainID, Contract: common.BytesToAddress(log.Contract).Hex(), DeployedBlock: log.DeployedBlock},
-		Fixed: asked.Size != nil && log.Final && size <= uint64(log.Ours),
+		Fixed: log.Final && size <= uint64(log.Ours),
 	}
 	if size == 0 {
 		return answer, nil
