@@ -1,6 +1,7 @@
 package anchor_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/stretchr/testify/require"
 
@@ -77,6 +79,7 @@ func (h *house) mine(contract string, batchID uint64) {
 func TestBatchesOfAStolenKeyStopTheAnchorAndAreServedAsForeign(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
+	proxy := h.behind(1)[0]
 	stop := h.start()
 	sold := h.sell(1)
 	h.anchored(sold, nil)
@@ -92,9 +95,19 @@ func TestBatchesOfAStolenKeyStopTheAnchorAndAreServedAsForeign(t *testing.T) {
 	require.ErrorContains(t, err, "the first batch that differs is 3")
 	h.serves(1, contract, 3, 4)
 
+	h.passes(30)
 	h.steal(contract, 5)
+	proxy.On("eth_getLogs", func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		var query struct{ FromBlock, ToBlock hexutil.Uint64 }
+		if err := json.Unmarshal(call.Params[0], &query); err != nil || query.ToBlock-query.FromBlock >= 10 {
+			return testkit.Reply{Error: &testkit.RPCError{Code: -32005, Message: "query exceeds max block range"}}
+		}
+		return next(call)
+	})
+	before := proxy.Calls("eth_getLogs")
 	require.ErrorContains(t, h.refused(), "the first batch that differs is 3")
 	h.serves(1, contract, 3, 4, 5)
+	require.LessOrEqual(t, proxy.Calls("eth_getLogs")-before, 7+3, "seven windows that are refused, and none below what is journaled")
 	require.Equal(t, "3", h.ask("SELECT count(*)::text FROM anchor.foreign_batch"), "each is journaled once")
 
 	sightings := h.ask("SELECT count(*)::text FROM anchor.sighting")
@@ -102,6 +115,7 @@ func TestBatchesOfAStolenKeyStopTheAnchorAndAreServedAsForeign(t *testing.T) {
 	require.Equal(t, sightings, h.ask("SELECT count(*)::text FROM anchor.sighting"), "nothing new was seen")
 
 	// With a contract of its own the journal goes on, and looks after the log of the old one.
+	proxy.Clear()
 	h.steal(contract, 6)
 	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
 	h.start()
@@ -281,4 +295,46 @@ func TestALogBeginsAnewWhereAnEarlierBuildHasAnchored(t *testing.T) {
 	sold = append(sold, h.sell(2)...)
 	h.verify(sold, h.anchored(sold, func(e event.SaleAnchored) bool { return e.Deployment == 2 }))
 	h.serves(2, h.anchored(sold, func(e event.SaleAnchored) bool { return e.Deployment == 2 })[sold[0].SaleID].Contract)
+}
+
+// A node that shows an old state of a contract that was left must not take batches from the log that are final there.
+func TestAStaleNodeTakesNothingFromTheLogOfAContractThatWasLeft(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	proxy := h.behind(1)[0]
+	stop := h.start()
+	var sold []event.SalePriced
+	for range 2 {
+		sold = append(sold, h.sell(1)...)
+		h.anchored(sold, nil)
+	}
+	left := common.HexToAddress(h.anchored(sold, nil)[sold[0].SaleID].Contract)
+	h.inState(event.BatchFinal, 2)
+	require.NoError(t, stop())
+
+	first := h.ask("SELECT encode(root, 'hex') FROM anchor.log WHERE batch_id = 1")
+	shown := make(chan struct{}, 100)
+	proxy.On("eth_call", func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		var to struct{ To common.Address }
+		if err := json.Unmarshal(call.Params[0], &to); err != nil || to.To != left {
+			return next(call)
+		}
+		switch abi := binding.NewSaleAnchor(); string(calledWith(call)) {
+		case string(abi.PackNextBatchId()):
+			return testkit.Reply{Result: fmt.Appendf(nil, `"0x%064x"`, 2)}
+		case string(abi.PackLogRoot()):
+			shown <- struct{}{}
+			return testkit.Reply{Result: fmt.Appendf(nil, `"0x%s"`, first)}
+		}
+		return next(call)
+	})
+	h.cfg.Contract = h.send(testkit.DevKey, nil, 0, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).Hex()
+	h.start()
+	<-shown
+	all := append(sold, h.sell(1)...)
+	h.anchored(all[2:], nil) // some checks later
+	h.serves(1, left.Hex())
+	log, _ := h.served(1)
+	require.Equal(t, uint64(2), log.Size())
+	require.Equal(t, "0", h.ask("SELECT count(*)::text FROM anchor.sighting"))
 }

@@ -24,13 +24,7 @@ type view struct {
 	receipt   *types.Receipt // nil: the chain does not know the transaction
 	canonical *block         // nil: the chain is not that high
 	finalized *block         // nil: nothing is final yet
-	note      string         // what a step's line says besides its promise
-}
-
-// take returns the note once.
-func (v *view) take() (note string) {
-	note, v.note = v.note, ""
-	return note
+	note      string         // what this step's line says besides its promise
 }
 
 // block is what is read of a block: its hash is the one that the node answers, since other chains' headers hash in other ways.

@@ -21,6 +21,7 @@ import (
 const (
 	logWindow      = 1000            // blocks that are searched at once, as providers allow; halved where one allows less
 	leastLogWindow = 8               // no provider allows less: a refusal then has another cause
+	growAfter      = 16              // windows in a row that were allowed, before a larger one is tried: a refusal may have had another cause
 	maxQueries     = 100_000         // of one search: 38 years of Ethereum's blocks at the full window
 	busyTries      = 4               // of one query to a node that says it is busy, with pauses from firstPause up
 	progressEvery  = 2 * time.Second // between two lines about a search
@@ -58,7 +59,7 @@ func (s sources) rebuild(ctx context.Context, p proof, v view) (path []common.Ha
 
 // search goes through the blocks from the contract's first to the head, until it has as many batches as the log.
 func (s sources) search(ctx context.Context, p proof, v view, r *rebuilt) error {
-	window, from, told := uint64(logWindow), p.deployed, time.Now()
+	window, allowed, from, told := uint64(logWindow), 0, p.deployed, time.Now()
 	for range maxQueries {
 		if from > v.head.number || r.log.Size() >= v.log.size {
 			return nil
@@ -74,7 +75,7 @@ func (s sources) search(ctx context.Context, p proof, v view, r *rebuilt) error 
 		logs, err := s.batches(ctx, p.contract, from, to)
 		switch {
 		case err != nil && window > leastLogWindow && !busy(err) && ctx.Err() == nil:
-			window = max(window/2, leastLogWindow)
+			window, allowed = max(window/2, leastLogWindow), 0
 			continue
 		case err != nil:
 			return errors.New(reason(err))
@@ -85,6 +86,9 @@ func (s sources) search(ctx context.Context, p proof, v view, r *rebuilt) error 
 			}
 		}
 		from = to + 1
+		if allowed++; allowed%growAfter == 0 {
+			window = min(2*window, logWindow)
+		}
 	}
 	return fmt.Errorf("more than %d queries are needed", maxQueries)
 }

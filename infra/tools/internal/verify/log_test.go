@@ -37,6 +37,7 @@ func (s *shop) requireWay(way string, p event.Proof, url string, options verify.
 	for _, step := range []string{"log_root", "contains", "verify"} {
 		require.True(s.t, strings.HasPrefix(lines[step], result), lines[step])
 	}
+	require.Equal(s.t, "ok      transaction the transaction anchored this batch, root and size\n", lines["transaction"])
 	for _, text := range lines {
 		require.NotContains(s.t, text, "sesame")
 		require.NotContains(s.t, text, "127.0.0.1")

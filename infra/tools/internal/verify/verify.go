@@ -84,6 +84,7 @@ func Run(ctx context.Context, raw []byte, node *Node, options Options, out io.Wr
 	line(out, "ok", "shape", "every field is there and well-formed")
 	var seen view
 	for _, s := range steps {
+		seen.note = ""
 		if s.ask != nil {
 			if err := s.ask(ctx, sources{node, options}, p, &seen); err != nil {
 				return Verdict{}, fmt.Errorf("%s: %w", s.name, err)
@@ -96,7 +97,7 @@ func Run(ctx context.Context, raw []byte, node *Node, options Options, out io.Wr
 		case err != nil:
 			return failed(out, s.name, err), nil
 		default:
-			line(out, "ok", s.name, s.promise+seen.take())
+			line(out, "ok", s.name, s.promise+seen.note)
 		}
 	}
 	return Verdict{}, nil

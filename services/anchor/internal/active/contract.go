@@ -175,12 +175,9 @@ func (t *tenure) adopt(ctx context.Context, rules step.DeployRules) (*step.Deplo
 	if err := t.sure(ctx); err != nil {
 		return nil, err
 	}
-	given.ID, err = t.anchor.Journal.AddContract(ctx, t.scope.Epoch, t.id.ChainID, given, nil)
-	if err != nil {
-		return &given.Deployment, err
-	}
 	// It has no batch yet, so it has no event of one up to what is final now.
-	return &given.Deployment, t.anchor.Journal.SetDeployedBlock(ctx, t.scope.Epoch, given.ID, sight.Finalized)
+	given.ID, err = t.anchor.Journal.AddContract(ctx, t.scope.Epoch, t.id.ChainID, given, nil, sight.Finalized)
+	return &given.Deployment, err
 }
 
 func (a *Anchor) owner() common.Address {
@@ -211,7 +208,7 @@ func (t *tenure) deploy(ctx context.Context, s step.Deploy, sight chain.Sight) e
 	contract := journal.Contract{
 		Deployment: step.Deployment{Contract: crypto.CreateAddress(deployer, s.Nonce), Replay: s.Replay}, Genesis: t.id.Genesis,
 	}
-	if _, err := t.anchor.Journal.AddContract(ctx, t.scope.Epoch, t.id.ChainID, contract, &signed); err != nil {
+	if _, err := t.anchor.Journal.AddContract(ctx, t.scope.Epoch, t.id.ChainID, contract, &signed, 0); err != nil {
 		return err
 	}
 	crash.At("deployment journaled, not sent")

@@ -18,6 +18,8 @@ import (
 const (
 	steadyGas     = 37_400           // of a batch on average, as contracts/testdata/gas.txt has it, until some are mined
 	spendingEvery = time.Minute      // how old what was read of the journal's costs may be
+	spendingQuick = time.Second / 10 // what takes no longer is read again as soon as there are new costs
+	runwayMax     = 1_000_000        // hours: nobody plans for more than a hundred years
 	usualAge      = 10 * time.Minute // ANCHOR_BATCH_AGE when it is not set
 	developAge    = 30 * time.Second // and on a development chain
 )
@@ -30,14 +32,24 @@ type outlook struct {
 	gas       uint64 // of a batch
 }
 
-// outlook is made at the chain's present fee.
-func (t *tenure) outlook(ctx context.Context, sight chain.Sight) (o outlook, err error) {
-	if time.Since(t.spentAt) >= spendingEvery {
-		if t.spent, err = t.anchor.Journal.Spending(ctx, t.scope.Deployment, t.anchor.Set.Limits.BatchMax); err != nil {
-			return o, err
-		}
-		t.spentAt = time.Now()
+// readSpending reads again what was spent once that is old. Anchoring goes on without it: what was read last stands.
+func (t *tenure) readSpending(ctx context.Context) {
+	if time.Since(t.spentAt) < spendingEvery {
+		return
 	}
+	t.spentAt = time.Now()
+	spent, err := t.anchor.Journal.Spending(ctx, t.scope.Deployment, t.anchor.Set.Limits.BatchMax)
+	t.spentIn = time.Since(t.spentAt)
+	if err != nil {
+		t.anchor.Log.Warn("what was spent cannot be read; it is reported as last read", "error", err)
+		return
+	}
+	t.spent = spent
+}
+
+// outlook is made at the chain's present fee.
+func (t *tenure) outlook(ctx context.Context, sight chain.Sight) (o outlook) {
+	t.readSpending(ctx)
 	o.spent, o.gas = t.spent, t.spent.Gas
 	if o.gas == 0 {
 		o.gas = steadyGas
@@ -60,7 +72,7 @@ func (t *tenure) outlook(ctx context.Context, sight chain.Sight) (o outlook, err
 		})
 	}
 	t.anchor.age.Store(int64(o.Age))
-	return o, nil
+	return o
 }
 
 // runwayHours is for how long a runway lasts with sales all day.
@@ -70,17 +82,24 @@ func (o outlook) runwayHours(batches int64) int64 {
 		interval = min(interval, 24*time.Hour/time.Duration(o.situation.FullADay))
 	}
 	hours := new(big.Int).Mul(big.NewInt(batches), big.NewInt(int64(interval)))
-	if hours.Div(hours, big.NewInt(int64(time.Hour))); !hours.IsInt64() {
-		return 1<<63 - 1
+	if hours.Div(hours, big.NewInt(int64(time.Hour))); hours.Cmp(big.NewInt(runwayMax)) > 0 {
+		return runwayMax
 	}
 	return hours.Int64()
 }
 
-// keepCosts journals what some of a batch's transactions were charged, as far as they are mined.
-func (t *tenure) keepCosts(ctx context.Context, batchID uint64, attempts []step.Attempt) error {
+// keepCosts journals what some of a batch's transactions were charged, as far as they are mined. Nothing waits for it: what could not be
+// read when a batch was mined is read when it is final.
+func (t *tenure) keepCosts(ctx context.Context, batchID uint64, attempts []step.Attempt) {
 	if len(attempts) == 0 {
-		return nil
+		return
 	}
+	if err := t.readCosts(ctx, batchID, attempts); err != nil && ctx.Err() == nil {
+		t.anchor.Log.Warn("what a batch's transactions cost could not be journaled", "batch_id", batchID, "error", err)
+	}
+}
+
+func (t *tenure) readCosts(ctx context.Context, batchID uint64, attempts []step.Attempt) error {
 	hashes := make([]common.Hash, len(attempts))
 	for i, a := range attempts {
 		hashes[i] = a.Hash
@@ -89,12 +108,17 @@ func (t *tenure) keepCosts(ctx context.Context, batchID uint64, attempts []step.
 	if err != nil {
 		return err
 	}
-	costs = slices.DeleteFunc(costs, func(c chain.Cost) bool {
-		at := slices.IndexFunc(attempts, func(a step.Attempt) bool { return a.Hash == c.TxHash })
-		return c.GasUsed > gasLimit(batchID) || c.PriceWei.Cmp(attempts[at].Fee.CapWei) > 0 // more than was signed for: a node's invention
-	})
-	t.spentAt = time.Time{}
-	return t.anchor.Journal.KeepCosts(ctx, t.scope, batchID, costs)
+	var charged []journal.Charged
+	for _, c := range costs {
+		a := attempts[slices.IndexFunc(attempts, func(a step.Attempt) bool { return a.Hash == c.TxHash })]
+		if c.GasUsed <= gasLimit(batchID) && c.PriceWei.Cmp(a.Fee.CapWei) <= 0 { // more than was signed for is a node's invention
+			charged = append(charged, journal.Charged{Attempt: a, Cost: c})
+		}
+	}
+	if t.spentIn <= spendingQuick {
+		t.spentAt = time.Time{}
+	}
+	return t.anchor.Journal.KeepCosts(ctx, t.scope, batchID, charged)
 }
 
 // gasLimit is that of a transaction for a batch; 0 is the deploy transaction.
@@ -108,11 +132,4 @@ func gasLimit(batchID uint64) uint64 {
 // ofMined picks the attempt that was mined; none when it was not one of ours.
 func ofMined(b step.Batch, tx common.Hash) []step.Attempt {
 	return slices.DeleteFunc(slices.Clone(b.Attempts), func(a step.Attempt) bool { return a.Hash != tx })
-}
-
-// besideMined picks the attempts at other nonces than the one that anchored a batch: each may have been mined as well, and failed.
-func besideMined(b step.Batch) []step.Attempt {
-	return slices.DeleteFunc(slices.Clone(b.Attempts), func(a step.Attempt) bool {
-		return slices.ContainsFunc(ofMined(b, b.MinedTx), func(m step.Attempt) bool { return m.Sender == a.Sender && m.Nonce == a.Nonce })
-	})
 }

@@ -2,6 +2,7 @@ package active
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,8 +18,9 @@ import (
 // What is served of a log is the contract's (infra/docs/CONTRACT.md, 4.3): where it has batches that are not the journal's, they are taken from
 // their events, so that the paths of all others go on leading to its root.
 const (
-	searchMax   = 5 * time.Minute // for reading a contract's events back to where its log is known
-	followEvery = time.Minute     // how often the contracts of earlier deployments are looked at
+	searchMax     = 5 * time.Minute // for reading a contract's events back to where its log is known
+	followEvery   = time.Minute     // how often the contracts of earlier deployments are looked at
+	foreignAtOnce = 10_000          // batches that are journaled in one transaction: a few megabytes
 )
 
 // named names the first batch that differs in a Halt over the contract's log, and journals what that log has.
@@ -28,7 +30,10 @@ func (t *tenure) named(ctx context.Context, next step.Step, sight chain.Sight) s
 		return next
 	}
 	first, err := t.takeLog(ctx, t.scope.Deployment, chain.LogSight{Sight: sight, Contract: t.contract})
-	if err != nil {
+	switch {
+	case fault.Is(err, fault.Fatal):
+		return step.Halt{Reason: err.Error()} // it is the journal that differs from itself
+	case err != nil:
 		t.anchor.Log.Warn("which batches are not ours could not be read from the contract's events", "error", err)
 		return next
 	}
@@ -44,70 +49,104 @@ func (t *tenure) takeLog(ctx context.Context, deployment int64, s chain.LogSight
 	defer cancel()
 	size := s.NextBatchID - 1
 	known, err := t.anchor.Journal.Extent(ctx, deployment)
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, err
-	}
-	if known.Size == size && known.Root == s.LogRoot {
+	case size < known.Final || s.NextBatchID == 0:
+		return 0, fault.New(fault.Transient, "deployment %d's contract holds fewer batches than are final: the node is still syncing or on a fork", deployment)
+	case known.Size == size && known.Root == s.LogRoot:
 		return known.Ours + 1, nil
 	}
-	foreign, err := t.foreign(ctx, deployment, s)
+	ours, foreign, err := t.foreign(ctx, deployment, known, s)
 	if err != nil {
 		return 0, err
 	}
-	ours := size - uint64(len(foreign))
-	if err := t.anchor.Journal.Sight(ctx, t.lease.Epoch, deployment, ours, size, foreign); err != nil {
-		return 0, err
+	last := journaled(known, ours, foreign)
+	foreign = slices.DeleteFunc(foreign, func(f journal.Foreign) bool { return f.ID <= last })
+	for part := range slices.Chunk(foreign, foreignAtOnce) { // each leaves a log that the contract had
+		if err := t.anchor.Journal.Sight(ctx, t.lease.Epoch, deployment, ours, part[len(part)-1].ID, part); err != nil {
+			return 0, err
+		}
 	}
-	if len(foreign) > 0 {
-		t.anchor.Log.Error("ALARM: a contract's log has batches that are not this journal's", "deployment", deployment, "contract", s.Contract.Hex(),
-			"from_batch", ours+1, "to_batch", size, "tx_hash", foreign[0].TxHash.Hex())
+	if len(foreign) == 0 {
+		return ours + 1, t.anchor.Journal.Sight(ctx, t.lease.Epoch, deployment, ours, size, nil)
 	}
+	t.anchor.Log.Error("ALARM: a contract's log has batches that are not this journal's", "deployment", deployment, "contract", s.Contract.Hex(),
+		"from_batch", foreign[0].ID, "to_batch", size, "tx_hash", foreign[0].TxHash.Hex())
 	return ours + 1, nil
 }
 
-// foreign reads the batches in a contract's log that are not the journal's, ascending; none when all are.
-func (t *tenure) foreign(ctx context.Context, deployment int64, s chain.LogSight) ([]journal.Foreign, error) {
+// journaled is up to which batch the foreign ones are those that the journal has already: one root tells for all below it.
+func journaled(known journal.Extent, ours uint64, foreign []journal.Foreign) uint64 {
+	for _, f := range foreign {
+		if f.ID == known.Size && f.LogRoot == known.Root && ours == known.Ours {
+			return known.Size
+		}
+	}
+	return 0
+}
+
+// foreign finds how many of the first batches in a contract's log are the journal's, and reads those after them that are not journaled as
+// foreign, ascending.
+func (t *tenure) foreign(ctx context.Context, deployment int64, known journal.Extent, s chain.LogSight) (ours uint64, all []journal.Foreign, err error) {
 	whole, err := t.anchor.Journal.LogAfter(ctx, deployment, s.NextBatchID-1)
 	if err != nil || whole != nil && whole.Root() == s.LogRoot {
-		return nil, err
+		return s.NextBatchID - 1, nil, err
 	}
 	lowest, _, err := t.anchor.Journal.DeployedBlock(ctx, deployment)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	var all []journal.Foreign
 	err = t.anchor.Chain.Batches(ctx, s, lowest, func(found []chain.Found) (done bool, err error) {
-		all, err = t.continued(ctx, deployment, found)
-		return len(all) > 0 && all[len(all)-1].LogRoot == s.LogRoot, err
+		below := found[len(found)-1].ID - 1
+		log, err := t.anchor.Journal.LogAfter(ctx, deployment, below)
+		if err != nil {
+			return false, err
+		}
+		if all, err = continued(log, found, s); len(all) > 0 || err != nil {
+			ours = below
+			return true, err
+		}
+		if below <= known.Ours || below > known.Size {
+			return false, nil
+		}
+		if log, err = t.anchor.Journal.ForeignLogAfter(ctx, deployment, below); err != nil {
+			return false, err
+		}
+		all, err = continued(log, found, s)
+		ours = known.Ours
+		return len(all) > 0, err
 	})
-	if err != nil {
-		return nil, err
+	if err != nil || ours == known.Ours && known.Ours < all[0].ID-1 {
+		return ours, all, err
 	}
 	for len(all) > 0 {
 		own, there, err := t.anchor.Journal.Batch(ctx, deployment, all[0].ID)
 		switch {
 		case err != nil:
-			return nil, err
+			return 0, nil, err
 		case !there || own != all[0].Batch:
-			return all, nil
+			return ours, all, nil
 		}
-		all = all[1:]
+		ours, all = ours+1, all[1:]
 	}
-	return nil, fault.New(fault.Fatal, "deployment %d's contract has the batches of the journal, and another log of them: the journal was changed", deployment)
+	return 0, nil, fault.New(fault.Fatal, "deployment %d's contract has the batches of the journal, and another log of them: the journal was changed", deployment)
 }
 
-// continued is the journal's log, gone on with the batches that were found, which are descending; none if the journal does not reach them.
-func (t *tenure) continued(ctx context.Context, deployment int64, found []chain.Found) (all []journal.Foreign, err error) {
-	log, err := t.anchor.Journal.LogAfter(ctx, deployment, found[len(found)-1].ID-1)
-	if log == nil || err != nil {
-		return nil, err
+// continued is a log, nil for none, gone on with the batches that were found, which are descending; none if that is not the contract's.
+func continued(log *batchlog.Log, found []chain.Found, s chain.LogSight) (all []journal.Foreign, err error) {
+	if log == nil {
+		return nil, nil
 	}
 	for _, f := range slices.Backward(found) {
-		var row batchlog.Row
-		if row, err = log.Append(f.Batch); err != nil {
+		row, err := log.Append(f.Batch)
+		if err != nil {
 			return nil, err
 		}
 		all = append(all, journal.Foreign{Batch: f.Batch, LogRoot: log.Root(), Row: row, TxHash: f.TxHash, Block: f.Block})
+	}
+	if log.Root() != s.LogRoot {
+		return nil, nil
 	}
 	return all, nil
 }
@@ -146,22 +185,28 @@ func (t *tenure) lookAtOthers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, c := range all {
 		if c.ID == t.scope.Deployment || c.Retired || c.Genesis != t.id.Genesis || c.Contract == t.contract {
 			continue
 		}
-		s, err := t.anchor.Chain.LookAtLog(ctx, c.Contract)
-		if err != nil {
-			return err
-		}
-		if !s.CodeIsOurs {
-			continue
-		}
-		if _, err := t.takeLog(ctx, c.ID, s); err != nil {
-			return fault.WithKind(fault.Transient, err) // an earlier deployment stops nothing
+		if err := t.lookAt(ctx, c); err != nil {
+			if fault.Is(err, fault.Fatal) {
+				t.anchor.Log.Error("ALARM: the journal of an earlier deployment was changed", "deployment", c.ID, "error", err)
+			}
+			errs = append(errs, fault.New(fault.Transient, "look at deployment %d: %w", c.ID, err)) // an earlier deployment stops nothing
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+func (t *tenure) lookAt(ctx context.Context, c journal.Contract) error {
+	s, err := t.anchor.Chain.LookAtLog(ctx, c.Contract)
+	if err != nil || !s.CodeIsOurs {
+		return err
+	}
+	_, err = t.takeLog(ctx, c.ID, s)
+	return err
 }
 
 // noteDeployed journals from which block on the contract can have events: that of its deploy transaction, which a reorg can move.
@@ -170,9 +215,7 @@ func (t *tenure) noteDeployed(ctx context.Context) error {
 	if err != nil || known && t.deployment.Given {
 		return err
 	}
-	if err := t.keepCosts(ctx, 0, t.deployment.Attempts); err != nil {
-		return err
-	}
+	t.keepCosts(ctx, 0, t.deployment.Attempts)
 	block, found, err := t.anchor.Chain.MinedAt(ctx, t.deployment.Attempts)
 	if err != nil || known && (!found || block == before) {
 		return err

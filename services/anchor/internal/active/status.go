@@ -31,7 +31,7 @@ type Status struct {
 	BalanceWei       string `json:"balance_wei"`
 	RunwayBatches    int64  `json:"runway_batches"`      // that the balance pays for at the present fee
 	RunwayHours      int64  `json:"runway_hours"`        // that these last with sales all day
-	GasPerBatch      uint64 `json:"gas_per_batch"`       // on average over the newest ones
+	GasPerBatch      uint64 `json:"gas_per_batch"`       // on average over the newest, those that make new state aside
 	SpentDayWei      string `json:"spent_24h_wei"`       // by the receipts of the transactions that were mined, failed ones included
 	SpentMonthWei    string `json:"spent_30d_wei"`       // likewise
 	ForecastDayWei   string `json:"forecast_day_wei"`    // of a day with sales all day, at the present fee and batch age

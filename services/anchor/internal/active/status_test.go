@@ -48,5 +48,5 @@ func TestARunwayInHoursFollowsFromHowOftenBatchesCome(t *testing.T) {
 	require.Equal(t, int64(600), o.runwayHours(600))
 	o.situation.FullADay = 48
 	require.Equal(t, int64(300), o.runwayHours(600))
-	require.Equal(t, int64(math.MaxInt64), outlook{Plan: budget.Plan{Age: 24 * time.Hour}}.runwayHours(math.MaxInt64))
+	require.Equal(t, int64(runwayMax), outlook{Plan: budget.Plan{Age: 24 * time.Hour}}.runwayHours(math.MaxInt64))
 }

@@ -43,10 +43,7 @@ func (t *tenure) advance(ctx context.Context) (again bool, err error) {
 		return false, fault.WithKind(fault.Conflict, errContractGone)
 	}
 	t.sent.lower(sight.Head.Number)
-	costs, err := t.outlook(ctx, sight)
-	if err != nil {
-		return false, err
-	}
+	costs := t.outlook(ctx, sight)
 	limits := t.anchor.Set.Limits
 	limits.BatchAge = costs.Age
 	t.report(sight, costs)
@@ -103,22 +100,23 @@ func (t *tenure) do(ctx context.Context, next step.Step, state step.Journal, sig
 	case step.Mined:
 		crash.At("batch mined, not journaled")
 		t.anchor.Log.Info("batch mined", "batch_id", s.BatchID, "block_number", s.Block.Number, "tx_hash", s.TxHash.Hex())
-		for _, b := range state.Open {
-			if b.ID == s.BatchID {
-				if err := t.keepCosts(ctx, b.ID, ofMined(b, s.TxHash)); err != nil {
-					return err
-				}
-			}
-		}
 		if s.BatchID == 1 { // a reorg that moved the deploy transaction has moved this one, too
 			if err := t.noteDeployed(ctx); err != nil {
 				return err
 			}
 		}
-		return t.anchor.Journal.Record(ctx, t.scope, journal.Move{
+		if err := t.anchor.Journal.Record(ctx, t.scope, journal.Move{
 			BatchID: s.BatchID, To: event.BatchMined, TxHash: &s.TxHash, Block: &s.Block,
 			From: []event.BatchState{event.BatchSealed, event.BatchBroadcast, event.BatchReorged},
-		})
+		}); err != nil {
+			return err
+		}
+		for _, b := range state.Open {
+			if b.ID == s.BatchID {
+				t.keepCosts(ctx, b.ID, ofMined(b, s.TxHash))
+			}
+		}
+		return nil
 	case step.Reorged:
 		return t.recordReorg(ctx, s.BatchIDs)
 	case step.Final:
@@ -145,9 +143,6 @@ func (t *tenure) recordFinal(ctx context.Context, batches []step.Batch) error {
 	for _, b := range batches {
 		crash.At("batch final, not journaled")
 		t.anchor.Log.Info("batch final", "batch_id", b.ID)
-		if err := t.keepCosts(ctx, b.ID, besideMined(b)); err != nil {
-			return err
-		}
 		for _, attempt := range b.Attempts {
 			delete(t.sent, attempt.Hash)
 		}
@@ -157,6 +152,7 @@ func (t *tenure) recordFinal(ctx context.Context, batches []step.Batch) error {
 		if err != nil {
 			return err
 		}
+		t.keepCosts(ctx, b.ID, b.Attempts) // at other nonces than the one that anchored it each may have been mined as well, and failed
 	}
 	return nil
 }

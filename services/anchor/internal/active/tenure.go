@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"sync/atomic"
 	"time"
 
@@ -49,7 +50,8 @@ type tenure struct {
 
 	blockTime time.Duration
 	spent     journal.Spending
-	spentAt   time.Time // when it was read
+	spentAt   time.Time     // when it was read
+	spentIn   time.Duration // how long that took
 }
 
 // acting is what a tenure shows to Watch and Status, which run beside it: it is replaced as a whole, so that it comes from one check,
@@ -63,7 +65,9 @@ type acting struct {
 func (a *Anchor) begin(lease *journal.Lease) *tenure {
 	a.Log.Info("active", "epoch", lease.Epoch)
 	a.Metrics.Active.Set(1)
-	return &tenure{anchor: a, lease: lease, scope: journal.Scope{Epoch: lease.Epoch}, sent: make(sendings), fruitful: time.Now()}
+	return &tenure{anchor: a, lease: lease, scope: journal.Scope{Epoch: lease.Epoch}, sent: make(sendings), fruitful: time.Now(),
+		spent: journal.Spending{DayWei: new(big.Int), MonthWei: new(big.Int), L1FeeWei: new(big.Int)},
+	}
 }
 
 // end makes this replica a standby: from now on another one reports the chain.

@@ -16,6 +16,7 @@ import (
 // Cost is what a mined transaction was charged, whether it succeeded or failed.
 type Cost struct {
 	TxHash   common.Hash
+	Failed   bool
 	Block    step.Block
 	GasUsed  uint64
 	PriceWei *big.Int // per unit of gas
@@ -49,7 +50,7 @@ func (c *Client) Costs(ctx context.Context, hashes []common.Hash) (costs []Cost,
 }
 
 // cost reads a transaction's receipt with what go-ethereum's type leaves out: l1Fee, which chains of the OP stack charge for the data that
-// they post to Ethereum (https://docs.optimism.io, "Transaction fees on OP Mainnet"). Others, as Arbitrum, have it in the gas.
+// they post to Ethereum (https://docs.optimism.io, "Transaction fees on OP Mainnet"). What can't be read as a quantity counts as none.
 func (v viewer) cost(ctx context.Context, hash common.Hash) (cost Cost, mined bool, err error) {
 	var raw json.RawMessage
 	if err := v.node.Client().CallContext(ctx, &raw, "eth_getTransactionReceipt", hash); err != nil {
@@ -57,7 +58,7 @@ func (v viewer) cost(ctx context.Context, hash common.Hash) (cost Cost, mined bo
 	}
 	var receipt *types.Receipt
 	var extra struct {
-		L1Fee *hexutil.Big `json:"l1Fee"`
+		L1Fee json.RawMessage `json:"l1Fee"`
 	}
 	if err := json.Unmarshal(raw, &receipt); err != nil || receipt == nil {
 		return cost, false, unreadable(err)
@@ -65,12 +66,17 @@ func (v viewer) cost(ctx context.Context, hash common.Hash) (cost Cost, mined bo
 	if err := json.Unmarshal(raw, &extra); err != nil {
 		return cost, false, unreadable(err)
 	}
-	cost = Cost{TxHash: hash, Block: blockOf(receipt), GasUsed: receipt.GasUsed, PriceWei: receipt.EffectiveGasPrice, L1FeeWei: new(big.Int)}
+	var l1Fee hexutil.Big
+	charged := len(extra.L1Fee) > 0 && json.Unmarshal(extra.L1Fee, &l1Fee) == nil
+	cost = Cost{
+		TxHash: hash, Failed: receipt.Status != types.ReceiptStatusSuccessful, Block: blockOf(receipt), GasUsed: receipt.GasUsed,
+		PriceWei: receipt.EffectiveGasPrice, L1FeeWei: new(big.Int),
+	}
 	if cost.PriceWei == nil {
 		cost.PriceWei = new(big.Int) // of a chain that does not tell it
 	}
-	if extra.L1Fee != nil {
-		cost.L1FeeWei = extra.L1Fee.ToInt()
+	if charged {
+		cost.L1FeeWei = l1Fee.ToInt()
 	}
 	return cost, true, nil
 }

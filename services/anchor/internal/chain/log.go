@@ -20,6 +20,7 @@ import (
 const (
 	logWindow      = 1000 // blocks that are searched at once, as providers allow; halved where one allows less
 	leastLogWindow = 8    // no provider allows less: a refusal then has another cause
+	growAfter      = 16   // windows in a row that were allowed, before a larger one is tried: a refusal may have had another cause
 )
 
 // searchBack hands over the contract's events from the head back, window by window, since providers refuse to search a whole chain. It
@@ -27,7 +28,7 @@ const (
 func (v viewer) searchBack(
 	ctx context.Context, topics [][]common.Hash, lowest uint64, each func(from uint64, logs []types.Log) (done bool, err error),
 ) error {
-	window := uint64(logWindow)
+	window, allowed := uint64(logWindow), 0
 	for top := v.head; top >= lowest; {
 		from := max(top-min(top, window-1), lowest)
 		logs, err := v.node.FilterLogs(ctx, ethereum.FilterQuery{
@@ -36,7 +37,7 @@ func (v viewer) searchBack(
 		var refused rpc.Error
 		switch {
 		case errors.As(err, &refused) && window > leastLogWindow:
-			window = max(window/2, leastLogWindow)
+			window, allowed = max(window/2, leastLogWindow), 0
 			continue
 		case err != nil:
 			return hide(err)
@@ -45,6 +46,9 @@ func (v viewer) searchBack(
 			return err
 		}
 		top = from - 1
+		if allowed++; allowed%growAfter == 0 {
+			window = min(2*window, logWindow)
+		}
 	}
 	return nil
 }
@@ -55,16 +59,32 @@ type LogSight struct {
 	Contract common.Address
 }
 
-// LookAtLog reads a contract's log, of which NextBatchID and LogRoot tell; unless CodeIsOurs there is none. Errors are Transient.
+// LookAtLog reads a contract's log, of which NextBatchID and LogRoot tell, as most of the configured nodes show it; unless CodeIsOurs there
+// is none. Errors are Transient.
 func (c *Client) LookAtLog(ctx context.Context, contract common.Address) (s LogSight, err error) {
-	s.Contract = contract
-	err = c.read(ctx, func(ctx context.Context, agreeing []seen) (err error) {
-		s.Sight = c.sightOf(agreeing)
-		v := c.viewer(agreeing[0], contract)
-		if err = v.code(ctx, &s.CodeIsOurs); err == nil && s.CodeIsOurs {
-			s.NextBatchID, s.LogRoot, err = v.log(ctx)
+	err = c.read(ctx, func(ctx context.Context, agreeing []seen) error {
+		same := 0
+		for i, from := range agreeing {
+			other := LogSight{Sight: c.sightOf(agreeing), Contract: contract}
+			v := c.viewer(from, contract)
+			err := v.code(ctx, &other.CodeIsOurs)
+			if err == nil && other.CodeIsOurs {
+				other.NextBatchID, other.LogRoot, err = v.log(ctx)
+			}
+			switch {
+			case i == 0 && err != nil:
+				return err
+			case i == 0:
+				s = other
+			}
+			if err == nil && other.CodeIsOurs == s.CodeIsOurs && other.NextBatchID == s.NextBatchID && other.LogRoot == s.LogRoot {
+				same++
+			}
+			if c.Most(same) {
+				return nil
+			}
 		}
-		return err
+		return fault.New(fault.Transient, "not most of the configured nodes show the same log of contract %s", contract.Hex())
 	})
 	return s, err
 }

@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -146,10 +147,11 @@ func finalizedAt(tag string) testkit.Hook {
 func TestHoweverManyBatchesAreNotFinal(t *testing.T) {
 	s := many(t)
 	for name, check := range map[string]func(*testing.T, *shelf){
-		"a check costs the same":                           costsTheSame,
-		"they become final in a few checks":                becomeFinal,
-		"its event finds one whose transaction is unknown": eventIsFound,
-		"a reorg below them is found by halving":           reorgIsFound,
+		"a check costs the same":                            costsTheSame,
+		"they become final in a few checks":                 becomeFinal,
+		"its event finds one whose transaction is unknown":  eventIsFound,
+		"a reorg below them is found by halving":            reorgIsFound,
+		"what a transaction cost is told where it is mined": costIsTold,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
@@ -231,4 +233,28 @@ func eventIsFound(t *testing.T, s *shelf) {
 	_, err := s.seen.Look(t.Context(), s.contract, testkit.DevAddress, s.journal(open))
 	require.ErrorContains(t, err, "0 events")
 	require.Equal(t, before+8, s.proxy.Calls("eth_getLogs"), "seven refusals, and no search below where it was sealed")
+}
+
+func costIsTold(t *testing.T, s *shelf) {
+	hashes := []common.Hash{s.open[0].MinedTx, {0xbd}, s.open[7].MinedTx}
+	costs, err := s.seen.Costs(t.Context(), hashes)
+	require.NoError(t, err)
+	require.Len(t, costs, 2)
+	for i, at := range []int{0, 7} {
+		require.Equal(t, s.open[at].MinedTx, costs[i].TxHash)
+		require.Equal(t, s.open[at].Mined, costs[i].Block)
+		require.Positive(t, costs[i].GasUsed)
+		require.Positive(t, costs[i].PriceWei.Sign())
+		require.Zero(t, costs[i].L1FeeWei.Sign())
+		require.False(t, costs[i].Failed)
+	}
+	s.proxy.On("eth_getTransactionReceipt", func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		reply := next(call)
+		elsewhere := []byte(`"blockHash":"` + common.Hash{0xbd}.Hex() + `"`)
+		reply.Result = bytes.ReplaceAll(reply.Result, []byte(`"blockHash":"`+s.open[7].Mined.Hash.Hex()+`"`), elsewhere)
+		return reply
+	})
+	costs, err = s.seen.Costs(t.Context(), []common.Hash{s.open[7].MinedTx})
+	require.NoError(t, err)
+	require.Empty(t, costs, "its block is not on the chain")
 }

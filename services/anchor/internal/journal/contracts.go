@@ -83,8 +83,9 @@ func (j *Journal) Chains(ctx context.Context) (all []chain.Identity, err error) 
 	return all, postgres.Fault("read the chains of the deployments", err)
 }
 
-// AddContract journals a new deployment and, unless it is given by the operator, its signed deploy transaction with it.
-func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int, c Contract, deploy *Signed) (id int64, err error) {
+// AddContract journals a new deployment, with its signed deploy transaction or, for one that the operator gave, the block up to which it
+// has no events.
+func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int, c Contract, deploy *Signed, without uint64) (id int64, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
 	args := pgx.NamedArgs{
@@ -99,8 +100,12 @@ func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fault.New(fault.Conflict, "the lease has changed hands")
 		}
-		if err == nil && deploy != nil {
+		switch {
+		case err != nil:
+		case deploy != nil:
 			_, err = keepAttempt(ctx, tx, Scope{Deployment: id, Epoch: epoch}, *deploy)
+		default:
+			err = setDeployedBlock(ctx, tx, epoch, id, without)
 		}
 		return err
 	})

@@ -51,6 +51,11 @@ func logAfter(ctx context.Context, tx pgx.Tx, deployment int64, batchID uint64) 
 	if err != nil {
 		return nil, err
 	}
+	return restored(deployment, batchID, root, nodes)
+}
+
+// restored makes the log up to a batch from what was kept with it.
+func restored(deployment int64, batchID uint64, root, nodes []byte) (*batchlog.Log, error) {
 	row, err := batchlog.ParseRow(batchID, nodes)
 	if err != nil {
 		return nil, fault.WithKind(fault.Fatal, err)
@@ -76,6 +81,21 @@ func (j *Journal) LogAfter(ctx context.Context, deployment int64, batchID uint64
 	return log, err
 }
 
+// ForeignLogAfter is the log up to a foreign batch as it was journaled last; nil when none with this id was.
+func (j *Journal) ForeignLogAfter(ctx context.Context, deployment int64, batchID uint64) (log *batchlog.Log, err error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
+	var root, nodes []byte
+	err = j.pool.QueryRow(ctx, foreignRowSQL, pgx.NamedArgs{"deployment": deployment, "batch_id": batchID}).Scan(&root, &nodes)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	if err != nil {
+		return nil, postgres.Fault("read a foreign batch", err)
+	}
+	return restored(deployment, batchID, root, nodes)
+}
+
 // Batch reads what the log has of one of the journal's batches; false when it has no such batch.
 func (j *Journal) Batch(ctx context.Context, deployment int64, batchID uint64) (b batchlog.Batch, there bool, err error) {
 	ctx, cancel := j.bounded(ctx)
@@ -93,6 +113,7 @@ func (j *Journal) Batch(ctx context.Context, deployment int64, batchID uint64) (
 // Extent is how far a contract's log goes, as it was last seen, and how many of its first batches are the journal's.
 type Extent struct {
 	Ours, Size uint64
+	Final      uint64      // the last of the journal's batches that is final there; no true node shows fewer
 	Root       common.Hash // of the log of Size batches; zero when there is none
 	Sighted    bool        // it is as it was seen at the contract; otherwise as the states of the journal's batches tell
 }
@@ -102,7 +123,7 @@ func (j *Journal) Extent(ctx context.Context, deployment int64) (e Extent, err e
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
 	var root []byte
-	err = j.pool.QueryRow(ctx, extentSQL, pgx.NamedArgs{"deployment": deployment}).Scan(&e.Ours, &e.Size, &root, &e.Sighted)
+	err = j.pool.QueryRow(ctx, extentSQL, pgx.NamedArgs{"deployment": deployment}).Scan(&e.Ours, &e.Size, &e.Final, &root, &e.Sighted)
 	e.Root = common.BytesToHash(root)
 	return e, postgres.Fault("read how far a contract's log goes", err)
 }
@@ -116,20 +137,25 @@ type Foreign struct {
 	Block   step.Block
 }
 
-// Sight journals that a deployment's contract has a log of `ours` batches of the journal and then foreign ones, which are given as far as
-// they are not journaled yet, ascending. A lease that has changed hands is a Conflict.
+// Sight journals that a deployment's contract has a log of `ours` batches of the journal and then foreign ones, which are given, ascending,
+// as far as they are not journaled yet. A lease that has changed hands is a Conflict.
 func (j *Journal) Sight(ctx context.Context, epoch, deployment int64, ours, size uint64, foreign []Foreign) error {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
 	return j.inTx(ctx, "journal what a contract's log has", func(tx pgx.Tx) error {
-		for _, f := range foreign {
-			_, err := tx.Exec(ctx, insertForeignSQL, pgx.NamedArgs{
-				"deployment": deployment, "batch_id": f.ID, "root": f.Root.Bytes(), "size": f.Size, "log_root": f.LogRoot.Bytes(), "nodes": f.Row.Bytes(),
-				"tx_hash": f.TxHash.Bytes(), "block_number": strconv.FormatUint(f.Block.Number, 10), "block_hash": f.Block.Hash.Bytes(),
-			})
-			if err != nil {
-				return err
-			}
+		_, err := tx.Exec(ctx, insertForeignSQL, pgx.NamedArgs{
+			"deployment":   deployment,
+			"batch_id":     postgres.Column(foreign, func(f *Foreign) int64 { return int64(f.ID) }),
+			"root":         postgres.Column(foreign, func(f *Foreign) []byte { return f.Root.Bytes() }),
+			"size":         postgres.Column(foreign, func(f *Foreign) int64 { return int64(f.Size) }),
+			"log_root":     postgres.Column(foreign, func(f *Foreign) []byte { return f.LogRoot.Bytes() }),
+			"nodes":        postgres.Column(foreign, func(f *Foreign) []byte { return f.Row.Bytes() }),
+			"tx_hash":      postgres.Column(foreign, func(f *Foreign) []byte { return f.TxHash.Bytes() }),
+			"block_number": postgres.Column(foreign, func(f *Foreign) string { return strconv.FormatUint(f.Block.Number, 10) }),
+			"block_hash":   postgres.Column(foreign, func(f *Foreign) []byte { return f.Block.Hash.Bytes() }),
+		})
+		if err != nil {
+			return err
 		}
 		return guarded(ctx, tx, insertSightingSQL, pgx.NamedArgs{"deployment": deployment, "ours": ours, "size": size, "epoch": epoch})
 	})
@@ -160,6 +186,10 @@ func (j *Journal) SetDeployedBlock(ctx context.Context, epoch, deployment int64,
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
 	return j.inTx(ctx, "journal where a contract was deployed", func(tx pgx.Tx) error {
-		return guarded(ctx, tx, insertDeployedSQL, pgx.NamedArgs{"deployment": deployment, "block_number": strconv.FormatUint(block, 10), "epoch": epoch})
+		return setDeployedBlock(ctx, tx, epoch, deployment, block)
 	})
+}
+
+func setDeployedBlock(ctx context.Context, tx pgx.Tx, epoch, deployment int64, block uint64) error {
+	return guarded(ctx, tx, insertDeployedSQL, pgx.NamedArgs{"deployment": deployment, "block_number": strconv.FormatUint(block, 10), "epoch": epoch})
 }

@@ -94,4 +94,6 @@ var (
 	insertCostSQL string
 	//go:embed sql/spending.sql
 	spendingSQL string
+	//go:embed sql/foreign_row.sql
+	foreignRowSQL string
 )

@@ -195,10 +195,10 @@ func decide(j Journal, c View, limits Limits, now time.Time) Step {
 		}
 		return Doubt{Lacks: true, Reason: "the contract holds fewer batches than are final: the node is still syncing or on a fork of its own"}
 	case c.NextBatchID > j.LastID+1:
-		return Halt{Log: true, Reason: "the chain holds batches that the journal lacks: it was restored from an older backup, or another journal has used this " +
-			"contract; see OPERATIONS.md, A journal older than the chain"}
+		return Halt{Log: true, Reason: "the chain holds batches that the journal lacks: somebody else has the anchorer's key, the journal was restored from an " +
+			"older backup, or another journal has used this contract; see OPERATIONS.md, A batch that is not ours"}
 	case !j.Ours(c):
-		return Halt{Log: true, Reason: "the contract's log is not the journal's: another batch holds an id of ours, by split brain or a stolen key; " +
+		return Halt{Log: true, Reason: "the contract's log is not the journal's: another batch holds an id of ours, by a stolen key or split brain; " +
 			"see OPERATIONS.md, A batch that is not ours"}
 	case c.Anchorer != c.Sender:
 		return Halt{Reason: "the contract accepts batches from " + c.Anchorer.Hex() + " and this anchor signs as " + c.Sender.Hex() +

@@ -203,7 +203,7 @@ func TestNext(t *testing.T) {
 			step.Journal{LastID: 1, Waiting: waiting},
 			view(3, 5, 0, nil),
 			step.Halt{},
-			"A journal older than the chain",
+			"somebody else has the anchorer's key",
 		},
 		"a chain without what is final": {step.Journal{LastID: 3, Waiting: waiting}, view(3, 5, 0, nil), step.Doubt{}, "fewer batches"},
 		"a chain without what is final, one open": {

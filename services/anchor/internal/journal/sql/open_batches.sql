@@ -5,7 +5,7 @@ WITH last_final AS (
 )
 SELECT b.batch_id, b.root, b.size, l.root, substring(l.nodes FOR 32), e.state, e.block_number::text, e.block_hash, e.tx_hash, b.at
 FROM anchor.batch b
-JOIN anchor.log l USING (deployment, batch_id)
+LEFT JOIN anchor.log l USING (deployment, batch_id)
 CROSS JOIN LATERAL (
     SELECT state, block_number, block_hash, tx_hash FROM anchor.batch_event e
     WHERE e.deployment = b.deployment AND e.batch_id = b.batch_id ORDER BY id DESC LIMIT 1

@@ -1,10 +1,15 @@
--- What was spent in the last day and the last 30 days, each transaction counted once and as it was mined last; what the newest batches took
--- on average; and how many batches of the deployment were full in the last hour.
-WITH spent AS (
-    SELECT c.at, c.gas_used * c.price_wei + c.l1_fee_wei AS wei FROM anchor.tx_cost c
-    WHERE c.at > clock_timestamp() - interval '30 days' AND NOT EXISTS (SELECT FROM anchor.tx_cost d WHERE d.hash = c.hash AND d.id > c.id)
+-- What was spent on the deployment's chain in the last day and the last 30 days, each nonce counted once and as it was mined last; what the
+-- newest batches took on average, failed ones aside and those whose id is a power of two, which make new state; and how many batches of the
+-- deployment were full in the last hour.
+WITH here AS (
+    SELECT d.id FROM anchor.deployment d JOIN anchor.deployment p USING (chain_id, genesis_hash) WHERE p.id = @deployment
+), spent AS (
+    SELECT DISTINCT ON (c.sender, c.nonce) c.at, c.gas_used * c.price_wei + c.l1_fee_wei AS wei FROM anchor.tx_cost c
+    WHERE c.at > clock_timestamp() - interval '30 days' AND c.deployment IN (SELECT id FROM here)
+    ORDER BY c.sender, c.nonce, c.id DESC
 ), newest AS (
-    SELECT gas_used, l1_fee_wei FROM anchor.tx_cost WHERE batch_id > 0 ORDER BY id DESC LIMIT @sample
+    SELECT gas_used, l1_fee_wei FROM anchor.tx_cost
+    WHERE batch_id & (batch_id - 1) <> 0 AND NOT failed AND deployment IN (SELECT id FROM here) ORDER BY id DESC LIMIT @sample
 )
 SELECT coalesce((SELECT sum(wei) FROM spent WHERE at > clock_timestamp() - interval '1 day'), 0)::text, coalesce((SELECT sum(wei) FROM spent), 0)::text,
        coalesce((SELECT avg(gas_used) FROM newest), 0)::bigint, coalesce((SELECT avg(l1_fee_wei) FROM newest), 0)::numeric(78)::text,
