@@ -7,6 +7,7 @@ package batchlog
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/transparency-dev/merkle/compact"
@@ -118,8 +119,8 @@ func (l *Log) Append(b Batch) (Row, error) {
 		return nil, fault.New(fault.Invalid, "append batch %d to the log: %w", b.ID, err)
 	}
 	left := l.peaks.Hashes()[:len(l.peaks.Hashes())-1] // from the highest down; the last peak is the node made last
-	for i := len(left) - 1; i >= 0; i-- {
-		row = append(row, common.BytesToHash(left[i]))
+	for _, peak := range slices.Backward(left) {
+		row = append(row, common.BytesToHash(peak))
 	}
 	return row, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -182,7 +183,7 @@ func TestNothingElseVerifies(t *testing.T) {
 			refused("another batch", batchlog.Batch{ID: id + 1, Root: b.Root, Size: b.Size}, in)
 			refused("batch 0", batchlog.Batch{Root: b.Root, Size: b.Size}, in)
 			refused("another log root", b, batchlog.Included{Size: in.Size, Root: common.Hash{1}, Path: in.Path})
-			refused("a longer path", b, batchlog.Included{Size: in.Size, Root: in.Root, Path: append(in.Path[:len(in.Path):len(in.Path)], common.Hash{})})
+			refused("a longer path", b, batchlog.Included{Size: in.Size, Root: in.Root, Path: append(slices.Clip(in.Path), common.Hash{})})
 			for i := range in.Path {
 				other := append([]common.Hash{}, in.Path...)
 				other[i][31] ^= 1

@@ -65,7 +65,8 @@ type acting struct {
 func (a *Anchor) begin(lease *journal.Lease) *tenure {
 	a.Log.Info("active", "epoch", lease.Epoch)
 	a.Metrics.Active.Set(1)
-	return &tenure{anchor: a, lease: lease, scope: journal.Scope{Epoch: lease.Epoch}, sent: make(sendings), fruitful: time.Now(),
+	return &tenure{
+		anchor: a, lease: lease, scope: journal.Scope{Epoch: lease.Epoch}, sent: make(sendings), fruitful: time.Now(),
 		spent: journal.Spending{DayWei: new(big.Int), MonthWei: new(big.Int), L1FeeWei: new(big.Int)},
 	}
 }

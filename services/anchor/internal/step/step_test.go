@@ -190,7 +190,9 @@ func TestNext(t *testing.T) {
 		},
 		"another batch after a reorg": {open(batch(1, "mined")), another(view(2, 6, 0, at(block7))), step.Halt{}, "A batch that is not ours"},
 		"another batch below ours": {
-			step.Journal{LastID: 3, Open: []step.Batch{batch(3, "mined")}}, another(view(4, 6, 0, map[uint64]step.Anchored{3: there})), step.Halt{},
+			step.Journal{LastID: 3, Open: []step.Batch{batch(3, "mined")}},
+			another(view(4, 6, 0, map[uint64]step.Anchored{3: there})),
+			step.Halt{},
 			"A batch that is not ours",
 		},
 		"another batch where all of ours are final": {
