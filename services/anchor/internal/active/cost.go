@@ -99,6 +99,23 @@ func (t *tenure) keepCosts(ctx context.Context, batchID uint64, attempts []step.
 	}
 }
 
+// notCosted leaves out the attempts at nonces of which the journal knows the cost.
+func (t *tenure) notCosted(ctx context.Context, attempts []step.Attempt) []step.Attempt {
+	hashes := make([]common.Hash, len(attempts))
+	for i, a := range attempts {
+		hashes[i] = a.Hash
+	}
+	known, err := t.anchor.Journal.Costed(ctx, hashes)
+	if err != nil {
+		return attempts
+	}
+	return slices.DeleteFunc(slices.Clone(attempts), func(a step.Attempt) bool {
+		return slices.ContainsFunc(attempts, func(b step.Attempt) bool {
+			return a.Sender == b.Sender && a.Nonce == b.Nonce && slices.Contains(known, b.Hash)
+		})
+	})
+}
+
 func (t *tenure) readCosts(ctx context.Context, batchID uint64, attempts []step.Attempt) error {
 	hashes := make([]common.Hash, len(attempts))
 	for i, a := range attempts {

@@ -152,7 +152,7 @@ func (t *tenure) recordFinal(ctx context.Context, batches []step.Batch) error {
 		if err != nil {
 			return err
 		}
-		t.keepCosts(ctx, b.ID, b.Attempts) // at other nonces than the one that anchored it each may have been mined as well, and failed
+		t.keepCosts(ctx, b.ID, t.notCosted(ctx, b.Attempts)) // each at a nonce of its own may have been mined as well, and failed
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"strconv"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
@@ -43,6 +44,22 @@ func (j *Journal) Spending(ctx context.Context, deployment int64, full int) (s S
 type Charged struct {
 	step.Attempt
 	chain.Cost
+}
+
+// Costed are those of some transactions whose cost is journaled.
+func (j *Journal) Costed(ctx context.Context, hashes []common.Hash) ([]common.Hash, error) {
+	ctx, cancel := j.bounded(ctx)
+	defer cancel()
+	rows, err := j.pool.Query(ctx, costedSQL, pgx.NamedArgs{"hashes": postgres.Column(hashes, func(h *common.Hash) []byte { return h.Bytes() })})
+	if err != nil {
+		return nil, postgres.Fault("read whose cost is journaled", err)
+	}
+	known, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (hash common.Hash, err error) {
+		var raw []byte
+		err = row.Scan(&raw)
+		return common.BytesToHash(raw), err
+	})
+	return known, postgres.Fault("read whose cost is journaled", err)
 }
 
 // KeepCosts journals what transactions of a batch have cost. A lease that has changed hands keeps none.

@@ -96,4 +96,6 @@ var (
 	spendingSQL string
 	//go:embed sql/foreign_row.sql
 	foreignRowSQL string
+	//go:embed sql/costed.sql
+	costedSQL string
 )
