@@ -152,6 +152,7 @@ func TestHoweverManyBatchesAreNotFinal(t *testing.T) {
 		"its event finds one whose transaction is unknown":  eventIsFound,
 		"a reorg below them is found by halving":            reorgIsFound,
 		"what a transaction cost is told where it is mined": costIsTold,
+		"one node of three tells nothing of a log":          oneNodeTellsNothing,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
@@ -257,4 +258,21 @@ func costIsTold(t *testing.T, s *shelf) {
 	costs, err = s.seen.Costs(t.Context(), []common.Hash{s.open[7].MinedTx})
 	require.NoError(t, err)
 	require.Empty(t, costs, "its block is not on the chain")
+}
+
+func oneNodeTellsNothing(t *testing.T, s *shelf) {
+	liar := testkit.RPCProxy(t, s.URL())
+	liar.On("eth_call", func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		if bytes.Contains(call.Params[0], []byte(hexutil.Encode(binding.NewSaleAnchor().PackNextBatchId()))) {
+			return testkit.Reply{Result: fmt.Appendf(nil, `"0x%064x"`, 7)}
+		}
+		return next(call)
+	})
+	three := connect(t, liar.URL()+","+s.proxy.URL()+","+s.URL())
+	_, err := three.LookAtLog(t.Context(), s.contract)
+	require.ErrorContains(t, err, "not most of the configured nodes show the same log")
+	sight, err := three.LookAtLog(t.Context(), s.contract) // the liar rests
+	require.NoError(t, err)
+	require.Equal(t, uint64(manyBatches+1), sight.NextBatchID)
+	require.Equal(t, s.open[manyBatches-1].LogRoot, sight.LogRoot)
 }
