@@ -105,7 +105,7 @@ func (t *tenure) notCosted(ctx context.Context, attempts []step.Attempt) []step.
 	for i, a := range attempts {
 		hashes[i] = a.Hash
 	}
-	known, err := t.anchor.Journal.Costed(ctx, hashes)
+	known, err := t.anchor.Journal.Costed(ctx, t.scope.Deployment, hashes)
 	if err != nil {
 		return attempts
 	}

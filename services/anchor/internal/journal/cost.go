@@ -46,11 +46,13 @@ type Charged struct {
 	chain.Cost
 }
 
-// Costed are those of some transactions whose cost is journaled.
-func (j *Journal) Costed(ctx context.Context, hashes []common.Hash) ([]common.Hash, error) {
+// Costed are those of some transactions of a deployment whose cost is journaled.
+func (j *Journal) Costed(ctx context.Context, deployment int64, hashes []common.Hash) ([]common.Hash, error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
-	rows, err := j.pool.Query(ctx, costedSQL, pgx.NamedArgs{"hashes": postgres.Column(hashes, func(h *common.Hash) []byte { return h.Bytes() })})
+	rows, err := j.pool.Query(ctx, costedSQL, pgx.NamedArgs{
+		"deployment": deployment, "hashes": postgres.Column(hashes, func(h *common.Hash) []byte { return h.Bytes() }),
+	})
 	if err != nil {
 		return nil, postgres.Fault("read whose cost is journaled", err)
 	}
