@@ -26,9 +26,9 @@ var (
 
 // SaleAnchorMetaData contains all meta data concerning the SaleAnchor contract.
 var SaleAnchorMetaData = bind.MetaData{
-	ABI: "[{\"type\":\"constructor\",\"inputs\":[{\"name\":\"owner_\",\"type\":\"address\",\"internalType\":\"address\"},{\"name\":\"anchorer_\",\"type\":\"address\",\"internalType\":\"address\"}],\"stateMutability\":\"nonpayable\"},{\"type\":\"function\",\"name\":\"acceptOwnership\",\"inputs\":[],\"outputs\":[],\"stateMutability\":\"nonpayable\"},{\"type\":\"function\",\"name\":\"anchor\",\"inputs\":[{\"name\":\"batchId\",\"type\":\"uint64\",\"internalType\":\"uint64\"},{\"name\":\"root\",\"type\":\"bytes32\",\"internalType\":\"bytes32\"},{\"name\":\"size\",\"type\":\"uint32\",\"internalType\":\"uint32\"}],\"outputs\":[],\"stateMutability\":\"nonpayable\"},{\"type\":\"function\",\"name\":\"anchorer\",\"inputs\":[],\"outputs\":[{\"name\":\"\",\"type\":\"address\",\"internalType\":\"address\"}],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"nextBatchId\",\"inputs\":[],\"outputs\":[{\"name\":\"\",\"type\":\"uint64\",\"internalType\":\"uint64\"}],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"owner\",\"inputs\":[],\"outputs\":[{\"name\":\"\",\"type\":\"address\",\"internalType\":\"address\"}],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"pendingOwner\",\"inputs\":[],\"outputs\":[{\"name\":\"\",\"type\":\"address\",\"internalType\":\"address\"}],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"renounceOwnership\",\"inputs\":[],\"outputs\":[],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"rootOf\",\"inputs\":[{\"name\":\"batchId\",\"type\":\"uint64\",\"internalType\":\"uint64\"}],\"outputs\":[{\"name\":\"root\",\"type\":\"bytes32\",\"internalType\":\"bytes32\"}],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"setAnchorer\",\"inputs\":[{\"name\":\"newAnchorer\",\"type\":\"address\",\"internalType\":\"address\"}],\"outputs\":[],\"stateMutability\":\"nonpayable\"},{\"type\":\"function\",\"name\":\"transferOwnership\",\"inputs\":[{\"name\":\"newOwner\",\"type\":\"address\",\"internalType\":\"address\"}],\"outputs\":[],\"stateMutability\":\"nonpayable\"},{\"type\":\"function\",\"name\":\"verify\",\"inputs\":[{\"name\":\"batchId\",\"type\":\"uint64\",\"internalType\":\"uint64\"},{\"name\":\"saleHash\",\"type\":\"bytes32\",\"internalType\":\"bytes32\"},{\"name\":\"amountWei\",\"type\":\"uint256\",\"internalType\":\"uint256\"},{\"name\":\"proof\",\"type\":\"bytes32[]\",\"internalType\":\"bytes32[]\"}],\"outputs\":[{\"name\":\"\",\"type\":\"bool\",\"internalType\":\"bool\"}],\"stateMutability\":\"view\"},{\"type\":\"event\",\"name\":\"AnchorerChanged\",\"inputs\":[{\"name\":\"from\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"},{\"name\":\"to\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"}],\"anonymous\":false},{\"type\":\"event\",\"name\":\"BatchAnchored\",\"inputs\":[{\"name\":\"batchId\",\"type\":\"uint64\",\"indexed\":true,\"internalType\":\"uint64\"},{\"name\":\"root\",\"type\":\"bytes32\",\"indexed\":true,\"internalType\":\"bytes32\"},{\"name\":\"size\",\"type\":\"uint32\",\"indexed\":false,\"internalType\":\"uint32\"}],\"anonymous\":false},{\"type\":\"event\",\"name\":\"OwnershipTransferStarted\",\"inputs\":[{\"name\":\"previousOwner\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"},{\"name\":\"newOwner\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"}],\"anonymous\":false},{\"type\":\"event\",\"name\":\"OwnershipTransferred\",\"inputs\":[{\"name\":\"previousOwner\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"},{\"name\":\"newOwner\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"}],\"anonymous\":false},{\"type\":\"error\",\"name\":\"EmptyBatch\",\"inputs\":[]},{\"type\":\"error\",\"name\":\"EmptyRoot\",\"inputs\":[]},{\"type\":\"error\",\"name\":\"NotAnchorer\",\"inputs\":[{\"name\":\"caller\",\"type\":\"address\",\"internalType\":\"address\"}]},{\"type\":\"error\",\"name\":\"OwnableInvalidOwner\",\"inputs\":[{\"name\":\"owner\",\"type\":\"address\",\"internalType\":\"address\"}]},{\"type\":\"error\",\"name\":\"OwnableUnauthorizedAccount\",\"inputs\":[{\"name\":\"account\",\"type\":\"address\",\"internalType\":\"address\"}]},{\"type\":\"error\",\"name\":\"WrongBatchId\",\"inputs\":[{\"name\":\"given\",\"type\":\"uint64\",\"internalType\":\"uint64\"},{\"name\":\"expected\",\"type\":\"uint64\",\"internalType\":\"uint64\"}]},{\"type\":\"error\",\"name\":\"ZeroAnchorer\",\"inputs\":[]}]",
+	ABI: "[{\"type\":\"constructor\",\"inputs\":[{\"name\":\"owner_\",\"type\":\"address\",\"internalType\":\"address\"},{\"name\":\"anchorer_\",\"type\":\"address\",\"internalType\":\"address\"}],\"stateMutability\":\"nonpayable\"},{\"type\":\"function\",\"name\":\"acceptOwnership\",\"inputs\":[],\"outputs\":[],\"stateMutability\":\"nonpayable\"},{\"type\":\"function\",\"name\":\"anchor\",\"inputs\":[{\"name\":\"batchId\",\"type\":\"uint64\",\"internalType\":\"uint64\"},{\"name\":\"root\",\"type\":\"bytes32\",\"internalType\":\"bytes32\"},{\"name\":\"size\",\"type\":\"uint32\",\"internalType\":\"uint32\"}],\"outputs\":[],\"stateMutability\":\"nonpayable\"},{\"type\":\"function\",\"name\":\"anchorer\",\"inputs\":[],\"outputs\":[{\"name\":\"\",\"type\":\"address\",\"internalType\":\"address\"}],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"contains\",\"inputs\":[{\"name\":\"batchId\",\"type\":\"uint64\",\"internalType\":\"uint64\"},{\"name\":\"root\",\"type\":\"bytes32\",\"internalType\":\"bytes32\"},{\"name\":\"size\",\"type\":\"uint32\",\"internalType\":\"uint32\"},{\"name\":\"path\",\"type\":\"bytes32[]\",\"internalType\":\"bytes32[]\"}],\"outputs\":[{\"name\":\"\",\"type\":\"bool\",\"internalType\":\"bool\"}],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"logRoot\",\"inputs\":[],\"outputs\":[{\"name\":\"root\",\"type\":\"bytes32\",\"internalType\":\"bytes32\"}],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"nextBatchId\",\"inputs\":[],\"outputs\":[{\"name\":\"\",\"type\":\"uint64\",\"internalType\":\"uint64\"}],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"owner\",\"inputs\":[],\"outputs\":[{\"name\":\"\",\"type\":\"address\",\"internalType\":\"address\"}],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"pendingOwner\",\"inputs\":[],\"outputs\":[{\"name\":\"\",\"type\":\"address\",\"internalType\":\"address\"}],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"renounceOwnership\",\"inputs\":[],\"outputs\":[],\"stateMutability\":\"view\"},{\"type\":\"function\",\"name\":\"setAnchorer\",\"inputs\":[{\"name\":\"newAnchorer\",\"type\":\"address\",\"internalType\":\"address\"}],\"outputs\":[],\"stateMutability\":\"nonpayable\"},{\"type\":\"function\",\"name\":\"transferOwnership\",\"inputs\":[{\"name\":\"newOwner\",\"type\":\"address\",\"internalType\":\"address\"}],\"outputs\":[],\"stateMutability\":\"nonpayable\"},{\"type\":\"function\",\"name\":\"verify\",\"inputs\":[{\"name\":\"batchId\",\"type\":\"uint64\",\"internalType\":\"uint64\"},{\"name\":\"size\",\"type\":\"uint32\",\"internalType\":\"uint32\"},{\"name\":\"saleHash\",\"type\":\"bytes32\",\"internalType\":\"bytes32\"},{\"name\":\"amountWei\",\"type\":\"uint256\",\"internalType\":\"uint256\"},{\"name\":\"proof\",\"type\":\"bytes32[]\",\"internalType\":\"bytes32[]\"},{\"name\":\"path\",\"type\":\"bytes32[]\",\"internalType\":\"bytes32[]\"}],\"outputs\":[{\"name\":\"\",\"type\":\"bool\",\"internalType\":\"bool\"}],\"stateMutability\":\"view\"},{\"type\":\"event\",\"name\":\"AnchorerChanged\",\"inputs\":[{\"name\":\"from\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"},{\"name\":\"to\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"}],\"anonymous\":false},{\"type\":\"event\",\"name\":\"BatchAnchored\",\"inputs\":[{\"name\":\"batchId\",\"type\":\"uint64\",\"indexed\":true,\"internalType\":\"uint64\"},{\"name\":\"root\",\"type\":\"bytes32\",\"indexed\":true,\"internalType\":\"bytes32\"},{\"name\":\"size\",\"type\":\"uint32\",\"indexed\":false,\"internalType\":\"uint32\"}],\"anonymous\":false},{\"type\":\"event\",\"name\":\"OwnershipTransferStarted\",\"inputs\":[{\"name\":\"previousOwner\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"},{\"name\":\"newOwner\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"}],\"anonymous\":false},{\"type\":\"event\",\"name\":\"OwnershipTransferred\",\"inputs\":[{\"name\":\"previousOwner\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"},{\"name\":\"newOwner\",\"type\":\"address\",\"indexed\":true,\"internalType\":\"address\"}],\"anonymous\":false},{\"type\":\"error\",\"name\":\"EmptyBatch\",\"inputs\":[]},{\"type\":\"error\",\"name\":\"EmptyRoot\",\"inputs\":[]},{\"type\":\"error\",\"name\":\"NotAnchorer\",\"inputs\":[{\"name\":\"caller\",\"type\":\"address\",\"internalType\":\"address\"}]},{\"type\":\"error\",\"name\":\"OwnableInvalidOwner\",\"inputs\":[{\"name\":\"owner\",\"type\":\"address\",\"internalType\":\"address\"}]},{\"type\":\"error\",\"name\":\"OwnableUnauthorizedAccount\",\"inputs\":[{\"name\":\"account\",\"type\":\"address\",\"internalType\":\"address\"}]},{\"type\":\"error\",\"name\":\"WrongBatchId\",\"inputs\":[{\"name\":\"given\",\"type\":\"uint64\",\"internalType\":\"uint64\"},{\"name\":\"expected\",\"type\":\"uint64\",\"internalType\":\"uint64\"}]},{\"type\":\"error\",\"name\":\"ZeroAnchorer\",\"inputs\":[]}]",
 	ID:  "SaleAnchor",
-	Bin: "0x608060405260028054600160a01b600160e01b031916600160a01b179055348015610028575f5ffd5b50604051610c41380380610c4183398101604081905261004791610197565b816001600160a01b03811661007557604051631e4fbdf760e01b81525f600482015260240160405180910390fd5b61007e8161008f565b50610088816100ab565b50506101c8565b600180546001600160a01b03191690556100a88161012d565b50565b6001600160a01b0381166100d257604051637110c4a160e01b815260040160405180910390fd5b6002546040516001600160a01b038084169216907f69b1f79c8a6a5c0d63181c7a49453e8601d01ccd2432292c1cc65e0ac4d35bf7905f90a3600280546001600160a01b0319166001600160a01b0392909216919091179055565b5f80546001600160a01b038381166001600160a01b0319831681178455604051919092169283917f8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e09190a35050565b80516001600160a01b0381168114610192575f5ffd5b919050565b5f5f604083850312156101a8575f5ffd5b6101b18361017c565b91506101bf6020840161017c565b90509250929050565b610a6c806101d55f395ff3fe608060405234801561000f575f5ffd5b50600436106100c4575f3560e01c80638462a7f81161007d578063a149a21411610058578063a149a214146101e9578063e30c3978146101fc578063f2fde38b1461021a575f5ffd5b80638462a7f81461015a5780638da5cb5b1461019f5780639d7384d9146101bc575f5ffd5b8063715018a6116100ad578063715018a61461010557806379ba50971461010d5780638460992114610115575f5ffd5b80630e0ab0a1146100c85780631d953b65146100dd575b5f5ffd5b6100db6100d63660046108b5565b61022d565b005b6100f06100eb36600461090b565b610241565b60405190151581526020015b60405180910390f35b6100db6102ed565b6100db61032e565b6002546101359073ffffffffffffffffffffffffffffffffffffffff1681565b60405173ffffffffffffffffffffffffffffffffffffffff90911681526020016100fc565b6002546101869074010000000000000000000000000000000000000000900467ffffffffffffffff1681565b60405167ffffffffffffffff90911681526020016100fc565b5f5473ffffffffffffffffffffffffffffffffffffffff16610135565b6101db6101ca36600461099c565b60036020525f908152604090205481565b6040519081526020016100fc565b6100db6101f73660046109b5565b6103a2565b60015473ffffffffffffffffffffffffffffffffffffffff16610135565b6100db6102283660046108b5565b6105aa565b610235610659565b61023e816106ad565b50565b67ffffffffffffffff85165f9081526003602052604081205480820361026a575f9150506102e4565b60408051602081018890529081018690525f90606001604080517fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0818403018152828252805160209182012090830152016040516020818303038152906040528051906020012090506102df85858484610787565b925050505b95945050505050565b6102f5610659565b6040517f1e4fbdf70000000000000000000000000000000000000000000000000000000081525f60048201526024015b60405180910390fd5b600154339073ffffffffffffffffffffffffffffffffffffffff168114610399576040517f118cdaa700000000000000000000000000000000000000000000000000000000815273ffffffffffffffffffffffffffffffffffffffff82166004820152602401610325565b61023e8161079e565b60025473ffffffffffffffffffffffffffffffffffffffff1633146103f5576040517f0e5e5f6f000000000000000000000000000000000000000000000000000000008152336004820152602401610325565b60025467ffffffffffffffff848116740100000000000000000000000000000000000000009092041614610486576002546040517fd728ca2900000000000000000000000000000000000000000000000000000000815267ffffffffffffffff8581166004830152740100000000000000000000000000000000000000009092049091166024820152604401610325565b5f8290036104c0576040517f53ce4ece00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b8063ffffffff165f036104ff576040517fc2e5347d00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b61050a8360016109fa565b600280547fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff167401000000000000000000000000000000000000000067ffffffffffffffff9384160217905583165f81815260036020908152604091829020859055905163ffffffff841681528492917f40ba15e6a24e40437c29578ed69813c797a7b54dcef7c562a4394cf25cead005910160405180910390a3505050565b6105b2610659565b6001805473ffffffffffffffffffffffffffffffffffffffff83167fffffffffffffffffffffffff000000000000000000000000000000000000000090911681179091556106145f5473ffffffffffffffffffffffffffffffffffffffff1690565b73ffffffffffffffffffffffffffffffffffffffff167f38d16b8cac22d99fc7c124b9cd0de2d3fa1faef420bfe791d8c362d765e2270060405160405180910390a350565b5f5473ffffffffffffffffffffffffffffffffffffffff1633146106ab576040517f118cdaa7000000000000000000000000000000000000000000000000000000008152336004820152602401610325565b565b73ffffffffffffffffffffffffffffffffffffffff81166106fa576040517f7110c4a100000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b60025460405173ffffffffffffffffffffffffffffffffffffffff8084169216907f69b1f79c8a6a5c0d63181c7a49453e8601d01ccd2432292c1cc65e0ac4d35bf7905f90a3600280547fffffffffffffffffffffffff00000000000000000000000000000000000000001673ffffffffffffffffffffffffffffffffffffffff92909216919091179055565b5f826107948686856107cf565b1495945050505050565b600180547fffffffffffffffffffffffff000000000000000000000000000000000000000016905561023e81610810565b5f81815b84811015610807576107fd828787848181106107f1576107f1610a3f565b90506020020135610884565b91506001016107d3565b50949350505050565b5f805473ffffffffffffffffffffffffffffffffffffffff8381167fffffffffffffffffffffffff0000000000000000000000000000000000000000831681178455604051919092169283917f8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e09190a35050565b5f81831061089e575f8281526020849052604090206108ac565b5f8381526020839052604090205b90505b92915050565b5f602082840312156108c5575f5ffd5b813573ffffffffffffffffffffffffffffffffffffffff811681146108e8575f5ffd5b9392505050565b803567ffffffffffffffff81168114610906575f5ffd5b919050565b5f5f5f5f5f6080868803121561091f575f5ffd5b610928866108ef565b94506020860135935060408601359250606086013567ffffffffffffffff811115610951575f5ffd5b8601601f81018813610961575f5ffd5b803567ffffffffffffffff811115610977575f5ffd5b8860208260051b840101111561098b575f5ffd5b959894975092955050506020019190565b5f602082840312156109ac575f5ffd5b6108ac826108ef565b5f5f5f606084860312156109c7575f5ffd5b6109d0846108ef565b925060208401359150604084013563ffffffff811681146109ef575f5ffd5b809150509250925092565b67ffffffffffffffff81811683821601908111156108af577f4e487b71000000000000000000000000000000000000000000000000000000005f52601160045260245ffd5b7f4e487b71000000000000000000000000000000000000000000000000000000005f52603260045260245ffd",
+	Bin: "0x60803461013a57601f610c0b38819003918201601f19168301916001600160401b0383118484101761013e57808492604094855283398101031261013a57610052602061004b83610152565b9201610152565b6001600160a01b0390911690811561012757600180546001600160a01b03199081169091555f80549182168417815560405193916001600160a01b0316907f8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e09080a3600254906001600160a01b0316801561011857806001600160a01b0383167f69b1f79c8a6a5c0d63181c7a49453e8601d01ccd2432292c1cc65e0ac4d35bf75f80a36001600160e01b031990911617600160a01b17600255610aa490816101678239f35b637110c4a160e01b5f5260045ffd5b631e4fbdf760e01b5f525f60045260245ffd5b5f80fd5b634e487b7160e01b5f52604160045260245ffd5b51906001600160a01b038216820361013a5756fe60806040526004361015610011575f80fd5b5f3560e01c80630e0ab0a114610673578063715018a61461062f57806379ba5097146105775780637ff40c9a1461052357806384609921146104fd5780638462a7f8146104d35780638da5cb5b146104ae578063a149a2141461027d578063e30c397814610257578063f06f069e14610235578063f2fde38b146101b85763f98a086e1461009d575f80fd5b346101b45760c03660031901126101b4576100b661071d565b60243563ffffffff811681036101b45760843567ffffffffffffffff81116101b4576100e6903690600401610747565b60a49291923567ffffffffffffffff81116101b45761010c909391933690600401610747565b949093604051602081019060443582526064356040820152604081526101336060826109a9565b519020604051602081019182526020815261014f6040826109a9565b519020925f915b80831061017657602061016c89898989896107a8565b6040519015158152f35b909193610184858385610798565b3590818110156101a3575f52602052600160405f205b94019190610156565b905f52602052600160405f2061019a565b5f80fd5b346101b45760203660031901126101b4576004356001600160a01b0381168091036101b4576101e56109df565b8073ffffffffffffffffffffffffffffffffffffffff1960015416176001556001600160a01b035f54167f38d16b8cac22d99fc7c124b9cd0de2d3fa1faef420bfe791d8c362d765e227005f80a3005b346101b4575f3660031901126101b457602061024f61091e565b604051908152f35b346101b4575f3660031901126101b45760206001600160a01b0360015416604051908152f35b346101b45760603660031901126101b45761029661071d565b602435906102a2610734565b600254916001600160a01b03831633036104825767ffffffffffffffff8360a01c169267ffffffffffffffff8216938085036104535750841561042b5763ffffffff831692831561040357600185019167ffffffffffffffff83116103ef577fffffffff0000000000000000ffffffffffffffffffffffffffffffffffffffff7bffffffffffffffff00000000000000000000000000000000000000006103549460a01b1691161760025585836109f2565b9167ffffffffffffffff6103685f93610778565b165b6001808216146103c4575060408210156103b0577f40ba15e6a24e40437c29578ed69813c797a7b54dcef7c562a4394cf25cead0059260209260030155604051908152a3005b634e487b7160e01b5f52603260045260245ffd5b919260408410156103b0576103e06103e6918560030154610a5e565b93610910565b9160011c61036a565b634e487b7160e01b5f52601160045260245ffd5b7fc2e5347d000000000000000000000000000000000000000000000000000000005f5260045ffd5b7f53ce4ece000000000000000000000000000000000000000000000000000000005f5260045ffd5b847fd728ca29000000000000000000000000000000000000000000000000000000005f5260045260245260445ffd5b7f0e5e5f6f000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b346101b4575f3660031901126101b45760206001600160a01b035f5416604051908152f35b346101b4575f3660031901126101b457602067ffffffffffffffff60025460a01c16604051908152f35b346101b4575f3660031901126101b45760206001600160a01b0360025416604051908152f35b346101b45760803660031901126101b45761053c61071d565b610544610734565b6064359067ffffffffffffffff82116101b45760209261056b61016c933690600401610747565b929091602435906107a8565b346101b4575f3660031901126101b457600154336001600160a01b038216036106035773ffffffffffffffffffffffffffffffffffffffff19166001555f543373ffffffffffffffffffffffffffffffffffffffff198216175f556001600160a01b033391167f8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e05f80a3005b7f118cdaa7000000000000000000000000000000000000000000000000000000005f523360045260245ffd5b346101b4575f3660031901126101b4576106476109df565b7f1e4fbdf7000000000000000000000000000000000000000000000000000000005f525f60045260245ffd5b346101b45760203660031901126101b4576004356001600160a01b0381168091036101b4576106a06109df565b80156106f55773ffffffffffffffffffffffffffffffffffffffff19600254826001600160a01b0382167f69b1f79c8a6a5c0d63181c7a49453e8601d01ccd2432292c1cc65e0ac4d35bf75f80a31617600255005b7f7110c4a1000000000000000000000000000000000000000000000000000000005f5260045ffd5b6004359067ffffffffffffffff821682036101b457565b6044359063ffffffff821682036101b457565b9181601f840112156101b45782359167ffffffffffffffff83116101b4576020808501948460051b0101116101b457565b67ffffffffffffffff5f199116019067ffffffffffffffff82116103ef57565b91908110156103b05760051b0190565b929067ffffffffffffffff841680159081156108f6575b506108ed5767ffffffffffffffff6107d685610778565b169267ffffffffffffffff60025460a01c16600119019167ffffffffffffffff83116103ef5767ffffffffffffffff6108139395949516956109f2565b935f925b81841061083b575050505015908161082d575090565b905061083761091e565b1490565b90919484969396156108e25760018087161480156108d9575b156108b3576108729061086c88858599989699610798565b35610a5e565b915b6001851615806108aa575b156108915760011c9360011c93610874565b600190969396959192955b811c94811c93019291610817565b5084151561087f565b6108d36001916108cc89868697969b989b9a999a610798565b3590610a5e565b9561089c565b50848614610854565b505050925050505f90565b50505050505f90565b905067ffffffffffffffff60025460a01c1611155f6107bf565b5f1981146103ef5760010190565b5f9067ffffffffffffffff6109398160025460a01c16610778565b16805f915b610946575050565b600180821614610966575b60011c90819061096090610910565b9161093e565b9280610989575060408110156103b0578061096091600301545b93909150610951565b9060408110156103b0576109a4610960928260030154610a5e565b610980565b90601f8019910116810190811067ffffffffffffffff8211176109cb57604052565b634e487b7160e01b5f52604160045260245ffd5b6001600160a01b035f5416330361060357565b909163ffffffff906040519367ffffffffffffffff6020860194168452604085015216606083015260608252610a296080836109a9565b610a586021604051809360208201955f87525180918484015e81015f838201520301601f1981018352826109a9565b51902090565b906040519060208201927f010000000000000000000000000000000000000000000000000000000000000084526021830152604182015260418152610a586061826109a956",
 }
 
 // SaleAnchor is an auto generated Go binding around an Ethereum contract.
@@ -144,6 +144,76 @@ func (saleAnchor *SaleAnchor) UnpackAnchorer(data []byte) (common.Address, error
 		return *new(common.Address), err
 	}
 	out0 := *abi.ConvertType(out[0], new(common.Address)).(*common.Address)
+	return out0, nil
+}
+
+// PackContains is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7ff40c9a.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function contains(uint64 batchId, bytes32 root, uint32 size, bytes32[] path) view returns(bool)
+func (saleAnchor *SaleAnchor) PackContains(batchId uint64, root [32]byte, size uint32, path [][32]byte) []byte {
+	enc, err := saleAnchor.abi.Pack("contains", batchId, root, size, path)
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackContains is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0x7ff40c9a.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function contains(uint64 batchId, bytes32 root, uint32 size, bytes32[] path) view returns(bool)
+func (saleAnchor *SaleAnchor) TryPackContains(batchId uint64, root [32]byte, size uint32, path [][32]byte) ([]byte, error) {
+	return saleAnchor.abi.Pack("contains", batchId, root, size, path)
+}
+
+// UnpackContains is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0x7ff40c9a.
+//
+// Solidity: function contains(uint64 batchId, bytes32 root, uint32 size, bytes32[] path) view returns(bool)
+func (saleAnchor *SaleAnchor) UnpackContains(data []byte) (bool, error) {
+	out, err := saleAnchor.abi.Unpack("contains", data)
+	if err != nil {
+		return *new(bool), err
+	}
+	out0 := *abi.ConvertType(out[0], new(bool)).(*bool)
+	return out0, nil
+}
+
+// PackLogRoot is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf06f069e.  This method will panic if any
+// invalid/nil inputs are passed.
+//
+// Solidity: function logRoot() view returns(bytes32 root)
+func (saleAnchor *SaleAnchor) PackLogRoot() []byte {
+	enc, err := saleAnchor.abi.Pack("logRoot")
+	if err != nil {
+		panic(err)
+	}
+	return enc
+}
+
+// TryPackLogRoot is the Go binding used to pack the parameters required for calling
+// the contract method with ID 0xf06f069e.  This method will return an error
+// if any inputs are invalid/nil.
+//
+// Solidity: function logRoot() view returns(bytes32 root)
+func (saleAnchor *SaleAnchor) TryPackLogRoot() ([]byte, error) {
+	return saleAnchor.abi.Pack("logRoot")
+}
+
+// UnpackLogRoot is the Go binding that unpacks the parameters returned
+// from invoking the contract method with ID 0xf06f069e.
+//
+// Solidity: function logRoot() view returns(bytes32 root)
+func (saleAnchor *SaleAnchor) UnpackLogRoot(data []byte) ([32]byte, error) {
+	out, err := saleAnchor.abi.Unpack("logRoot", data)
+	if err != nil {
+		return *new([32]byte), err
+	}
+	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
 	return out0, nil
 }
 
@@ -274,41 +344,6 @@ func (saleAnchor *SaleAnchor) TryPackRenounceOwnership() ([]byte, error) {
 	return saleAnchor.abi.Pack("renounceOwnership")
 }
 
-// PackRootOf is the Go binding used to pack the parameters required for calling
-// the contract method with ID 0x9d7384d9.  This method will panic if any
-// invalid/nil inputs are passed.
-//
-// Solidity: function rootOf(uint64 batchId) view returns(bytes32 root)
-func (saleAnchor *SaleAnchor) PackRootOf(batchId uint64) []byte {
-	enc, err := saleAnchor.abi.Pack("rootOf", batchId)
-	if err != nil {
-		panic(err)
-	}
-	return enc
-}
-
-// TryPackRootOf is the Go binding used to pack the parameters required for calling
-// the contract method with ID 0x9d7384d9.  This method will return an error
-// if any inputs are invalid/nil.
-//
-// Solidity: function rootOf(uint64 batchId) view returns(bytes32 root)
-func (saleAnchor *SaleAnchor) TryPackRootOf(batchId uint64) ([]byte, error) {
-	return saleAnchor.abi.Pack("rootOf", batchId)
-}
-
-// UnpackRootOf is the Go binding that unpacks the parameters returned
-// from invoking the contract method with ID 0x9d7384d9.
-//
-// Solidity: function rootOf(uint64 batchId) view returns(bytes32 root)
-func (saleAnchor *SaleAnchor) UnpackRootOf(data []byte) ([32]byte, error) {
-	out, err := saleAnchor.abi.Unpack("rootOf", data)
-	if err != nil {
-		return *new([32]byte), err
-	}
-	out0 := *abi.ConvertType(out[0], new([32]byte)).(*[32]byte)
-	return out0, nil
-}
-
 // PackSetAnchorer is the Go binding used to pack the parameters required for calling
 // the contract method with ID 0x0e0ab0a1.  This method will panic if any
 // invalid/nil inputs are passed.
@@ -354,12 +389,12 @@ func (saleAnchor *SaleAnchor) TryPackTransferOwnership(newOwner common.Address) 
 }
 
 // PackVerify is the Go binding used to pack the parameters required for calling
-// the contract method with ID 0x1d953b65.  This method will panic if any
+// the contract method with ID 0xf98a086e.  This method will panic if any
 // invalid/nil inputs are passed.
 //
-// Solidity: function verify(uint64 batchId, bytes32 saleHash, uint256 amountWei, bytes32[] proof) view returns(bool)
-func (saleAnchor *SaleAnchor) PackVerify(batchId uint64, saleHash [32]byte, amountWei *big.Int, proof [][32]byte) []byte {
-	enc, err := saleAnchor.abi.Pack("verify", batchId, saleHash, amountWei, proof)
+// Solidity: function verify(uint64 batchId, uint32 size, bytes32 saleHash, uint256 amountWei, bytes32[] proof, bytes32[] path) view returns(bool)
+func (saleAnchor *SaleAnchor) PackVerify(batchId uint64, size uint32, saleHash [32]byte, amountWei *big.Int, proof [][32]byte, path [][32]byte) []byte {
+	enc, err := saleAnchor.abi.Pack("verify", batchId, size, saleHash, amountWei, proof, path)
 	if err != nil {
 		panic(err)
 	}
@@ -367,18 +402,18 @@ func (saleAnchor *SaleAnchor) PackVerify(batchId uint64, saleHash [32]byte, amou
 }
 
 // TryPackVerify is the Go binding used to pack the parameters required for calling
-// the contract method with ID 0x1d953b65.  This method will return an error
+// the contract method with ID 0xf98a086e.  This method will return an error
 // if any inputs are invalid/nil.
 //
-// Solidity: function verify(uint64 batchId, bytes32 saleHash, uint256 amountWei, bytes32[] proof) view returns(bool)
-func (saleAnchor *SaleAnchor) TryPackVerify(batchId uint64, saleHash [32]byte, amountWei *big.Int, proof [][32]byte) ([]byte, error) {
-	return saleAnchor.abi.Pack("verify", batchId, saleHash, amountWei, proof)
+// Solidity: function verify(uint64 batchId, uint32 size, bytes32 saleHash, uint256 amountWei, bytes32[] proof, bytes32[] path) view returns(bool)
+func (saleAnchor *SaleAnchor) TryPackVerify(batchId uint64, size uint32, saleHash [32]byte, amountWei *big.Int, proof [][32]byte, path [][32]byte) ([]byte, error) {
+	return saleAnchor.abi.Pack("verify", batchId, size, saleHash, amountWei, proof, path)
 }
 
 // UnpackVerify is the Go binding that unpacks the parameters returned
-// from invoking the contract method with ID 0x1d953b65.
+// from invoking the contract method with ID 0xf98a086e.
 //
-// Solidity: function verify(uint64 batchId, bytes32 saleHash, uint256 amountWei, bytes32[] proof) view returns(bool)
+// Solidity: function verify(uint64 batchId, uint32 size, bytes32 saleHash, uint256 amountWei, bytes32[] proof, bytes32[] path) view returns(bool)
 func (saleAnchor *SaleAnchor) UnpackVerify(data []byte) (bool, error) {
 	out, err := saleAnchor.abi.Unpack("verify", data)
 	if err != nil {

@@ -5,6 +5,8 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {ISaleAnchor} from "../src/ISaleAnchor.sol";
 import {SaleAnchor} from "../src/SaleAnchor.sol";
+import {Batches} from "./Batches.sol";
+import {Rfc9162} from "./Rfc9162.sol";
 import {ANCHORER, OWNER, STRANGER, check, vm} from "./Vm.sol";
 
 contract SaleAnchorTest {
@@ -23,7 +25,7 @@ contract SaleAnchorTest {
         check(anchor.nextBatchId() == 1, "next");
         check(anchor.owner() == OWNER, "owner");
         check(anchor.anchorer() == ANCHORER, "anchorer");
-        check(anchor.rootOf(0) == 0 && anchor.rootOf(1) == 0, "roots");
+        check(anchor.logRoot() == 0, "root of the log");
     }
 
     function test_DeploymentSaysWhoMayAnchor() public {
@@ -52,8 +54,30 @@ contract SaleAnchorTest {
         vm.prank(ANCHORER);
         anchor.anchor(1, ROOT, 873);
 
-        check(anchor.rootOf(1) == ROOT, "root");
         check(anchor.nextBatchId() == 2, "next");
+        check(anchor.logRoot() == Rfc9162.entry(1, ROOT, 873), "a log of one is its entry");
+        check(anchor.contains(1, ROOT, 873, new bytes32[](0)), "contained");
+    }
+
+    function test_ABatchIsAnnouncedAsItWasGiven() public {
+        vm.prank(ANCHORER);
+        anchor.anchor(1, ROOT, 1);
+        vm.expectEmit(address(anchor));
+        emit ISaleAnchor.BatchAnchored(2, bytes32(type(uint256).max), type(uint32).max);
+        vm.prank(ANCHORER);
+        anchor.anchor(2, bytes32(type(uint256).max), type(uint32).max);
+    }
+
+    function test_TheSameTreeTwiceIsTwoBatches() public {
+        for (uint64 id = 1; id <= 2; ++id) {
+            vm.prank(ANCHORER);
+            anchor.anchor(id, ROOT, 4);
+        }
+        bytes32[] memory path = new bytes32[](1);
+        path[0] = Rfc9162.entry(2, ROOT, 4);
+        check(anchor.contains(1, ROOT, 4, path) && !anchor.contains(2, ROOT, 4, path), "the first");
+        path[0] = Rfc9162.entry(1, ROOT, 4);
+        check(anchor.contains(2, ROOT, 4, path) && !anchor.contains(1, ROOT, 4, path), "the second");
     }
 
     function test_OnlyTheAnchorerAnchors() public {
@@ -67,7 +91,8 @@ contract SaleAnchorTest {
 
         refuses(ANCHORER, 1, ROOT, 4, abi.encodeWithSelector(ISaleAnchor.WrongBatchId.selector, 1, 2));
         refuses(ANCHORER, 1, OTHER, 4, abi.encodeWithSelector(ISaleAnchor.WrongBatchId.selector, 1, 2));
-        check(anchor.rootOf(1) == ROOT, "root");
+        check(anchor.contains(1, ROOT, 4, new bytes32[](0)), "the first stands");
+        check(!anchor.contains(1, OTHER, 4, new bytes32[](0)), "the other never was");
     }
 
     function test_NoBatchIsSkipped() public {
@@ -85,6 +110,13 @@ contract SaleAnchorTest {
     function test_AnEmptyRootOrBatchIsRefused() public {
         refuses(ANCHORER, 1, 0, 1, abi.encodeWithSelector(ISaleAnchor.EmptyRoot.selector));
         refuses(ANCHORER, 1, ROOT, 0, abi.encodeWithSelector(ISaleAnchor.EmptyBatch.selector));
+    }
+
+    /// @dev The interface names the order, and who sends a batch decides by the error what to do about it.
+    function test_TheFirstOfSeveralReasonsIsGiven() public {
+        refuses(STRANGER, 2, 0, 0, abi.encodeWithSelector(ISaleAnchor.NotAnchorer.selector, STRANGER));
+        refuses(ANCHORER, 2, 0, 0, abi.encodeWithSelector(ISaleAnchor.WrongBatchId.selector, 2, 1));
+        refuses(ANCHORER, 1, 0, 0, abi.encodeWithSelector(ISaleAnchor.EmptyRoot.selector));
     }
 
     function test_EtherIsRefused() public {
@@ -116,7 +148,7 @@ contract SaleAnchorTest {
         anchor.anchor(1, ROOT, 1);
         vm.prank(OWNER);
         anchor.setAnchorer(STRANGER);
-        check(anchor.rootOf(1) == ROOT && anchor.nextBatchId() == 2, "state");
+        check(anchor.contains(1, ROOT, 1, new bytes32[](0)) && anchor.nextBatchId() == 2, "state");
     }
 
     function test_OnlyTheOwnerReplacesTheAnchorer() public {
@@ -177,16 +209,10 @@ contract SaleAnchorTest {
     }
 
     function testFuzz_OnlyTheNextBatchIsTaken(uint8 anchored, uint64 batchId, bytes32 root, uint32 size) public {
-        for (uint64 id = 1; id <= anchored; ++id) {
-            vm.prank(ANCHORER);
-            anchor.anchor(id, keccak256(abi.encode(id)), 1);
-        }
+        Batches.anchorUpTo(anchor, ROOT, anchored);
         uint64 next = uint64(anchored) + 1;
         vm.assume(batchId != next);
         refuses(ANCHORER, batchId, root, size, abi.encodeWithSelector(ISaleAnchor.WrongBatchId.selector, batchId, next));
-        for (uint64 id = 1; id <= anchored; ++id) {
-            check(anchor.rootOf(id) == keccak256(abi.encode(id)), "a root changed");
-        }
     }
 
     function testFuzz_OnlyTheOwnerReplacesTheAnchorer(address caller, address anchorer) public {
@@ -198,10 +224,10 @@ contract SaleAnchorTest {
 
     function refuses(address caller, uint64 batchId, bytes32 root, uint32 size, bytes memory reason) private {
         uint64 next = anchor.nextBatchId();
-        bytes32 before = anchor.rootOf(batchId);
+        bytes32 before = anchor.logRoot();
         vm.expectRevert(reason);
         vm.prank(caller);
         anchor.anchor(batchId, root, size);
-        check(anchor.nextBatchId() == next && anchor.rootOf(batchId) == before, "a refused call left a trace");
+        check(anchor.nextBatchId() == next && anchor.logRoot() == before, "a refused call left a trace");
     }
 }

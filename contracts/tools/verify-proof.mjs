@@ -1,297 +1,231 @@
 #!/usr/bin/env node
-// Verifies the proof of a sale (GET /sales/{id}/proof) against the chain, with nothing from the shop but the proof:
+// Verifies the proof of a sale (GET /sales/{id}/proof) against the chain; USAGE below says how.
 //
-//   node tools/verify-proof.mjs <rpc-url> [proof.json | -] [--contract 0x…]
-//
-// The hashing is ethers' and OpenZeppelin's, the chain is queried over plain JSON-RPC, preferably at a node of your own
-// choice. A shop could deploy a second contract; --contract names the one that it published.
-//
-// Prints every step, then "valid" (exit 0) or "invalid: <step>: <why>" (exit 1). Exit 2: wrong usage, or the chain
-// could not be queried: the check could not be completed. The RPC URL may hold an API key and is never printed.
+// The hashing is ethers' and OpenZeppelin's (proof-facts.mjs), the log of batches is written from RFC 9162 (batch-log.mjs),
+// the chain is queried over plain JSON-RPC (rpc.mjs). URLs may hold API keys and are never printed.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
-import { AbiCoder, Interface, TypedDataEncoder, getAddress, keccak256 } from "ethers";
+import { parseArgs } from "node:util";
+import { Interface, getAddress } from "ethers";
+import { emitted, findPath } from "./log-path.mjs";
+import * as facts from "./proof-facts.mjs";
+import { BYTES32, Invalid, must } from "./proof-facts.mjs";
+import { Unreachable, blockAt, jsonRPC, quantity, readAt, unreadable } from "./rpc.mjs";
 
-const RPC_TIMEOUT_MS = 15_000;
+export { jsonRPC };
+export { hashSale, weiFor } from "./proof-facts.mjs";
 
-const SALE = {
-  Sale: [
-    { name: "saleId", type: "string" },
-    { name: "kind", type: "string" },
-    { name: "refundOf", type: "string" },
-    { name: "storeId", type: "string" },
-    { name: "terminalId", type: "string" },
-    { name: "customerId", type: "string" },
-    { name: "currency", type: "string" },
-    { name: "total", type: "string" },
-    { name: "pointsDelta", type: "int64" },
-    { name: "pointsBalance", type: "int64" },
-    { name: "purchaseNumber", type: "uint64" },
-    { name: "recordedAt", type: "uint64" },
-    { name: "requestHash", type: "bytes32" },
-    { name: "salt", type: "bytes32" },
-  ],
-};
+const USAGE = `verify-proof.mjs: checks the proof of a sale against the chain, and needs nothing else from the shop.
+
+  node tools/verify-proof.mjs <rpc-url> [proof.json | -] [--contract 0x…] [--log URL]
+
+The proof is the JSON of GET /sales/{id}/proof, from a file or standard input. Every hash is recomputed, then the chain is
+queried, preferably at a node of your own choice. A shop could deploy a second contract: --contract names the one that it
+published. One line is printed for each step; the last line is "valid" or "invalid: <step>: <why>".
+
+The contract keeps one log of all batches. The proof has its batch's path in the log as it was when the proof was made; once
+other batches have followed, a path in the longer log is needed. It is taken from the first of these that has it, and the
+line of log_root says which:
+  1. the gateway at --log, if given: a shop's base URL. What it answers is checked against the contract's logRoot.
+  2. the contract's events, all of them since its first block. That can take minutes; progress goes to standard error.
+  3. none: the batch is judged by its event in its transaction's receipt alone. log_root, contains and verify are skipped.
+Neither 1 nor 2 is needed while no other batch has followed.
+
+Exit code 0: valid. 1: invalid. 2: wrong usage, or the node could not be queried: the check could not be completed.
+Not provable, and so the shop's word: the rate's tier, sources and time, which of the positions that fit is leaf_index, and
+deployed_block where the events are not read.
+`;
 
 const SALE_ANCHOR = new Interface([
-  "function rootOf(uint64 batchId) view returns (bytes32)",
-  "function verify(uint64 batchId, bytes32 saleHash, uint256 amountWei, bytes32[] proof) view returns (bool)",
-  "event BatchAnchored(uint64 indexed batchId, bytes32 indexed root, uint32 size)",
+  "function nextBatchId() view returns (uint64)",
+  "function logRoot() view returns (bytes32)",
+  "function contains(uint64 batchId, bytes32 root, uint32 size, bytes32[] path) view returns (bool)",
+  "function verify(uint64 batchId, uint32 size, bytes32 saleHash, uint256 amountWei, bytes32[] proof, bytes32[] path) view returns (bool)",
 ]);
 
-class Invalid extends Error {}
+// The same at every deployment: the contract has no immutables, and the compiler appends no metadata.
+const CODE = `0x${readFileSync(new URL("../binding/SaleAnchor.bin-runtime", import.meta.url), "utf8").trim()}`;
 
-// must ends the step that it is called in; the message is for the person who runs the check.
-function must(holds, why) {
-  if (!holds) throw new Invalid(why);
-}
-
-const BYTES32 = /^0x[0-9a-f]{64}$/;
-const INTEGER = /^(0|-?[1-9][0-9]*)$/;
-const COUNT = /^(0|[1-9][0-9]*)$/;
-const DECIMAL = /^(0|[1-9][0-9]*)(\.[0-9]+)?$/;
-
-const text = (value, form, name) => must(typeof value === "string" && form.test(value), `${name} is malformed`);
-
-function shape(p) {
-  must(p !== null && typeof p === "object", "not a JSON object");
-  for (const part of ["sale", "rate", "batch", "chain"]) {
-    must(p[part] !== null && typeof p[part] === "object", `${part} is missing`);
-  }
-  const fields = SALE.Sale.map((f) => f.name);
-  must(Object.keys(p.sale).length === fields.length, "sale has other fields than the hashed ones");
-  for (const { name, type } of SALE.Sale) {
-    const form = { string: /^/, int64: INTEGER, uint64: COUNT, bytes32: BYTES32 }[type];
-    text(p.sale[name], form, `sale.${name}`);
-  }
-  text(p.sale.total, DECIMAL, "sale.total");
-  text(p.request, /^[A-Za-z0-9+/]+={0,2}$/, "request");
-  text(p.sale_hash, BYTES32, "sale_hash");
-  text(p.amount_wei, COUNT, "amount_wei");
-  text(p.rate.value, DECIMAL, "rate.value");
-  text(p.leaf, BYTES32, "leaf");
-  must(Array.isArray(p.proof) && p.proof.length <= 64, "proof is not a list of at most 64");
-  p.proof.forEach((node, i) => text(node, BYTES32, `proof[${i}]`));
-  text(p.batch.id, COUNT, "batch.id");
-  text(p.batch.root, BYTES32, "batch.root");
-  text(p.batch.size, COUNT, "batch.size");
-  text(p.batch.leaf_index, COUNT, "batch.leaf_index");
-  text(p.chain.chain_id, COUNT, "chain.chain_id");
-  text(p.chain.contract, /^0x[0-9a-fA-F]{40}$/, "chain.contract");
-  text(p.chain.tx_hash, BYTES32, "chain.tx_hash");
-  text(p.chain.block_number, COUNT, "chain.block_number");
-  text(p.chain.block_hash, BYTES32, "chain.block_hash");
-  text(p.chain.finality, /^(mined|final)$/, "chain.finality");
-}
-
-function request(p) {
-  const bytes = Buffer.from(p.request, "base64");
-  must(bytes.toString("base64") === p.request, "request is not base64");
-  must(keccak256(bytes) === p.sale.requestHash, "the request is not the one that was hashed");
-
-  const record = JSON.parse(bytes.toString("utf8"));
-  must(record.currency === p.sale.currency, "the request has another currency");
-  must(sameDecimal(record.total, p.sale.total), "the request has another total");
-  must((record.kind ?? "sale") === p.sale.kind, "the request has another kind");
-  // A refund's customer is the refunded sale's, which the request need not name.
-  if (p.sale.kind === "sale") must((record.customer_id ?? "") === p.sale.customerId, "the request has another customer");
-  // A UUID is the same in either case (RFC 9562).
-  if (record.refund_of !== undefined) must(record.refund_of.toLowerCase() === p.sale.refundOf, "the request refunds another sale");
-}
-
-function saleHash(p) {
-  must(TypedDataEncoder.hashStruct("Sale", SALE, p.sale) === p.sale_hash, "the sale does not hash to sale_hash");
-}
-
-function amount(p) {
-  must(p.rate.currency === p.sale.currency, "the rate is for another currency");
-  must(weiFor(p.sale.total, p.rate.value) === BigInt(p.amount_wei), "amount_wei is not ceil(total * 10^18 / rate)");
-}
-
-function leaf(p) {
-  const pair = AbiCoder.defaultAbiCoder().encode(["bytes32", "uint256"], [p.sale_hash, p.amount_wei]);
-  must(keccak256(keccak256(pair)) === p.leaf, "leaf is not the hash of sale_hash and amount_wei");
-}
-
-function merkleProof(p) {
-  const pair = [p.sale_hash, p.amount_wei];
-  must(StandardMerkleTree.verify(p.batch.root, ["bytes32", "uint256"], pair, p.proof), "it does not lead to the root");
-}
-
-// The tree is an array of 2n-1 nodes, with its leaves at the end in descending order: leaf i is node 2n-2-i. That
-// determines how long the proof is and, where the sibling is a leaf too, which of the two is the greater. A proof with
-// sorted pairs does not show more.
-function position(p) {
-  const size = BigInt(p.batch.size);
-  const index = BigInt(p.batch.leaf_index);
-  must(size > 0n && index < size, "leaf_index is not below the batch's size");
-  const node = 2n * size - 2n - index;
-  must(p.proof.length === (node + 1n).toString(2).length - 1, "the proof's length does not fit leaf_index and size");
-  if (p.proof.length === 0) return;
-  const sibling = node % 2n === 1n ? node + 1n : node - 1n;
-  if (sibling < size - 1n) return;
-  const greater = sibling < node;
-  must(greater ? p.proof[0] >= p.leaf : p.proof[0] <= p.leaf, "leaf_index does not fit its neighbour");
-}
-
-const call = (p, name, args) => ({ to: p.chain.contract, data: SALE_ANCHOR.encodeFunctionData(name, args) });
+// A step that is left out, which is no reason to refuse the proof.
+class Skipped extends Error {}
 
 async function chainId(p, rpc) {
-  must(BigInt(await rpc("eth_chainId")) === BigInt(p.chain.chain_id), "the node is on another chain");
+  must(quantity("eth_chainId", await rpc("eth_chainId")) === BigInt(p.chain.chain_id), "the node is on another chain");
 }
 
-async function contract(p, rpc, options) {
+// The code is read at the head, where all that follows is read of the contract: a chain may grow or be reorganised meanwhile.
+async function contract(p, rpc, options, seen) {
   if (options.contract !== undefined) {
     must(getAddress(options.contract) === getAddress(p.chain.contract), "the proof names another contract");
   }
-  const code = await rpc("eth_getCode", p.chain.contract, "latest");
-  must(/^0x[0-9a-f]+$/.test(code), "there is no contract at this address");
+  seen.head = await blockAt(rpc, "latest");
+  if (seen.head === null) throw unreadable("eth_getBlockByNumber");
+  const code = await readAt(rpc, "eth_getCode", p.chain.contract, seen.head.hash);
+  if (typeof code !== "string" || !/^0x([0-9a-f]{2})*$/.test(code)) throw unreadable("eth_getCode");
+  must(code !== "0x", "there is no contract at this address");
+  must(code === CODE, "the code at this address is not this SaleAnchor's");
 }
 
-async function rootOnChain(p, rpc) {
-  const answer = await rpc("eth_call", call(p, "rootOf", [p.batch.id]), "latest");
-  must(answer === p.batch.root, "the contract holds another root for this batch, or none");
+// The contract's answer as it is at the head: one word, in hexadecimal.
+async function call(p, rpc, seen, name, args = []) {
+  const query = { to: p.chain.contract, data: SALE_ANCHOR.encodeFunctionData(name, args) };
+  const answer = await readAt(rpc, "eth_call", query, seen.head.hash);
+  if (!BYTES32.test(answer)) throw unreadable("eth_call");
+  return answer;
 }
 
-async function verifyOnChain(p, rpc) {
-  const query = call(p, "verify", [p.batch.id, p.sale_hash, p.amount_wei, p.proof]);
-  must(BigInt(await rpc("eth_call", query, "latest")) === 1n, "the contract does not accept it");
+async function logNow(p, rpc, options, seen) {
+  const next = BigInt(await call(p, rpc, seen, "nextBatchId"));
+  const size = next > 0n ? next - 1n : 0n; // below 1 is a node's lie
+  seen.log = { size, root: await call(p, rpc, seen, "logRoot") };
+  must(size >= BigInt(p.batch.id), `the contract's log has size ${size}: it does not hold batch ${p.batch.id}`);
+  const { by, path, other, tried } = await findPath(p, seen, rpc, options);
+  const unused = tried.length > 0 ? ` (${tried.join("; ")})` : "";
+  if (other) {
+    const { root, size: leaves } = other;
+    throw new Invalid(`the contract's log of size ${size}, rebuilt from its events, has another batch ${p.batch.id}: root ${root}, size ${leaves}`);
+  }
+  if (by === undefined) {
+    throw new Skipped(
+      `no path in the contract's log of size ${size}${unused}: the log was not checked, the batch is judged by its event alone`,
+    );
+  }
+  seen.path = path;
+  return `: ${by}, in a log of size ${size}${unused}`;
 }
 
-async function transaction(p, rpc) {
-  const receipt = await rpc("eth_getTransactionReceipt", p.chain.tx_hash);
+async function accepts(p, rpc, seen, name, args) {
+  if (seen.path === undefined) throw new Skipped("there is no path to ask with");
+  return BigInt(await call(p, rpc, seen, name, [...args, seen.path])) === 1n;
+}
+
+async function containsOnChain(p, rpc, options, seen) {
+  must(await accepts(p, rpc, seen, "contains", [p.batch.id, p.batch.root, p.batch.size]), "the contract does not hold the batch");
+}
+
+async function verifyOnChain(p, rpc, options, seen) {
+  const args = [p.batch.id, p.batch.size, p.sale_hash, p.amount_wei, p.proof];
+  must(await accepts(p, rpc, seen, "verify", args), "the contract does not accept it");
+}
+
+async function transaction(p, rpc, options, seen) {
+  const method = "eth_getTransactionReceipt";
+  const receipt = await rpc(method, p.chain.tx_hash);
   must(receipt !== null, "the chain does not know the transaction");
-  must(BigInt(receipt.status) === 1n, "the transaction failed");
-  must(BigInt(receipt.blockNumber) === BigInt(p.chain.block_number), "it is in a block with another number");
-  must(receipt.blockHash === p.chain.block_hash, "it is in another block");
+  if (!Array.isArray(receipt.logs) || typeof receipt.blockHash !== "string") throw unreadable(method);
+  must(quantity(method, receipt.status) === 1n, "the transaction failed");
+  seen.mined = { number: quantity(method, receipt.blockNumber), hash: receipt.blockHash };
 
-  const emitted = receipt.logs
-    .filter((log) => getAddress(log.address) === getAddress(p.chain.contract))
-    .map((log) => SALE_ANCHOR.parseLog(log))
-    .filter((log) => log?.name === "BatchAnchored" && log.args.batchId === BigInt(p.batch.id));
-  must(emitted.length === 1, "it did not anchor this batch");
-  must(emitted[0].args.root === p.batch.root, "it anchored another root");
-  must(emitted[0].args.size === BigInt(p.batch.size), "it anchored another size");
+  const batches = receipt.logs.map((log) => emitted(log, p.chain.contract)).filter((batch) => batch?.id === p.batch.id);
+  must(batches.length === 1, "it did not anchor this batch");
+  must(batches[0].root === p.batch.root, "it anchored another root");
+  must(batches[0].size === p.batch.size, `it anchored a batch of ${batches[0].size}, not ${p.batch.size}`);
 }
 
-async function block(p, rpc) {
-  const height = `0x${BigInt(p.chain.block_number).toString(16)}`;
-  const canonical = await rpc("eth_getBlockByNumber", height, false);
+async function block(p, rpc, options, seen) {
+  must(seen.mined.number === BigInt(p.chain.block_number), `the transaction is in block ${seen.mined.number}, not ${p.chain.block_number}`);
+  must(seen.mined.hash === p.chain.block_hash, "the transaction is in a block with another hash");
+  const canonical = await blockAt(rpc, `0x${BigInt(p.chain.block_number).toString(16)}`);
   must(canonical?.hash === p.chain.block_hash, "the block is not on the chain (any more)");
-  if (p.chain.finality !== "final") return;
-  const finalized = await rpc("eth_getBlockByNumber", "finalized", false);
-  must(finalized !== null && BigInt(finalized.number) >= BigInt(p.chain.block_number), "the block is not final yet");
+}
+
+const UNKNOWN_BLOCK = -39001; // what nodes answer while no block is finalized (execution-apis)
+
+async function finality(p, rpc) {
+  if (p.chain.finality !== "final") return; // that it is mined the step "block" has shown
+  const finalized = await blockAt(rpc, "finalized").catch((error) => {
+    if (error.code === UNKNOWN_BLOCK) return null;
+    throw error;
+  });
+  must(finalized !== null, "the chain has no finalized block yet");
+  must(finalized.number >= BigInt(p.chain.block_number), `the finalized block is ${finalized.number}, below ${p.chain.block_number}`);
 }
 
 const STEPS = [
-  ["shape", "every field is there and well-formed", shape],
-  ["request", "the record as received hashes to requestHash and agrees with the sale", request],
-  ["sale_hash", "the sale's fields hash to sale_hash", saleHash],
-  ["amount", "amount_wei is the total at this rate", amount],
-  ["leaf", "sale_hash and amount_wei make the leaf", leaf],
-  ["proof", "the leaf leads to the batch's root", merkleProof],
-  ["position", "leaf_index and size fit the proof", position],
+  ["shape", "every field is there and well-formed", facts.shape],
+  ["request", "the record as received hashes to requestHash and agrees with the sale", facts.request],
+  ["sale_hash", "the sale's fields hash to sale_hash", facts.saleHash],
+  ["amount", "amount_wei is the total at this rate", facts.amount],
+  ["leaf", "sale_hash and amount_wei make the leaf", facts.leaf],
+  ["proof", "the leaf leads to the batch's root", facts.merkleProof],
+  ["position", "leaf_index and size fit the proof", facts.position],
+  ["log", "the batch leads to the root of the log as it was then", facts.logThen],
   ["chain_id", "the node is on the proof's chain", chainId],
-  ["contract", "there is a contract at the address", contract],
-  ["root", "rootOf(batch) on the chain is the batch's root", rootOnChain],
+  ["contract", "the code at the contract is SaleAnchor's", contract],
+  ["log_root", "the batch leads to the contract's logRoot", logNow],
+  ["contains", "the contract holds the batch", containsOnChain],
   ["verify", "the contract accepts the proof", verifyOnChain],
   ["transaction", "the transaction anchored this batch, root and size", transaction],
-  ["block", "its block is on the chain, as final as claimed", block],
+  ["block", "its block is on the chain", block],
+  ["finality", "the block is as final as claimed", finality],
 ];
 
 /**
  * Runs every step until one fails.
  * @param {object} proof what GET /sales/{id}/proof answered, parsed
  * @param {(method: string, ...params: unknown[]) => Promise<any>} rpc see jsonRPC
- * @param {{contract?: string, say?: (line: string) => void}} [options]
+ * @param {{contract?: string, log?: string, say?: (line: string) => void, progress?: (line: string) => void}} [options] log is a gateway's URL
  * @returns {Promise<{valid: true} | {valid: false, step: string, why: string}>} rejects when the chain cannot be queried
  */
 export async function verifyProof(proof, rpc, options = {}) {
   const say = options.say ?? (() => {});
+  const seen = {}; // what the steps so far read of the chain
   for (const [step, promise, run] of STEPS) {
     try {
-      await run(proof, rpc, options);
+      const more = await run(proof, rpc, options, seen);
+      say(`ok    ${step}: ${promise}${more ?? ""}`);
     } catch (error) {
-      if (error instanceof Unreachable) throw error;
+      if (error instanceof Unreachable) throw Object.assign(error, { message: `${step}: ${error.message}` });
+      if (error instanceof Skipped) {
+        say(`skip  ${step}: ${error.message}`);
+        continue;
+      }
       // If ethers or JSON.parse cannot read something, the proof is at fault as well.
       const why = error instanceof Invalid ? error.message : `cannot be read (${error.code ?? error.name})`;
       say(`FAIL  ${step}: ${why}`);
       return { valid: false, step, why };
     }
-    say(`ok    ${step}: ${promise}`);
   }
   return { valid: true };
 }
 
-/** The wei that a total is worth: ceil(total * 10^18 / rate), exact; both are decimals such as "1249.50". */
-export function weiFor(total, rate) {
-  const t = scaled(total);
-  const r = scaled(rate);
-  must(r.units > 0n, "the rate is zero");
-  const numerator = t.units * 10n ** 18n * 10n ** r.digits;
-  const denominator = r.units * 10n ** t.digits;
-  return (numerator + denominator - 1n) / denominator;
-}
-
-/** The struct's hash of a sale, as the till's 201 has it. */
-export const hashSale = (sale) => TypedDataEncoder.hashStruct("Sale", SALE, sale);
-
-function scaled(decimal) {
-  const [whole, fraction = ""] = decimal.split(".");
-  return { units: BigInt(whole + fraction), digits: BigInt(fraction.length) };
-}
-
-function sameDecimal(a, b) {
-  if (typeof a !== "string" || !DECIMAL.test(a)) return false;
-  const [x, y] = [scaled(a), scaled(b)];
-  return x.units * 10n ** y.digits === y.units * 10n ** x.digits;
-}
-
-class Unreachable extends Error {}
-
-/** JSON-RPC over HTTP: one call, one answer. Rejects without the URL in its message. */
-export function jsonRPC(url) {
-  let id = 0;
-  return async (method, ...params) => {
-    let answer;
-    try {
-      const response = await fetch(url, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ jsonrpc: "2.0", id: ++id, method, params }),
-        signal: AbortSignal.timeout(RPC_TIMEOUT_MS),
-      });
-      answer = await response.json();
-    } catch (error) {
-      throw new Unreachable(`${method}: no answer from the node (${error.cause?.code ?? error.name})`);
-    }
-    // A revert is an answer about the proof's contract; any other error is the node's.
-    if (answer.error?.code === 3 || /revert/i.test(answer.error?.message ?? "")) throw new Invalid("the contract refused the call");
-    if (answer.error || answer.result === undefined) {
-      throw new Unreachable(`${method}: the node answered with error ${answer.error?.code ?? "unknown"}`);
-    }
-    return answer.result;
-  };
+function parse(args) {
+  const string = { type: "string" };
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      options: { contract: string, log: string, help: { type: "boolean", short: "h" } },
+      allowPositionals: true,
+    });
+    const [url, file = "-", ...more] = positionals;
+    const named = values.log === undefined || /^https?:$/.test(new URL(values.log).protocol);
+    if (values.help || (url !== undefined && more.length === 0 && named)) return { url, file, ...values };
+  } catch {
+    // the cause may quote a URL
+  }
+  return undefined;
 }
 
 async function main(args) {
-  const at = args.indexOf("--contract");
-  const contractGiven = at >= 0 ? args.splice(at, 2)[1] : undefined;
-  const [url, file = "-"] = args;
-  if (url === undefined || args.length > 2 || (at >= 0 && contractGiven === undefined)) {
-    console.error("usage: verify-proof.mjs <rpc-url> [proof.json | -] [--contract 0x…]");
+  const asked = parse(args);
+  if (asked?.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  if (asked === undefined) {
+    console.error("wrong usage; see --help");
     return 2;
   }
   let proof;
   try {
-    proof = JSON.parse(readFileSync(file === "-" ? 0 : file, "utf8"));
+    proof = JSON.parse(readFileSync(asked.file === "-" ? 0 : asked.file, "utf8"));
   } catch (error) {
     console.log(`invalid: shape: the proof cannot be read (${error.code ?? error.name})`);
     return 1;
   }
   try {
-    const result = await verifyProof(proof, jsonRPC(url), { contract: contractGiven, say: console.log });
+    const { contract, log } = asked;
+    const result = await verifyProof(proof, jsonRPC(asked.url), { contract, log, say: console.log, progress: console.error });
     console.log(result.valid ? "valid" : `invalid: ${result.step}: ${result.why}`);
     return result.valid ? 0 : 1;
   } catch (error) {

@@ -2,20 +2,24 @@ package anchor_test
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
+	"math/big"
 	"strconv"
-	"strings"
 
+	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/contracts/binding"
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/merkle"
 )
 
 // verify checks every proof against the chain, and that journal and chain agree as infra/docs/CONTRACT.md, 8 demands: every sale in
-// exactly one batch, ids dense, rootOf as journaled.
+// exactly one batch, ids dense, the contract's log as journaled.
 func (h *house) verify(sold []event.SalePriced, got map[string]event.SaleAnchored) {
 	h.t.Helper()
 	node, err := ethclient.Dial(cmp.Or(h.rpc, h.chain.URL()))
@@ -47,22 +51,46 @@ func (h *house) agree(node *ethclient.Client, contract string) {
 	h.t.Helper()
 	require.Equal(h.t, "0", h.ask(`SELECT count(*)::text
 		FROM (SELECT batch_id, row_number() OVER (PARTITION BY deployment ORDER BY batch_id) n FROM anchor.batch) b WHERE batch_id <> n`), "batch ids are dense")
-	roots := strings.Fields(h.ask(`SELECT string_agg(encode(root, 'hex'), ' ' ORDER BY batch_id)
-		FROM anchor.batch WHERE deployment = (SELECT max(id) FROM anchor.deployment)`))
-	for i, root := range roots {
-		require.Equal(h.t, common.HexToHash(root), h.rootOf(node, contract, uint64(i+1)), "batch %d", i+1)
+	var batches []batchlog.Batch
+	raw := h.ask(`SELECT coalesce(json_agg(json_build_object('ID', batch_id, 'Root', '0x' || encode(root, 'hex'), 'Size', size) ORDER BY batch_id), '[]')::text
+		FROM anchor.batch WHERE deployment = (SELECT max(id) FROM anchor.deployment)`)
+	require.NoError(h.t, json.Unmarshal([]byte(raw), &batches))
+	log := batchlog.New()
+	for _, b := range batches {
+		_, err := log.Append(b)
+		require.NoError(h.t, err)
 	}
-	require.Zero(h.t, h.rootOf(node, contract, uint64(len(roots)+1)), "the contract has no batch that the journal lacks")
+	size, root := h.logOf(node, contract)
+	require.Equal(h.t, log.Size(), size, "the contract has all of the journal's batches and no other")
+	require.Equal(h.t, log.Root(), root)
+	require.Equal(h.t, fmt.Sprintf("%x", root), h.ask(`SELECT coalesce((SELECT encode(root, 'hex') FROM anchor.log
+		WHERE deployment = (SELECT max(id) FROM anchor.deployment) ORDER BY batch_id DESC LIMIT 1), repeat('0', 64))`))
 }
 
-func (h *house) rootOf(node *ethclient.Client, contract string, batchID uint64) common.Hash {
+// logOf reads how many batches the contract's log has, and its root.
+func (h *house) logOf(node *ethclient.Client, contract string) (size uint64, root common.Hash) {
 	h.t.Helper()
 	abi := binding.NewSaleAnchor()
-	answer, err := node.CallContract(h.t.Context(), callTo(contract, abi.PackRootOf(batchID)), nil)
+	answer, err := node.CallContract(h.t.Context(), callTo(contract, abi.PackNextBatchId()), nil)
 	require.NoError(h.t, err)
-	root, err := abi.UnpackRootOf(answer)
+	next, err := abi.UnpackNextBatchId(answer)
 	require.NoError(h.t, err)
-	return root
+	answer, err = node.CallContract(h.t.Context(), callTo(contract, abi.PackLogRoot()), nil)
+	require.NoError(h.t, err)
+	root, err = abi.UnpackLogRoot(answer)
+	require.NoError(h.t, err)
+	return next - 1, root
+}
+
+// rootOf reads a batch's root from the contract's event.
+func (h *house) rootOf(node *ethclient.Client, contract string, batchID uint64) common.Hash {
+	h.t.Helper()
+	logs, err := node.FilterLogs(h.t.Context(), ethereum.FilterQuery{
+		FromBlock: new(big.Int), Addresses: []common.Address{common.HexToAddress(contract)}, Topics: binding.BatchAnchoredTopics(batchID),
+	})
+	require.NoError(h.t, err)
+	require.Len(h.t, logs, 1)
+	return logs[0].Topics[2]
 }
 
 // ask reads one text as the database's owner.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/big"
+	"regexp"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tillseal/tillseal/services/anchor/internal/active"
+	"github.com/tillseal/tillseal/services/anchor/internal/budget"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/intake"
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
@@ -47,10 +50,12 @@ type Config struct {
 
 	Finality       string        `env:"ANCHOR_FINALITY" envDefault:"finalized" doc:"when a sale is announced as anchored: latest, safe or finalized"`
 	BatchMax       int           `env:"ANCHOR_BATCH_MAX" envDefault:"4096" doc:"sales at which a batch is sealed at once, and the most it holds"`
-	BatchAge       time.Duration `env:"ANCHOR_BATCH_AGE" envDefault:"30s" doc:"how long the oldest sale waits before its batch is sealed"`
+	BatchAge       time.Duration `env:"ANCHOR_BATCH_AGE" envDefault:"0s" doc:"how long the oldest sale waits before its batch is sealed; 0s for 10m, or 30s on a development chain"`
+	BatchAgeMax    time.Duration `env:"ANCHOR_BATCH_AGE_MAX" envDefault:"6h" doc:"how long it waits at most when ANCHOR_BUDGET_ETH_PER_DAY makes it wait longer"`
+	BudgetPerDay   string        `env:"ANCHOR_BUDGET_ETH_PER_DAY" envDefault:"0" doc:"what anchoring may cost a day, in ETH: batches wait longer so that it holds, up to ANCHOR_BATCH_AGE_MAX; 0 for no budget"`
 	FeeCapGwei     uint64        `env:"ANCHOR_FEE_CAP_GWEI" envDefault:"100" doc:"the most to pay per unit of gas, in gwei, while no sale has waited long"`
 	FeeCeilingGwei uint64        `env:"ANCHOR_FEE_CEILING_GWEI" envDefault:"0" doc:"the most ever to pay per unit of gas, in gwei; 0 for ANCHOR_FEE_CAP_GWEI"`
-	FeeRiseAfter   time.Duration `env:"ANCHOR_FEE_RISE_AFTER" envDefault:"1h" doc:"age of the oldest unanchored sale from which the cap rises; at twice that age it reaches ANCHOR_FEE_CEILING_GWEI"`
+	FeeRiseAfter   time.Duration `env:"ANCHOR_FEE_RISE_AFTER" envDefault:"1h" doc:"how long after its batch was due the oldest unanchored sale makes the cap rise; after twice as long it reaches ANCHOR_FEE_CEILING_GWEI"`
 	BumpAfter      time.Duration `env:"ANCHOR_BUMP_AFTER" envDefault:"90s" doc:"how long a transaction may stay unmined before its fee is raised"`
 	Poll           time.Duration `env:"ANCHOR_POLL" envDefault:"2s" doc:"how often the chain is checked"`
 
@@ -110,7 +115,10 @@ func (c Config) Check() error {
 	wrongAddress("ANCHOR_CONTRACT", c.Contract)
 	wrong(c.Finality != "latest" && c.Finality != "safe" && c.Finality != "finalized", "ANCHOR_FINALITY is not one of latest, safe, finalized")
 	wrong(c.BatchMax < 1 || c.BatchMax > min(maxBatchMax, merkle.MaxLeaves), "ANCHOR_BATCH_MAX must be between 1 and 65536")
-	wrong(c.BatchAge < minInterval || c.BatchAge > maxBatchWait, "ANCHOR_BATCH_AGE must be between 10ms and 24h")
+	wrong(c.BatchAge != 0 && (c.BatchAge < minInterval || c.BatchAge > maxBatchWait), "ANCHOR_BATCH_AGE must be 0s or between 10ms and 24h")
+	wrong(c.BatchAgeMax < max(c.BatchAge, minInterval) || c.BatchAgeMax > maxBatchWait, "ANCHOR_BATCH_AGE_MAX must be between ANCHOR_BATCH_AGE and 24h")
+	_, err := weiOf(c.BudgetPerDay)
+	wrong(err != nil, "ANCHOR_BUDGET_ETH_PER_DAY must be an amount of ETH such as 0.05, with at most 18 fraction digits, or 0")
 	wrong(c.FeeCapGwei < 1 || c.FeeCapGwei > maxFeeCap, "ANCHOR_FEE_CAP_GWEI must be between 1 and 100000")
 	wrong(c.BumpAfter < minInterval || c.BumpAfter > maxBumpAfter, "ANCHOR_BUMP_AFTER must be between 10ms and 24h")
 	wrong(c.Poll < minInterval || c.Poll > maxPoll, "ANCHOR_POLL must be between 10ms and 5m")
@@ -234,10 +242,29 @@ func address(text string) common.Address {
 	return common.HexToAddress(text)
 }
 
+// weiOf reads an amount of ETH; "" is 0.
+func weiOf(eth string) (*big.Int, error) {
+	if eth == "" {
+		return new(big.Int), nil
+	}
+	if !ether.MatchString(eth) {
+		return nil, errors.New("not an amount of ETH")
+	}
+	whole, fraction, _ := strings.Cut(eth, ".")
+	wei, _ := new(big.Int).SetString(whole+fraction+strings.Repeat("0", etherDigits-len(fraction)), 10)
+	return wei, nil
+}
+
+const etherDigits = 18 // of a wei
+
+var ether = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(\.[0-9]{1,18})?$`)
+
 func (c Config) settings() active.Settings {
+	budgetWei, _ := weiOf(c.BudgetPerDay) // checked
 	return active.Settings{
+		Budget: budget.Settings{Age: c.BatchAge, AgeMax: c.BatchAgeMax, DayWei: budgetWei},
 		Limits: step.Limits{
-			BatchMax: c.BatchMax, BatchAge: c.BatchAge, BumpAfter: c.BumpAfter, ResendAfter: resendAfter, LacksMax: lacksMax, OpenMax: openMax,
+			BatchMax: c.BatchMax, BumpAfter: c.BumpAfter, ResendAfter: resendAfter, LacksMax: lacksMax, OpenMax: openMax,
 		},
 		Rules:    step.DeployRules{MayDeploy: c.Deploy, Replay: c.Replay},
 		Finality: c.Finality, Poll: c.Poll, PeakPerSecond: c.Stream.PeakSalesPerSecond, PlainKey: c.PrivateKey != "",

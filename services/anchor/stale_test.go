@@ -20,6 +20,7 @@ import (
 
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor"
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
@@ -141,6 +142,7 @@ type liar struct {
 	mu       sync.Mutex
 	contract common.Address
 	batch    uint64
+	first    batchlog.Batch // the only one before
 	lie      *types.Transaction
 	block    types.Header
 }
@@ -168,8 +170,14 @@ func (l *liar) call(_ context.Context, call testkit.Call, next func(testkit.Call
 	switch abi := binding.NewSaleAnchor(); string(calledWith(call)) {
 	case string(abi.PackNextBatchId()):
 		return testkit.Reply{Result: fmt.Appendf(nil, `"0x%064x"`, l.batch+1)}
-	case string(abi.PackRootOf(l.batch)):
-		return testkit.Reply{Result: fmt.Appendf(nil, `"0x%x"`, l.lie.Data()[36:68])}
+	case string(abi.PackLogRoot()):
+		log := batchlog.New()
+		for _, b := range []batchlog.Batch{l.first, {ID: l.batch, Root: common.BytesToHash(l.lie.Data()[36:68]), Size: 5}} {
+			if _, err := log.Append(b); err != nil {
+				return testkit.Reply{Error: asRPC(err)}
+			}
+		}
+		return testkit.Reply{Result: fmt.Appendf(nil, `"0x%x"`, log.Root())}
 	}
 	return next(call)
 }
@@ -201,7 +209,8 @@ func TestWhatOneNodeOfThreeInventsIsNeverFinal(t *testing.T) {
 	proxies := h.behind(3)
 	h.start()
 	sold := h.sell(5)
-	lies := &liar{contract: common.HexToAddress(h.anchored(sold, nil)[sold[0].SaleID].Contract), batch: 2}
+	first := h.anchored(sold, nil)[sold[0].SaleID]
+	lies := &liar{contract: common.HexToAddress(first.Contract), batch: 2, first: batchlog.Batch{ID: 1, Root: first.Root, Size: 5}}
 	proxies[0].On("eth_sendRawTransaction", lies.swallow)
 	proxies[0].On("eth_call", lies.call)
 	proxies[0].On("eth_getLogs", lies.logs)

@@ -116,6 +116,8 @@ const (
 	callLoyalty = "GET /customers/{id}/loyalty"
 	callEntries = "GET /customers/{id}/loyalty/entries"
 	callReceipt = "GET /receipts/{id}"
+	callLog     = "GET /log"
+	callEntry   = "GET /log/{batch_id}"
 )
 
 // record posts one, alone and in a batch.

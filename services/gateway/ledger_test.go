@@ -2,7 +2,9 @@ package gateway_test
 
 import (
 	"context"
+	"math/big"
 	"math/rand/v2"
+	"strconv"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -47,13 +49,48 @@ func provingLedger(s *shop, mined func() bool) (stop func(), err error) {
 				Request: []byte(`{}`), SaleHash: someHash(), AmountWei: "7", Leaf: someHash(), Proof: []common.Hash{someHash()},
 				Rate:  event.ProofRate{Value: "254321.17", Currency: "INR", Tier: "live", Sources: []string{"coingecko"}, ObservedAt: "2026-11-22T04:45:30Z"},
 				Batch: event.ProofBatch{ID: "12", Root: someHash(), Size: "2", LeafIndex: "0"},
+				Log:   event.ProofLog{Size: "15", Root: someHash(), Path: []common.Hash{someHash()}},
 				Chain: event.ProofChain{
 					ChainID: "1337", Contract: common.Address{1}.Hex(), TxHash: someHash(), BlockNumber: "99", BlockHash: someHash(),
-					Finality: "mined",
+					DeployedBlock: "5", Finality: "mined",
 				},
 			}, nil
-		}))
+		}), stream.Answers(stream.Endpoint{Subject: event.SubjectLogGet}, answerLog))
 }
+
+// logged is a contract with fifteen batches: the first twelve are final, the last two of another's making. A sixteenth is not mined.
+var logged = event.LogChain{ChainID: "1337", Contract: common.HexToAddress("0x5FbDB2315678afecb367f032d93F642f64180aa3").Hex(), DeployedBlock: "5"}
+
+const loggedFinal, loggedOurs, loggedSize = 12, 13, 15
+
+// answerLog answers as the ledger would, each hash aside, which names what it is of.
+func answerLog(_ context.Context, q event.LogQuery) (event.LogAnswer, error) {
+	unknown := fault.New(fault.Invalid, "there is no such thing")
+	asked, err := q.Parse()
+	if err != nil || asked.Contract != nil && asked.Contract.Hex() != logged.Contract {
+		return event.LogAnswer{}, unknown
+	}
+	size := uint64(loggedSize)
+	if asked.Size != nil {
+		size = *asked.Size
+	}
+	answer := event.LogAnswer{Log: event.LogHead{Size: strconv.FormatUint(size, 10), Root: rootOf(size)}, Chain: logged}
+	answer.Fixed = asked.Size != nil && size > 0 && size <= loggedFinal
+	switch id := asked.BatchID; {
+	case id != nil && *id == loggedSize+1:
+		return event.LogAnswer{}, errNotMined
+	case size > loggedSize || id != nil && (*id == 0 || *id > size):
+		return event.LogAnswer{}, unknown
+	case id != nil:
+		answer.Batch = &event.LogBatch{ID: q.BatchID, Root: rootOf(100 + *id), Size: "873", Foreign: *id > loggedOurs}
+		if size > 1 {
+			answer.Log.Path = []common.Hash{rootOf(200), rootOf(201)}
+		}
+	}
+	return answer, nil
+}
+
+func rootOf(n uint64) common.Hash { return common.BigToHash(new(big.Int).SetUint64(n)) }
 
 func someHash() (h common.Hash) {
 	for i := range h {

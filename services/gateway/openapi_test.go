@@ -98,9 +98,12 @@ func (c *clerk) recordsAndRefusals(shop *shop) answer {
 func (c *clerk) reads(shop *shop, sold answer) {
 	by, sale := shop.till, "/sales/"+sold.SaleID
 	receipt := sold.ReceiptURL
+	nobody := &till{t: c.t, url: by.url}
 	c.call(by, callSale, sale, "")
 	c.call(by, callProof, sale+"/proof", "")
-	c.call(&till{t: c.t, url: by.url}, callReceipt, receipt, "")
+	c.call(nobody, callReceipt, receipt, "")
+	c.call(nobody, callLog, "/log", "")
+	c.call(nobody, callEntry, "/log/3?size=5", "")
 	mined := false
 	stop, err := provingLedger(shop, func() bool { return mined })
 	require.NoError(c.t, err)
@@ -109,6 +112,16 @@ func (c *clerk) reads(shop *shop, sold answer) {
 	c.call(by, callProof, sale+"/proof", "")
 	mined = true
 	require.Equal(c.t, 200, c.call(by, callProof, sale+"/proof", "").Status)
+	for query, status := range map[string]int{
+		"": 200, "?size=0": 200, "?size=12": 200, "?size=16": 404, "?size=x": 400, "?contract=" + logged.Contract: 200, "?contract=0x": 400,
+	} {
+		require.Equal(c.t, status, c.call(nobody, callLog, "/log"+query, "").Status, query)
+	}
+	for path, status := range map[string]int{
+		"/log/1": 200, "/log/1?size=1": 200, "/log/14": 200, "/log/3?size=2": 404, "/log/16": 409, "/log/17": 404, "/log/x": 400,
+	} {
+		require.Equal(c.t, status, c.call(nobody, callEntry, path, "").Status, path)
+	}
 	c.call(by, callReceipt, receipt, "")
 	c.call(by, callLoyalty, "/customers/C-1001/loyalty", "")
 	c.call(by, callEntries, "/customers/C-1001/loyalty/entries?limit=2", "")
@@ -177,17 +190,19 @@ func (c *clerk) strangers(shop *shop, sold answer) {
 	c.call(&till{t: c.t, url: away.url}, callReceipt, sold.ReceiptURL, "")
 	c.call(nobody, callReceipt, sold.ReceiptURL+"x", "")
 	c.call(nobody, callReceipt, sold.ReceiptURL, "", "X-Big", strings.Repeat("x", 20<<10))
-	eventually(c.t, "more receipts are asked for than are shown", func() error {
-		for _, r := range together(64, func(int) reply { return must(nobody.try("GET", sold.ReceiptURL, "", "Authorization", "")) }) {
-			if r.Status == 429 {
-				c.call(nobody, callReceipt, sold.ReceiptURL, "")
+	for call, path := range map[string]string{callReceipt: sold.ReceiptURL, callLog: "/log", callEntry: "/log/1"} {
+		eventually(c.t, "more is asked for than everybody is shown", func() error {
+			for _, r := range together(64, func(int) reply { return must(nobody.try("GET", path, "", "Authorization", "")) }) {
+				if r.Status == 429 {
+					c.call(nobody, call, path, "")
+				}
 			}
-		}
-		if !c.seen[callReceipt+" 429 RATE_LIMITED"] {
-			return fmt.Errorf("not yet")
-		}
-		return nil
-	})
+			if !c.seen[call+" 429 RATE_LIMITED"] {
+				return fmt.Errorf("not yet %s", call)
+			}
+			return nil
+		})
+	}
 }
 
 // troubles are a Postgres that can't keep up and one that is lost at a COMMIT.

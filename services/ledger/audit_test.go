@@ -6,10 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/stream"
 )
@@ -20,7 +22,7 @@ var auditViews = map[string]string{
 		"purchase_number, recorded_at_us, request, salt",
 	"audit.loyalty_account": "customer_id, points_balance, purchases",
 	"audit.loyalty_entry":   "customer_id, sale_id, points_delta, points_balance",
-	"audit.batch":           "deployment, chain_id, contract, batch_id, root, size, state",
+	"audit.batch":           "deployment, chain_id, contract, batch_id, root, size, state, ours, in_log, log_root",
 	"audit.batch_leaf":      "deployment, batch_id, leaf_index, sale_id, sale_hash, amount_wei",
 	"audit.anchored":        "sale_id, deployment, batch_id, tx_hash, block_number, finality",
 	"audit.parked":          "sale_id, service, stream, sequence, reason, parked_at, state, decided_by, decided_because, decided_at",
@@ -94,6 +96,77 @@ func TestTheAuditorReadsEveryViewAndNothingElse(t *testing.T) {
 	require.Equal(t, b.sales[1].Hash().Hex(), hash)
 	require.NoError(t, s.auditor.QueryRow(t.Context(), `SELECT tx_hash FROM audit.anchored`).Scan(&hash))
 	require.Equal(t, txHash.Hex(), hash)
+}
+
+// audited is a row of audit.batch.
+type audited struct {
+	BatchID       int64
+	Root, LogRoot string
+	Size          int64
+	State         string
+	Ours          bool
+}
+
+// rebuilt is the log that the auditor makes of the rows of audit.batch that are in it, of nothing else, and how many of them are ours.
+func (s *shop) rebuilt(deployment int64) (log *batchlog.Log, ours int) {
+	s.t.Helper()
+	rows, err := s.auditor.Query(s.t.Context(),
+		`SELECT batch_id, root, log_root, size, state, ours FROM audit.batch WHERE deployment = $1 AND in_log ORDER BY batch_id`, deployment)
+	require.NoError(s.t, err)
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[audited])
+	require.NoError(s.t, err)
+	log = batchlog.New()
+	for _, row := range found {
+		_, err := log.Append(batchlog.Batch{ID: uint64(row.BatchID), Root: common.HexToHash(row.Root), Size: uint32(row.Size)})
+		require.NoError(s.t, err)
+		require.Equal(s.t, log.Root().Hex(), row.LogRoot)
+		if row.Ours {
+			ours++
+		}
+	}
+	return log, ours
+}
+
+func TestAnAuditorRebuildsEachContractsLog(t *testing.T) {
+	s := setup(t)
+	earlier := s.deploy()
+	s.mined(earlier, 2)
+	deployment := s.deploy()
+	batches := s.mined(deployment, 4)
+	sealed := s.seal(deployment, 5, s.sell(100, noon))
+	rebuilds := func(deployment int64, size uint64, ours int, root common.Hash) {
+		t.Helper()
+		log, mine := s.rebuilt(deployment)
+		require.Equal(t, []any{size, ours, root}, []any{log.Size(), mine, log.Root()})
+	}
+	of := func(ours int) common.Hash {
+		return must(batchlog.After(uint64(ours), s.row(deployment, uint64(ours)))).Root()
+	}
+	rebuilds(earlier, 2, 2, s.logs[earlier].Root())
+	rebuilds(deployment, 4, 4, of(4)) // and not the one that is sealed only
+
+	held := s.stranger(deployment, batches[:3], 2)
+	rebuilds(deployment, 5, 3, held.Root())
+	rebuilds(deployment, 6, 3, s.stranger(deployment, batches[:3], 3).Root()) // instead of those before
+	require.Equal(t, 3, s.audits(`SELECT count(*) FROM audit.batch WHERE NOT ours AND in_log AND state = 'mined'`))
+	longer := s.stranger(deployment, append(batches[:4:4], sealed), 1)
+	rebuilds(deployment, 6, 5, longer.Root()) // the chain was faster than the states
+	seen := s.stranger(deployment, batches[:2], 0)
+	rebuilds(deployment, 2, 2, seen.Root())
+	s.exec(s.anchor, `INSERT INTO anchor.sighting (deployment) VALUES ($1)`, deployment)
+	rebuilds(deployment, 4, 4, of(4))
+	s.publish(batches[3].moved(event.BatchReorged, 99))
+	rebuilds(deployment, 3, 3, of(3))
+	s.retire(deployment)
+	rebuilds(deployment, 0, 0, common.Hash{})
+	rebuilds(earlier, 2, 2, s.logs[earlier].Root())
+	require.Equal(t, 7, s.audits(`SELECT count(*) FROM audit.batch WHERE ours`), "every batch stays in sight")
+}
+
+func (s *shop) audits(statement string) (n int) {
+	s.t.Helper()
+	require.NoError(s.t, s.auditor.QueryRow(s.t.Context(), statement).Scan(&n))
+	return n
 }
 
 func TestNoServiceChangesOrRemovesWhatIsKeptForEver(t *testing.T) {

@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/ledger"
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
@@ -83,8 +85,9 @@ func TestEveryProofOfABatchLeadsToItsRoot(t *testing.T) {
 			ObservedAt: "2026-11-22T04:45:31Z",
 		}, p.Rate)
 		require.Equal(t, event.ProofChain{
-			ChainID: "1337", Contract: contract.Hex(), TxHash: txHash, BlockNumber: "99", BlockHash: blockHash, Finality: "mined",
+			ChainID: "1337", Contract: contract.Hex(), TxHash: txHash, BlockNumber: "99", BlockHash: blockHash, DeployedBlock: "5", Finality: "mined",
 		}, p.Chain)
+		require.Equal(t, event.ProofLog{Size: "1", Root: batchlog.Batch{ID: 1, Root: b.tree.Root(), Size: 11}.Entry(), Path: []common.Hash{}}, p.Log)
 	}
 	s.publish(b.moved(event.BatchFinal, 4))
 	s.waitFor("the proof is final", func() bool {
@@ -121,6 +124,10 @@ func TestAProofOfChangedFactsIsRefused(t *testing.T) {
 		"another leaf":    `UPDATE anchor.leaf SET amount_wei = 1 WHERE sale_id = (SELECT sale_id FROM sales.sale WHERE purchase_number = 2)`,
 		"a root":          `UPDATE anchor.batch SET root = sha256('tea')`,
 		"a leaf's index":  `UPDATE anchor.batch_leaf SET leaf_index = leaf_index + 100`,
+		"the log's root":  `UPDATE anchor.log SET root = sha256('tea')`,
+		"the log's nodes": `UPDATE anchor.log SET nodes = sha256('tea')`,
+		"the log's row":   `DELETE FROM anchor.log`,
+		"a batch's size":  `UPDATE anchor.batch SET size = 4`,
 		"a leaf removed":  `DELETE FROM anchor.batch_leaf WHERE sale_id = (SELECT sale_id FROM sales.sale WHERE purchase_number = 2)`,
 	} {
 		t.Run(what, func(t *testing.T) {

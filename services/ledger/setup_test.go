@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/ledger"
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/local"
@@ -42,11 +43,13 @@ type shop struct {
 	stop func() // ends the ledger and waits for it
 
 	admin, gateway, anchor, ledger, auditor *pgx.Conn
+
+	logs map[int64]*batchlog.Log // of each deployment's batches, as far as they are sealed
 }
 
 // setup starts a ledger that repairs nothing before the test is over, unless adjusted.
 func setup(t *testing.T, adjust ...func(*ledger.Config)) *shop {
-	s := &shop{t: t, db: testkit.Database(t), nats: testkit.NATS(t)}
+	s := &shop{t: t, db: testkit.Database(t), nats: testkit.NATS(t), logs: make(map[int64]*batchlog.Log)}
 	s.start(adjust...)
 	t.Cleanup(func() { s.stop() })
 	bus, err := stream.Connect("test", s.config().Stream, testLog(t))
@@ -155,6 +158,8 @@ func (s *shop) deploy() (deployment int64) {
 	require.NoError(s.t, s.anchor.QueryRow(s.t.Context(),
 		`INSERT INTO anchor.deployment (chain_id, genesis_hash, contract, replay) VALUES (1337, $1, $2, true) RETURNING id`,
 		common.BigToHash(common.Big1).Bytes(), contract.Bytes()).Scan(&deployment))
+	s.exec(s.anchor, `INSERT INTO anchor.deployed (deployment, block_number) VALUES ($1, 5)`, deployment)
+	s.logs[deployment] = batchlog.New()
 	return deployment
 }
 
@@ -168,7 +173,7 @@ type batch struct {
 	wei        []*big.Int
 }
 
-// seal journals n sales, their leaves and a batch of them all.
+// seal journals n sales, their leaves and a batch of them all, the next of its deployment.
 func (s *shop) seal(deployment int64, id uint64, sales ...sale.Sale) *batch {
 	b := &batch{s: s, deployment: deployment, id: id, sales: sales}
 	var leaves []common.Hash
@@ -182,6 +187,10 @@ func (s *shop) seal(deployment int64, id uint64, sales ...sale.Sale) *batch {
 	b.tree, err = merkle.Build(leaves)
 	require.NoError(s.t, err)
 	s.exec(s.anchor, `INSERT INTO anchor.batch (deployment, batch_id, root, size) VALUES ($1, $2, $3, $4)`, deployment, id, b.tree.Root().Bytes(), len(sales))
+	log := s.logs[deployment]
+	row, err := log.Append(batchlog.Batch{ID: id, Root: b.tree.Root(), Size: uint32(len(sales))})
+	require.NoError(s.t, err)
+	s.exec(s.anchor, `INSERT INTO anchor.log VALUES ($1, $2, $3, $4)`, deployment, id, log.Root().Bytes(), row.Bytes())
 	for i, facts := range sales {
 		if s.count(`SELECT count(*) FROM anchor.leaf WHERE sale_id = $1`, facts.SaleID) == 0 {
 			s.leaf(facts, b.wei[i].String())

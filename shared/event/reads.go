@@ -10,6 +10,7 @@ import (
 const (
 	SubjectSalesGet  = "ledger.sales.get"
 	SubjectProofsGet = "ledger.proofs.get"
+	SubjectLogGet    = "ledger.log.get"
 )
 
 // SaleQuery asks about one sale.
@@ -37,6 +38,7 @@ type Proof struct {
 	Leaf      common.Hash   `json:"leaf"`
 	Proof     []common.Hash `json:"proof"` // siblings from the leaf up
 	Batch     ProofBatch    `json:"batch"`
+	Log       ProofLog      `json:"log"`
 	Chain     ProofChain    `json:"chain"`
 }
 
@@ -57,12 +59,58 @@ type ProofBatch struct {
 	LeafIndex string      `json:"leaf_index"` // in ascending order of leaves, from 0
 }
 
+// ProofLog is the batch's inclusion in the contract's log of batches as it was when the proof was made (RFC 9162, section 2.1.3.1). A
+// proof ages only in this: as batches follow, the path to the contract's present root grows.
+type ProofLog struct {
+	Size string        `json:"size"` // batches in the log
+	Root common.Hash   `json:"root"`
+	Path []common.Hash `json:"path"` // siblings from the batch's entry up
+}
+
 // ProofChain is where the root is anchored.
 type ProofChain struct {
-	ChainID     string      `json:"chain_id"`
-	Contract    string      `json:"contract"` // EIP-55
-	TxHash      common.Hash `json:"tx_hash"`
-	BlockNumber string      `json:"block_number"`
-	BlockHash   common.Hash `json:"block_hash"`
-	Finality    string      `json:"finality"` // mined | final
+	ChainID       string      `json:"chain_id"`
+	Contract      string      `json:"contract"` // EIP-55
+	TxHash        common.Hash `json:"tx_hash"`
+	BlockNumber   string      `json:"block_number"`
+	BlockHash     common.Hash `json:"block_hash"`
+	DeployedBlock string      `json:"deployed_block"` // the contract has no events before it
+	Finality      string      `json:"finality"`       // mined | final
+}
+
+// LogQuery asks for a contract's log, or with a BatchID for a batch in it. Integers are strings, as in the answer.
+type LogQuery struct {
+	Contract string `json:"contract,omitempty"` // the present deployment's when left out
+	BatchID  string `json:"batch_id,omitempty"`
+	Size     string `json:"size,omitempty"` // the log as it was with so many batches; as it is now when left out
+}
+
+// LogAnswer answers a LogQuery. Without a BatchID there is neither Batch nor a path.
+type LogAnswer struct {
+	Batch *LogBatch `json:"batch,omitempty"`
+	Log   LogHead   `json:"log"`
+	Chain LogChain  `json:"chain"`
+	Fixed bool      `json:"fixed"` // for good: the size was given, and all these batches are final
+}
+
+// LogBatch is an entry of the log.
+type LogBatch struct {
+	ID      string      `json:"id"`
+	Root    common.Hash `json:"root"`
+	Size    string      `json:"size"`
+	Foreign bool        `json:"foreign,omitempty"` // of another's making, by its event: none of the shop's sales stand in it
+}
+
+// LogHead is a log of some size; Root is zero while there is no batch.
+type LogHead struct {
+	Size string        `json:"size"`
+	Root common.Hash   `json:"root"`
+	Path []common.Hash `json:"path,omitempty"` // empty, and so left out, for the only batch
+}
+
+// LogChain is where the log is kept.
+type LogChain struct {
+	ChainID       string `json:"chain_id"`
+	Contract      string `json:"contract"`       // EIP-55
+	DeployedBlock string `json:"deployed_block"` // it has no events before this block
 }

@@ -97,7 +97,7 @@ func (e *Engine) check(ctx context.Context, till Terminal, raw []byte, out io.Wr
 		return err
 	}
 	defer node.Close()
-	verdict, err := verify.Run(ctx, raw, node, nil, out)
+	verdict, err := verify.Run(ctx, raw, node, verify.Options{}, out)
 	if err != nil {
 		return fmt.Errorf("verify the demonstration sale's proof: %w", err)
 	}

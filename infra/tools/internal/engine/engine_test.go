@@ -177,7 +177,7 @@ func (s *shop) requireAnchored(a answer) []byte {
 	require.NoError(s.t, err)
 	defer node.Close()
 	var steps bytes.Buffer
-	verdict, err := verify.Run(s.t.Context(), proof, node, nil, &steps)
+	verdict, err := verify.Run(s.t.Context(), proof, node, verify.Options{}, &steps)
 	require.NoError(s.t, err)
 	require.True(s.t, verdict.Valid(), "%s", &steps)
 	return proof

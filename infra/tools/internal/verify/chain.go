@@ -12,15 +12,19 @@ import (
 	"github.com/tillseal/tillseal/contracts/binding"
 )
 
-// view is what the node answered; each step's ask adds to it.
+// view is what was answered; each step's ask adds to it.
 type view struct {
 	chainID   *big.Int
+	head      block // the one at which the contract is read
 	code      []byte
-	root      common.Hash
+	log       logHead
+	route     route
+	contained bool
 	accepted  bool
 	receipt   *types.Receipt // nil: the chain does not know the transaction
 	canonical *block         // nil: the chain is not that high
 	finalized *block         // nil: nothing is final yet
+	note      string         // what this step's line says besides its promise
 }
 
 // block is what is read of a block: its hash is the one that the node answers, since other chains' headers hash in other ways.
@@ -48,18 +52,37 @@ func checkContract(p proof, v view) error {
 	return nil
 }
 
-func checkRoot(p proof, v view) error {
-	switch v.root {
-	case p.Batch.Root:
-		return nil
-	case common.Hash{}:
-		return errors.New("the contract holds no root for this batch")
+func checkLogRoot(p proof, v view) error {
+	switch r := v.route; {
+	case v.log.size < p.batchID:
+		return fmt.Errorf("the contract's log has size %d: it does not hold batch %d", v.log.size, p.batchID)
+	case r.other != nil:
+		return fmt.Errorf("the contract's log of size %d, rebuilt from its events, has another batch %d: root %s, size %d",
+			v.log.size, p.batchID, r.other.Root, r.other.Size)
+	case !r.found():
+		return skipError(fmt.Sprintf("no path in the contract's log of size %d%s: the log was not checked, the batch is judged by its event alone",
+			v.log.size, r.unused()))
 	}
-	return errors.New("the contract holds another root for this batch")
+	return nil
+}
+
+const errNoPath = skipError("there is no path to ask with")
+
+func checkContains(_ proof, v view) error {
+	switch {
+	case !v.route.found():
+		return errNoPath
+	case !v.contained:
+		return errors.New("the contract does not hold the batch")
+	}
+	return nil
 }
 
 func checkVerify(_ proof, v view) error {
-	if !v.accepted {
+	switch {
+	case !v.route.found():
+		return errNoPath
+	case !v.accepted:
 		return errors.New("the contract does not accept it")
 	}
 	return nil
@@ -88,7 +111,7 @@ func checkTransaction(p proof, v view) error {
 // anchored finds the event that the proof's contract emitted about the batch; nil when there is none. There is one at most.
 func anchored(p proof, logs []*types.Log) *binding.SaleAnchorBatchAnchored {
 	for _, log := range logs {
-		if log.Address != p.contract {
+		if log == nil || log.Address != p.contract { // a node may answer whatever it likes
 			continue
 		}
 		// Another event of the contract does not unpack.

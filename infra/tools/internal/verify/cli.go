@@ -22,14 +22,23 @@ const (
 
 const usage = `verify: checks the proof of a sale against the chain, and needs nothing else from the shop.
 
-  verify [-rpc URL] [-contract 0x…] [proof.json | -]
+  verify [-rpc URL] [-contract 0x…] [-log URL] [proof.json | -]
 
 The proof is the JSON of GET /sales/{id}/proof, from a file or standard input. Every hash is recomputed, then the chain is
 queried, preferably at a node of your own choice. A shop could deploy a second contract: -contract names the one that it
 published. One line is printed for each step; the last line is "valid" or "invalid: <step>".
 
+The contract keeps one log of all batches. The proof has its batch's path in the log as it was when the proof was made; once
+other batches have followed, a path in the longer log is needed. It is taken from the first of these that has it, and the
+line of log_root says which:
+  1. the gateway at -log, if given: a shop's base URL. What it answers is checked against the contract's logRoot.
+  2. the contract's events, all of them since its first block. That can take minutes; progress goes to standard error.
+  3. none: the batch is judged by its event in its transaction's receipt alone. log_root, contains and verify are skipped.
+Neither 1 nor 2 is needed while no other batch has followed.
+
 Exit code 0: valid. 1: invalid. 2: wrong usage, or the node could not be queried: the check could not be completed.
-Not provable, and so the shop's word: the rate's tier, sources and time, and which of the positions that fit is leaf_index.
+Not provable, and so the shop's word: the rate's tier, sources and time, which of the positions that fit is leaf_index, and
+deployed_block where the events are not read.
 
 `
 
@@ -40,9 +49,9 @@ type Config struct {
 }
 
 type call struct {
-	rpc      config.Secret
-	contract *common.Address
-	file     string
+	rpc     config.Secret
+	file    string
+	options Options
 }
 
 // Main is the program: it returns its exit code.
@@ -67,7 +76,8 @@ func Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, 
 		return exitUnknown
 	}
 	defer node.Close()
-	verdict, err := Run(ctx, raw, node, c.contract, stdout)
+	c.options.Progress = stderr
+	verdict, err := Run(ctx, raw, node, c.options, stdout)
 	if err != nil {
 		say(stderr, "verify: %v\n", err)
 		return exitUnknown
@@ -92,6 +102,7 @@ func parse(args, environ []string, stdout io.Writer) (call, error) {
 	flags.SetOutput(io.Discard)
 	url := flags.String("rpc", "", "JSON-RPC `URL` of an Ethereum node, http or https")
 	contract := flags.String("contract", "", "the `address` that the proof must name")
+	gateway := flags.String("log", "", "base `URL` of a gateway, asked for the path of an aged proof")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			_, _ = io.WriteString(stdout, usage)
@@ -108,7 +119,12 @@ func parse(args, environ []string, stdout io.Writer) (call, error) {
 		if !common.IsHexAddress(*contract) || !checksummed(*contract, address) {
 			return call{}, errors.New("-contract is not an address, or its EIP-55 checksum is wrong")
 		}
-		c.contract = &address
+		c.options.Contract = &address
+	}
+	if *gateway != "" {
+		if c.options.Gateway, err = NewGateway(config.Secret(*gateway)); err != nil {
+			return call{}, err
+		}
 	}
 	switch flags.NArg() {
 	case 0:

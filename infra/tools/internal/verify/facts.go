@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"strings"
 
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/merkle"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
@@ -144,6 +145,17 @@ func checkPosition(p proof, _ view) error {
 	order := p.Proof.Proof[0].Cmp(p.Leaf) // 0: the same leaf twice, at either index
 	if leaf := sibling >= p.size-1; leaf && ((sibling < node && order < 0) || (sibling > node && order > 0)) {
 		return errors.New("leaf_index does not fit the leaf's neighbour")
+	}
+	return nil
+}
+
+// checkLog follows the proof's own path, in the log as it was when the proof was made.
+func checkLog(p proof, _ view) error {
+	switch {
+	case p.batchID == 0 || p.batchID > p.logSize:
+		return fmt.Errorf("a log of size %d does not have batch %d", p.logSize, p.batchID)
+	case !batchlog.Verify(p.entry(), batchlog.Included{Size: p.logSize, Root: p.Log.Root, Path: p.Log.Path}):
+		return errors.New("log.path does not lead from the batch to log.root")
 	}
 	return nil
 }

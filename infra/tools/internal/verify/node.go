@@ -18,12 +18,17 @@ import (
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/rpc"
 
-	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/wait"
 )
 
-// callTimeout bounds one call to a node.
-const callTimeout = 15 * time.Second
+const (
+	callTimeout    = 15 * time.Second // of one call to a node
+	maxAnswerBytes = 64 << 20         // of a node: far more than the events of 1,000 blocks
+	// A provider's nodes are not all at the same block: one may not have yet what another has just shown.
+	tries      = 3
+	firstPause = 250 * time.Millisecond // between two tries, doubled each time
+)
 
 // Node is an Ethereum node that is queried over JSON-RPC.
 type Node struct {
@@ -35,11 +40,11 @@ type Node struct {
 func Dial(ctx context.Context, urls config.Secret) (*Node, error) {
 	var last error
 	for each := range strings.SplitSeq(urls.Reveal(), ",") {
-		u, err := url.Parse(strings.TrimSpace(each))
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return nil, errors.New("the RPC URL is not http or https")
+		u, err := parseURL(config.Secret(each))
+		if err != nil {
+			return nil, fmt.Errorf("the RPC URL %w", err)
 		}
-		client, err := rpc.DialOptions(ctx, u.String(), rpc.WithHTTPClient(&http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}))
+		client, err := rpc.DialOptions(ctx, u.String(), rpc.WithHTTPClient(&http.Client{Transport: bounded{http.DefaultTransport.(*http.Transport).Clone()}}))
 		if err != nil {
 			return nil, errors.New("the RPC URL can't be used") // the cause may quote it
 		}
@@ -52,6 +57,25 @@ func Dial(ctx context.Context, urls config.Secret) (*Node, error) {
 	return nil, last
 }
 
+func parseURL(text config.Secret) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSpace(text.Reveal()))
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New("is not http or https") // the cause may quote it
+	}
+	return u, nil
+}
+
+// bounded ends an answer that is longer than maxAnswerBytes.
+type bounded struct{ *http.Transport }
+
+func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	answer, err := b.Transport.RoundTrip(req)
+	if err == nil {
+		answer.Body = http.MaxBytesReader(nil, answer.Body, maxAnswerBytes)
+	}
+	return answer, err
+}
+
 // Close closes the connection to the node.
 func (n *Node) Close() { n.rpc.Close() }
 
@@ -60,12 +84,24 @@ func ask(ctx context.Context, method string, question func(context.Context) erro
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := question(ctx); err != nil {
-		return fmt.Errorf("the node could not be queried (%s: %s)", method, reason(err))
+		return &nodeError{method, err}
 	}
 	return nil
 }
 
-// reason describes in its own words why a node gave no answer: the error's may contain the URL, and a node's message the key.
+// nodeError is why a node could not be queried. Its text holds nothing that could be a URL or a key.
+type nodeError struct {
+	method string
+	cause  error
+}
+
+func (e *nodeError) Error() string {
+	return fmt.Sprintf("the node could not be queried (%s: %s)", e.method, reason(e.cause))
+}
+
+func (e *nodeError) Unwrap() error { return e.cause }
+
+// reason describes in its own words why there was no answer: the error's may contain the URL, and a node's message the key.
 func reason(err error) string {
 	var (
 		status  rpc.HTTPError
@@ -90,81 +126,27 @@ func reason(err error) string {
 	return "the answer cannot be read"
 }
 
-func askChainID(ctx context.Context, n *Node, _ proof, v *view) error {
-	return ask(ctx, "eth_chainId", func(ctx context.Context) (err error) {
-		v.chainID, err = n.eth.ChainID(ctx)
-		return err
-	})
+// readAt asks something about the block with a hash, and again where the node that answers does not have it yet.
+func readAt(ctx context.Context, method string, question func(context.Context) error) error {
+	pause := firstPause
+	for try := 1; ; try++ {
+		err := ask(ctx, method, question)
+		var refused rpc.Error
+		if !errors.As(err, &refused) || try == tries || !wait.Pause(ctx, pause) {
+			return err
+		}
+		pause *= 2
+	}
 }
 
-func askCode(ctx context.Context, n *Node, p proof, v *view) error {
-	return ask(ctx, "eth_getCode", func(ctx context.Context) (err error) {
-		v.code, err = n.eth.CodeAt(ctx, p.contract, nil)
-		return err
-	})
-}
-
-// askRoot and askVerify call code that the step "contract" has found to be ours: it can't revert here.
-func askRoot(ctx context.Context, n *Node, p proof, v *view) error {
-	contract := binding.NewSaleAnchor()
-	return ask(ctx, "eth_call", func(ctx context.Context) error {
-		answer, err := n.eth.CallContract(ctx, ethereum.CallMsg{To: &p.contract, Data: contract.PackRootOf(p.batchID)}, nil)
+// call asks the contract something, as it is at a block (EIP-1898).
+func (n *Node) call(ctx context.Context, contract common.Address, data []byte, at block, unpack func([]byte) error) error {
+	return readAt(ctx, "eth_call", func(ctx context.Context) error {
+		answer, err := n.eth.CallContractAtHash(ctx, ethereum.CallMsg{To: &contract, Data: data}, at.hash)
 		if err != nil {
 			return err
 		}
-		v.root, err = contract.UnpackRootOf(answer)
-		return err
-	})
-}
-
-func askVerify(ctx context.Context, n *Node, p proof, v *view) error {
-	contract := binding.NewSaleAnchor()
-	siblings := make([][32]byte, len(p.Proof.Proof))
-	for i, sibling := range p.Proof.Proof {
-		siblings[i] = sibling
-	}
-	data := contract.PackVerify(p.batchID, p.SaleHash, p.wei, siblings)
-	return ask(ctx, "eth_call", func(ctx context.Context) error {
-		answer, err := n.eth.CallContract(ctx, ethereum.CallMsg{To: &p.contract, Data: data}, nil)
-		if err != nil {
-			return err
-		}
-		v.accepted, err = contract.UnpackVerify(answer)
-		return err
-	})
-}
-
-func askReceipt(ctx context.Context, n *Node, p proof, v *view) error {
-	return ask(ctx, "eth_getTransactionReceipt", func(ctx context.Context) (err error) {
-		v.receipt, err = n.eth.TransactionReceipt(ctx, p.Chain.TxHash)
-		if errors.Is(err, ethereum.NotFound) {
-			return nil
-		}
-		return err
-	})
-}
-
-func askCanonical(ctx context.Context, n *Node, p proof, v *view) error {
-	return ask(ctx, "eth_getBlockByNumber", func(ctx context.Context) (err error) {
-		v.canonical, err = n.block(ctx, hexutil.EncodeUint64(p.blockNumber))
-		return err
-	})
-}
-
-// unknownBlock is the error that nodes answer with while no block is finalized (execution-apis, "Unknown block").
-const unknownBlock = -39001
-
-func askFinalized(ctx context.Context, n *Node, p proof, v *view) error {
-	if p.Chain.Finality != claimedFinal {
-		return nil
-	}
-	return ask(ctx, "eth_getBlockByNumber", func(ctx context.Context) (err error) {
-		v.finalized, err = n.block(ctx, "finalized")
-		var answer rpc.Error
-		if errors.As(err, &answer) && answer.ErrorCode() == unknownBlock {
-			return nil
-		}
-		return err
+		return unpack(answer)
 	})
 }
 
@@ -180,6 +162,9 @@ func (n *Node) block(ctx context.Context, at string) (*block, error) {
 	}
 	if err := json.Unmarshal(raw, &read); err != nil || read == nil {
 		return nil, err
+	}
+	if read.Hash == (common.Hash{}) {
+		return nil, errors.New("a block without a hash")
 	}
 	return &block{number: uint64(read.Number), hash: read.Hash}, nil
 }

@@ -3,11 +3,14 @@ package verify_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"math/big"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -16,6 +19,7 @@ import (
 
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/infra/tools/internal/verify"
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/local"
@@ -33,8 +37,11 @@ type shop struct {
 	chain    *local.Chain
 	client   *ethclient.Client
 	contract common.Address
+	deployed *big.Int // the contract's first block
 	nonce    uint64
-	batches  uint64
+	log      *batchlog.Log
+	rows     map[uint64]batchlog.Row
+	batches  map[uint64]batchlog.Batch
 }
 
 func setup(t *testing.T) *shop {
@@ -43,28 +50,86 @@ func setup(t *testing.T) *shop {
 	s.client, err = ethclient.DialContext(t.Context(), s.chain.URL())
 	require.NoError(t, err)
 	t.Cleanup(s.client.Close)
-	s.contract = s.deploy()
+	s.deploy()
 	return s
 }
 
-func (s *shop) deploy() common.Address {
-	return s.send(nil, binding.DeployData(testkit.DevAddress, testkit.DevAddress)).ContractAddress
+// deploy makes a contract with an empty log.
+func (s *shop) deploy() {
+	receipt := s.mine(s.send(nil, binding.DeployData(testkit.DevAddress, testkit.DevAddress), 3_000_000))
+	s.contract, s.deployed = receipt.ContractAddress, receipt.BlockNumber
+	s.log, s.rows, s.batches = batchlog.New(), map[uint64]batchlog.Row{}, map[uint64]batchlog.Batch{}
 }
 
-// send sends a transaction and seals its block.
-func (s *shop) send(to *common.Address, data []byte) *types.Receipt {
+func (s *shop) send(to *common.Address, data []byte, gas uint64) common.Hash {
 	s.t.Helper()
 	key, err := crypto.HexToECDSA(testkit.DevKey)
 	require.NoError(s.t, err)
 	tx := types.MustSignNewTx(key, types.LatestSignerForChainID(s.chain.ChainID()), &types.DynamicFeeTx{
-		ChainID: s.chain.ChainID(), Nonce: s.nonce, To: to, Data: data, Gas: 3_000_000, GasTipCap: big.NewInt(1e9), GasFeeCap: big.NewInt(1e11),
+		ChainID: s.chain.ChainID(), Nonce: s.nonce, To: to, Data: data, Gas: gas, GasTipCap: big.NewInt(1e9), GasFeeCap: big.NewInt(1e11),
 	})
 	require.NoError(s.t, s.client.SendTransaction(s.t.Context(), tx))
 	s.nonce++
-	s.chain.Commit()
-	receipt, err := s.client.TransactionReceipt(s.t.Context(), tx.Hash())
+	return tx.Hash()
+}
+
+// mine seals blocks until one has a transaction: a slow machine ends a block before all that wait are in it.
+func (s *shop) mine(tx common.Hash) *types.Receipt {
+	s.t.Helper()
+	const most = 100
+	var receipt *types.Receipt
+	err := ethereum.NotFound
+	for range most {
+		if !errors.Is(err, ethereum.NotFound) {
+			break
+		}
+		s.chain.Commit()
+		receipt, err = s.client.TransactionReceipt(s.t.Context(), tx)
+	}
 	require.NoError(s.t, err)
+	require.Equal(s.t, types.ReceiptStatusSuccessful, receipt.Status)
 	return receipt
+}
+
+// anchor sends the next batch.
+func (s *shop) anchor(root common.Hash, size int) (tx common.Hash) {
+	s.t.Helper()
+	b := batchlog.Batch{ID: s.log.Size() + 1, Root: root, Size: uint32(size)}
+	row, err := s.log.Append(b)
+	require.NoError(s.t, err)
+	s.rows[b.ID], s.batches[b.ID] = row, b
+	return s.send(&s.contract, binding.NewSaleAnchor().PackAnchor(b.ID, b.Root, b.Size), binding.AnchorGas(b.ID))
+}
+
+// follow anchors batches of other sales, many in a block, so that a proof ages.
+func (s *shop) follow(batches int) {
+	s.t.Helper()
+	const inABlock = 250
+	for i := range batches {
+		tx := s.anchor(sale.Keccak([]byte{byte(i), byte(i >> 8)}), i+1)
+		if i == batches-1 || i%inABlock == inABlock-1 {
+			s.mine(tx)
+		}
+	}
+}
+
+// batchlogOf is the log of batches with ids from 1 up.
+func batchlogOf(t *testing.T, batches map[uint64]batchlog.Batch) *batchlog.Log {
+	t.Helper()
+	log := batchlog.New()
+	for id := range uint64(len(batches)) {
+		_, err := log.Append(batches[id+1])
+		require.NoError(t, err)
+	}
+	return log
+}
+
+// inclusion is a batch's path in the present log.
+func (s *shop) inclusion(id uint64) event.ProofLog {
+	s.t.Helper()
+	in, err := batchlog.Include(id, s.log.Size(), s.rows)
+	require.NoError(s.t, err)
+	return event.ProofLog{Size: strconv.FormatUint(in.Size, 10), Root: in.Root, Path: in.Path}
 }
 
 const (
@@ -95,18 +160,17 @@ func (s *shop) prove(facts sale.Sale, request, amountWei string, others int) eve
 	tree, err := merkle.Build(leaves)
 	require.NoError(s.t, err)
 	index, _ := tree.Index(leaf)
-	s.batches++
-	receipt := s.send(&s.contract, binding.NewSaleAnchor().PackAnchor(s.batches, tree.Root(), uint32(tree.Size())))
-	require.Equal(s.t, types.ReceiptStatusSuccessful, receipt.Status)
-	number := func(n int) string { return big.NewInt(int64(n)).String() }
+	receipt := s.mine(s.anchor(tree.Root(), tree.Size()))
+	id := s.log.Size()
 	return event.Proof{
 		Sale: facts, Request: []byte(request), SaleHash: facts.Hash(), AmountWei: amountWei,
 		Rate: event.ProofRate{Value: rate, Currency: facts.Currency, Tier: "static", Sources: []string{"static"}, ObservedAt: "2026-11-22T04:45:31.000000Z"},
 		Leaf: leaf, Proof: tree.Proof(index),
-		Batch: event.ProofBatch{ID: number(int(s.batches)), Root: tree.Root(), Size: number(tree.Size()), LeafIndex: number(index)},
+		Batch: event.ProofBatch{ID: strconv.FormatUint(id, 10), Root: tree.Root(), Size: strconv.Itoa(tree.Size()), LeafIndex: strconv.Itoa(index)},
+		Log:   s.inclusion(id),
 		Chain: event.ProofChain{
 			ChainID: s.chain.ChainID().String(), Contract: s.contract.Hex(), TxHash: receipt.TxHash, BlockNumber: receipt.BlockNumber.String(),
-			BlockHash: receipt.BlockHash, Finality: "mined",
+			BlockHash: receipt.BlockHash, DeployedBlock: s.deployed.String(), Finality: "mined",
 		},
 	}
 }
@@ -122,19 +186,26 @@ func (s *shop) sold() event.Proof {
 
 func (s *shop) verify(raw []byte) verify.Verdict {
 	s.t.Helper()
-	verdict, err := s.ask(raw, s.chain.URL())
+	verdict, _, err := s.run(raw, s.chain.URL(), verify.Options{})
 	require.NoError(s.t, err)
 	return verdict
 }
 
-func (s *shop) ask(raw []byte, url string) (verify.Verdict, error) {
+// run is a run with the node at a URL; it returns its lines by their steps as well.
+func (s *shop) run(raw []byte, url string, options verify.Options) (verify.Verdict, map[string]string, error) {
 	s.t.Helper()
 	node, err := verify.Dial(s.t.Context(), config.Secret(url))
 	if err != nil {
-		return verify.Verdict{}, err
+		return verify.Verdict{}, nil, err
 	}
 	defer node.Close()
-	return verify.Run(s.t.Context(), raw, node, nil, s.t.Output())
+	var out bytes.Buffer
+	verdict, err := verify.Run(s.t.Context(), raw, node, options, &out)
+	lines := map[string]string{}
+	for line := range strings.Lines(out.String()) {
+		lines[strings.Fields(line)[1]] = line
+	}
+	return verdict, lines, err
 }
 
 func encode(t *testing.T, p any) []byte {

@@ -13,12 +13,13 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/merkle"
 	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
-// Limits of what is read: a record is at most 64 KiB and a tree 20 levels high, so a proof stays far below.
+// Limits of what is read: a record is at most 64 KiB, a batch's tree 20 levels high and the log's 64, so a proof stays far below.
 const (
 	maxProofBytes = 1 << 20
 	maxList       = 64
@@ -30,8 +31,14 @@ type proof struct {
 	wei, chainID         *big.Int
 	batchID, blockNumber uint64
 	size, leafIndex      uint64
+	logSize, deployed    uint64
 	contract             common.Address
 	published            *common.Address // the contract that the proof must name; nil: any with SaleAnchor's code
+}
+
+// entry is the batch as the log has it.
+func (p proof) entry() batchlog.Batch {
+	return batchlog.Batch{ID: p.batchID, Root: p.Batch.Root, Size: uint32(p.size)}
 }
 
 // form is what a value of the JSON must be: an object with exactly these members, a string or a list of strings.
@@ -65,9 +72,10 @@ var shape = form{members: map[string]form{
 	}},
 	"leaf": bytes32, "proof": {list: bytes32.text},
 	"batch": {members: map[string]form{"id": count, "root": bytes32, "size": count, "leaf_index": count}},
+	"log":   {members: map[string]form{"size": count, "root": bytes32, "path": {list: bytes32.text}}},
 	"chain": {members: map[string]form{
 		"chain_id": count, "contract": text(`^0x[0-9a-fA-F]{40}$`), "tx_hash": bytes32, "block_number": count, "block_hash": bytes32,
-		"finality": text(`^(mined|final)$`),
+		"deployed_block": count, "finality": text(`^(mined|final)$`),
 	}},
 }}
 
@@ -106,7 +114,9 @@ func (p *proof) numbers() error {
 		{"batch.id", p.Batch.ID, &p.batchID, 64},
 		{"batch.size", p.Batch.Size, &p.size, 32},
 		{"batch.leaf_index", p.Batch.LeafIndex, &p.leafIndex, 32},
+		{"log.size", p.Log.Size, &p.logSize, 64},
 		{"chain.block_number", p.Chain.BlockNumber, &p.blockNumber, 64},
+		{"chain.deployed_block", p.Chain.DeployedBlock, &p.deployed, 64},
 	} {
 		var err error
 		if *n.into, err = strconv.ParseUint(n.text, 10, n.bits); err != nil {
@@ -118,6 +128,8 @@ func (p *proof) numbers() error {
 		return errors.New("amount_wei is out of range")
 	case p.size > merkle.MaxLeaves:
 		return fmt.Errorf("batch.size is above %d, the most that a batch holds", merkle.MaxLeaves)
+	case p.deployed > p.blockNumber:
+		return errors.New("chain.deployed_block is above chain.block_number")
 	case !checksummed(p.Chain.Contract, p.contract):
 		return errors.New("chain.contract has a wrong EIP-55 checksum")
 	}

@@ -2,23 +2,17 @@ package verify_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
-	"math/big"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tillseal/tillseal/infra/tools/internal/verify"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/sale"
-	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 func TestAProofOfAnAnchoredSaleIsValid(t *testing.T) {
@@ -28,10 +22,14 @@ func TestAProofOfAnAnchoredSaleIsValid(t *testing.T) {
 }
 
 // shopsWord are the fields that nothing proves.
-var shopsWord = map[string]any{"rate.tier": "live", "rate.sources": []string{"another"}, "rate.observed_at": "2025-01-01T00:00:00Z"}
+var shopsWord = map[string]any{
+	"rate.tier": "live", "rate.sources": []string{"another"}, "rate.observed_at": "2025-01-01T00:00:00Z",
+	"chain.deployed_block": "0", // while the proof's own path leads to logRoot
+}
 
 func TestEveryChangedFieldFailsItsStep(t *testing.T) {
 	s := setup(t)
+	s.follow(4)
 	other := s.prove(tea(), record, "4913078803306000", 3) // the same sale at another price in another batch
 	p := s.sold()
 	hash := sale.Keccak([]byte("another")).Hex()
@@ -81,14 +79,29 @@ func TestEveryChangedFieldFailsItsStep(t *testing.T) {
 		{"proof", p.Proof[1:], "proof"},
 		{"proof", make([]common.Hash, 65), "shape"},
 		{"proof", nil, "shape"},
-		{"batch.id", other.Batch.ID, "root"},
-		{"batch.id", "999", "root"},
+		{"batch.id", other.Batch.ID, "log"},
+		{"batch.id", "999", "log"},
+		{"batch.id", "0", "log"},
 		{"batch.root", other.Batch.Root.Hex(), "proof"},
-		{"batch.size", "8", "transaction"},
+		{"batch.size", "8", "log"},
 		{"batch.size", "70", "position"},
 		{"batch.size", "0", "position"},
 		{"batch.size", "4294967296", "shape"},
 		{"batch.leaf_index", p.Batch.Size, "position"},
+		{"log.size", "0", "log"},
+		{"log.size", "5", "log"},
+		{"log.size", "7", "log"},
+		{"log.size", "8", "log"},
+		{"log.size", "18446744073709551615", "log"},
+		{"log.size", "18446744073709551616", "shape"},
+		{"log.root", hash, "log"},
+		{"log.root", common.Hash{}.Hex(), "log"},
+		{"log.path", append(p.Log.Path[:len(p.Log.Path)-1:len(p.Log.Path)-1], sale.Keccak(last[:])), "log"},
+		{"log.path", p.Log.Path[1:], "log"},
+		{"log.path", append(slices.Clip(p.Log.Path), p.Log.Root), "log"},
+		{"log.path", []common.Hash{}, "log"},
+		{"log.path", make([]common.Hash, 65), "shape"},
+		{"log.path", nil, "shape"},
 		{"chain.chain_id", "1", "chain_id"},
 		{"chain.contract", "0x00000000000000000000000000000000000000AA", "contract"},
 		{"chain.contract", "0x" + strings.ToUpper(s.contract.Hex()[2:]), "shape"},
@@ -97,6 +110,9 @@ func TestEveryChangedFieldFailsItsStep(t *testing.T) {
 		{"chain.block_number", other.Chain.BlockNumber, "block"},
 		{"chain.block_number", "999999", "block"},
 		{"chain.block_hash", other.Chain.BlockHash.Hex(), "block"},
+		{"chain.deployed_block", "999999", "shape"},
+		{"chain.deployed_block", "18446744073709551616", "shape"},
+		{"chain.deployed_block", "-1", "shape"},
 		{"chain.finality", "final", "finality"},
 		{"chain.finality", "safe", "shape"},
 	} {
@@ -127,6 +143,11 @@ func TestOnlyPositionsThatFitTheProofAreAccepted(t *testing.T) {
 	}
 	require.Contains(t, fitting, p.Batch.LeafIndex)
 	require.Less(t, len(fitting), 5, "the depth and the neighbour rule out the others")
+}
+
+func TestALogDoesNotHaveABatchThatIsYetToCome(t *testing.T) {
+	s := setup(t)
+	require.Equal(t, "a log of size 1 does not have batch 2", s.verify(change(t, s.sold(), "batch.id", "2")).Why)
 }
 
 func TestTheShapeIsStrict(t *testing.T) {
@@ -166,7 +187,7 @@ func TestAnAnchoredLieIsInvalid(t *testing.T) {
 func TestAContractOfOtherCodeIsRefused(t *testing.T) {
 	s := setup(t)
 	// PUSH1 1 PUSH0 MSTORE PUSH1 32 PUSH0 RETURN: answers 1 to whatever is asked; before it, the code that deploys these nine bytes.
-	yes := s.send(nil, common.FromHex("600980600a5f395ff360015f5260205ff3")).ContractAddress
+	yes := s.mine(s.send(nil, common.FromHex("600980600a5f395ff360015f5260205ff3"), 1_000_000)).ContractAddress
 	code, err := s.client.CodeAt(t.Context(), yes, nil)
 	require.NoError(t, err)
 	require.NotEmpty(t, code)
@@ -176,7 +197,8 @@ func TestAContractOfOtherCodeIsRefused(t *testing.T) {
 func TestASecondContractIsNotTheOneThatAnchored(t *testing.T) {
 	s := setup(t)
 	p := s.sold()
-	require.Equal(t, "root", s.verify(change(t, p, "chain.contract", s.deploy().Hex())).Step)
+	s.deploy()
+	require.Equal(t, "log_root", s.verify(change(t, p, "chain.contract", s.contract.Hex())).Step)
 }
 
 func TestARefundMayNameTheSaleByItsKey(t *testing.T) {
@@ -194,135 +216,6 @@ func TestARefundMayNameTheSaleByItsKey(t *testing.T) {
 	}
 }
 
-func TestFinalIsBelievedOnceTheChainSaysSo(t *testing.T) {
-	s := setup(t)
-	p := s.sold()
-	p.Chain.Finality = "final"
-	require.Equal(t, "finality", s.verify(encode(t, p)).Step)
-	require.NoError(t, s.chain.Finalize())
-	require.True(t, s.verify(encode(t, p)).Valid())
-	later := s.prove(tea(), record, p.AmountWei, 1)
-	later.Chain.Finality = "final"
-	require.Equal(t, "finality", s.verify(encode(t, later)).Step)
-}
-
-func TestAReorgedProofIsInvalid(t *testing.T) {
-	s := setup(t)
-	p := s.sold()
-	s.chain.Commit()
-	block, err := s.client.HeaderByHash(t.Context(), p.Chain.BlockHash)
-	require.NoError(t, err)
-	require.NoError(t, s.chain.Fork(block.ParentHash))
-	require.NoError(t, s.chain.DropPending())
-	s.chain.Commit()
-	require.Equal(t, "root", s.verify(encode(t, p)).Step)
-}
-
-// Each answer of the node counts by itself.
-func TestEveryAnswerOfTheChainMustAgree(t *testing.T) {
-	s := setup(t)
-	p := s.sold()
-	raw, other := encode(t, p), sale.Keccak([]byte("another")).Hex()
-	for _, c := range []struct{ name, method, old, with, step string }{
-		{"verify answers false", "eth_call", word(1), word(0), "verify"},
-		{"the transaction failed", "eth_getTransactionReceipt", `"status":"0x1"`, `"status":"0x0"`, "transaction"},
-		{
-			"another contract's event", "eth_getTransactionReceipt", strings.ToLower(s.contract.Hex()) + `","topics"`,
-			strings.ToLower(testkit.DevAddress.Hex()) + `","topics"`, "transaction",
-		},
-		{"an event with another root", "eth_getTransactionReceipt", p.Batch.Root.Hex(), other, "transaction"},
-		{"an event with another size", "eth_getTransactionReceipt", word(7), word(8), "transaction"},
-		{"another block at its height", "eth_getBlockByNumber", p.Chain.BlockHash.Hex(), other, "block"},
-		{"no block at its height", "eth_getBlockByNumber", "", "null", "block"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			proxy := testkit.RPCProxy(t, s.chain.URL())
-			changed := false
-			proxy.On(c.method, func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
-				reply := next(call)
-				changed = changed || strings.Contains(string(reply.Result), c.old)
-				if c.old == "" {
-					return testkit.Reply{Result: json.RawMessage(c.with)}
-				}
-				reply.Result = bytes.ReplaceAll(reply.Result, []byte(c.old), []byte(c.with))
-				return reply
-			})
-			verdict, err := s.ask(raw, proxy.URL())
-			require.NoError(t, err)
-			require.True(t, changed)
-			require.Equal(t, c.step, verdict.Step, verdict.Why)
-		})
-	}
-}
-
-// word is a number as the ABI has it.
-func word(n int64) string { return common.BigToHash(big.NewInt(n)).Hex() }
-
-func TestANodeThatCannotBeAskedSaysNothingAboutTheProof(t *testing.T) {
-	s := setup(t)
-	raw := encode(t, s.sold())
-	for _, method := range []string{"eth_chainId", "eth_getCode", "eth_call", "eth_getTransactionReceipt", "eth_getBlockByNumber"} {
-		for name, hook := range map[string]testkit.Hook{
-			"lost": testkit.Lose(), "refused": testkit.Refuse("key sesame is over its limit"), "too many": testkit.Status(429),
-		} {
-			proxy := testkit.RPCProxy(t, s.chain.URL())
-			proxy.On(method, hook)
-			verdict, err := s.ask(raw, proxy.URL()+"/sesame")
-			require.ErrorContains(t, err, method, name)
-			require.NotContains(t, err.Error(), "sesame")
-			require.NotContains(t, err.Error(), "127.0.0.1")
-			require.Empty(t, verdict.Step)
-		}
-	}
-	verdict, err := s.ask(raw, closedURL(t)+","+s.chain.URL())
-	require.NoError(t, err, "the second node is queried when the first does not answer")
-	require.True(t, verdict.Valid())
-}
-
-func TestTheProgramAnswersByItsExitCode(t *testing.T) {
-	s := setup(t)
-	p := s.sold()
-	file := filepath.Join(t.TempDir(), "proof.json")
-	require.NoError(t, os.WriteFile(file, encode(t, p), 0o600))
-	sesame := closedURL(t) + "/sesame"
-	for _, c := range []struct {
-		name string
-		args []string
-		env  []string
-		in   []byte
-		code int
-		want string
-	}{
-		{name: "a file", args: []string{"-rpc", s.chain.URL(), file}, code: 0, want: "\nvalid\n"},
-		{name: "standard input", args: []string{"-rpc", s.chain.URL(), "-"}, in: encode(t, p), code: 0, want: "\nvalid\n"},
-		{
-			name: "the provider of the environment", env: []string{"WEB3_PROVIDER=" + s.chain.URL(), "PUBLIC_RPC_URL=" + sesame}, in: encode(t, p), code: 0,
-			want: "\nvalid\n",
-		},
-		{name: "the public URL", env: []string{"PUBLIC_RPC_URL=" + s.chain.URL()}, in: encode(t, p), code: 0, want: "\nvalid\n"},
-		{name: "the published contract", args: []string{"-rpc", s.chain.URL(), "-contract", s.contract.Hex(), file}, code: 0, want: "\nvalid\n"},
-		{name: "another contract", args: []string{"-rpc", s.chain.URL(), "-contract", testkit.DevAddress.Hex(), file}, code: 1, want: "\ninvalid: contract\n"},
-		{name: "another price", args: []string{"-rpc", s.chain.URL()}, in: change(t, p, "amount_wei", "1"), code: 1, want: "\ninvalid: amount\n"},
-		{name: "no proof at all", args: []string{"-rpc", s.chain.URL()}, in: []byte("{}"), code: 1, want: "\ninvalid: shape\n"},
-		{name: "a node that does not answer", args: []string{"-rpc", sesame}, in: encode(t, p), code: 2, want: "connection refused"},
-		{name: "no node", in: encode(t, p), code: 2, want: "WEB3_PROVIDER"},
-		{name: "a URL of another kind", args: []string{"-rpc", "ipc:/sesame"}, code: 2, want: "http"},
-		{name: "a URL that is none", args: []string{"-rpc", "http://sesame\n:x"}, code: 2, want: "http"},
-		{name: "no such file", args: []string{"-rpc", s.chain.URL(), file + ".not"}, code: 2, want: "no such file"},
-		{name: "an unknown flag", args: []string{"-sesame"}, code: 2, want: "--help"},
-		{name: "two proofs", args: []string{"-rpc", s.chain.URL(), file, file}, code: 2, want: "--help"},
-		{name: "no address", args: []string{"-rpc", s.chain.URL(), "-contract", "0x12", file}, code: 2, want: "-contract"},
-		{name: "help", args: []string{"--help"}, code: 0, want: "Exit code 0: valid."},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			var out bytes.Buffer
-			require.Equal(t, c.code, verify.Main(t.Context(), c.args, c.env, bytes.NewReader(c.in), &out, &out), out.String())
-			require.Contains(t, out.String(), c.want)
-			require.NotContains(t, out.String(), "sesame", "a URL may hold a key")
-		})
-	}
-}
-
 // What GET /sales/{id}/proof answers is what this package reads.
 func TestTheWireTypeAndTheShapeAgree(t *testing.T) {
 	s := setup(t)
@@ -330,10 +223,4 @@ func TestTheWireTypeAndTheShapeAgree(t *testing.T) {
 	var p event.Proof
 	require.NoError(t, json.Unmarshal(raw, &p))
 	require.JSONEq(t, string(raw), string(encode(t, p)))
-}
-
-// closedURL is one that nobody answers.
-func closedURL(t *testing.T) string {
-	t.Helper()
-	return fmt.Sprintf("http://127.0.0.1:%d", testkit.FreePort(t))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/ethereum/go-ethereum/params"
 	"golang.org/x/time/rate"
 
+	"github.com/tillseal/tillseal/services/anchor/internal/budget"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
@@ -31,14 +32,15 @@ type Signer interface {
 
 // Settings are the operator's, checked.
 type Settings struct {
-	Limits        step.Limits
+	Limits        step.Limits      // BatchAge is filled in from Budget at each check
+	Budget        budget.Settings  // an Age of 0 is the usual one
 	Rules         step.DeployRules // Development and OtherGenesis are filled in from the chain
 	Given         common.Address   // ANCHOR_CONTRACT; zero for none
 	Owner         common.Address   // of a contract that is deployed
 	Finality      string           // latest, safe or finalized
 	FeeCapWei     *big.Int         // per unit of gas, as long as no sale is old
 	FeeHardWei    *big.Int         // per unit of gas, ever
-	FeeRiseAfter  time.Duration    // age of the oldest unanchored sale from which the cap rises
+	FeeRiseAfter  time.Duration    // how long after its batch was due the oldest unanchored sale makes the cap rise
 	Poll          time.Duration    // between two checks of the chain
 	PeakPerSecond int
 	PlainKey      bool // the key comes from the environment, which is allowed on a development chain only
@@ -67,6 +69,7 @@ type Anchor struct {
 	backlog    atomic.Pointer[backlog]
 	ages       ages
 	warnedHeld rate.Sometimes         // that no batch is sealed
+	age        atomic.Int64           // how long batches wait at present, as a time.Duration: so old a sale becomes as a matter of course
 	acting     atomic.Pointer[acting] // the present tenure's, once it has a contract; nil while this replica stands by
 
 	// Only the present tenure uses the fields below. They outlive the lease on purpose: stopping for good takes several checks in a row,
@@ -75,16 +78,16 @@ type Anchor struct {
 	stops stopping
 	sight sighting
 
-	// These do too: gas costs do not depend on who holds the lease, and a new lease is no reason to repeat an alarm.
-	gas        uint64         // used by the latest anchor()
-	warnedLow  rate.Sometimes // that the account is low
-	warnedRate rate.Sometimes // that batches are too small
+	// These do too: a new lease is no reason to repeat an alarm.
+	warnedLow    rate.Sometimes // that the account is low
+	warnedRate   rate.Sometimes // that batches are too small
+	warnedBudget rate.Sometimes // that the budget can't hold
 }
 
 // New makes an Anchor from its parts.
 func New(parts Parts) *Anchor {
 	alarm := func() rate.Sometimes { return rate.Sometimes{Interval: warnAgain} }
-	return &Anchor{Parts: parts, warnedHeld: alarm(), warnedLow: alarm(), warnedRate: alarm()}
+	return &Anchor{Parts: parts, warnedHeld: alarm(), warnedLow: alarm(), warnedRate: alarm(), warnedBudget: alarm()}
 }
 
 // Run tries for the lease, acts while it holds it, and returns on a Fatal or Invalid fault or when ctx ends (nil).

@@ -2,6 +2,7 @@ package active
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -65,11 +66,11 @@ func (t *tenure) contractOn(ctx context.Context) (done bool, err error) {
 	}
 	switch s := next.(type) {
 	case step.Use:
-		t.contract = d.Contract
+		t.contract, t.deployment = d.Contract, *d
 		t.scope.Deployment, t.scope.Replay = d.ID, d.Replay
 		t.anchor.Log.Info("anchoring at a contract", "contract", d.Contract.Hex(), "chain_id", t.id.ChainID.String(), "deployment", d.ID)
 		t.anchor.remind(*d, rules)
-		return true, nil
+		return true, t.noteDeployed(ctx)
 	case step.Deploy:
 		return false, t.deploy(ctx, s, sight)
 	case step.Sign:
@@ -121,6 +122,9 @@ func (a *Anchor) remind(d step.Deployment, rules step.DeployRules) {
 
 // choose picks the journal's deployment for this chain: the one at ANCHOR_CONTRACT, journaled when it is new to us, or the newest.
 func (t *tenure) choose(ctx context.Context, all []journal.Contract, rules *step.DeployRules) (*step.Deployment, error) {
+	retired := len(all)
+	all = slices.DeleteFunc(all, func(c journal.Contract) bool { return c.Retired })
+	retired -= len(all)
 	here := false
 	for i := range all {
 		if all[i].Genesis != t.id.Genesis {
@@ -132,6 +136,7 @@ func (t *tenure) choose(ctx context.Context, all []journal.Contract, rules *step
 		}
 	}
 	rules.OtherGenesis = len(all) > 0 && !here
+	rules.Replay = rules.Replay || len(all) == 0 && retired > 0 // what was anchored there, nothing proves any more
 	if t.anchor.Set.Given == (common.Address{}) {
 		return nil, nil //nolint:nilnil // none is an answer: step.NextDeploy decides what follows
 	}
@@ -151,7 +156,7 @@ func (t *tenure) adopt(ctx context.Context, rules step.DeployRules) (*step.Deplo
 	if _, use := step.NextDeploy(&given.Deployment, view, rules, t.anchor.Set.Limits, time.Now()).(step.Use); !use {
 		return &given.Deployment, nil // it will be refused
 	}
-	sight, err := t.anchor.Chain.Look(ctx, t.anchor.Set.Given, t.anchor.Signer.Address(), nil)
+	sight, err := t.anchor.Chain.Look(ctx, t.anchor.Set.Given, t.anchor.Signer.Address(), step.Journal{})
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +164,7 @@ func (t *tenure) adopt(ctx context.Context, rules step.DeployRules) (*step.Deplo
 		return step.Next(step.Journal{}, view, t.anchor.Set.Limits, time.Now())
 	}
 	next := t.anchor.confirmed(sight, decide(sight.View), func() (others []step.Step) {
-		for _, other := range t.anchor.Chain.Witnesses(ctx, sight, t.anchor.Set.Given, t.anchor.Signer.Address(), nil) {
+		for _, other := range t.anchor.Chain.Witnesses(ctx, sight, t.anchor.Set.Given, t.anchor.Signer.Address(), step.Journal{}) {
 			others = append(others, decide(other.View))
 		}
 		return others
@@ -170,7 +175,8 @@ func (t *tenure) adopt(ctx context.Context, rules step.DeployRules) (*step.Deplo
 	if err := t.sure(ctx); err != nil {
 		return nil, err
 	}
-	given.ID, err = t.anchor.Journal.AddContract(ctx, t.scope.Epoch, t.id.ChainID, given, nil)
+	// It has no batch yet, so it has no event of one up to what is final now.
+	given.ID, err = t.anchor.Journal.AddContract(ctx, t.scope.Epoch, t.id.ChainID, given, nil, sight.Finalized)
 	return &given.Deployment, err
 }
 
@@ -202,7 +208,7 @@ func (t *tenure) deploy(ctx context.Context, s step.Deploy, sight chain.Sight) e
 	contract := journal.Contract{
 		Deployment: step.Deployment{Contract: crypto.CreateAddress(deployer, s.Nonce), Replay: s.Replay}, Genesis: t.id.Genesis,
 	}
-	if _, err := t.anchor.Journal.AddContract(ctx, t.scope.Epoch, t.id.ChainID, contract, &signed); err != nil {
+	if _, err := t.anchor.Journal.AddContract(ctx, t.scope.Epoch, t.id.ChainID, contract, &signed, 0); err != nil {
 		return err
 	}
 	crash.At("deployment journaled, not sent")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/fee"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
@@ -32,12 +33,13 @@ func TestNothingIsOfferedThatNoNodeTakesFromTheAccountIfLessWillDo(t *testing.T)
 		"no lower than what the next block takes": {9000, 1009, 1000, 0, "the account can't pay another fee"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sight := chain.Sight{BaseFeeWei: big.NewInt(c.base), TipWei: big.NewInt(10), BalanceWei: big.NewInt(c.payable*anchorGas + 1)}
+			gas := binding.AnchorGas(3)
+			sight := chain.Sight{BaseFeeWei: big.NewInt(c.base), TipWei: big.NewInt(10), BalanceWei: big.NewInt(c.payable*int64(gas) + 1)}
 			var replaces *step.Attempt
 			if c.replaces > 0 {
 				replaces = &step.Attempt{Fee: fee.Fee{CapWei: big.NewInt(c.replaces), TipWei: big.NewInt(10)}}
 			}
-			f, why := under.offer(replaces, sight, anchorGas)
+			f, why := under.offer(replaces, sight, gas)
 			require.Equal(t, c.why, why)
 			if why == "" {
 				require.Equal(t, c.want, f.CapWei.Int64())

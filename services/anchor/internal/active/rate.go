@@ -33,6 +33,7 @@ func (t *tenure) checkRate(ctx context.Context, first bool) error {
 	if !known {
 		blockTime = fallbackBlock
 	}
+	t.blockTime = blockTime
 	slow := time.Duration(t.anchor.Set.PeakPerSecond)*blockTime >= time.Duration(t.anchor.Set.Limits.BatchMax)*time.Second
 	if !slow {
 		t.anchor.Metrics.TooSlow.Set(0)

@@ -16,12 +16,7 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
-const (
-	// anchorGas is fixed, since an estimate fails once the original is mined: one anchor() takes 51,755 at most, and 146,875 where state
-	// is priced as EIP-8037 has it.
-	anchorGas = 250_000
-	deployGas = 6_000_000 // 683,000, and 4.6 million by EIP-8037; what is not used is not paid
-)
+const deployGas = 6_000_000 // 695,000, and 4.65 million by EIP-8037; what is not used is not paid
 
 // sendings are the attempts that were sent under this lease, by hash. Attempts from an earlier lease are sent again at once: that does
 // no harm, and its holder may have died before it sent them.
@@ -79,10 +74,7 @@ func (t *tenure) sign(ctx context.Context, batchID, nonce uint64, f fee.Fee, gas
 // signAndSend makes a new attempt: it journals the signed bytes, then sends them, and returns their hash. Where the attempt would
 // replace another but its fee cannot be changed, the old one is sent again unchanged, and there is no new hash.
 func (t *tenure) signAndSend(ctx context.Context, s step.Sign, sight chain.Sight, to *common.Address, data []byte) (common.Hash, error) {
-	gas := uint64(anchorGas)
-	if to == nil {
-		gas = deployGas
-	}
+	gas := gasLimit(s.Batch.ID)
 	f, why := t.offer(s.Replaces, sight, gas)
 	if why != "" {
 		return common.Hash{}, t.insist(ctx, s, sight, why)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/fee"
 )
@@ -28,8 +29,16 @@ type Status struct {
 	FeeCapWei        string `json:"fee_cap_wei,omitempty"` // per unit of gas, of the newest transaction of the batch in flight
 	TipCapWei        string `json:"tip_cap_wei,omitempty"`
 	BalanceWei       string `json:"balance_wei"`
-	RunwayBatches    int64  `json:"runway_batches"` // that the balance pays for at the present fee
-	GasPerBatch      uint64 `json:"gas_per_batch"`  // of the last batch that was seen mined
+	RunwayBatches    int64  `json:"runway_batches"`      // that the balance pays for at the present fee
+	RunwayHours      int64  `json:"runway_hours"`        // that these last with sales all day
+	GasPerBatch      uint64 `json:"gas_per_batch"`       // on average over the newest, those that make new state aside
+	SpentDayWei      string `json:"spent_24h_wei"`       // by the receipts of the transactions that were mined, failed ones included
+	SpentMonthWei    string `json:"spent_30d_wei"`       // likewise
+	ForecastDayWei   string `json:"forecast_day_wei"`    // of a day with sales all day, at the present fee and batch age
+	BudgetDayWei     string `json:"budget_day_wei"`      // ANCHOR_BUDGET_ETH_PER_DAY; "0" for none
+	BudgetExceeded   bool   `json:"budget_exceeded"`     // although batches wait as long as they may, or are full before
+	BatchAgeSeconds  int64  `json:"batch_age_seconds"`   // how long the oldest sale waits for its batch at present
+	BatchAgeStretch  bool   `json:"batch_age_stretched"` // that is longer than ANCHOR_BATCH_AGE, for the budget's sake
 	BaseFeeWei       string `json:"base_fee_wei"`
 	FeeCeilingWei    string `json:"fee_ceiling_wei"` // the most to pay now
 	HeadBlock        uint64 `json:"head_block"`
@@ -42,7 +51,8 @@ type Status struct {
 // Metrics are the anchor's gauges; the age of the oldest unanchored sale is the first alarm. Every replica reports what is in the
 // journal, only the active one what is on the chain.
 type Metrics struct {
-	Active, BalanceGwei, Runway, Head, TooSlow prometheus.Gauge
+	Active, BalanceGwei, Runway, Head, TooSlow                               prometheus.Gauge
+	RunwayHours, SpentDay, SpentMonth, ForecastDay, BatchAge, BudgetExceeded prometheus.Gauge
 
 	backlog atomic.Pointer[backlog]
 }
@@ -59,7 +69,16 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		BalanceGwei: gauge("balance_gwei", "What the anchorer's account holds, in gwei."),
 		Runway:      gauge("runway_batches", "For how many batches the balance lasts at the present fee."),
 		Head:        gauge("head_block", "Height of the chain as last seen."),
-		TooSlow:     gauge("batches_too_small", "1 when ANCHOR_BATCH_MAX sales in each block time, as the active anchor measured it, are too few."),
+
+		RunwayHours: gauge("runway_hours", "For how many hours the balance lasts at the present fee and batch age, with sales all day."),
+		SpentDay:    gauge("spent_day_gwei", "What transactions cost in the last 24 hours, in gwei, by their receipts."),
+		SpentMonth:  gauge("spent_month_gwei", "What transactions cost in the last 30 days, in gwei, by their receipts."),
+		ForecastDay: gauge("forecast_day_gwei", "What a day with sales all day costs at the present fee and batch age, in gwei."),
+		BatchAge:    gauge("batch_age_seconds", "How long the oldest sale waits for its batch at present."),
+
+		BudgetExceeded: gauge("budget_exceeded", "1 while the forecast is above ANCHOR_BUDGET_ETH_PER_DAY and batches can't wait longer."),
+
+		TooSlow: gauge("batches_too_small", "1 when ANCHOR_BATCH_MAX sales in each block time, as the active anchor measured it, are too few."),
 	}
 	journaled := func(name, help string, read func(*backlog) int64) {
 		registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tillseal_anchor_" + name, Help: help},
@@ -76,25 +95,25 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	return m
 }
 
-// ceiling is the most to pay per unit of gas now.
+// ceiling is the most to pay per unit of gas now. A sale counts from when its batch was due: what waits for a budget is not late.
 func (a *Anchor) ceiling() *big.Int {
-	return fee.Ceiling(a.Set.FeeCapWei, a.Set.FeeHardWei, a.backlog.Load().age(), a.Set.FeeRiseAfter)
+	late := max(0, a.backlog.Load().age()-time.Duration(a.age.Load()))
+	return fee.Ceiling(a.Set.FeeCapWei, a.Set.FeeHardWei, late, a.Set.FeeRiseAfter)
 }
 
-// runway is how many batches the balance pays for at the chain's present fee, each using as much gas. The last one needs the whole
-// gas limit at the cap of a first attempt, without which no node accepts it: 0 when there is not that much.
-func runway(sight chain.Sight, gas uint64, ceilingWei *big.Int) int64 {
-	price := new(big.Int).Add(sight.BaseFeeWei, sight.TipWei)
-	cost := price.Mul(price, new(big.Int).SetUint64(gas))
+// runway is how many batches the balance pays for at a cost of each. The last one needs the whole
+// gas limit at the cap of a first attempt, without which no node accepts it, and the next one's stands for it: 0 when there is not that
+// much.
+func runway(sight chain.Sight, costWei, ceilingWei *big.Int) int64 {
 	reserve := fee.First(sight.BaseFeeWei, sight.TipWei, ceilingWei).CapWei
-	over := new(big.Int).Sub(sight.BalanceWei, reserve.Mul(reserve, big.NewInt(anchorGas)))
+	over := new(big.Int).Sub(sight.BalanceWei, reserve.Mul(reserve, new(big.Int).SetUint64(binding.AnchorGas(sight.NextBatchID))))
 	switch {
 	case over.Sign() < 0:
 		return 0
-	case cost.Sign() == 0:
+	case costWei.Sign() == 0:
 		return math.MaxInt64
 	}
-	batches := over.Div(over, cost)
+	batches := over.Div(over, costWei)
 	if !batches.IsInt64() || batches.Int64() == math.MaxInt64 {
 		return math.MaxInt64
 	}
@@ -102,8 +121,7 @@ func runway(sight chain.Sight, gas uint64, ceilingWei *big.Int) int64 {
 }
 
 const (
-	steadyGas = 51_755 // of one anchor(), from the contract's gas snapshot, until this process has seen one mined
-	lowRunway = 100    // batches; from here on the log warns
+	lowRunway = 100 // batches; from here on the log warns
 	warnAgain = 5 * time.Minute
 )
 
@@ -125,30 +143,47 @@ func (a *Anchor) Status() Status {
 }
 
 // report keeps what a check saw of the chain for ops.anchor.status and the metrics.
-func (t *tenure) report(sight chain.Sight) {
+func (t *tenure) report(sight chain.Sight, costs outlook) {
 	now := time.Now()
-	if t.anchor.gas == 0 {
-		t.anchor.gas = steadyGas
-	}
-	for _, anchored := range sight.Anchored {
-		if anchored.GasUsed > 0 && anchored.GasUsed <= anchorGas { // no attempt of ours can use more
-			t.anchor.gas = anchored.GasUsed
-		}
-	}
 	s := Status{
-		Active: true, GasPerBatch: t.anchor.gas, ChainID: t.id.ChainID.String(), Contract: t.contract.Hex(), NextBatchID: sight.NextBatchID, Nonce: sight.Nonce,
-		BalanceWei: sight.BalanceWei.String(), BaseFeeWei: sight.BaseFeeWei.String(), RunwayBatches: runway(sight, t.anchor.gas, t.anchor.ceiling()),
+		Active: true, GasPerBatch: costs.gas, ChainID: t.id.ChainID.String(), Contract: t.contract.Hex(), NextBatchID: sight.NextBatchID, Nonce: sight.Nonce,
+		BalanceWei: sight.BalanceWei.String(), BaseFeeWei: sight.BaseFeeWei.String(), RunwayBatches: runway(sight, costs.situation.BatchWei, t.anchor.ceiling()),
 		HeadBlock: sight.Head.Number, FinalizedBlock: sight.Finalized, SeenAt: now.UTC().Format(time.RFC3339),
 		AnchorerAddress: t.anchor.Signer.Address().Hex(),
 	}
+	s.RunwayHours = costs.runwayHours(s.RunwayBatches)
+	s.SpentDayWei, s.SpentMonthWei, s.ForecastDayWei = costs.spent.DayWei.String(), costs.spent.MonthWei.String(), costs.DayWei.String()
+	s.BudgetDayWei, s.BudgetExceeded = "0", costs.Exceeded
+	if wei := t.anchor.Set.Budget.DayWei; wei != nil {
+		s.BudgetDayWei = wei.String()
+	}
+	s.BatchAgeSeconds, s.BatchAgeStretch = int64(costs.Age/time.Second), costs.Stretched
 	if s.RunwayBatches < lowRunway {
 		t.anchor.warnedLow.Do(func() {
 			t.anchor.Log.Warn("ALARM: the anchorer's account is low", "address", s.AnchorerAddress, "balance_wei", s.BalanceWei, "runway_batches", s.RunwayBatches)
 		})
 	}
 	t.show(s)
-	t.anchor.Metrics.Head.Set(float64(s.HeadBlock))       //nolint:forbidigo // a metric is a float
-	t.anchor.Metrics.Runway.Set(float64(s.RunwayBatches)) //nolint:forbidigo // a metric is a float
-	balance, _ := sight.BalanceWei.Float64()
-	t.anchor.Metrics.BalanceGwei.Set(balance / 1e9)
+	t.anchor.Metrics.tell(s, sight, costs)
+}
+
+// tell sets the gauges of the active anchor.
+func (m *Metrics) tell(s Status, sight chain.Sight, costs outlook) {
+	count := func(g prometheus.Gauge, n int64) { g.Set(float64(n)) } //nolint:forbidigo // a metric is a float
+	gwei := func(g prometheus.Gauge, wei *big.Int) {
+		n, _ := wei.Float64()
+		g.Set(n / 1e9)
+	}
+	count(m.Head, int64(s.HeadBlock))
+	count(m.Runway, s.RunwayBatches)
+	count(m.RunwayHours, s.RunwayHours)
+	count(m.BatchAge, s.BatchAgeSeconds)
+	count(m.BudgetExceeded, 0)
+	if s.BudgetExceeded {
+		count(m.BudgetExceeded, 1)
+	}
+	gwei(m.BalanceGwei, sight.BalanceWei)
+	gwei(m.SpentDay, costs.spent.DayWei)
+	gwei(m.SpentMonth, costs.spent.MonthWei)
+	gwei(m.ForecastDay, costs.DayWei)
 }

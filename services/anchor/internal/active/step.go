@@ -34,7 +34,7 @@ func (t *tenure) advance(ctx context.Context) (again bool, err error) {
 	for i := range state.Open {
 		t.sent.remember(state.Open[i].Attempts, state.Now)
 	}
-	sight, err := t.anchor.Chain.Look(ctx, t.contract, t.anchor.Signer.Address(), state.Open)
+	sight, err := t.anchor.Chain.Look(ctx, t.contract, t.anchor.Signer.Address(), state)
 	if err != nil {
 		return false, err
 	}
@@ -43,17 +43,24 @@ func (t *tenure) advance(ctx context.Context) (again bool, err error) {
 		return false, fault.WithKind(fault.Conflict, errContractGone)
 	}
 	t.sent.lower(sight.Head.Number)
-	t.report(sight)
+	costs := t.outlook(ctx, sight)
+	limits := t.anchor.Set.Limits
+	limits.BatchAge = costs.Age
+	t.report(sight, costs)
 	lacksSince := t.anchor.lacks.since(state.Now)
 	sight.LacksSince = lacksSince
-	next := t.anchor.confirmed(sight, step.Next(state, sight.View, t.anchor.Set.Limits, state.Now), func() (others []step.Step) {
-		for _, other := range t.anchor.Chain.Witnesses(ctx, sight, t.contract, t.anchor.Signer.Address(), state.Open) {
+	next := t.anchor.confirmed(sight, step.Next(state, sight.View, limits, state.Now), func() (others []step.Step) {
+		for _, other := range t.anchor.Chain.Witnesses(ctx, sight, t.contract, t.anchor.Signer.Address(), state) {
 			other.LacksSince = lacksSince
-			others = append(others, step.Next(state, other.View, t.anchor.Set.Limits, state.Now))
+			others = append(others, step.Next(state, other.View, limits, state.Now))
 		}
 		return others
 	})
 	t.anchor.lacks.note(next, state.Now)
+	next = t.named(ctx, next, sight)
+	if err := t.retract(ctx, next); err != nil {
+		return false, err
+	}
 	t.safe.Store(safeAfter(next, sight))
 	switch next.(type) {
 	case step.Wait:
@@ -93,10 +100,23 @@ func (t *tenure) do(ctx context.Context, next step.Step, state step.Journal, sig
 	case step.Mined:
 		crash.At("batch mined, not journaled")
 		t.anchor.Log.Info("batch mined", "batch_id", s.BatchID, "block_number", s.Block.Number, "tx_hash", s.TxHash.Hex())
-		return t.anchor.Journal.Record(ctx, t.scope, journal.Move{
+		if s.BatchID == 1 { // a reorg that moved the deploy transaction has moved this one, too
+			if err := t.noteDeployed(ctx); err != nil {
+				return err
+			}
+		}
+		if err := t.anchor.Journal.Record(ctx, t.scope, journal.Move{
 			BatchID: s.BatchID, To: event.BatchMined, TxHash: &s.TxHash, Block: &s.Block,
 			From: []event.BatchState{event.BatchSealed, event.BatchBroadcast, event.BatchReorged},
-		})
+		}); err != nil {
+			return err
+		}
+		for _, b := range state.Open {
+			if b.ID == s.BatchID {
+				t.keepCosts(ctx, b.ID, ofMined(b, s.TxHash))
+			}
+		}
+		return nil
 	case step.Reorged:
 		return t.recordReorg(ctx, s.BatchIDs)
 	case step.Final:
@@ -132,6 +152,7 @@ func (t *tenure) recordFinal(ctx context.Context, batches []step.Batch) error {
 		if err != nil {
 			return err
 		}
+		t.keepCosts(ctx, b.ID, t.notCosted(ctx, b.Attempts)) // each at a nonce of its own may have been mined as well, and failed
 	}
 	return nil
 }
@@ -140,7 +161,7 @@ func (t *tenure) recordFinal(ctx context.Context, batches []step.Batch) error {
 // contract would refuse it, nothing is sent and a person must decide.
 func (t *tenure) signBatch(ctx context.Context, s step.Sign, sight chain.Sight) error {
 	data := binding.NewSaleAnchor().PackAnchor(s.Batch.ID, s.Batch.Root, uint32(s.Batch.Size))
-	if err := t.anchor.Chain.Dry(ctx, sight, t.anchor.Signer.Address(), &t.contract, anchorGas, data); err != nil {
+	if err := t.anchor.Chain.Dry(ctx, sight, t.anchor.Signer.Address(), &t.contract, gasLimit(s.Batch.ID), data); err != nil {
 		return err
 	}
 	hash, err := t.signAndSend(ctx, s, sight, &t.contract, data)

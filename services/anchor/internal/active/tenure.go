@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/tillseal/tillseal/services/anchor/internal/announce"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/journal"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/wait"
 )
@@ -37,11 +39,19 @@ type tenure struct {
 	contract common.Address // zero until findContract has found it
 	scope    journal.Scope  // the epoch from the beginning, the deployment once there is a contract, LowSeq as floor moves
 
+	deployment step.Deployment // as findContract has found it
+	sighted    bool            // the contract's log was seen not to be the journal's, and not since to be it
+
 	sent     sendings
 	floor    floor
 	safe     atomic.Uint64 // height up to which batches are announced as safe, 0 while none are; announce reads it beside tick
 	fruitful time.Time     // when a check or a step was last completed, or the tenure began
 	rated    time.Time     // when the chain's block time was last read
+
+	blockTime time.Duration
+	spent     journal.Spending
+	spentAt   time.Time     // when it was read
+	spentIn   time.Duration // how long that took
 }
 
 // acting is what a tenure shows to Watch and Status, which run beside it: it is replaced as a whole, so that it comes from one check,
@@ -55,7 +65,10 @@ type acting struct {
 func (a *Anchor) begin(lease *journal.Lease) *tenure {
 	a.Log.Info("active", "epoch", lease.Epoch)
 	a.Metrics.Active.Set(1)
-	return &tenure{anchor: a, lease: lease, scope: journal.Scope{Epoch: lease.Epoch}, sent: make(sendings), fruitful: time.Now()}
+	return &tenure{
+		anchor: a, lease: lease, scope: journal.Scope{Epoch: lease.Epoch}, sent: make(sendings), fruitful: time.Now(),
+		spent: journal.Spending{DayWei: new(big.Int), MonthWei: new(big.Int), L1FeeWei: new(big.Int)},
+	}
 }
 
 // end makes this replica a standby: from now on another one reports the chain.
@@ -114,8 +127,14 @@ func (t *tenure) work(ctx context.Context) error {
 		return err
 	}
 	t.floor = floor{low: low, next: low}
+	extent, err := t.anchor.Journal.Extent(ctx, t.scope.Deployment)
+	if err != nil {
+		return err
+	}
+	t.sighted = extent.Sighted
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return t.announce(ctx) })
+	group.Go(func() error { return t.follow(ctx) })
 	group.Go(func() error { return t.tick(ctx) })
 	return group.Wait()
 }

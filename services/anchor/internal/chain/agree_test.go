@@ -14,6 +14,7 @@ import (
 
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
+	"github.com/tillseal/tillseal/services/anchor/internal/step"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/local"
@@ -124,11 +125,11 @@ func TestANodeThatInventsBlocksDoesNotOutvoteTheOthers(t *testing.T) {
 func TestOneNodeAloneMakesNothingFinal(t *testing.T) {
 	c, proxies, seen := client(t, 3)
 	proxies[0].On("eth_getBlockByNumber", finalizedIsLatest)
-	sight, err := seen.Look(t.Context(), common.Address{}, testkit.DevAddress, nil)
+	sight, err := seen.Look(t.Context(), common.Address{}, testkit.DevAddress, step.Journal{})
 	require.NoError(t, err)
 	require.Zero(t, sight.Finalized)
 	require.NoError(t, c.Finalize())
-	sight, err = seen.Look(t.Context(), common.Address{}, testkit.DevAddress, nil)
+	sight, err = seen.Look(t.Context(), common.Address{}, testkit.DevAddress, step.Journal{})
 	require.NoError(t, err)
 	require.Equal(t, uint64(32), sight.Finalized)
 }
@@ -150,7 +151,7 @@ func TestFewNodesAreFollowedButMakeNothingFinal(t *testing.T) {
 		p.On("eth_getBlockByNumber", finalizedIsLatest)
 	}
 	look := func() chain.Sight {
-		sight, err := seen.Look(t.Context(), common.Address{}, testkit.DevAddress, nil)
+		sight, err := seen.Look(t.Context(), common.Address{}, testkit.DevAddress, step.Journal{})
 		require.NoError(t, err)
 		return sight
 	}

@@ -11,13 +11,12 @@ import (
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
 )
 
-// locate finds the transaction that stored a batch's root, and its block on the canonical chain: first where the journal has it, then
+// locate finds the transaction that anchored a batch, and its block on the canonical chain: first where the journal has it, then
 // by the receipts of all attempts, since an older one may have been mined, and last by its event.
 func (v viewer) locate(ctx context.Context, b step.Batch, finalized uint64, a *step.Anchored) error {
 	switch {
@@ -51,7 +50,7 @@ func (v viewer) locate(ctx context.Context, b step.Batch, finalized uint64, a *s
 			return err
 		}
 		if canonical {
-			a.TxHash, a.Block, a.GasUsed = receipt.TxHash, block, receipt.GasUsed
+			a.TxHash, a.Block = receipt.TxHash, block
 			return nil
 		}
 	}
@@ -106,41 +105,33 @@ func (v viewer) outcomes(ctx context.Context, attempts []step.Attempt) (o step.O
 	return o, nil
 }
 
-const (
-	logWindow      = 1000      // blocks that are searched at once, as providers allow; halved where one allows less
-	leastLogWindow = 8         // no provider allows less: a refusal then has another cause
-	clockSlack     = time.Hour // between Postgres's clock and those of block proposers
-)
+const clockSlack = time.Hour // between Postgres's clock and those of block proposers
 
-// locateByEvent searches back from the head to where the batch was sealed: providers refuse to search a whole chain.
+// locateByEvent searches back from the head to where the batch was sealed.
 func (v viewer) locateByEvent(ctx context.Context, b step.Batch, a *step.Anchored) error {
-	window, top := uint64(logWindow), v.head
-	for {
-		from := top - min(top, window-1)
-		logs, err := v.node.FilterLogs(ctx, ethereum.FilterQuery{
-			FromBlock: new(big.Int).SetUint64(from), ToBlock: new(big.Int).SetUint64(top),
-			Addresses: []common.Address{v.contract}, Topics: binding.BatchAnchoredTopics(b.ID),
-		})
-		var refused rpc.Error
-		switch {
-		case errors.As(err, &refused) && window > leastLogWindow:
-			window = max(window/2, leastLogWindow)
-			continue
-		case err != nil:
-			return hide(err)
-		case len(logs) == 1:
-			a.TxHash, a.Block = logs[0].TxHash, step.Block{Number: logs[0].BlockNumber, Hash: logs[0].BlockHash}
-			return nil
-		}
-		before, err := v.sealedAfter(ctx, b, from)
-		if err != nil {
-			return err
-		}
-		if before || len(logs) > 1 {
-			return fmt.Errorf("this node has the root of batch %d, but %d events of it instead of 1", b.ID, len(logs))
-		}
-		top = from - 1
+	wrong := func(events int) error {
+		return fmt.Errorf("this node has batch %d in the contract's log, but %d events of it instead of 1", b.ID, events)
 	}
+	found := false
+	err := v.searchBack(ctx, binding.BatchAnchoredTopics(b.ID), 0, func(from uint64, logs []types.Log) (done bool, err error) {
+		switch len(logs) {
+		case 0:
+			before, err := v.sealedAfter(ctx, b, from)
+			if before && err == nil {
+				err = wrong(0)
+			}
+			return false, err
+		case 1:
+			found = true
+			a.TxHash, a.Block = logs[0].TxHash, step.Block{Number: logs[0].BlockNumber, Hash: logs[0].BlockHash}
+			return true, nil
+		}
+		return false, wrong(len(logs))
+	})
+	if err == nil && !found {
+		err = wrong(0)
+	}
+	return err
 }
 
 // sealedAfter reports whether the batch was sealed after a block was made, so that no older one can hold it.

@@ -51,18 +51,18 @@ func (c *Client) sightOf(agreeing []seen) Sight {
 	return s
 }
 
-// Look reads the chain at one block, for a contract, its anchorer and the open batches. Errors are Transient; a chain without
+// Look reads the chain at one block, for a contract, its anchorer and the journal's open batches. Errors are Transient; a chain without
 // EIP-1559 is Invalid.
-func (c *Client) Look(ctx context.Context, contract, sender common.Address, open []step.Batch) (s Sight, err error) {
+func (c *Client) Look(ctx context.Context, contract, sender common.Address, journal step.Journal) (s Sight, err error) {
 	err = c.read(ctx, func(ctx context.Context, agreeing []seen) (err error) {
-		s, err = c.look(ctx, agreeing, contract, sender, open)
+		s, err = c.look(ctx, agreeing, contract, sender, journal)
 		return err
 	})
 	return s, errors.Join(err, s.check(err))
 }
 
 // look reads from the first of the nodes that agree.
-func (c *Client) look(ctx context.Context, agreeing []seen, contract, sender common.Address, open []step.Batch) (s Sight, err error) {
+func (c *Client) look(ctx context.Context, agreeing []seen, contract, sender common.Address, journal step.Journal) (s Sight, err error) {
 	s = c.sightOf(agreeing)
 	v := c.viewer(agreeing[0], contract)
 	if err = errors.Join(v.code(ctx, &s.CodeIsOurs), v.account(ctx, sender, &s)); err != nil {
@@ -72,7 +72,7 @@ func (c *Client) look(ctx context.Context, agreeing []seen, contract, sender com
 		return s, err
 	}
 	if s.CodeIsOurs { // after the heights: a reorg in between must show in the blocks
-		err = v.batches(ctx, open, &s.View)
+		err = v.batches(ctx, journal, &s.View)
 	}
 	return s, err
 }
@@ -82,9 +82,9 @@ func (s Sight) Most(n int) bool { return n >= quorum(len(s.agreeing)) }
 
 // Witnesses reads the block of a Sight from the other nodes that have it. Those that fail count for nothing and are left out for a
 // while, so that nobody waits for a node that has blocks but does not answer.
-func (c *Client) Witnesses(ctx context.Context, s Sight, contract, sender common.Address, open []step.Batch) (others []Sight) {
+func (c *Client) Witnesses(ctx context.Context, s Sight, contract, sender common.Address, journal step.Journal) (others []Sight) {
 	for i := 1; i < len(s.agreeing); i++ {
-		other, err := c.look(ctx, s.from(i), contract, sender, open)
+		other, err := c.look(ctx, s.from(i), contract, sender, journal)
 		if err != nil {
 			s.agreeing[i].node.rest()
 			continue

@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/tillseal/tillseal/contracts/binding"
 	"github.com/tillseal/tillseal/services/anchor/internal/chain"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/testkit"
@@ -59,9 +61,13 @@ func many(t *testing.T) *shelf {
 	s.contract = crypto.CreateAddress(testkit.DevAddress, 0)
 	send(0, nil, binding.DeployData(testkit.DevAddress, testkit.DevAddress))
 	s.Commit()
+	log := batchlog.New()
 	for first := uint64(1); first <= manyBatches; first += perBlock {
 		for id := first; id < first+perBlock; id++ {
 			b := step.Batch{ID: id, Root: common.BigToHash(new(big.Int).SetUint64(id)), Size: 1, State: event.BatchMined}
+			_, err := log.Append(batchlog.Batch{ID: id, Root: b.Root, Size: 1})
+			require.NoError(t, err)
+			b.LogRoot = log.Root()
 			b.MinedTx = send(id, &s.contract, binding.NewSaleAnchor().PackAnchor(id, b.Root, 1))
 			b.Attempts = []step.Attempt{{Hash: b.MinedTx}}
 			s.open = append(s.open, b)
@@ -89,9 +95,18 @@ func many(t *testing.T) *shelf {
 	return s
 }
 
+// journal has all batches, of which some are open, the newest among them.
+func (s *shelf) journal(open []step.Batch) step.Journal {
+	j := step.Journal{LastID: manyBatches, Open: open}
+	if len(open) > 0 && open[0].ID > 1 {
+		j.FinalRoot = s.open[open[0].ID-2].LogRoot
+	}
+	return j
+}
+
 func (s *shelf) look(open []step.Batch) chain.Sight {
 	s.t.Helper()
-	sight, err := s.seen.Look(s.t.Context(), s.contract, testkit.DevAddress, open)
+	sight, err := s.seen.Look(s.t.Context(), s.contract, testkit.DevAddress, s.journal(open))
 	require.NoError(s.t, err)
 	return sight
 }
@@ -104,7 +119,7 @@ func (s *shelf) calls() int {
 func (s *shelf) next(open []step.Batch) step.Step {
 	s.t.Helper()
 	sight := s.look(open)
-	return step.Next(step.Journal{LastID: manyBatches, Open: open}, sight.View, step.Limits{BatchMax: 1, OpenMax: 1000}, time.Now())
+	return step.Next(s.journal(open), sight.View, step.Limits{BatchMax: 1, OpenMax: 1000}, time.Now())
 }
 
 // slow answers every call late, as a provider far away does.
@@ -132,10 +147,12 @@ func finalizedAt(tag string) testkit.Hook {
 func TestHoweverManyBatchesAreNotFinal(t *testing.T) {
 	s := many(t)
 	for name, check := range map[string]func(*testing.T, *shelf){
-		"a check costs the same":                           costsTheSame,
-		"they become final in a few checks":                becomeFinal,
-		"its event finds one whose transaction is unknown": eventIsFound,
-		"a reorg below them is found by halving":           reorgIsFound,
+		"a check costs the same":                            costsTheSame,
+		"they become final in a few checks":                 becomeFinal,
+		"its event finds one whose transaction is unknown":  eventIsFound,
+		"a reorg below them is found by halving":            reorgIsFound,
+		"what a transaction cost is told where it is mined": costIsTold,
+		"one node of three tells nothing of a log":          oneNodeTellsNothing,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
@@ -148,9 +165,10 @@ func TestHoweverManyBatchesAreNotFinal(t *testing.T) {
 func costsTheSame(t *testing.T, s *shelf) {
 	s.proxy.On("*", slow(forward))
 	s.proxy.On("eth_getBlockByNumber", slow(finalizedAt(`"earliest"`)))
-	s.look(s.open[:1]) // asks which chain this is, too
+	newest := s.open[manyBatches-1:]
+	s.look(newest) // asks which chain this is, too
 	before := s.calls()
-	s.look(s.open[:1])
+	s.look(newest)
 	few := s.calls() - before
 	before = s.calls()
 	require.IsType(t, step.Wait{}, s.next(s.open))
@@ -207,12 +225,54 @@ func eventIsFound(t *testing.T, s *shelf) {
 	s.proxy.On("eth_getLogs", fewBlocks(10))
 	lost := s.open[4]
 	lost.State, lost.Attempts, lost.Mined, lost.MinedTx = event.BatchSealed, nil, step.Block{}, common.Hash{}
-	sight := s.look([]step.Batch{lost})
-	require.Equal(t, step.Anchored{Root: lost.Root, TxHash: s.open[4].MinedTx, Block: s.open[4].Mined}, sight.Anchored[lost.ID])
+	open := slices.Concat(s.open[:4], []step.Batch{lost}, s.open[5:])
+	sight := s.look(open)
+	require.Equal(t, step.Anchored{TxHash: s.open[4].MinedTx, Block: s.open[4].Mined}, sight.Anchored[lost.ID])
 
 	before := s.proxy.Calls("eth_getLogs")
-	lost.SealedAt = time.Now().Add(24 * time.Hour)
-	_, err := s.seen.Look(t.Context(), s.contract, testkit.DevAddress, []step.Batch{lost})
+	open[4].SealedAt = time.Now().Add(24 * time.Hour)
+	_, err := s.seen.Look(t.Context(), s.contract, testkit.DevAddress, s.journal(open))
 	require.ErrorContains(t, err, "0 events")
 	require.Equal(t, before+8, s.proxy.Calls("eth_getLogs"), "seven refusals, and no search below where it was sealed")
+}
+
+func costIsTold(t *testing.T, s *shelf) {
+	hashes := []common.Hash{s.open[0].MinedTx, {0xbd}, s.open[7].MinedTx}
+	costs, err := s.seen.Costs(t.Context(), hashes)
+	require.NoError(t, err)
+	require.Len(t, costs, 2)
+	for i, at := range []int{0, 7} {
+		require.Equal(t, s.open[at].MinedTx, costs[i].TxHash)
+		require.Equal(t, s.open[at].Mined, costs[i].Block)
+		require.Positive(t, costs[i].GasUsed)
+		require.Positive(t, costs[i].PriceWei.Sign())
+		require.Zero(t, costs[i].L1FeeWei.Sign())
+		require.False(t, costs[i].Failed)
+	}
+	s.proxy.On("eth_getTransactionReceipt", func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		reply := next(call)
+		elsewhere := []byte(`"blockHash":"` + common.Hash{0xbd}.Hex() + `"`)
+		reply.Result = bytes.ReplaceAll(reply.Result, []byte(`"blockHash":"`+s.open[7].Mined.Hash.Hex()+`"`), elsewhere)
+		return reply
+	})
+	costs, err = s.seen.Costs(t.Context(), []common.Hash{s.open[7].MinedTx})
+	require.NoError(t, err)
+	require.Empty(t, costs, "its block is not on the chain")
+}
+
+func oneNodeTellsNothing(t *testing.T, s *shelf) {
+	liar := testkit.RPCProxy(t, s.URL())
+	liar.On("eth_call", func(_ context.Context, call testkit.Call, next func(testkit.Call) testkit.Reply) testkit.Reply {
+		if bytes.Contains(call.Params[0], []byte(hexutil.Encode(binding.NewSaleAnchor().PackNextBatchId()))) {
+			return testkit.Reply{Result: fmt.Appendf(nil, `"0x%064x"`, 7)}
+		}
+		return next(call)
+	})
+	three := connect(t, liar.URL()+","+s.proxy.URL()+","+s.URL())
+	_, err := three.LookAtLog(t.Context(), s.contract)
+	require.ErrorContains(t, err, "not most of the configured nodes show the same log")
+	sight, err := three.LookAtLog(t.Context(), s.contract) // the liar rests
+	require.NoError(t, err)
+	require.Equal(t, uint64(manyBatches+1), sight.NextBatchID)
+	require.Equal(t, s.open[manyBatches-1].LogRoot, sight.LogRoot)
 }

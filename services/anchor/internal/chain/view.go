@@ -97,13 +97,27 @@ func height(ctx context.Context, node *ethclient.Client, tag rpc.BlockNumber) (u
 	return 0, hide(err)
 }
 
-func (v viewer) batches(ctx context.Context, open []step.Batch, s *step.View) error {
-	next, err := v.call(ctx, v.abi.PackNextBatchId())
+// log reads how many batches the contract's log has, and its root.
+func (v viewer) log(ctx context.Context) (next uint64, root common.Hash, err error) {
+	answer, err := v.call(ctx, v.abi.PackNextBatchId())
 	if err != nil {
-		return err
+		return 0, root, err
 	}
-	if s.NextBatchID, err = v.abi.UnpackNextBatchId(next); err != nil {
-		return fmt.Errorf("read nextBatchId: %w", err)
+	if next, err = v.abi.UnpackNextBatchId(answer); err != nil {
+		return 0, root, fmt.Errorf("read nextBatchId: %w", err)
+	}
+	if answer, err = v.call(ctx, v.abi.PackLogRoot()); err != nil {
+		return 0, root, err
+	}
+	if root, err = v.abi.UnpackLogRoot(answer); err != nil {
+		return 0, root, fmt.Errorf("read logRoot: %w", err)
+	}
+	return next, root, nil
+}
+
+func (v viewer) batches(ctx context.Context, journal step.Journal, s *step.View) (err error) {
+	if s.NextBatchID, s.LogRoot, err = v.log(ctx); err != nil {
+		return err
 	}
 	anchorer, err := v.call(ctx, v.abi.PackAnchorer())
 	if err != nil {
@@ -112,10 +126,13 @@ func (v viewer) batches(ctx context.Context, open []step.Batch, s *step.View) er
 	if s.Anchorer, err = v.abi.UnpackAnchorer(anchorer); err != nil {
 		return fmt.Errorf("read anchorer: %w", err)
 	}
-	if s.Past, err = v.outcomes(ctx, step.Retried(open, *s)); err != nil {
+	if !journal.Ours(*s) {
+		return nil // no batch of ours can be looked for in another's log
+	}
+	if s.Past, err = v.outcomes(ctx, step.Retried(journal.Open, *s)); err != nil {
 		return err
 	}
-	asked, err := v.worthReading(ctx, open, s)
+	asked, err := v.worthReading(ctx, journal.Open, s)
 	if err != nil {
 		return err
 	}
@@ -125,7 +142,8 @@ func (v viewer) batches(ctx context.Context, open []step.Batch, s *step.View) er
 	group.SetLimit(callsAtOnce)
 	for _, b := range asked {
 		group.Go(func() error {
-			a, err := v.anchored(ctx, b, s.Finalized)
+			var a step.Anchored
+			err := v.locate(ctx, b, s.Finalized, &a)
 			mu.Lock()
 			defer mu.Unlock()
 			s.Anchored[b.ID] = a
@@ -184,21 +202,6 @@ func (v viewer) lowestGone(ctx context.Context, mined []step.Batch) (at int, err
 		return !here
 	})
 	return at, err
-}
-
-// anchored reads what the contract holds of a batch, and for one that may become final also whether its transaction put it there.
-func (v viewer) anchored(ctx context.Context, b step.Batch, finalized uint64) (a step.Anchored, err error) {
-	answer, err := v.call(ctx, v.abi.PackRootOf(b.ID))
-	if err != nil {
-		return a, err
-	}
-	if a.Root, err = v.abi.UnpackRootOf(answer); err != nil {
-		return a, fmt.Errorf("read rootOf: %w", err)
-	}
-	if a.Root == b.Root {
-		err = v.locate(ctx, b, finalized, &a)
-	}
-	return a, err
 }
 
 func (v viewer) call(ctx context.Context, data []byte) ([]byte, error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tillseal/tillseal/services/anchor/internal/fee"
 	"github.com/tillseal/tillseal/services/anchor/internal/step"
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/merkle"
@@ -35,9 +36,11 @@ func (j *Journal) State(ctx context.Context, s Scope, most int) (state step.Jour
 	asOfOneMoment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = postgres.Fault("read the journal", pgx.BeginTxFunc(ctx, j.pool, asOfOneMoment, func(tx pgx.Tx) error {
 		args := pgx.NamedArgs{"deployment": s.Deployment, "low": s.LowSeq, "replay": s.Replay, "most": most}
-		if err := tx.QueryRow(ctx, lastBatchSQL, args).Scan(&state.LastID, &state.Now); err != nil {
+		var root []byte
+		if err := tx.QueryRow(ctx, lastBatchSQL, args).Scan(&state.LastID, &root, &state.Now); err != nil {
 			return err
 		}
+		state.FinalRoot = common.BytesToHash(root)
 		var oldest *time.Time
 		if err := tx.QueryRow(ctx, countWaitingSQL, args).Scan(&state.Waiting.Count, &oldest, &floor.LowestWaiting, &floor.Highest); err != nil {
 			return err
@@ -93,12 +96,15 @@ func (j *Journal) OldestLeaf(ctx context.Context, deployment int64, batchID uint
 type Floor struct{ LowestWaiting, Highest int64 }
 
 func scanBatch(row pgx.CollectableRow) (b step.Batch, err error) {
-	var root, blockHash, txHash []byte
+	var root, logRoot, entry, blockHash, txHash []byte
 	var number *string
-	if err = row.Scan(&b.ID, &root, &b.Size, &b.State, &number, &blockHash, &txHash, &b.SealedAt); err != nil {
+	if err = row.Scan(&b.ID, &root, &b.Size, &logRoot, &entry, &b.State, &number, &blockHash, &txHash, &b.SealedAt); err != nil {
 		return b, err
 	}
-	b.Root, b.MinedTx = common.BytesToHash(root), common.BytesToHash(txHash)
+	b.Root, b.LogRoot, b.MinedTx = common.BytesToHash(root), common.BytesToHash(logRoot), common.BytesToHash(txHash)
+	if (batchlog.Batch{ID: b.ID, Root: b.Root, Size: uint32(b.Size)}).Entry() != common.BytesToHash(entry) {
+		return b, fault.New(fault.Fatal, "batch %d is not the one that the journal's log has: the journal was changed", b.ID)
+	}
 	if number != nil {
 		b.Mined.Hash = common.BytesToHash(blockHash)
 		b.Mined.Number, err = strconv.ParseUint(*number, 10, 64)
@@ -140,8 +146,8 @@ func readAttempts(ctx context.Context, tx pgx.Tx, deployment int64, batchIDs []i
 	return byBatch, err
 }
 
-// Seal makes batch id from the waiting leaves, at most `most` of them, in one transaction. No leaf, or an id that is taken, is a
-// Conflict.
+// Seal makes batch id from the waiting leaves, at most `most` of them, and adds it to the log, in one transaction. No leaf, or an id that
+// is taken, is a Conflict.
 func (j *Journal) Seal(ctx context.Context, s Scope, id uint64, most int) (size int, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
@@ -169,6 +175,9 @@ func (j *Journal) Seal(ctx context.Context, s Scope, id uint64, most int) (size 
 			return err
 		}
 		if _, err := tx.Exec(ctx, insertBatchLeavesSQL, args); err != nil {
+			return err
+		}
+		if err := appendToLog(ctx, tx, s.Deployment, batchlog.Batch{ID: id, Root: tree.Root(), Size: uint32(size)}); err != nil {
 			return err
 		}
 		return guarded(ctx, tx, insertEventSQL, eventArgs(s, Move{BatchID: id, To: event.BatchSealed, From: []event.BatchState{""}}))

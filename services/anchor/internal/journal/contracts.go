@@ -20,6 +20,7 @@ import (
 type Contract struct {
 	step.Deployment
 	Genesis common.Hash
+	Retired bool // of an earlier build, whose contract keeps no log: nothing is anchored there any more
 }
 
 // Contracts lists the deployments on a chain id, newest first, each with the attempts of its deploy transaction, and returns the time
@@ -38,7 +39,7 @@ func (j *Journal) Contracts(ctx context.Context, chainID *big.Int) (all []Contra
 		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c Contract, err error) {
 			var genesis, contract, deployer []byte
 			var nonce string
-			if err = row.Scan(&c.ID, &genesis, &contract, &c.Given, &c.Replay, &deployer, &nonce, &c.Used, &c.Final); err != nil {
+			if err = row.Scan(&c.ID, &genesis, &contract, &c.Retired, &c.Given, &c.Replay, &deployer, &nonce, &c.Used, &c.Final); err != nil {
 				return c, err
 			}
 			c.Genesis, c.Contract = common.BytesToHash(genesis), common.BytesToAddress(contract)
@@ -82,8 +83,9 @@ func (j *Journal) Chains(ctx context.Context) (all []chain.Identity, err error) 
 	return all, postgres.Fault("read the chains of the deployments", err)
 }
 
-// AddContract journals a new deployment and, unless it is given by the operator, its signed deploy transaction with it.
-func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int, c Contract, deploy *Signed) (id int64, err error) {
+// AddContract journals a new deployment, with its signed deploy transaction or, for one that the operator gave, the block up to which it
+// has no events.
+func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int, c Contract, deploy *Signed, without uint64) (id int64, err error) {
 	ctx, cancel := j.bounded(ctx)
 	defer cancel()
 	args := pgx.NamedArgs{
@@ -98,8 +100,12 @@ func (j *Journal) AddContract(ctx context.Context, epoch int64, chainID *big.Int
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fault.New(fault.Conflict, "the lease has changed hands")
 		}
-		if err == nil && deploy != nil {
+		switch {
+		case err != nil:
+		case deploy != nil:
 			_, err = keepAttempt(ctx, tx, Scope{Deployment: id, Epoch: epoch}, *deploy)
+		default:
+			err = setDeployedBlock(ctx, tx, epoch, id, without)
 		}
 		return err
 	})

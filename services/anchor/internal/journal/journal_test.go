@@ -44,7 +44,7 @@ func setup(t *testing.T) *book {
 	require.NoError(t, err)
 	t.Cleanup(func() { lease.Release(t.Context()) })
 	b := &book{t: t, Journal: j, admin: db.Admin, scope: journal.Scope{Epoch: lease.Epoch}}
-	b.scope.Deployment, err = j.AddContract(t.Context(), lease.Epoch, big.NewInt(1337), journal.Contract{}, nil)
+	b.scope.Deployment, err = j.AddContract(t.Context(), lease.Epoch, big.NewInt(1337), journal.Contract{}, nil, 0)
 	require.NoError(t, err)
 	return b
 }
@@ -162,7 +162,7 @@ func TestANewDeploymentStartsItsSearchWhereTheOldOneIsNotFinal(t *testing.T) {
 	finish(1)
 	b.exec("UPDATE anchor.batch SET at = at - interval '6 minutes' WHERE batch_id < 3")
 	var err error
-	b.scope.Deployment, err = b.AddContract(t.Context(), old.Epoch, big.NewInt(1337), journal.Contract{}, nil)
+	b.scope.Deployment, err = b.AddContract(t.Context(), old.Epoch, big.NewInt(1337), journal.Contract{}, nil, 0)
 	require.NoError(t, err)
 	require.Equal(t, int64(3), b.floor(), "what the old one sealed and did not see final is taken again")
 	require.Equal(t, 6, waits())
@@ -180,14 +180,14 @@ func TestANewDeploymentStartsItsSearchWhereTheOldOneIsNotFinal(t *testing.T) {
 	require.Zero(t, waits())
 
 	for range 2 { // after one that was never used
-		b.scope.Deployment, err = b.AddContract(t.Context(), old.Epoch, big.NewInt(1337), journal.Contract{}, nil)
+		b.scope.Deployment, err = b.AddContract(t.Context(), old.Epoch, big.NewInt(1337), journal.Contract{}, nil, 0)
 		require.NoError(t, err)
 		require.Equal(t, int64(7), b.floor())
 	}
 	b.sealed(1, 2)
 	b.sealed(2, 2)
 	b.exec("UPDATE anchor.batch SET at = at - interval '6 minutes' WHERE batch_id = 1 AND deployment = $1", b.scope.Deployment)
-	b.scope.Deployment, err = b.AddContract(t.Context(), old.Epoch, big.NewInt(1337), journal.Contract{}, nil)
+	b.scope.Deployment, err = b.AddContract(t.Context(), old.Epoch, big.NewInt(1337), journal.Contract{}, nil, 0)
 	require.NoError(t, err)
 	require.Equal(t, int64(7), b.floor(), "after one that saw no batch final")
 	require.Equal(t, 4, waits())

@@ -54,7 +54,7 @@ func TestAPostgresThatDoesNotAnswerIsGivenUp(t *testing.T) {
 		"Newest":         func() error { _, err := j.Newest(ctx); return err },
 		"At":             func() error { _, _, err := j.At(ctx, 1); return err },
 		"BatchLeaves":    func() error { _, err := j.BatchLeaves(ctx, 1, 1); return err },
-		"AddContract":    func() error { _, err := j.AddContract(ctx, 1, big.NewInt(1), Contract{}, nil); return err },
+		"AddContract":    func() error { _, err := j.AddContract(ctx, 1, big.NewInt(1), Contract{}, nil, 0); return err },
 		"KeepAttempt": func() error {
 			_, err := j.KeepAttempt(ctx, Scope{}, Signed{Fee: fee.Fee{CapWei: big.NewInt(1), TipWei: big.NewInt(1)}})
 			return err

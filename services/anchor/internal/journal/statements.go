@@ -74,4 +74,28 @@ var (
 	batchPageSQL string
 	//go:embed sql/batch_history.sql
 	batchHistorySQL string
+	//go:embed sql/insert_log.sql
+	insertLogSQL string
+	//go:embed sql/log_row.sql
+	logRowSQL string
+	//go:embed sql/log_entry.sql
+	logEntrySQL string
+	//go:embed sql/extent.sql
+	extentSQL string
+	//go:embed sql/insert_foreign.sql
+	insertForeignSQL string
+	//go:embed sql/insert_sighting.sql
+	insertSightingSQL string
+	//go:embed sql/deployed.sql
+	deployedSQL string
+	//go:embed sql/insert_deployed.sql
+	insertDeployedSQL string
+	//go:embed sql/insert_cost.sql
+	insertCostSQL string
+	//go:embed sql/spending.sql
+	spendingSQL string
+	//go:embed sql/foreign_row.sql
+	foreignRowSQL string
+	//go:embed sql/costed.sql
+	costedSQL string
 )

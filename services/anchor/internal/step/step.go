@@ -34,6 +34,7 @@ type Batch struct {
 	ID       uint64
 	Root     common.Hash
 	Size     int
+	LogRoot  common.Hash // of the log of the batches up to this one
 	State    event.BatchState
 	Mined    Block // where the journal has it, when State is mined
 	MinedTx  common.Hash
@@ -47,6 +48,27 @@ type Journal struct {
 	LastID  uint64    // of the batches sealed for this deployment; 0 for none
 	Open    []Batch   // sealed and not final, ascending by ID
 	Waiting Waiting   // leaves for the next batch
+
+	FinalRoot common.Hash // of the log of the final batches, those below Open; zero when there is none
+}
+
+// logRoot is the root of the log of the journal's first batches; false for one of fewer than are final, or of more than are sealed.
+func (j Journal) logRoot(size uint64) (common.Hash, bool) {
+	if size+1 == lowestOpen(j) {
+		return j.FinalRoot, true
+	}
+	for _, b := range j.Open {
+		if b.ID == size {
+			return b.LogRoot, true
+		}
+	}
+	return common.Hash{}, false
+}
+
+// Ours reports whether all batches in the contract's log are the journal's: one root pins them all.
+func (j Journal) Ours(c View) bool {
+	root, known := j.logRoot(c.NextBatchID - 1)
+	return known && root == c.LogRoot
 }
 
 // Waiting describes the leaves that are in no batch.
@@ -55,12 +77,10 @@ type Waiting struct {
 	Oldest time.Time // when the first of them was journaled
 }
 
-// Anchored is a batch as the chain has it: the stored root, and the transaction that stored it.
+// Anchored is where the chain has a batch of ours: the transaction that put it into the contract's log.
 type Anchored struct {
-	Root    common.Hash
-	TxHash  common.Hash
-	Block   Block
-	GasUsed uint64 // by the transaction; 0 when its receipt was not read
+	TxHash common.Hash
+	Block  Block
 }
 
 // View is the chain as one block shows it.
@@ -68,7 +88,8 @@ type View struct {
 	Head        Block
 	Sure        bool                // most of the configured nodes have this block; on the word of fewer nothing counts as final or as wrong
 	Finalized   uint64              // height
-	NextBatchID uint64              // the contract's
+	NextBatchID uint64              // the contract's, one more than its log has batches
+	LogRoot     common.Hash         // of the contract's log
 	Anchorer    common.Address      // the contract's: the only account that it accepts batches from
 	Sender      common.Address      // the account that this anchor signs for
 	Nonce       uint64              // of the sender's next transaction
@@ -140,7 +161,10 @@ type (
 		Lacks  bool // the contract lacks final batches
 	}
 	// Halt stops the anchor until a person decides.
-	Halt struct{ Reason string }
+	Halt struct {
+		Reason string
+		Log    bool // the contract's log is not the journal's
+	}
 	// Wait changes nothing.
 	Wait struct{}
 )
@@ -171,16 +195,14 @@ func decide(j Journal, c View, limits Limits, now time.Time) Step {
 		}
 		return Doubt{Lacks: true, Reason: "the contract holds fewer batches than are final: the node is still syncing or on a fork of its own"}
 	case c.NextBatchID > j.LastID+1:
-		return Halt{Reason: "the chain holds batches that the journal lacks: it was restored from an older backup, or another journal has used this contract; " +
-			"see OPERATIONS.md, A journal older than the chain"}
+		return Halt{Log: true, Reason: "the chain holds batches that the journal lacks: somebody else has the anchorer's key, the journal was restored from an " +
+			"older backup, or another journal has used this contract; see OPERATIONS.md, A batch that is not ours"}
+	case !j.Ours(c):
+		return Halt{Log: true, Reason: "the contract's log is not the journal's: another batch holds an id of ours, by a stolen key or split brain; " +
+			"see OPERATIONS.md, A batch that is not ours"}
 	case c.Anchorer != c.Sender:
 		return Halt{Reason: "the contract accepts batches from " + c.Anchorer.Hex() + " and this anchor signs as " + c.Sender.Hex() +
 			": the anchorer's key was rotated, or ANCHOR_CONTRACT is another's; see OPERATIONS.md, Rotating the anchorer's key"}
-	}
-	for _, b := range j.Open {
-		if a, read := c.Anchored[b.ID]; read && a.Root != b.Root {
-			return Halt{Reason: "another root holds our batch's id: split brain or a stolen key"}
-		}
 	}
 	if gone := moved(j.Open, c); len(gone) > 0 {
 		return Reorged{BatchIDs: gone} // the next check finds them elsewhere or not at all

@@ -38,8 +38,11 @@ func attempt(nonce uint64, signedAgo, sentAgo time.Duration) step.Attempt {
 	return a
 }
 
+// logOf is the root of the log of our first batches.
+func logOf(size uint64) common.Hash { return common.BigToHash(new(big.Int).SetUint64(size)) }
+
 func batch(id uint64, state event.BatchState, attempts ...step.Attempt) step.Batch {
-	b := step.Batch{ID: id, Root: ours, Size: 3, State: state, Attempts: attempts}
+	b := step.Batch{ID: id, Root: ours, Size: 3, LogRoot: logOf(id), State: state, Attempts: attempts}
 	if state == event.BatchMined {
 		b.Mined, b.MinedTx = block7, tx
 	}
@@ -55,9 +58,9 @@ func TestNext(t *testing.T) {
 		return a
 	}
 	view := func(next, nonce, finalized uint64, anchored map[uint64]step.Anchored) step.View {
-		return step.View{Sure: true, Head: step.Block{Number: 9}, NextBatchID: next, Nonce: nonce, Finalized: finalized, Anchored: anchored}
+		return step.View{Sure: true, Head: step.Block{Number: 9}, NextBatchID: next, LogRoot: logOf(next - 1), Nonce: nonce, Finalized: finalized, Anchored: anchored}
 	}
-	there := step.Anchored{Root: ours, TxHash: tx, Block: block7}
+	there := step.Anchored{TxHash: tx, Block: block7}
 	unsure := func(v step.View) step.View {
 		v.Sure = false
 		return v
@@ -75,8 +78,12 @@ func TestNext(t *testing.T) {
 	}
 	byOurs := attempt(5, time.Second, time.Second)
 	byOurs.Sender = ourKey
-	at := func(root common.Hash, b step.Block) map[uint64]step.Anchored {
-		return map[uint64]step.Anchored{1: {Root: root, TxHash: tx, Block: b}}
+	at := func(b step.Block) map[uint64]step.Anchored {
+		return map[uint64]step.Anchored{1: {TxHash: tx, Block: b}}
+	}
+	another := func(v step.View) step.View {
+		v.LogRoot = theirs
+		return v
 	}
 	open := func(batches ...step.Batch) step.Journal {
 		return step.Journal{LastID: uint64(len(batches)), Open: batches, Waiting: waiting}
@@ -134,15 +141,15 @@ func TestNext(t *testing.T) {
 		},
 		"in its block by another transaction": {
 			open(batch(1, "mined")),
-			view(2, 6, 7, map[uint64]step.Anchored{1: {Root: ours, TxHash: common.Hash{4}, Block: block7}}),
+			view(2, 6, 7, map[uint64]step.Anchored{1: {TxHash: common.Hash{4}, Block: block7}}),
 			step.Reorged{BatchIDs: []uint64{1}},
 			"",
 		},
-		"mined":                    {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(ours, block7)), step.Mined{BatchID: 1, TxHash: tx, Block: block7}, ""},
-		"mined by an unseen hand":  {open(batch(1, "sealed")), view(2, 5, 0, at(ours, block7)), step.Mined{BatchID: 1, TxHash: tx, Block: block7}, ""},
-		"mined, the next may seal": {open(batch(1, "mined")), view(2, 6, 6, at(ours, block7)), step.Seal{}, ""},
-		"mined and final":          {open(batch(1, "mined")), view(2, 6, 7, at(ours, block7)), step.Final{Batches: []step.Batch{batch(1, "mined")}}, ""},
-		"moved to another block":   {open(batch(1, "mined")), view(2, 6, 0, at(ours, other7)), step.Reorged{BatchIDs: []uint64{1}}, ""},
+		"mined":                    {open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(block7)), step.Mined{BatchID: 1, TxHash: tx, Block: block7}, ""},
+		"mined by an unseen hand":  {open(batch(1, "sealed")), view(2, 5, 0, at(block7)), step.Mined{BatchID: 1, TxHash: tx, Block: block7}, ""},
+		"mined, the next may seal": {open(batch(1, "mined")), view(2, 6, 6, at(block7)), step.Seal{}, ""},
+		"mined and final":          {open(batch(1, "mined")), view(2, 6, 7, at(block7)), step.Final{Batches: []step.Batch{batch(1, "mined")}}, ""},
+		"moved to another block":   {open(batch(1, "mined")), view(2, 6, 0, at(other7)), step.Reorged{BatchIDs: []uint64{1}}, ""},
 		"gone from the chain":      {open(batch(1, "mined")), view(1, 5, 0, nil), step.Reorged{BatchIDs: []uint64{1}}, ""},
 		"gone, then sent again":    {open(batch(1, "reorged", stale)), view(1, 5, 0, nil), step.Send{Batch: batch(1, "reorged", stale), Attempt: stale}, ""},
 		"the lower of two gone": {
@@ -150,7 +157,7 @@ func TestNext(t *testing.T) {
 		},
 		"two mined, the newest vouches": {
 			step.Journal{LastID: 2, Open: []step.Batch{batch(1, "mined"), batch(2, "mined")}, Waiting: waiting},
-			view(3, 6, 0, map[uint64]step.Anchored{2: {Root: ours, TxHash: tx, Block: block7}}),
+			view(3, 6, 0, map[uint64]step.Anchored{2: {TxHash: tx, Block: block7}}),
 			step.Seal{},
 			"",
 		},
@@ -165,7 +172,7 @@ func TestNext(t *testing.T) {
 		},
 		"a reorg below the second of three": {
 			open(batch(1, "mined"), batch(2, "mined"), batch(3, "mined")),
-			view(4, 6, 7, map[uint64]step.Anchored{2: {Root: ours, TxHash: tx, Block: other7}}),
+			view(4, 6, 7, map[uint64]step.Anchored{2: {TxHash: tx, Block: other7}}),
 			step.Reorged{BatchIDs: []uint64{2, 3}},
 			"",
 		},
@@ -176,23 +183,29 @@ func TestNext(t *testing.T) {
 		"as many open as may be": {
 			open(batch(1, "mined"), batch(2, "mined"), batch(3, "mined")), view(4, 6, 0, map[uint64]step.Anchored{3: there}), step.Wait{}, "",
 		},
-		"final, say too few nodes": {open(batch(1, "mined")), unsure(view(2, 6, 7, at(ours, block7))), step.Seal{}, ""},
-		"another root, say too few nodes": {
-			open(batch(1, "broadcast", fresh)), unsure(view(2, 6, 0, at(theirs, block7))), step.Doubt{}, "another root",
+		"final, say too few nodes":   {open(batch(1, "mined")), unsure(view(2, 6, 7, at(block7))), step.Seal{}, ""},
+		"another batch in our place": {open(batch(1, "broadcast", fresh)), another(view(2, 6, 0, nil)), step.Halt{}, "A batch that is not ours"},
+		"another batch in our place, say too few nodes": {
+			open(batch(1, "broadcast", fresh)), unsure(another(view(2, 6, 0, nil))), step.Doubt{}, "another batch holds an id of ours",
 		},
-		"another root in our place": {
-			open(batch(1, "broadcast", fresh)), view(2, 6, 0, at(theirs, block7)),
-			step.Halt{Reason: "another root holds our batch's id: split brain or a stolen key"},
-			"",
+		"another batch after a reorg": {open(batch(1, "mined")), another(view(2, 6, 0, at(block7))), step.Halt{}, "A batch that is not ours"},
+		"another batch below ours": {
+			step.Journal{LastID: 3, Open: []step.Batch{batch(3, "mined")}},
+			another(view(4, 6, 0, map[uint64]step.Anchored{3: there})),
+			step.Halt{},
+			"A batch that is not ours",
 		},
-		"another root after a reorg": {
-			open(batch(1, "mined")), view(2, 6, 0, at(theirs, block7)), step.Halt{Reason: "another root holds our batch's id: split brain or a stolen key"}, "",
+		"another batch where all of ours are final": {
+			step.Journal{LastID: 3, Waiting: waiting}, another(view(4, 6, 0, nil)), step.Halt{}, "A batch that is not ours",
+		},
+		"the log of what is final, the open one not mined": {
+			step.Journal{LastID: 3, Open: []step.Batch{batch(3, "broadcast", fresh)}}, another(view(3, 5, 0, nil)), step.Halt{}, "A batch that is not ours",
 		},
 		"a journal older than the chain": {
 			step.Journal{LastID: 1, Waiting: waiting},
 			view(3, 5, 0, nil),
 			step.Halt{},
-			"A journal older than the chain",
+			"somebody else has the anchorer's key",
 		},
 		"a chain without what is final": {step.Journal{LastID: 3, Waiting: waiting}, view(3, 5, 0, nil), step.Doubt{}, "fewer batches"},
 		"a chain without what is final, one open": {
@@ -214,6 +227,7 @@ func TestNext(t *testing.T) {
 		"the new key's own transaction": {open(batch(1, "broadcast", fresh, byOurs)), by(ourKey, ourKey, 5), step.Wait{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			c.journal.FinalRoot = logOf(c.journal.LastID - uint64(len(c.journal.Open)))
 			got := step.Next(c.journal, c.view, limits, now)
 			if c.halts == "" {
 				require.Equal(t, c.want, got)

@@ -34,9 +34,9 @@ const (
 	stopTimeout   = 5 * time.Second // for requests in progress when the gateway stops
 	preflightLife = "600"           // seconds that a browser remembers CORS's answer
 	maxBatches    = 16              // in progress at once: each may hold some 4 MiB
-	// Receipts are open to anybody: this limit keeps them from slowing the tills.
-	receiptsPerSecond = 100
-	receiptsBurst     = 200
+	// Receipts and the contract's log are open to anybody: each has this limit, which keeps it from slowing the tills and the other.
+	publicPerSecond = 100
+	publicBurst     = 200
 	// warningsPerSecond are log lines of requests that failed on an unavailable dependency, and of connections that were not kept.
 	warningsPerSecond = 1
 	warningsBurst     = 10
@@ -92,6 +92,7 @@ type Server struct {
 	bodies   room
 	batches  chan struct{} // a slot for each batch in progress
 	receipts *rate.Limiter
+	logs     *rate.Limiter
 	warnings *rate.Limiter    // of requests
 	crowded  *rate.Limiter    // the same of connections
 	now      func() time.Time // time.Now when nil
@@ -126,7 +127,8 @@ func (s *Server) Serve(ctx context.Context, on net.Listener) error {
 // build makes the application with its routes, not listening yet.
 func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
-	s.receipts = rate.NewLimiter(receiptsPerSecond, receiptsBurst)
+	s.receipts = rate.NewLimiter(publicPerSecond, publicBurst)
+	s.logs = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.warnings = rate.NewLimiter(warningsPerSecond, warningsBurst)
 	s.crowded = rate.NewLimiter(warningsPerSecond, warningsBurst)
 	s.bodies = room{whole: bodyRoom, each: terminalRoom}
@@ -182,12 +184,14 @@ func (s *Server) routes() {
 	s.app.Get("/customers/:id/loyalty", s.authenticate, s.loyalty)
 	s.app.Get("/customers/:id/loyalty/entries", s.authenticate, s.entries)
 	s.app.Get("/receipts/:id", s.receipt)
+	s.app.Get("/log", s.logHead)
+	s.app.Get("/log/:batch_id", s.logEntry)
 }
 
 const pathBatch = "/record/batch"
 
 // observe names and counts requests, and writes their errors, so that the status that is counted is the one that is sent. No cache may keep
-// an answer: it is for one terminal, and true now.
+// an answer, unless its handler allows it: it is for one terminal, and true now.
 func (s *Server) observe(c *fiber.Ctx) error {
 	private(c)
 	err := c.Next()
@@ -262,44 +266,6 @@ func (s *Server) warn(c *fiber.Ctx, what string, err error) {
 	if s.warnings.Allow() {
 		s.log(c).Warn("a request could not be answered", "what", what, "error", err)
 	}
-}
-
-// cors lets browsers on the allowed origins call, and answers their preflights.
-func (s *Server) cors(c *fiber.Ctx) error {
-	allowed := s.allowOrigin(c)
-	if len(s.Origins) == 0 || c.Method() != fiber.MethodOptions || c.Get(fiber.HeaderAccessControlRequestMethod) == "" {
-		return c.Next()
-	}
-	if allowed {
-		c.Set(fiber.HeaderAccessControlAllowMethods, "GET, POST")
-		c.Set(fiber.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Idempotency-Key, X-Request-Id, traceparent")
-		c.Set(fiber.HeaderAccessControlMaxAge, preflightLife)
-	}
-	return c.SendStatus(fiber.StatusNoContent)
-}
-
-// allowOrigin lets a page of an allowed origin read the answer.
-func (s *Server) allowOrigin(c *fiber.Ctx) bool {
-	if len(s.Origins) == 0 {
-		return false
-	}
-	c.Vary(fiber.HeaderOrigin)
-	origin := c.Get(fiber.HeaderOrigin)
-	if origin == "" || !s.allowed(origin) {
-		return false
-	}
-	c.Set(fiber.HeaderAccessControlAllowOrigin, origin)
-	c.Set(fiber.HeaderAccessControlExposeHeaders, "Idempotency-Replayed, Retry-After, X-Request-Id")
-	return true
-}
-
-func (s *Server) allowed(origin string) bool {
-	for _, o := range s.Origins {
-		if o == "*" || strings.EqualFold(o, origin) {
-			return true
-		}
-	}
-	return false
 }
 
 // ready answers whether the gateway takes sales: it is not stopping, and Postgres answers.

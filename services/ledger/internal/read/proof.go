@@ -11,6 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/merkle"
@@ -43,7 +44,7 @@ type proofRow struct {
 }
 
 // Proof returns a sale's proof. Every hash is recomputed from the facts: if one differs from what was anchored, the error is Fatal and
-// no proof is handed out. Before the batch is mined it is a Conflict; an id that no sale has is Invalid.
+// no proof is handed out. While the batch is not mined, or not any more, it is a Conflict; an id that no sale has is Invalid.
 func (r *Reader) Proof(ctx context.Context, q event.SaleQuery) (event.Proof, error) {
 	row, err := one[proofRow](ctx, r, proofSQL, q.SaleID)
 	if err != nil {
@@ -53,11 +54,16 @@ func (r *Reader) Proof(ctx context.Context, q event.SaleQuery) (event.Proof, err
 	if row.BatchID == nil || !mined {
 		return event.Proof{}, fault.New(fault.Conflict, "the sale is not mined yet")
 	}
-	tree, err := r.tree(ctx, batchKey{*row.Deployment, *row.BatchID}, common.BytesToHash(row.Root), int(*row.Size))
+	of := batchKey{*row.Deployment, *row.BatchID}
+	log, at, err := r.inLog(ctx, of)
 	if err != nil {
 		return event.Proof{}, err
 	}
-	return assemble(row, tree, finality)
+	tree, err := r.tree(ctx, of, common.BytesToHash(row.Root), int(*row.Size))
+	if err != nil {
+		return event.Proof{}, err
+	}
+	return assemble(row, tree, log, at.in, finality)
 }
 
 // finalityOf is the finality that a proof states for a batch's state.
@@ -76,7 +82,7 @@ func finalityOf(state *string) (finality string, mined bool) {
 }
 
 // assemble makes the proof of a mined sale and checks it as its recipient will. Pure. Errors are Fatal and contain no facts.
-func assemble(row proofRow, tree *merkle.Tree, finality string) (event.Proof, error) {
+func assemble(row proofRow, tree *merkle.Tree, log contractLog, in batchlog.Included, finality string) (event.Proof, error) {
 	wrong := func(what string) (event.Proof, error) {
 		return event.Proof{}, fault.New(fault.Fatal, "sale %s, batch %d of deployment %d: %s", row.SaleID, *row.BatchID, *row.Deployment, what)
 	}
@@ -107,6 +113,10 @@ func assemble(row proofRow, tree *merkle.Tree, finality string) (event.Proof, er
 	if !merkle.Verify(tree.Root(), leaf, proof) {
 		return wrong("the proof does not lead to the root")
 	}
+	batch := batchlog.Batch{ID: uint64(*row.BatchID), Root: tree.Root(), Size: uint32(tree.Size())}
+	if !batchlog.Verify(batch, in) {
+		return wrong("the batch's path does not lead to the log's root")
+	}
 	return event.Proof{
 		Sale: facts, Request: row.Request, SaleHash: hash, AmountWei: *row.AmountWei,
 		Rate: event.ProofRate{
@@ -116,9 +126,10 @@ func assemble(row proofRow, tree *merkle.Tree, finality string) (event.Proof, er
 		Batch: event.ProofBatch{
 			ID: strconv.FormatInt(*row.BatchID, 10), Root: tree.Root(), Size: strconv.Itoa(tree.Size()), LeafIndex: strconv.Itoa(index),
 		},
+		Log: event.ProofLog{Size: strconv.FormatUint(in.Size, 10), Root: in.Root, Path: in.Path},
 		Chain: event.ProofChain{
 			ChainID: *row.ChainID, Contract: common.BytesToAddress(row.Contract).Hex(), TxHash: common.BytesToHash(row.TxHash),
-			BlockNumber: *row.BlockNumber, BlockHash: common.BytesToHash(row.BlockHash), Finality: finality,
+			BlockNumber: *row.BlockNumber, BlockHash: common.BytesToHash(row.BlockHash), DeployedBlock: log.DeployedBlock, Finality: finality,
 		},
 	}, nil
 }

@@ -1,4 +1,5 @@
-// Package read answers requests about one sale: how far it has come, and its proof. It writes nothing.
+// Package read answers requests about one sale, how far it has come and its proof, and about the log of batches that a contract keeps. It
+// writes nothing.
 package read
 
 import (
@@ -48,8 +49,14 @@ func (r *Reader) Endpoints() []stream.Endpoint {
 		stream.Answers(stream.Endpoint{
 			Subject: event.SubjectProofsGet, Description: "A sale's proof, once it is mined; it holds the sale's salt: for the gateway and operators only",
 			Request:  request,
-			Response: `{"sale":{…},"request":"…","sale_hash":"0x…","amount_wei":"…","rate":{…},"leaf":"0x…","proof":["0x…"],"batch":{…},"chain":{…}}`,
+			Response: `{"sale":{…},"request":"…","sale_hash":"0x…","amount_wei":"…","rate":{…},"leaf":"0x…","proof":["0x…"],"batch":{…},"log":{…},"chain":{…}}`,
 		}, r.Proof),
+		stream.Answers(stream.Endpoint{
+			Subject: event.SubjectLogGet, Description: "A contract's log of batches, of any size it had, or a batch's place in it",
+			Request: `{"contract":"0x5FbDB2315678afecb367f032d93F642f64180aa3","batch_id":"12","size":"15"}`,
+			Response: `{"batch":{"id":"12","root":"0x…","size":"873"},"log":{"size":"15","root":"0x…","path":["0x…"]},` +
+				`"chain":{"chain_id":"1337","contract":"0x…","deployed_block":"5"},"fixed":true}`,
+		}, r.Log),
 	}
 }
 

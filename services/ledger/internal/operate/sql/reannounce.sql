@@ -1,6 +1,7 @@
 -- Releases the parked SaleAnchored of a sale that is in a batch, and makes that batch due to be announced again.
 WITH batch AS (
-    SELECT deployment, batch_id FROM anchor.batch_leaf WHERE sale_id = @sale_id::text::uuid ORDER BY deployment DESC LIMIT 1
+    SELECT m.deployment, m.batch_id FROM anchor.batch_leaf m JOIN anchor.deployment d ON d.id = m.deployment AND NOT d.retired
+    WHERE m.sale_id = @sale_id::text::uuid ORDER BY m.deployment DESC LIMIT 1
 ), released AS (
     INSERT INTO ledger.replay (service, stream, sequence, parked_at, sale_id, operator, reason)
     SELECT h.service, h.stream, h.sequence, h.at, h.sale_id, @operator, @reason FROM ledger.held h, batch

@@ -1,4 +1,5 @@
--- Everything that a proof is made of, in one snapshot; what is null is not there yet.
+-- Everything that a proof is made of but its batch's place in the log, in one snapshot; what is null is not there yet. A retired deployment's
+-- batches prove nothing.
 SELECT s.sale_id::text, s.kind, coalesce(s.refund_of::text, '') AS refund_of, s.store_id, s.terminal_id, coalesce(s.customer_id, '') AS customer_id,
        s.currency, s.total, s.points_delta, s.points_balance, s.purchase_number, s.recorded_at_us, s.request, s.salt, s.sale_hash,
        l.sale_hash AS leaf_sale_hash, l.amount_wei::text AS amount_wei,
@@ -9,7 +10,8 @@ FROM sales.sale s
 LEFT JOIN anchor.leaf l ON l.sale_id = s.sale_id
 LEFT JOIN anchor.rate r ON r.id = l.rate_id
 LEFT JOIN LATERAL (
-    SELECT deployment, batch_id, leaf_index FROM anchor.batch_leaf WHERE sale_id = s.sale_id ORDER BY deployment DESC LIMIT 1
+    SELECT t.deployment, t.batch_id, t.leaf_index FROM anchor.batch_leaf t JOIN anchor.deployment n ON n.id = t.deployment AND NOT n.retired
+    WHERE t.sale_id = s.sale_id ORDER BY t.deployment DESC LIMIT 1
 ) m ON true
 LEFT JOIN anchor.batch b ON b.deployment = m.deployment AND b.batch_id = m.batch_id
 LEFT JOIN anchor.deployment d ON d.id = m.deployment

@@ -1,0 +1,136 @@
+// A shop on a chain of the test's own: its contract, the batches that it anchored, and the proofs that it hands out.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
+import { ContractFactory, JsonRpcProvider, keccak256, toBeHex, toUtf8Bytes } from "ethers";
+import { entry, inclusionPath, treeHead } from "../../tools/batch-log.mjs";
+import { hashSale, weiFor } from "../../tools/verify-proof.mjs";
+
+export const here = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+export const read = (path) => readFileSync(here(path), "utf8");
+export const hashOf = (text) => keccak256(toUtf8Bytes(text));
+
+export const { vectors: SALES } = JSON.parse(read("testdata/sales.json"));
+export const RATE = "254321.17";
+
+const PAIR = ["bytes32", "uint256"];
+const GAS = 150_000; // of any batch by Ethereum's present rules; small, so that hundreds fit into a block
+
+export function provide(chain) {
+  return new JsonRpcProvider(chain.url, undefined, { staticNetwork: true, cacheTimeout: -1 });
+}
+
+/** A new contract without a batch. */
+export async function openShop(provider) {
+  const owner = await provider.getSigner(0);
+  const anchorer = await provider.getSigner(1);
+  const factory = new ContractFactory(read("binding/SaleAnchor.abi"), read("binding/SaleAnchor.bin").trim(), owner);
+  const deployed = await factory.deploy(owner.address, anchorer.address);
+  await deployed.waitForDeployment();
+  const { blockNumber } = await deployed.deploymentTransaction().wait();
+  return new Shop(provider, deployed.connect(anchorer), anchorer.address, String(blockNumber));
+}
+
+class Shop {
+  batches = []; // { id, root, size }, as in a proof
+
+  constructor(provider, contract, anchorer, deployedBlock) {
+    Object.assign(this, { provider, contract, anchorer, deployedBlock });
+  }
+
+  #next(root, size) {
+    const batch = { id: String(this.batches.length + 1), root, size: String(size) };
+    this.batches.push(batch);
+    return batch;
+  }
+
+  async anchor(root, size) {
+    const { id } = this.#next(root, size);
+    return (await this.contract.anchor(id, root, size, { gasLimit: GAS })).wait();
+  }
+
+  /** Anchors batches of other sales, many in a block, so that a proof ages. */
+  async follow(count) {
+    const { provider, contract } = this;
+    await provider.send("evm_setAutomine", [false]);
+    let nonce = await provider.getTransactionCount(this.anchorer);
+    const sent = [];
+    for (let i = 0; i < count; i++) {
+      const { id, root, size } = this.#next(hashOf(`batch ${i}`), 1 + i);
+      const data = contract.interface.encodeFunctionData("anchor", [id, root, size]);
+      const tx = { from: this.anchorer, to: contract.target, data, gas: toBeHex(GAS), nonce: toBeHex(nonce++) };
+      sent.push(provider.send("eth_sendTransaction", [tx]));
+    }
+    await Promise.all(sent);
+    while ((await provider.getTransactionCount(this.anchorer)) < nonce) await provider.send("evm_mine", []);
+    await provider.send("evm_setAutomine", [true]);
+  }
+
+  /** A batch's inclusion in the log as it is, or as it was when it had a size. */
+  inclusion(id, size = this.batches.length) {
+    const entries = this.batches.slice(0, size).map(entry);
+    return { size: String(size), root: treeHead(entries), path: inclusionPath(Number(id) - 1, entries) };
+  }
+
+  /** Anchors the sale of tea, with others or alone, and makes its proof. */
+  async sell(others = SALES.map((v) => [v.sale_hash, weiFor(v.sale.total, RATE).toString()])) {
+    const tea = makeSale();
+    const sales = [...others, [tea.sale_hash, tea.amount_wei]];
+    const tree = StandardMerkleTree.of(sales, PAIR);
+    const receipt = await this.anchor(tree.root, sales.length);
+    const leaves = sales.map((sale) => tree.leafHash(sale)).sort();
+    const leaf = tree.leafHash([tea.sale_hash, tea.amount_wei]);
+    const { id, root, size } = this.batches.at(-1);
+    const proof = {
+      ...tea,
+      rate: { value: RATE, currency: "INR", tier: "live", sources: ["coingecko"], observed_at: "2026-11-22T04:45:30Z" },
+      leaf,
+      proof: tree.getProof(sales.length - 1),
+      batch: { id, root, size, leaf_index: String(leaves.indexOf(leaf)) },
+      log: this.inclusion(id),
+      chain: {
+        chain_id: "31337",
+        contract: this.contract.target,
+        tx_hash: receipt.hash,
+        block_number: String(receipt.blockNumber),
+        block_hash: receipt.blockHash,
+        deployed_block: this.deployedBlock,
+        finality: "mined",
+      },
+    };
+    return { proof, gasUsed: receipt.gasUsed };
+  }
+}
+
+function makeSale() {
+  const request = Buffer.from('{"currency":"INR", "total":"1249.5","customer_id":"C-1001","redeem_points":200}');
+  const sale = {
+    saleId: "01a1f94f-e264-7599-97ba-9d8ea7e314e5",
+    kind: "sale",
+    refundOf: "",
+    storeId: "s1",
+    terminalId: "t1",
+    customerId: "C-1001",
+    currency: "INR",
+    total: "1249.50",
+    pointsDelta: "-81",
+    pointsBalance: "143",
+    purchaseNumber: "2",
+    recordedAt: "1795322731123456",
+    requestHash: keccak256(request),
+    salt: hashOf("a made-up salt"),
+  };
+  return {
+    sale,
+    request: request.toString("base64"),
+    sale_hash: hashSale(sale),
+    amount_wei: weiFor(sale.total, RATE).toString(),
+  };
+}
+
+/** The proof with a change, the original left as it is. */
+export function changed(proof, change) {
+  const copy = structuredClone(proof);
+  change(copy);
+  return copy;
+}

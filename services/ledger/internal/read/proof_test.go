@@ -1,0 +1,60 @@
+package read
+
+import (
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/shared/batchlog"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/sale"
+)
+
+// provable is a sale in a batch of its own, with all that its proof is made of.
+func provable(t *testing.T) (proofRow, *merkle.Tree) {
+	row := proofRow{
+		SaleID: "01935f0e-8a7b-7c3d-9e4f-000000000001", Kind: string(sale.KindSale), StoreID: "s1", TerminalID: "t1", Currency: "INR", Total: "1.00",
+		Request: []byte("{}"), Salt: common.Hash{1}.Bytes(), AmountWei: new("7"), RateValue: new("1"), RateCurrency: new("INR"), RateTier: new("static"),
+		RateObservedAt: new("2026-11-22T04:45:31Z"), RateSources: []byte("[]"), Deployment: new(int64(1)), BatchID: new(int64(2)), LeafIndex: new(int32(0)),
+		Size: new(int32(1)), ChainID: new("1337"), Contract: first.Bytes(), TxHash: common.Hash{2}.Bytes(), BlockHash: common.Hash{3}.Bytes(),
+		BlockNumber: new("9"),
+	}
+	facts := factsOf(row)
+	hash := facts.Hash()
+	leaf, err := leafOf(hash, *row.AmountWei)
+	require.NoError(t, err)
+	tree, err := merkle.Build([]common.Hash{leaf})
+	require.NoError(t, err)
+	root := tree.Root()
+	row.SaleHash, row.LeafSaleHash, row.Root = hash[:], hash[:], root[:]
+	return row, tree
+}
+
+func TestAProofIsHandedOutWithThePathOfItsBatchAlone(t *testing.T) {
+	row, tree := provable(t)
+	batches := []batchlog.Batch{{ID: 1, Root: common.Hash{9}, Size: 1}, {ID: 2, Root: tree.Root(), Size: 1}, {ID: 3, Root: common.Hash{8}, Size: 1}}
+	log, rows := batchlog.New(), map[uint64]batchlog.Row{}
+	for _, b := range batches {
+		made, err := log.Append(b)
+		require.NoError(t, err)
+		rows[b.ID] = made
+	}
+	in := func(id uint64) batchlog.Included {
+		at, err := batchlog.Include(id, 3, rows)
+		require.NoError(t, err)
+		return at
+	}
+	p, err := assemble(row, tree, contractLog{DeployedBlock: "5"}, in(2), statusMined)
+	require.NoError(t, err)
+	require.Equal(t, log.Root(), p.Log.Root)
+	require.Equal(t, in(2).Path, p.Log.Path)
+	for what, wrong := range map[string]batchlog.Included{
+		"another batch's path": in(1), "no path": {Size: 3, Root: log.Root()}, "another root": {Size: 3, Root: common.Hash{7}, Path: in(2).Path},
+		"another size": {Size: 5, Root: log.Root(), Path: in(2).Path},
+	} {
+		_, err := assemble(row, tree, contractLog{}, wrong, statusMined)
+		require.True(t, fault.Is(err, fault.Fatal), "%s: %v", what, err)
+	}
+}
