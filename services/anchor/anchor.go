@@ -255,7 +255,7 @@ func weiOf(eth string) (*big.Int, error) {
 	return wei, nil
 }
 
-const etherDigits = 18 // of a wei
+const etherDigits = 18 // after the point of an amount of ETH: the last one is a wei
 
 var ether = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(\.[0-9]{1,18})?$`)
 

@@ -76,6 +76,17 @@ func (h *house) mine(contract string, batchID uint64) {
 	h.send(testkit.DevKey, &to, 0, binding.NewSaleAnchor().PackAnchor(batchID, root, 1))
 }
 
+// secondHeldBack has two batches of one sale each, the second of which a node keeps to itself, and returns the contract.
+func (h *house) secondHeldBack(proxy *testkit.Proxy) (contract string) {
+	h.t.Helper()
+	sold := h.sell(1)
+	contract = h.anchored(sold, nil)[sold[0].SaleID].Contract
+	proxy.On("eth_sendRawTransaction", testkit.Swallow())
+	h.sell(1)
+	h.inState(event.BatchBroadcast, 2)
+	return contract
+}
+
 func TestBatchesOfAStolenKeyStopTheAnchorAndAreServedAsForeign(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
@@ -121,6 +132,7 @@ func TestBatchesOfAStolenKeyStopTheAnchorAndAreServedAsForeign(t *testing.T) {
 	h.start()
 	all := append(sold, h.sell(2)...)
 	h.serves(1, contract, 3, 4, 5, 6)
+	require.Equal(t, "4", h.ask("SELECT count(*)::text FROM anchor.foreign_batch"), "each is journaled once, also where their events were read again")
 	h.anchored(all[2:], func(e event.SaleAnchored) bool { return e.Contract == h.cfg.Contract })
 	h.serves(2, h.cfg.Contract)
 }
@@ -130,11 +142,7 @@ func TestAnotherBatchUnderTheIDOfOursStopsTheAnchor(t *testing.T) {
 	h := setup(t)
 	proxy := h.behind(1)[0]
 	ended := h.run()
-	sold := h.sell(1)
-	contract := h.anchored(sold, nil)[sold[0].SaleID].Contract
-	proxy.On("eth_sendRawTransaction", testkit.Swallow())
-	h.sell(1)
-	h.inState(event.BatchBroadcast, 2)
+	contract := h.secondHeldBack(proxy)
 	h.steal(contract, 2)
 	err := <-ended
 	require.True(t, fault.Is(err, fault.Fatal), "%v", err)
@@ -209,11 +217,7 @@ func TestWhatIsMinedAtAContractThatWasLeftIsServedThere(t *testing.T) {
 	h := setup(t)
 	proxy := h.behind(1)[0]
 	stop := h.start()
-	sold := h.sell(1)
-	contract := h.anchored(sold, nil)[sold[0].SaleID].Contract
-	proxy.On("eth_sendRawTransaction", testkit.Swallow())
-	h.sell(1)
-	h.inState(event.BatchBroadcast, 2)
+	contract := h.secondHeldBack(proxy)
 	require.NoError(t, stop())
 	h.mine(contract, 2)
 

@@ -116,7 +116,7 @@ func (r *rebuilt) add(contract common.Address, log *types.Log) error {
 func (n *Node) batches(ctx context.Context, contract common.Address, from, to uint64) (logs []types.Log, err error) {
 	query := ethereum.FilterQuery{
 		FromBlock: new(big.Int).SetUint64(from), ToBlock: new(big.Int).SetUint64(to), Addresses: []common.Address{contract},
-		Topics: [][]common.Hash{{binding.NewSaleAnchor().GetABI().Events[binding.SaleAnchorBatchAnchoredEventName].ID}},
+		Topics: binding.BatchAnchoredTopics(),
 	}
 	pause := firstPause
 	for try := 1; ; try++ {

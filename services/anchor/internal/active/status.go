@@ -101,9 +101,8 @@ func (a *Anchor) ceiling() *big.Int {
 	return fee.Ceiling(a.Set.FeeCapWei, a.Set.FeeHardWei, late, a.Set.FeeRiseAfter)
 }
 
-// runway is how many batches the balance pays for at a cost of each. The last one needs the whole
-// gas limit at the cap of a first attempt, without which no node accepts it, and the next one's stands for it: 0 when there is not that
-// much.
+// runway is how many batches the balance pays for if each costs as much. The last one needs its whole gas limit (taken to be the next
+// one's) at the cap of a first attempt, without which no node accepts it: 0 when there is not that much.
 func runway(sight chain.Sight, costWei, ceilingWei *big.Int) int64 {
 	reserve := fee.First(sight.BaseFeeWei, sight.TipWei, ceilingWei).CapWei
 	over := new(big.Int).Sub(sight.BalanceWei, reserve.Mul(reserve, new(big.Int).SetUint64(binding.AnchorGas(sight.NextBatchID))))
@@ -171,7 +170,7 @@ func (t *tenure) report(sight chain.Sight, costs outlook) {
 func (m *Metrics) tell(s Status, sight chain.Sight, costs outlook) {
 	count := func(g prometheus.Gauge, n int64) { g.Set(float64(n)) } //nolint:forbidigo // a metric is a float
 	gwei := func(g prometheus.Gauge, wei *big.Int) {
-		n, _ := wei.Float64()
+		n, _ := wei.Float64() // a metric is a float; no amount is computed from it
 		g.Set(n / 1e9)
 	}
 	count(m.Head, int64(s.HeadBlock))
