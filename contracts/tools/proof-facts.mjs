@@ -12,6 +12,8 @@ const SALE = {
     { name: "refundOf", type: "string" },
     { name: "storeId", type: "string" },
     { name: "terminalId", type: "string" },
+    { name: "recordNumber", type: "uint64" },
+    { name: "previousHash", type: "bytes32" },
     { name: "customerId", type: "string" },
     { name: "currency", type: "string" },
     { name: "total", type: "string" },

@@ -200,7 +200,7 @@ func (s *shop) remember(terminal, key, value string, life time.Duration) {
 	require.NoError(s.t, err)
 	defer db.Close()
 	require.NoError(s.t, db.Ping(s.t.Context()))
-	require.NoError(s.t, client.Set(s.t.Context(), "tillseal:record:"+db.Identity()+":"+terminal+":"+key, value, life).Err())
+	require.NoError(s.t, client.Set(s.t.Context(), "tillseal:record2:"+db.Identity()+":"+terminal+":"+key, value, life).Err())
 }
 
 // redisKeys lists all that Redis holds.

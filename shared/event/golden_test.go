@@ -32,14 +32,14 @@ func fixtures() map[string]*nats.Msg {
 	recorded := event.RecordedOf(
 		sale.Sale{
 			SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", Kind: sale.KindSale, StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001", Currency: "INR",
-			Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAt: moment,
+			Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAt: moment, RecordNumber: 1042, PreviousHash: common.Hash{6},
 		}, common.Hash{1},
 		[]event.Line{{SKU: "TEA-250", Name: "Assam tea", Quantity: "2", UnitPrice: "499.75", Discount: "0.00", Tax: "250.00"}},
 		[]event.Tender{{Type: "cash", Amount: "1199.50"}},
 	)
 	guest := event.RecordedOf(sale.Sale{
 		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e6", Kind: sale.KindRefund, RefundOf: recorded.SaleID, StoreID: "s1", TerminalID: "t1", Currency: "INR",
-		Total: "400.00", RecordedAt: moment,
+		Total: "400.00", RecordedAt: moment, RecordNumber: 1,
 	}, common.Hash{2}, nil, nil)
 	nonce, number, hash := uint64(7), uint64(99), common.Hash{9}
 	return map[string]*nats.Msg{

@@ -110,6 +110,8 @@ function makeSale() {
     refundOf: "",
     storeId: "s1",
     terminalId: "t1",
+    recordNumber: "1042",
+    previousHash: `0x${"06".repeat(32)}`,
     customerId: "C-1001",
     currency: "INR",
     total: "1249.50",

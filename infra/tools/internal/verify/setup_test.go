@@ -142,6 +142,7 @@ func tea() sale.Sale {
 	return sale.Sale{
 		SaleID: "019aa9c5-5f3a-7c3e-9d1b-2f6f0c9b7a11", Kind: sale.KindSale, StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001", Currency: "INR",
 		Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAt: 1795322731123456,
+		RecordNumber: 1042, PreviousHash: common.Hash{6},
 		RequestHash: sale.Keccak([]byte(record)), Salt: sale.Keccak([]byte("salt")),
 	}
 }

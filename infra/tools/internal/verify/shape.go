@@ -62,7 +62,7 @@ var (
 var shape = form{members: map[string]form{
 	"sale": {members: map[string]form{
 		"saleId": anything, "kind": text(`^(sale|refund)$`), "refundOf": anything, "storeId": anything, "terminalId": anything,
-		"customerId": anything, "currency": anything, "total": decimal, "pointsDelta": integer, "pointsBalance": integer,
+		"recordNumber": count, "previousHash": bytes32, "customerId": anything, "currency": anything, "total": decimal, "pointsDelta": integer, "pointsBalance": integer,
 		"purchaseNumber": count, "recordedAt": count, "requestHash": bytes32, "salt": bytes32,
 	}},
 	"request": text(`^[A-Za-z0-9+/]+={0,2}$`), "sale_hash": bytes32, "amount_wei": count,

@@ -9,16 +9,18 @@ import (
 
 // Answer is the body of a 201, with the members of infra/docs/CONTRACT.md, 2.3.
 type Answer struct {
-	SaleID     string    `json:"sale_id"`
-	Kind       sale.Kind `json:"kind"`
-	StoreID    string    `json:"store_id"`
-	TerminalID string    `json:"terminal_id"`
-	RecordedAt string    `json:"recorded_at"`
-	Currency   string    `json:"currency"`
-	Total      string    `json:"total"`
-	Loyalty    *Loyalty  `json:"loyalty"` // null for a guest
-	Anchor     Anchor    `json:"anchor"`
-	ReceiptURL string    `json:"receipt_url"`
+	SaleID       string    `json:"sale_id"`
+	Kind         sale.Kind `json:"kind"`
+	StoreID      string    `json:"store_id"`
+	TerminalID   string    `json:"terminal_id"` // with its series, as it is hashed
+	RecordedAt   string    `json:"recorded_at"`
+	Currency     string    `json:"currency"`
+	Total        string    `json:"total"`
+	Loyalty      *Loyalty  `json:"loyalty"` // null for a guest
+	RecordNumber uint64    `json:"record_number"`
+	PreviousHash string    `json:"previous_hash"`
+	Anchor       Anchor    `json:"anchor"`
+	ReceiptURL   string    `json:"receipt_url"`
 }
 
 // Loyalty is what a record did to its customer's account. On a refund points_earned is minus the claw, points_redeemed

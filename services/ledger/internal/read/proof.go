@@ -21,7 +21,8 @@ import (
 
 type proofRow struct {
 	SaleID, Kind, RefundOf, StoreID, TerminalID, CustomerID, Currency, Total string
-	PointsDelta, PointsBalance, PurchaseNumber                               int64
+	RecordNumber, PointsDelta, PointsBalance, PurchaseNumber                 int64
+	PreviousHash                                                             []byte
 	RecordedAtUs                                                             int64
 	Request, Salt, SaleHash                                                  []byte
 
@@ -137,7 +138,7 @@ func assemble(row proofRow, tree *merkle.Tree, log contractLog, in batchlog.Incl
 func factsOf(row proofRow) sale.Sale {
 	return sale.Sale{
 		SaleID: row.SaleID, Kind: sale.Kind(row.Kind), RefundOf: row.RefundOf, StoreID: row.StoreID, TerminalID: row.TerminalID,
-		CustomerID: row.CustomerID, Currency: row.Currency, Total: row.Total, PointsDelta: row.PointsDelta, PointsBalance: row.PointsBalance,
+		RecordNumber: uint64(row.RecordNumber), PreviousHash: common.BytesToHash(row.PreviousHash), CustomerID: row.CustomerID, Currency: row.Currency, Total: row.Total, PointsDelta: row.PointsDelta, PointsBalance: row.PointsBalance,
 		PurchaseNumber: uint64(row.PurchaseNumber), RecordedAt: uint64(row.RecordedAtUs), RequestHash: sale.Keccak(row.Request),
 		Salt: common.BytesToHash(row.Salt),
 	}

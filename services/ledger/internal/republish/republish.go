@@ -24,7 +24,8 @@ import (
 // Nats-Msg-Id contains it.
 type Sale struct {
 	SaleID, Kind, RefundOf, StoreID, TerminalID, CustomerID, Currency, Total string
-	PointsDelta, PointsBalance, PurchaseNumber                               int64
+	RecordNumber, PointsDelta, PointsBalance, PurchaseNumber                 int64
+	PreviousHash                                                             []byte
 	RecordedAtUs                                                             int64
 	SaleHash, Request, Salt                                                  []byte
 	Generation                                                               int
@@ -32,8 +33,8 @@ type Sale struct {
 
 func (s Sale) facts() sale.Sale {
 	return sale.Sale{
-		SaleID: s.SaleID, Kind: sale.Kind(s.Kind), RefundOf: s.RefundOf, StoreID: s.StoreID, TerminalID: s.TerminalID, CustomerID: s.CustomerID,
-		Currency: s.Currency, Total: s.Total, PointsDelta: s.PointsDelta, PointsBalance: s.PointsBalance, PurchaseNumber: uint64(s.PurchaseNumber),
+		SaleID: s.SaleID, Kind: sale.Kind(s.Kind), RefundOf: s.RefundOf, StoreID: s.StoreID, TerminalID: s.TerminalID,
+		RecordNumber: uint64(s.RecordNumber), PreviousHash: common.BytesToHash(s.PreviousHash), CustomerID: s.CustomerID, Currency: s.Currency, Total: s.Total, PointsDelta: s.PointsDelta, PointsBalance: s.PointsBalance, PurchaseNumber: uint64(s.PurchaseNumber),
 		RecordedAt: uint64(s.RecordedAtUs),
 	}
 }
