@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"strings"
@@ -71,6 +72,13 @@ type bookkeeper struct {
 	slips     map[string]*slip // by terminal and key
 	sales     map[string]*slip // by sale_id
 	seqs      map[string]bool  // by terminal and number
+	chains    map[string]chainBook
+}
+
+// chainBook is how far a terminal's chain of records goes.
+type chainBook struct {
+	number uint64
+	head   string // sale_hash of the last record
 }
 
 type customerBook struct {
@@ -105,7 +113,7 @@ type verdict struct {
 }
 
 func newBookkeeper() *bookkeeper {
-	return &bookkeeper{customers: map[string]*customerBook{}, slips: map[string]*slip{}, sales: map[string]*slip{}, seqs: map[string]bool{}}
+	return &bookkeeper{customers: map[string]*customerBook{}, slips: map[string]*slip{}, sales: map[string]*slip{}, seqs: map[string]bool{}, chains: map[string]chainBook{}}
 }
 
 func refused(code refusal.Code) verdict {
@@ -287,8 +295,8 @@ func (c *bookkeeper) move(book *customerBook, s *slip) {
 	s.balance = book.balance
 }
 
-// answer is the 201 as in the contract, with what only the gateway can know taken from its answer.
-func (s *slip) answer(given answer) string {
+// answer is the 201 as in the contract, with what only the gateway can know taken from its answer. Before is the terminal's chain without it.
+func (s *slip) answer(given answer, before chainBook) string {
 	kind, loyalty := "sale", "null"
 	if s.ticket.Kind == "refund" {
 		kind = "refund"
@@ -299,7 +307,8 @@ func (s *slip) answer(given answer) string {
 	}
 	_, token, _ := strings.Cut(given.ReceiptURL, "?t=")
 	return fmt.Sprintf(`{"sale_id":"%s","kind":"%s","store_id":"%s","terminal_id":"%s","recorded_at":"%s","currency":"%s","total":"%s","loyalty":%s,`+
-		`"anchor":{"status":"pending","sale_hash":"%s","proof_url":"/sales/%s/proof"},"receipt_url":"/receipts/%s?t=%s"}`,
+		`"record_number":%d,"previous_hash":"%s","anchor":{"status":"pending","sale_hash":"%s","proof_url":"/sales/%s/proof"},"promise":"%s",`+
+		`"receipt_url":"/receipts/%s?t=%s"}`,
 		given.SaleID, kind, s.from.store, s.from.terminal, given.RecordedAt, s.ticket.Currency, s.total.FloatString(bookDigits[s.ticket.Currency]), loyalty,
-		given.Anchor.SaleHash, given.SaleID, given.SaleID, token)
+		before.number+1, cmp.Or(before.head, noHash), given.Anchor.SaleHash, given.SaleID, given.Promise, given.SaleID, token)
 }

@@ -266,7 +266,9 @@ func (d *day) compare(want verdict, body []byte) {
 	}
 	var a answer
 	require.NoError(d.rt, json.Unmarshal(body, &a))
-	require.Equal(d.rt, s.answer(a), string(body))
+	chain := d.book.chains[s.from.terminal]
+	require.Equal(d.rt, s.answer(a, chain), string(body))
+	d.book.chains[s.from.terminal] = chainBook{number: chain.number + 1, head: a.Anchor.SaleHash}
 	require.NotContains(d.rt, d.book.sales, a.SaleID)
 	s.body, s.saleID = string(body), a.SaleID
 	d.book.sales[a.SaleID] = s
@@ -321,6 +323,13 @@ func (s *shop) checkBooks() {
 		"a key has two records": `SELECT count(*) - count(DISTINCT (terminal_id, idempotency_key)) FROM audit.sale`,
 		"time stands still": `SELECT count(*) FROM (SELECT recorded_at_us - lag(recorded_at_us) OVER (PARTITION BY customer_id ORDER BY recorded_at_us) AS step
 			FROM audit.sale WHERE customer_id IS NOT NULL) x WHERE step <= 0`,
+		"a number is missing": `SELECT count(*) FROM (SELECT count(*) AS n, min(record_number) AS first, max(record_number) AS last
+			FROM audit.sale GROUP BY terminal_id) x WHERE first <> 1 OR n <> last`,
+		"a record does not name the one before": `SELECT count(*) FROM (SELECT previous_hash, lag(sale_hash, 1, '` + noHash + `')
+			OVER (PARTITION BY terminal_id ORDER BY record_number) AS before FROM audit.sale) x WHERE previous_hash <> before`,
+		"a head is not the last record": `SELECT count(*) FROM audit.terminal t
+			WHERE records <> (SELECT count(*) FROM audit.sale s WHERE s.terminal_id = t.terminal_id) OR records > 0
+			AND NOT EXISTS (SELECT FROM audit.sale s WHERE s.terminal_id = t.terminal_id AND s.record_number = t.records AND s.sale_hash = t.head_hash)`,
 	} {
 		require.Zero(s.t, query[int](s, sql), what)
 	}

@@ -129,7 +129,10 @@ func (s *state) now() before {
 
 // changesOf collects what moved.
 func changesOf(s *state, was before) store.Changes {
-	c := store.Changes{Sales: s.sales, Entries: s.entries}
+	c := store.Changes{Sales: make([]store.Sale, len(s.sales)), Entries: s.entries}
+	for i, row := range s.sales {
+		c.Sales[i] = *row
+	}
 	for id, a := range s.accounts {
 		if before := was.accounts[id]; a.Entries > before {
 			c.Accounts = append(c.Accounts, *a)

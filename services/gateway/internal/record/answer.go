@@ -20,6 +20,7 @@ type Answer struct {
 	RecordNumber uint64    `json:"record_number"`
 	PreviousHash string    `json:"previous_hash"`
 	Anchor       Anchor    `json:"anchor"`
+	Promise      string    `json:"promise,omitempty"` // the shop's signed word, a compact JWS; records of before there were promises have none
 	ReceiptURL   string    `json:"receipt_url"`
 }
 
