@@ -171,7 +171,9 @@ func query[T any](s *shop, sql string, args ...any) T {
 	return out
 }
 
-func (s *shop) sales() int { return query[int](s, "SELECT count(*)::int FROM audit.sale WHERE kind <> 'key'") }
+func (s *shop) sales() int {
+	return query[int](s, "SELECT count(*)::int FROM audit.sale WHERE kind <> 'key'")
+}
 
 func (s *shop) redisClient() *redis.Client {
 	s.t.Helper()

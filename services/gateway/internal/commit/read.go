@@ -45,7 +45,9 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 	}
 	for _, id := range want.Terminals {
 		if s.heads[id] == nil {
-			g.headless.log(func(n int) { g.Log.Error("a terminal has no head: its records are refused", "terminal_id", id, "times", n) })
+			g.headless.log(func(n int) {
+				g.Log.Error("a terminal has no head: its records are refused", "terminal_id", id, "times", n)
+			})
 		}
 	}
 	s.nowUS = g.Now().UnixMicro()
