@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"cmp"
 	"fmt"
 	"math/big"
 	"strings"
@@ -72,7 +71,7 @@ type bookkeeper struct {
 	slips     map[string]*slip // by terminal and key
 	sales     map[string]*slip // by sale_id
 	seqs      map[string]bool  // by terminal and number
-	chains    map[string]chainBook
+	chains    map[string]chainBook // by terminal
 }
 
 // chainBook is how far a terminal's chain of records goes.
@@ -113,7 +112,7 @@ type verdict struct {
 }
 
 func newBookkeeper() *bookkeeper {
-	return &bookkeeper{customers: map[string]*customerBook{}, slips: map[string]*slip{}, sales: map[string]*slip{}, seqs: map[string]bool{}, chains: map[string]chainBook{}}
+	return &bookkeeper{customers: map[string]*customerBook{}, slips: map[string]*slip{}, sales: map[string]*slip{}, seqs: map[string]bool{}}
 }
 
 func refused(code refusal.Code) verdict {
@@ -310,5 +309,5 @@ func (s *slip) answer(given answer, before chainBook) string {
 		`"record_number":%d,"previous_hash":"%s","anchor":{"status":"pending","sale_hash":"%s","proof_url":"/sales/%s/proof"},"promise":"%s",`+
 		`"receipt_url":"/receipts/%s?t=%s"}`,
 		given.SaleID, kind, s.from.store, s.from.terminal, given.RecordedAt, s.ticket.Currency, s.total.FloatString(bookDigits[s.ticket.Currency]), loyalty,
-		before.number+1, cmp.Or(before.head, noHash), given.Anchor.SaleHash, given.SaleID, given.Promise, given.SaleID, token)
+		before.number+1, before.head, given.Anchor.SaleHash, given.SaleID, given.Promise, given.SaleID, token)
 }

@@ -55,7 +55,8 @@ func (s *shop) addProcess(name string) *process {
 	s.t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childVar+"=1", "DB_URL="+s.db.Gateway+"&application_name="+name, "REDIS_URL="+s.redis.URL(), "NATS_URL="+s.nats.URL(),
-		"GATEWAY_ADDR=127.0.0.1:0", "METRICS_ADDR=", "LOG_LEVEL=error", "TERMINAL_RATE_PER_SECOND=100000", "PEAK_SALES_PER_SECOND=1")
+		"GATEWAY_ADDR=127.0.0.1:0", "METRICS_ADDR=", "LOG_LEVEL=error", "TERMINAL_RATE_PER_SECOND=100000", "PEAK_SALES_PER_SECOND=1",
+		"PROMISE_KEY_FILE="+s.keyFile, "PROMISE_ISSUER=https://shop.example")
 	cmd.Stderr = s.t.Output()
 	out, err := cmd.StdoutPipe()
 	require.NoError(s.t, err)

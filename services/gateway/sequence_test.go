@@ -36,6 +36,7 @@ func TestAnyDayAtTheTillsIsAnsweredAsABookkeeperWould(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		number++
 		d := &day{rt: rt, tills: tills, book: newBookkeeper(), number: int64(number)}
+		d.book.chains = shop.chains()
 		rt.Repeat(map[string]func(*rapid.T){
 			"alone": func(rt *rapid.T) { d.rt = rt; d.alone() },
 			"retry": func(rt *rapid.T) { d.rt = rt; d.retry() },
@@ -45,6 +46,22 @@ func TestAnyDayAtTheTillsIsAnsweredAsABookkeeperWould(t *testing.T) {
 		d.checkAccounts()
 	})
 	shop.checkBooks()
+}
+
+// chains are the terminals' chains as the days before have left them.
+func (s *shop) chains() map[string]chainBook {
+	s.t.Helper()
+	var all map[string]struct {
+		Records uint64
+		Head    string
+	}
+	require.NoError(s.t, json.Unmarshal(query[[]byte](s, `SELECT json_object_agg(terminal_id, json_build_object('records', records, 'head', head_hash))
+		FROM audit.terminal`), &all))
+	chains := make(map[string]chainBook, len(all))
+	for id, c := range all {
+		chains[id] = chainBook{number: c.Records, head: c.Head}
+	}
+	return chains
 }
 
 // day is one run at the tills.

@@ -19,6 +19,7 @@ type Item struct {
 	StoreID    string
 	Key        uuid.UUID
 	Record     record.Record
+	KID        string // of a record of kind key: the key's thumbprint
 }
 
 func (it *Item) under() store.KeyOf { return store.KeyOf{TerminalID: it.TerminalID, Key: it.Key} }
@@ -48,6 +49,7 @@ type state struct {
 	own     map[store.KeyOf]bool // the keys of sales
 	sales   []*store.Sale        // without their answers, which seal writes
 	entries []store.Entry
+	keys    []store.PromiseKey
 }
 
 // verdict is the outcome of one record. Exactly one of kept and refused is set, except for a used key: then both may be.
@@ -91,6 +93,9 @@ func (s *state) decide(it *Item) verdict {
 			refusal.Field{Pointer: "/terminal_seq", Detail: "is already used"})
 	case it.Record.Kind == sale.KindRefund:
 		s.decideRefund(it, original, &v)
+	case it.Record.Kind == sale.KindKey:
+		s.accept(it, &v, movement{})
+		s.keys = append(s.keys, store.PromiseKey{KID: it.KID, JWK: string(it.Record.Raw), SaleID: v.sale.ID})
 	default:
 		s.decideSale(it, &v)
 	}

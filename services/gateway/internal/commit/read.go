@@ -131,7 +131,7 @@ func (s *state) now() before {
 
 // changesOf collects what moved.
 func changesOf(s *state, was before) store.Changes {
-	c := store.Changes{Sales: make([]store.Sale, len(s.sales)), Entries: s.entries}
+	c := store.Changes{Sales: make([]store.Sale, len(s.sales)), Entries: s.entries, Keys: s.keys}
 	for i, row := range s.sales {
 		c.Sales[i] = *row
 	}

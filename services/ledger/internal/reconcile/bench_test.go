@@ -35,7 +35,7 @@ SELECT n, (lpad(to_hex(1795000000000 + n), 12, '0') || '7000' || '8000' || lpad(
        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 60000000 - (@sales - n)::bigint * 1000 AS us
 FROM generate_series(0, @sales - 1) n;
 INSERT INTO sales.sale SELECT id, 'sale', NULL, 's1', 't1', id, NULL, NULL, 'INR', '1249.50', 124950, 0, 0, 0, 0, 0, NULL, NULL, us,
-       '{"currency":"INR","total":"1249.50"}', hash, hash, hash, 'token', repeat('a', 400)::bytea FROM made ORDER BY n;
+       '{"currency":"INR","total":"1249.50"}', hash, hash, hash, 'token', repeat('a', 400)::bytea, 't1', n + 1, hash FROM made ORDER BY n;
 INSERT INTO anchor.leaf (sale_id, sale_hash, amount_wei, rate_id, store_id) SELECT id, hash, 1, 'INR', 's1' FROM made ORDER BY n;
 INSERT INTO anchor.batch SELECT 1, batch, decode(repeat('03', 32), 'hex'), count(*) FROM made GROUP BY batch;
 INSERT INTO anchor.batch_leaf SELECT 1, id, batch, n % 4096 FROM made ORDER BY n;
