@@ -68,9 +68,9 @@ type counter struct{ store, terminal string }
 // any size, and neither groups nor locks nor a cache.
 type bookkeeper struct {
 	customers map[string]*customerBook
-	slips     map[string]*slip // by terminal and key
-	sales     map[string]*slip // by sale_id
-	seqs      map[string]bool  // by terminal and number
+	slips     map[string]*slip     // by terminal and key
+	sales     map[string]*slip     // by sale_id
+	seqs      map[string]bool      // by terminal and number
 	chains    map[string]chainBook // by terminal
 }
 
