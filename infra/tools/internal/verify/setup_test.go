@@ -165,7 +165,7 @@ func (s *shop) prove(facts sale.Sale, request, amountWei string, others int) eve
 	id := s.log.Size()
 	return event.Proof{
 		Sale: facts, Request: []byte(request), SaleHash: facts.Hash(), AmountWei: amountWei,
-		Rate: event.ProofRate{Value: rate, Currency: facts.Currency, Tier: "static", Sources: []string{"static"}, ObservedAt: "2026-11-22T04:45:31.000000Z"},
+		Rate: &event.ProofRate{Value: rate, Currency: facts.Currency, Tier: "static", Sources: []string{"static"}, ObservedAt: "2026-11-22T04:45:31.000000Z"},
 		Leaf: leaf, Proof: tree.Proof(index),
 		Batch: event.ProofBatch{ID: strconv.FormatUint(id, 10), Root: tree.Root(), Size: strconv.Itoa(tree.Size()), LeafIndex: strconv.Itoa(index)},
 		Log:   s.inclusion(id),
