@@ -20,7 +20,6 @@ import (
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
-	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
@@ -175,26 +174,6 @@ func TestARefundIsPricedLikeASale(t *testing.T) {
 	priced := decode[event.SalePriced](t, s.read(stream.SalesPriced, 1)[0].Data)
 	require.Equal(t, refund, priced.SaleRecorded)
 	require.Equal(t, "39320360158", priced.AmountWei)
-}
-
-func TestATotalOfZeroIsPricedWithoutARate(t *testing.T) {
-	s := setup(t, "INR=254321.17")
-	key := sold(1, "XXX", "0")
-	key.Kind, key.StoreID, key.TerminalID = string(sale.KindKey), sale.Operator, sale.Operator
-	for i, e := range []event.SaleRecorded{key, sold(2, "EUR", "0.00"), sold(3, "INR", "0.00")} {
-		s.record(recorded(e))
-		msg := s.read(stream.SalesPriced, uint64(i+1))[i]
-		require.Equal(t, event.SalePriced{SaleRecorded: e, AmountWei: "0"}, decode[event.SalePriced](t, msg.Data))
-		require.NotContains(t, string(msg.Data), "rate", "it is absent")
-	}
-	s.record(recorded(sold(4, "XXX", "1")))
-	require.Equal(t, "no tier has a rate for XXX", decode[event.Parked](t, s.read(stream.SalesDLQ, 1)[0].Data).Reason)
-	s.settled()
-	s.read(stream.SalesPriced, 3)
-
-	answer, err := stream.Ask[map[string]any](t.Context(), s.bus, "ops.pricing.quote", map[string]string{"currency": "EUR", "total": "0.00"})
-	require.NoError(t, err)
-	require.Equal(t, map[string]any{"amount_wei": "0"}, answer)
 }
 
 func TestACurrencyWithoutARateIsParkedAndBlocksNobody(t *testing.T) {

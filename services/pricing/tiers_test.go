@@ -135,23 +135,6 @@ func TestARestartWithoutFeedsStartsAtTheLastGoodRate(t *testing.T) {
 	require.NotEmpty(t, priced.Rate.Sources[0].FetchedAt)
 }
 
-func TestATotalOfZeroIsPricedWhileNoSourceAnswers(t *testing.T) {
-	f := &fed{clock: &clock{}, metrics: fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))}
-	f.market = feedtest.Open("254321.17", f.clock.Now)
-	t.Cleanup(f.market.Close)
-	f.market.Fail(feedtest.Status(http.StatusBadGateway, ""))
-	f.shop = setup(t, "USD=3050.12", f.feed)
-	f.record(recorded(tea(1)), recorded(sold(2, "INR", "0.00")))
-	require.Equal(t, "0", decode[event.SalePriced](t, f.read(stream.SalesPriced, 1)[0].Data).AmountWei)
-	require.Equal(t, tea(1).SaleID, decode[event.Parked](t, f.read(stream.SalesDLQ, 1)[0].Data).SaleID, "there is no rate of INR")
-	testkit.Eventually(t, soon, "it is counted", func() error {
-		if !strings.Contains(f.scrape(), `tillseal_pricing_priced_total{tier="none"} 1`) {
-			return io.ErrNoProgress
-		}
-		return nil
-	})
-}
-
 func TestADeletedBucketComesBackWithoutARestart(t *testing.T) {
 	f := setupFed(t, "INR=200000")
 	require.NoError(t, f.bus.JS.DeleteKeyValue(t.Context(), stream.BucketRates))

@@ -126,7 +126,8 @@ const (
 	maxWeiBits   = 256
 )
 
-// ParseWei reads an amount in wei as all interfaces write it: digits without a leading zero or a sign, at most 2^256 - 1. Errors are Invalid and don't repeat s.
+// ParseWei reads an amount in wei as all interfaces write it: digits without a leading zero or a sign, at most 2^256 - 1. Errors are Invalid
+// and don't repeat s.
 func ParseWei(s string) (*big.Int, error) {
 	if isDigits(s) && len(s) <= maxWeiDigits && !hasLeadingZero(s) {
 		if wei, ok := new(big.Int).SetString(s, 10); ok && wei.BitLen() <= maxWeiBits {
