@@ -140,7 +140,7 @@ func atRate(e event.SalePriced, value string) event.SalePriced {
 		panic(err)
 	}
 	e.AmountWei = money.Wei(total, rate).String()
-	e.Rate = event.Rate{ID: "at " + value, Value: value, Currency: e.Currency, Tier: "static", Sources: []event.RateSource{{Name: "static", Value: value}}}
+	e.Rate = &event.Rate{ID: "at " + value, Value: value, Currency: e.Currency, Tier: "static", Sources: []event.RateSource{{Name: "static", Value: value}}}
 	return e
 }
 
@@ -150,7 +150,9 @@ func (h *house) commit(sales ...event.SalePriced) {
 	rows := make([]testkit.Committed, len(sales))
 	for i, e := range sales {
 		rows[i] = testkit.Committed{
-			Sale:     sale.Sale{SaleID: e.SaleID, StoreID: e.StoreID, TerminalID: e.TerminalID, Currency: e.Currency, Total: e.Total},
+			Sale: sale.Sale{
+				SaleID: e.SaleID, Kind: sale.Kind(e.Kind), StoreID: e.StoreID, TerminalID: e.TerminalID, Currency: e.Currency, Total: e.Total,
+			},
 			SaleHash: e.SaleHash,
 		}
 	}

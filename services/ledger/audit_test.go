@@ -28,6 +28,7 @@ var auditViews = map[string]string{
 	"audit.batch_leaf":      "deployment, batch_id, leaf_index, sale_id, sale_hash, amount_wei",
 	"audit.anchored":        "sale_id, deployment, batch_id, tx_hash, block_number, finality",
 	"audit.parked":          "sale_id, service, stream, sequence, reason, parked_at, state, decided_by, decided_because, decided_at",
+	"audit.rate":            "rate_id, value, currency, tier, sources, observed_at",
 	"audit.rate_accepted":   "currency, value, accepted_by, accepted_because, accepted_at",
 }
 
