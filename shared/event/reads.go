@@ -39,6 +39,7 @@ type Proof struct {
 	Proof     []common.Hash `json:"proof"` // siblings from the leaf up
 	Batch     ProofBatch    `json:"batch"`
 	Log       ProofLog      `json:"log"`
+	Promise   string        `json:"promise"` // of the record, a compact JWS; "" for one of before there were promises
 	Chain     ProofChain    `json:"chain"`
 }
 

@@ -72,8 +72,9 @@ var shape = form{members: map[string]form{
 		"observed_at": text(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$`),
 	}},
 	"leaf": bytes32, "proof": {list: bytes32.text},
-	"batch": {members: map[string]form{"id": count, "root": bytes32, "size": count, "leaf_index": count}},
-	"log":   {members: map[string]form{"size": count, "root": bytes32, "path": {list: bytes32.text}}},
+	"batch":   {members: map[string]form{"id": count, "root": bytes32, "size": count, "leaf_index": count}},
+	"log":     {members: map[string]form{"size": count, "root": bytes32, "path": {list: bytes32.text}}},
+	"promise": text(`^([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)?$`),
 	"chain": {members: map[string]form{
 		"chain_id": count, "contract": text(`^0x[0-9a-fA-F]{40}$`), "tx_hash": bytes32, "block_number": count, "block_hash": bytes32,
 		"deployed_block": count, "finality": text(`^(mined|final)$`),

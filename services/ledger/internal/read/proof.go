@@ -26,6 +26,7 @@ type proofRow struct {
 	PreviousHash                                                             []byte
 	RecordedAtUs                                                             int64
 	Request, Salt, SaleHash                                                  []byte
+	Promise                                                                  string
 
 	LeafSaleHash []byte // from here on null as far as the sale has not come: not priced yet, in no batch yet, …
 	AmountWei    *string
@@ -127,7 +128,8 @@ func assemble(row proofRow, tree *merkle.Tree, log contractLog, in batchlog.Incl
 		Batch: event.ProofBatch{
 			ID: strconv.FormatInt(*row.BatchID, 10), Root: tree.Root(), Size: strconv.Itoa(tree.Size()), LeafIndex: strconv.Itoa(index),
 		},
-		Log: event.ProofLog{Size: strconv.FormatUint(in.Size, 10), Root: in.Root, Path: in.Path},
+		Log:     event.ProofLog{Size: strconv.FormatUint(in.Size, 10), Root: in.Root, Path: in.Path},
+		Promise: row.Promise,
 		Chain: event.ProofChain{
 			ChainID: *row.ChainID, Contract: common.BytesToAddress(row.Contract).Hex(), TxHash: common.BytesToHash(row.TxHash),
 			BlockNumber: *row.BlockNumber, BlockHash: common.BytesToHash(row.BlockHash), DeployedBlock: log.DeployedBlock, Finality: finality,
