@@ -126,14 +126,8 @@ func (c Config) signer() (*sign.Signer, error) {
 			errs = append(errs, fmt.Errorf("%s %w", variable, err))
 		}
 	}
-	var key *promise.Key
-	text, err := config.ReadSecretFile("PROMISE_KEY_FILE", c.PromiseKeyFile)
-	if err == nil {
-		key, err = promise.ParseKey(text)
-		wrong("PROMISE_KEY_FILE", err)
-	} else {
-		errs = append(errs, err)
-	}
+	key, err := promise.LoadKey(c.PromiseKeyFile)
+	wrong("PROMISE_KEY_FILE:", err)
 	wrong("PROMISE_ISSUER", sign.CheckIssuer(c.PromiseIssuer))
 	wrong("PROMISE_WITHIN", sign.CheckWithin(c.PromiseWithin))
 	chainID, contract, err := sign.ParseContract(c.PublicContract)

@@ -89,7 +89,8 @@ func promising(t *testing.T, cfg gateway.Config) gateway.Config {
 func newKeyFile(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "promise.pem")
-	require.NoError(t, promise.KeepKey(path))
+	_, err := promise.KeepKey(path)
+	require.NoError(t, err)
 	return path
 }
 

@@ -1,61 +1,88 @@
-// Package promise is the shop's signed word: a compact JWS (RFC 7515) over what it has recorded.
+// Package promise is the shop's signed word about a sale or a closing: a compact JWS (RFC 7515) with EdDSA over Ed25519 (RFC 8037), and the
+// keys that sign and check it (infra/docs/CONTRACT.md). Of JOSE it has that much and no more: what a header could choose elsewhere, such as
+// another algorithm or where to fetch a key, is refused here.
 package promise
 
 import (
-	"crypto/ed25519"
-	"encoding/base64"
-	"encoding/json"
+	"strconv"
 
 	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/tillseal/tillseal/shared/fault"
 )
 
-// Types of promises, the typ of their headers.
+// The types of promise, as the header's typ says them (RFC 7515, 4.1.9; explicit typing as in RFC 8725, 3.11). One is never taken for the
+// other.
 const (
 	TypSale    = "tillseal-sale+jwt"
 	TypClosing = "tillseal-closing+jwt"
-
-	alg = "EdDSA" // RFC 8037, section 3.1
 )
 
-// Sale is the promise that a record stands in a batch on the chain by a time.
+// MaxBytes is more than any promise has whose issuer is a name or a URL of ordinary length: about 800 bytes.
+const MaxBytes = 4096
+
+// What Open and Inspect refuse a promise for. All three are fault.Invalid.
+var (
+	// ErrMalformed: it is not a promise of the expected type, whoever signed it.
+	ErrMalformed = fault.New(fault.Invalid, "not a promise")
+	// ErrUnknownKey: the set has no such key. A shop that changed its key since the set was fetched has one that does.
+	ErrUnknownKey = fault.New(fault.Invalid, "the promise names a key that is not in the key set")
+	// ErrSignature: the key that it names did not sign this.
+	ErrSignature = fault.New(fault.Invalid, "the promise's signature does not match")
+)
+
+// Sale is what the shop promises about a record: that it anchors this hash by then. SignSale signs it as it is; OpenSale takes it only if
+// every text is non-empty, every number is in JavaScript's exact range (RFC 7493, 2.2) and the rest is as each member says.
 type Sale struct {
-	Issuer       string      `json:"iss"`
-	SaleID       string      `json:"sub"`
-	SaleHash     common.Hash `json:"sale_hash"`
-	StoreID      string      `json:"store_id"`
-	TerminalID   string      `json:"terminal_id"`
-	RecordNumber uint64      `json:"record_number"`
-	IssuedAt     int64       `json:"iat"`       // Unix seconds: recorded_at
-	AnchorBy     int64       `json:"anchor_by"` // Unix seconds
-	ChainID      string      `json:"chain_id,omitempty"`
-	Contract     string      `json:"contract,omitempty"` // EIP-55
+	Issuer       string      // iss, the shop
+	SaleID       string      // sub
+	SaleHash     common.Hash // sale_hash
+	StoreID      string      // store_id
+	TerminalID   string      // terminal_id
+	RecordNumber uint64      // record_number, from 1
+	IssuedAt     int64       // iat, Unix seconds
+	AnchorBy     int64       // anchor_by, Unix seconds, not before IssuedAt
+	ChainID      string      // chain_id, decimal; "" where the shop names no contract
+	Contract     string      // contract, EIP-55; "" with ChainID
 }
 
-// Closing is the promise of a closing.
+// Closing is what the shop says a terminal's closing was. OpenClosing takes the same forms as OpenSale.
 type Closing struct {
-	Issuer        string      `json:"iss"`
-	Name          string      `json:"sub"` // <terminal>/<n>
-	ClosingHash   common.Hash `json:"closing_hash"`
-	StoreID       string      `json:"store_id"`
-	TerminalID    string      `json:"terminal_id"`
-	ClosingNumber uint64      `json:"closing_number"`
-	IssuedAt      int64       `json:"iat"` // Unix seconds: closed_at
+	Issuer        string      // iss, the shop
+	ClosingHash   common.Hash // closing_hash
+	StoreID       string      // store_id
+	TerminalID    string      // terminal_id
+	ClosingNumber uint64      // closing_number, from 1
+	IssuedAt      int64       // iat, Unix seconds
 }
 
-// SignSale signs the promise of a record: the same claims give the same bytes (RFC 8032).
-func (k *Key) SignSale(claims Sale) string { return k.sign(k.sale, claims) }
+// ID is the closing's identifier, the promise's sub: <terminal>/<n>.
+func (c Closing) ID() string { return c.TerminalID + "/" + strconv.FormatUint(c.ClosingNumber, 10) }
 
-// SignClosing signs the promise of a closing.
-func (k *Key) SignClosing(claims Closing) string { return k.sign(k.closing, claims) }
-
-func (k *Key) sign(header []byte, claims any) string {
-	payload, err := json.Marshal(claims)
+// OpenSale returns the claims of a sale's promise that a key of the set signed. They hold nothing about whether the promise was kept.
+func OpenSale(jws string, keys Set) (Sale, error) {
+	claims, err := open(jws, TypSale, keys)
 	if err != nil {
-		panic("promise: claims do not marshal: " + err.Error()) // only strings, numbers and hashes
+		return Sale{}, err
 	}
-	encoding := base64.RawURLEncoding
-	out := make([]byte, 0, len(header)+encoding.EncodedLen(len(payload))+1+encoding.EncodedLen(ed25519.SignatureSize))
-	out = encoding.AppendEncode(append(out, header...), payload)
-	signature := ed25519.Sign(k.private, out)
-	return string(encoding.AppendEncode(append(out, '.'), signature))
+	return readSale(claims)
+}
+
+// OpenClosing returns the claims of a closing's promise that a key of the set signed.
+func OpenClosing(jws string, keys Set) (Closing, error) {
+	claims, err := open(jws, TypClosing, keys)
+	if err != nil {
+		return Closing{}, err
+	}
+	return readClosing(claims)
+}
+
+// Inspect returns the claims of a sale's promise UNVERIFIED: anybody can have written them. They serve to find the shop's keys, or to show
+// what somebody claims; whoever relies on one calls OpenSale.
+func Inspect(jws string) (Sale, error) {
+	m, err := split(jws, TypSale)
+	if err != nil {
+		return Sale{}, err
+	}
+	return readSale(m.payload)
 }

@@ -98,7 +98,10 @@ func open(ctx context.Context, cfg Config) (*rig, error) {
 			return r, err
 		}
 	}
-	return r, errors.Join(r.execute(ctx, dbPgbench, terminalsSQL, terminals), promise.KeepKey(r.keyFile()))
+	if _, err := promise.KeepKey(r.keyFile()); err != nil {
+		return r, err
+	}
+	return r, r.execute(ctx, dbPgbench, terminalsSQL, terminals)
 }
 
 // close ends everything and removes its data, also when ctx has ended.

@@ -24,7 +24,7 @@ func (e *Engine) startServices(ctx, running context.Context) error {
 	if err := e.cfg.claimMetrics(ctx); err != nil {
 		return err
 	}
-	if err := promise.KeepKey(e.cfg.promiseKey()); err != nil {
+	if _, err := promise.KeepKey(e.cfg.promiseKey()); err != nil {
 		return fmt.Errorf("make the promises' key: %w", err)
 	}
 	gatewayCfg, errGateway := load[gateway.Config](e, identity.Gateway, "DB_URL="+e.roleURL("gateway"), "REDIS_URL="+e.RedisURL,

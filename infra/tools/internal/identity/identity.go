@@ -68,7 +68,7 @@ func Run(_ context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if err := promise.KeepKey(filepath.Join(cfg.Dir, Gateway, promiseKey)); err != nil {
+	if _, err := promise.KeepKey(filepath.Join(cfg.Dir, Gateway, promiseKey)); err != nil {
 		return fault.New(fault.Invalid, "NKEYS_DIR: %w", err)
 	}
 	for _, name := range []string{Operator, Downstream} {

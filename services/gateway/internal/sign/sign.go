@@ -97,7 +97,7 @@ func (s *Signer) Sale(row *store.Sale) string {
 // Closing is the promise of a closing, whose hash is that of all but its promise.
 func (s *Signer) Closing(c *event.SalesClosed, hash common.Hash, at time.Time) string {
 	return s.key.SignClosing(promise.Closing{
-		Issuer: s.terms.Issuer, Name: c.Name(), ClosingHash: hash, StoreID: c.StoreID, TerminalID: c.TerminalID, ClosingNumber: c.ClosingNumber,
+		Issuer: s.terms.Issuer, ClosingHash: hash, StoreID: c.StoreID, TerminalID: c.TerminalID, ClosingNumber: c.ClosingNumber,
 		IssuedAt: at.Unix(),
 	})
 }
