@@ -21,7 +21,8 @@ func (g *Grouper) seal(s *state) {
 		all.Go(func() {
 			for i := w; i < len(s.sales); i += workers {
 				row := s.sales[i]
-				row.Answer = answer(row, g.Sign(row)).Bytes()
+				a := answer(row, g.Sign(row))
+				row.Answer = a.Bytes()
 			}
 		})
 	}
