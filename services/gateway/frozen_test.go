@@ -49,6 +49,8 @@ type process struct {
 	t   *testing.T
 	cmd *exec.Cmd
 	url string
+
+	killed bool
 }
 
 func (s *shop) addProcess(name string) *process {
@@ -63,6 +65,10 @@ func (s *shop) addProcess(name string) *process {
 	require.NoError(s.t, cmd.Start())
 	p := &process{t: s.t, cmd: cmd}
 	s.t.Cleanup(func() {
+		if p.killed {
+			require.Error(s.t, cmd.Wait())
+			return
+		}
 		p.signal(syscall.SIGCONT)
 		p.signal(syscall.SIGTERM)
 		require.NoError(s.t, cmd.Wait())
