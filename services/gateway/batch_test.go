@@ -89,8 +89,9 @@ func TestARecordInABatchIsHashedAsItWasSent(t *testing.T) {
 	sold := read[answer](t, reply{Body: got[0].Body})
 	facts := sale.Sale{
 		SaleID: sold.SaleID, Kind: "sale", StoreID: "s1", TerminalID: "t1", CustomerID: "C-1", Currency: "INR", Total: "7.50", PointsDelta: 50, PointsBalance: 50,
-		RecordNumber: 1, PurchaseNumber: 1, RecordedAt: uint64(query[int64](shop, "SELECT recorded_at_us FROM audit.sale WHERE kind = 'sale'")), RequestHash: sale.Keccak([]byte(record)),
-		Salt: common.Hash(query[[]byte](shop, "SELECT salt FROM audit.sale WHERE kind = 'sale'")),
+		RecordNumber: 1, PurchaseNumber: 1,
+		RecordedAt:  uint64(query[int64](shop, "SELECT recorded_at_us FROM audit.sale WHERE kind = 'sale'")),
+		RequestHash: sale.Keccak([]byte(record)), Salt: common.Hash(query[[]byte](shop, "SELECT salt FROM audit.sale WHERE kind = 'sale'")),
 	}
 	require.Equal(t, sold.Anchor.SaleHash, facts.Hash().Hex())
 }

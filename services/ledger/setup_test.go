@@ -126,7 +126,8 @@ func testLog(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.
 func facts(n int, recordedAt time.Time) sale.Sale {
 	return sale.Sale{
 		SaleID: fmt.Sprintf("01935f0e-8a7b-7c3d-9e4f-%012d", n), Kind: sale.KindSale, StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001",
-		Currency: "INR", Total: "1249.50", PointsDelta: 119, PointsBalance: 143, PurchaseNumber: uint64(n), RecordNumber: uint64(n), RecordedAt: uint64(recordedAt.UnixMicro()),
+		Currency: "INR", Total: "1249.50", PointsDelta: 119, PointsBalance: 143, PurchaseNumber: uint64(n), RecordNumber: uint64(n),
+		RecordedAt:  uint64(recordedAt.UnixMicro()),
 		RequestHash: sale.Keccak([]byte(request)), Salt: common.BigToHash(big.NewInt(int64(1000 + n))),
 	}
 }

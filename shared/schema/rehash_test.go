@@ -99,7 +99,8 @@ func TestSalesOfBeforeGetTheirPlaceInAChain(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, last, "each has a head")
 	var leaves, retired int
-	require.NoError(t, conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM anchor.leaf), (SELECT count(*) FROM anchor.deployment WHERE retired)`).Scan(&leaves, &retired))
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM anchor.leaf),
+		(SELECT count(*) FROM anchor.deployment WHERE retired)`).Scan(&leaves, &retired))
 	require.Zero(t, leaves, "what was anchored is anchored again")
 	require.Equal(t, 1, retired)
 }

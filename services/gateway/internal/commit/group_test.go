@@ -216,7 +216,8 @@ func TestTheHashIsThatOfTheRowsFacts(t *testing.T) {
 		at        int64
 	)
 	require.NoError(t, conn.QueryRow(t.Context(), `SELECT sale_id::text, kind, store_id, terminal_id, customer_id, currency, total, points_delta, points_balance,
-		purchase_number, record_number, recorded_at_us, request, salt FROM audit.sale`).Scan(&f.SaleID, &f.Kind, &f.StoreID, &f.TerminalID, &f.CustomerID, &f.Currency, &f.Total,
+		purchase_number, record_number, recorded_at_us, request, salt FROM audit.sale`).Scan(
+		&f.SaleID, &f.Kind, &f.StoreID, &f.TerminalID, &f.CustomerID, &f.Currency, &f.Total,
 		&f.PointsDelta, &f.PointsBalance, &f.PurchaseNumber, &f.RecordNumber, &at, &req, &salt))
 	f.RecordedAt, f.RequestHash, f.Salt = uint64(at), sale.Keccak(req), [32]byte(salt)
 	require.Equal(t, "7.50", f.Total)
