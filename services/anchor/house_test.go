@@ -53,7 +53,7 @@ func setup(t testing.TB, adjust ...func(*anchor.Config)) *house {
 		Telemetry: telemetry.Config{LogLevel: "info", LogOutput: t.Output()},
 		Stream:    stream.Config{URL: config.Secret(h.nats.URL()), PeakSalesPerSecond: 1},
 		DBURL:     config.Secret(h.db.Anchor), Provider: config.Secret(h.chain.URL()), PrivateKey: testkit.DevKey,
-		Deploy: true, Finality: "latest", BatchMax: 50, BatchAge: 50 * time.Millisecond, BatchAgeMax: time.Hour,
+		Deploy: true, Finality: "latest", BatchMax: 50, BatchAge: 50 * time.Millisecond, BatchAgeMax: time.Hour, PromiseWithin: 24 * time.Hour,
 		FeeCapGwei: 100, FeeRiseAfter: time.Hour, BumpAfter: time.Minute,
 		Poll: 50 * time.Millisecond,
 	}

@@ -1,6 +1,5 @@
 -- Moves the mark over the leaves that are in a batch, up to the first that is in none or so young that one with a lower seq may yet become
--- visible: a seq is assigned before its transaction commits, and the anchor's take seconds. more reports whether it stopped at
--- the limit.
+-- visible: a seq is assigned before its transaction commits, and the anchor's take seconds. Returns whether there are more to pass.
 WITH live AS MATERIALIZED (
     SELECT id FROM anchor.deployment WHERE NOT retired
 ), mark AS MATERIALIZED (
