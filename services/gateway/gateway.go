@@ -129,7 +129,9 @@ func (c Config) signer() (*sign.Signer, error) {
 	key, err := promise.LoadKey(c.PromiseKeyFile)
 	wrong("PROMISE_KEY_FILE:", err)
 	wrong("PROMISE_ISSUER", sign.CheckIssuer(c.PromiseIssuer))
-	wrong("PROMISE_WITHIN", sign.CheckWithin(c.PromiseWithin))
+	if err := promise.CheckWithin("PROMISE_WITHIN", c.PromiseWithin); err != nil {
+		errs = append(errs, err)
+	}
 	chainID, contract, err := sign.ParseContract(c.PublicContract)
 	wrong("PUBLIC_CONTRACT", err)
 	if len(errs) > 0 {

@@ -20,12 +20,8 @@ import (
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
-// Limits of what a promise says.
-const (
-	MinWithin = time.Second
-	MaxWithin = 366 * 24 * time.Hour
-	maxIssuer = 200 // characters
-)
+// maxIssuer is the longest name of an issuer, in bytes.
+const maxIssuer = 200
 
 // Terms are what every promise says alike.
 type Terms struct {
@@ -42,14 +38,6 @@ func CheckIssuer(issuer string) error {
 		return fmt.Errorf("must be 1 to %d bytes long, such as https://shop.example", maxIssuer)
 	case strings.ContainsFunc(issuer, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == unicode.ReplacementChar }):
 		return errors.New("must not contain spaces or control characters")
-	}
-	return nil
-}
-
-// CheckWithin refuses a time that nobody can keep, or wait for.
-func CheckWithin(d time.Duration) error {
-	if d < MinWithin || d > MaxWithin {
-		return fmt.Errorf("must be between %s and %s", MinWithin, MaxWithin)
 	}
 	return nil
 }
@@ -87,10 +75,10 @@ func New(key *promise.Key, terms Terms) *Signer { return &Signer{key: key, terms
 // Sale is the promise of a record: the same record gives the same bytes.
 func (s *Signer) Sale(row *store.Sale) string {
 	f := &row.Facts
-	at := int64(f.RecordedAt) / int64(time.Second/time.Microsecond)
+	at := time.UnixMicro(int64(f.RecordedAt))
 	return s.key.SignSale(promise.Sale{
 		Issuer: s.terms.Issuer, SaleID: f.SaleID, SaleHash: row.Hash, StoreID: f.StoreID, TerminalID: f.TerminalID, RecordNumber: f.RecordNumber,
-		IssuedAt: at, AnchorBy: at + int64(s.terms.Within/time.Second), ChainID: s.terms.ChainID, Contract: s.terms.Contract,
+		IssuedAt: at.Unix(), AnchorBy: promise.AnchorBy(at, s.terms.Within).Unix(), ChainID: s.terms.ChainID, Contract: s.terms.Contract,
 	})
 }
 
