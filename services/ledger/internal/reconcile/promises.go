@@ -7,18 +7,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tillseal/tillseal/services/ledger/internal/promises"
+	"github.com/tillseal/tillseal/shared/fault"
 )
 
 // promiseShare bounds what the search for promises that are not kept costs: a search is followed by a pause this many times as long.
 const promiseShare = 50
 
-// watchPromises searches unless it just did, shows what it finds and raises the alarm.
-func (l *leader) watchPromises(ctx context.Context, now time.Time) error {
+// watchPromises searches unless it just did, shows what it finds and raises the alarm. That a search failed, for want of time on a cold
+// database, is no reason to give up repairs: what was shown last stands until the next one.
+func (l *leader) watchPromises(ctx context.Context, now time.Time) {
 	if now.Before(l.promisesAt) {
-		return nil
+		return
 	}
 	began := time.Now()
-	defer func() { l.promisesAt = time.Now().Add(promiseShare * time.Since(began)) }()
+	err := l.searchPromises(ctx, now)
+	l.promisesAt = time.Now().Add(promiseShare * time.Since(began))
+	if err != nil && ctx.Err() == nil {
+		l.Log.Warn("the oldest promise that is not kept could not be found; trying again later", "kind", fault.KindOf(err).String(), "error", err)
+	}
+}
+
+func (l *leader) searchPromises(ctx context.Context, now time.Time) error {
 	if err := promises.Advance(ctx, l.session); err != nil {
 		return err
 	}

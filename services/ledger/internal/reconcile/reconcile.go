@@ -160,9 +160,7 @@ func (l *leader) tick(ctx context.Context) (more bool, err error) {
 	if err := l.measure(ctx, now); err != nil { // also when NATS is unavailable: that is when the ages matter
 		return false, err
 	}
-	if err := l.watchPromises(ctx, now); err != nil {
-		return false, err
-	}
+	l.watchPromises(ctx, now)
 	if checkErr != nil && ctx.Err() == nil { // the lock and the session are kept
 		l.Log.Warn("the streams could not be inspected: no repairs meanwhile", "kind", fault.KindOf(checkErr).String(), "error", checkErr)
 	}
