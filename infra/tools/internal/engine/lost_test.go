@@ -72,7 +72,7 @@ func (s *shop) requireHeard(n int) {
 	s.t.Helper()
 	want := strconv.Itoa(n) + " true"
 	testkit.Eventually(s.t, soon, "all sales have reached the ledger as anchored", func() error {
-		if got := s.audit("SELECT count(*) || ' ' || (count(*) = count(DISTINCT sale_id)) FROM audit.anchored JOIN audit.batch_leaf USING (sale_id)"); got != want {
+		if got := s.audit("SELECT count(*) || ' ' || (count(*) = count(DISTINCT sale_id)) FROM audit.anchored JOIN audit.batch_leaf USING (sale_id) JOIN audit.sale USING (sale_id)" + ofTills); got != want {
 			return fmt.Errorf("%s, not %s", got, want)
 		}
 		return nil
@@ -122,7 +122,7 @@ func TestWhatPurgedAndDeletedStreamsLoseIsAnchoredOnceAllTheSame(t *testing.T) {
 		s.requireAnchored(a)
 	}
 	require.Equal(t, parked.saleID+" parked", s.audit("SELECT sale_id || ' ' || string_agg(DISTINCT state, ',') FROM audit.parked GROUP BY sale_id"))
-	require.Equal(t, strconv.Itoa(len(sold)), s.audit("SELECT count(*)::text FROM audit.batch_leaf"))
+	require.Equal(t, strconv.Itoa(len(sold)), s.audit("SELECT count(*)::text FROM audit.batch_leaf JOIN audit.sale USING (sale_id)"+ofTills))
 }
 
 func TestAnOlderCopyOfTheStreamsAndANATSThatIsAwayLoseNothing(t *testing.T) {
