@@ -145,7 +145,7 @@ const STEPS = [
   ["shape", "every field is there and well-formed", facts.shape],
   ["request", "the record as received hashes to requestHash and agrees with the sale", facts.request],
   ["sale_hash", "the sale's fields hash to sale_hash", facts.saleHash],
-  ["amount", "amount_wei is the total at this rate", facts.amount],
+  ["amount", "amount_wei is the total at this rate, or 0 for a total of 0", facts.amount],
   ["leaf", "sale_hash and amount_wei make the leaf", facts.leaf],
   ["proof", "the leaf leads to the batch's root", facts.merkleProof],
   ["position", "leaf_index and size fit the proof", facts.position],

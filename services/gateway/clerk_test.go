@@ -116,6 +116,7 @@ const (
 	callLoyalty = "GET /customers/{id}/loyalty"
 	callEntries = "GET /customers/{id}/loyalty/entries"
 	callReceipt = "GET /receipts/{id}"
+	callKeys    = "GET /.well-known/jwks.json"
 	callLog     = "GET /log"
 	callEntry   = "GET /log/{batch_id}"
 )

@@ -102,6 +102,7 @@ func (c *clerk) reads(shop *shop, sold answer) {
 	c.call(by, callSale, sale, "")
 	c.call(by, callProof, sale+"/proof", "")
 	c.call(nobody, callReceipt, receipt, "")
+	c.call(nobody, callKeys, "/.well-known/jwks.json", "")
 	c.call(nobody, callLog, "/log", "")
 	c.call(nobody, callEntry, "/log/3?size=5", "")
 	mined := false
@@ -188,9 +189,11 @@ func (c *clerk) strangers(shop *shop, sold answer) {
 	}
 	c.call(&till{t: c.t, url: away.url}, "GET /readyz", "/readyz", "")
 	c.call(&till{t: c.t, url: away.url}, callReceipt, sold.ReceiptURL, "")
+	c.call(&till{t: c.t, url: away.url}, callKeys, "/.well-known/jwks.json", "")
+	c.call(nobody, callKeys, "/.well-known/jwks.json", "", "X-Big", strings.Repeat("x", 20<<10))
 	c.call(nobody, callReceipt, sold.ReceiptURL+"x", "")
 	c.call(nobody, callReceipt, sold.ReceiptURL, "", "X-Big", strings.Repeat("x", 20<<10))
-	for call, path := range map[string]string{callReceipt: sold.ReceiptURL, callLog: "/log", callEntry: "/log/1"} {
+	for call, path := range map[string]string{callReceipt: sold.ReceiptURL, callKeys: "/.well-known/jwks.json", callLog: "/log", callEntry: "/log/1"} {
 		eventually(c.t, "more is asked for than everybody is shown", func() error {
 			for _, r := range together(64, func(int) reply { return must(nobody.try("GET", path, "", "Authorization", "")) }) {
 				if r.Status == 429 {

@@ -13,12 +13,14 @@ import (
 
 	"github.com/tillseal/tillseal/services/ledger/internal/book"
 	"github.com/tillseal/tillseal/services/ledger/internal/operate"
+	"github.com/tillseal/tillseal/services/ledger/internal/promises"
 	"github.com/tillseal/tillseal/services/ledger/internal/read"
 	"github.com/tillseal/tillseal/services/ledger/internal/reconcile"
 	"github.com/tillseal/tillseal/services/ledger/internal/republish"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/postgres"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/telemetry"
 )
@@ -35,6 +37,8 @@ type Config struct {
 	RepairAfter time.Duration `env:"REPAIR_AFTER" envDefault:"30s" doc:"age from which a committed sale without a leaf counts as lost and is published again"`
 
 	RepairMax time.Duration `env:"REPAIR_MAX" envDefault:"10m" doc:"age from which a lost sale is published again even while messages are pending"`
+
+	PromiseWithin time.Duration `env:"PROMISE_WITHIN" envDefault:"24h" doc:"how long after a record its batch stands in a block at the latest, as each promise says"`
 
 	// Ready, when set, is called once: Postgres has answered, and requests are answered.
 	Ready func() `env:"-"`
@@ -58,7 +62,9 @@ const (
 
 // Check names each variable that is wrong.
 func (c Config) Check() error {
-	errs := []error{c.Telemetry.Check(), c.Stream.Check(), config.CheckPostgresURL("DB_URL", c.DBURL)}
+	errs := []error{
+		c.Telemetry.Check(), c.Stream.Check(), config.CheckPostgresURL("DB_URL", c.DBURL), promise.CheckWithin("PROMISE_WITHIN", c.PromiseWithin),
+	}
 	if c.RepairAfter < minRepairAfter || c.RepairAfter > maxRepairAfter {
 		errs = append(errs, fmt.Errorf("REPAIR_AFTER must be between %s and %s", minRepairAfter, maxRepairAfter))
 	}
@@ -99,15 +105,16 @@ func Run(ctx context.Context, cfg Config) error {
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus)
 	again := republish.New(bus, tel.Log, tel.Metrics)
-	desk := operate.Desk{Pool: pool, Publisher: again, Log: tel.Log, RepairAfter: cfg.RepairAfter}
+	r := &reconcile.Reconciler{
+		Pool: pool, Bus: bus, Publisher: again, Log: tel.Log, Metrics: counts.reconciler, RepairAfter: cfg.RepairAfter, RepairMax: cfg.RepairMax,
+		Alarm: promises.Alarm{Log: tel.Log, Within: cfg.PromiseWithin},
+	}
+	desk := operate.Desk{Pool: pool, Publisher: again, Log: tel.Log, RepairAfter: cfg.RepairAfter, PromiseWithin: cfg.PromiseWithin, Active: r.Active}
 	stop, err := bus.Serve(ctx, "Keeps what is anchored and hands out proofs", append(read.New(pool).Endpoints(), desk.Endpoints()...)...)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	r := &reconcile.Reconciler{
-		Pool: pool, Bus: bus, Publisher: again, Log: tel.Log, Metrics: counts.reconciler, RepairAfter: cfg.RepairAfter, RepairMax: cfg.RepairMax,
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return work(ctx, counts, pages, r) })
 	group.Go(func() error { r.Count(ctx); return nil })

@@ -41,15 +41,20 @@ func fixtures() map[string]*nats.Msg {
 		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e6", Kind: sale.KindRefund, RefundOf: recorded.SaleID, StoreID: "s1", TerminalID: "t1", Currency: "INR",
 		Total: "400.00", RecordedAt: moment, RecordNumber: 1,
 	}, common.Hash{2}, nil, nil)
+	key := event.RecordedOf(sale.Sale{
+		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e7", Kind: sale.KindKey, StoreID: sale.Operator, TerminalID: sale.Operator, RecordNumber: 1,
+		Currency: "XXX", Total: "0", RecordedAt: moment,
+	}, common.Hash{2}, nil, nil)
 	nonce, number, hash := uint64(7), uint64(99), common.Hash{9}
 	closing, empty := closings()
 	return map[string]*nats.Msg{
 		"sale_recorded":        event.Recorded(recorded, "gateway", 0, trace),
 		"sale_recorded_repair": event.Recorded(guest, "ledger", 3, trace),
-		"sale_priced": event.Priced(event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079022560571", Rate: event.Rate{
+		"sale_priced": event.Priced(event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079022560571", Rate: &event.Rate{
 			ID: "r1", Value: "254321.17", Currency: "INR", Tier: "live", ObservedAt: "2026-11-22T04:45:00Z",
 			Sources: []event.RateSource{{Name: "coingecko", Value: "254321.17", ObservedAt: "2026-11-22T04:45:00Z"}},
 		}}, at, 0, trace),
+		"sale_priced_zero": event.Priced(event.SalePriced{SaleRecorded: key, AmountWei: "0"}, at, 0, trace),
 		"sale_anchored": withTrace(event.Anchored(event.SaleAnchored{
 			SaleID: recorded.SaleID, StoreID: "s1", SaleHash: common.Hash{1}, AmountWei: "4913079022560571", Leaf: common.Hash{3},
 			Proof: []common.Hash{{4}, {5}}, Deployment: 1, BatchID: 12, LeafIndex: 4, Root: common.Hash{6}, ChainID: 1337,

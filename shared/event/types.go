@@ -67,7 +67,7 @@ type Rate struct {
 type SalePriced struct {
 	SaleRecorded
 	AmountWei string `json:"amount_wei"`
-	Rate      Rate   `json:"rate"`
+	Rate      *Rate  `json:"rate,omitempty"` // absent exactly when the total is 0, which is worth 0 wei at any rate
 }
 
 // SaleAnchored announces that a sale's batch has reached ANCHOR_FINALITY; proof leads from leaf to root.

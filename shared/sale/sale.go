@@ -29,7 +29,8 @@ const Operator = "operator"
 
 // Type is the EIP-712 type that is hashed (infra/docs/CONTRACT.md, 4.1). The order of the members of Sale follows it.
 const Type = "Sale(string saleId,string kind,string refundOf,string storeId,string terminalId,uint64 recordNumber,bytes32 previousHash," +
-	"string customerId,string currency,string total,int64 pointsDelta,int64 pointsBalance,uint64 purchaseNumber,uint64 recordedAt,bytes32 requestHash,bytes32 salt)"
+	"string customerId,string currency,string total,int64 pointsDelta,int64 pointsBalance,uint64 purchaseNumber,uint64 recordedAt," +
+	"bytes32 requestHash,bytes32 salt)"
 
 // TypeHash is keccak256(Type), the first word of the struct's encoding (EIP-712, "Definition of hashStruct").
 var TypeHash = Keccak([]byte(Type))

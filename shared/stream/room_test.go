@@ -72,7 +72,7 @@ func everyEvent(saleID string, serial int64) []*nats.Msg {
 		},
 		Tenders: []event.Tender{{Type: "card", Amount: "1249.50"}},
 	}
-	priced := event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079001641901", Rate: event.Rate{
+	priced := event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079001641901", Rate: &event.Rate{
 		ID: saleID, Value: "254321.17", Currency: "INR", Tier: "live", ObservedAt: "2026-11-22T18:53:54Z",
 		Sources: []event.RateSource{
 			{Name: "coingecko", Value: "254321.17", ObservedAt: "2026-11-22T18:53:54Z"},

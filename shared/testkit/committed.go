@@ -45,7 +45,7 @@ func Commit(t testing.TB, url string, sales ...Committed) {
 
 func (s Committed) row(t testing.TB) []any {
 	t.Helper()
-	currency, err := money.ParseCurrency(s.Currency)
+	currency, err := money.ParseRecorded(s.Currency)
 	if err != nil {
 		t.Fatalf("testkit: the currency of a sale: %v", err)
 	}

@@ -74,16 +74,30 @@ class Shop {
 
   /** Anchors the sale of tea, with others or alone, and makes its proof. */
   async sell(others = SALES.map((v) => [v.sale_hash, weiFor(v.sale.total, RATE).toString()])) {
-    const tea = makeSale();
-    const sales = [...others, [tea.sale_hash, tea.amount_wei]];
+    const rate = { value: RATE, currency: "INR", tier: "live", sources: ["coingecko"], observed_at: "2026-11-22T04:45:30Z" };
+    return this.#prove({ ...makeSale(), rate }, others);
+  }
+
+  /** Anchors a record of the shop's own, such as a key's, whose total is 0, and makes its proof. */
+  async record(change = () => {}) {
+    const request = Buffer.from('{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'); // RFC 8037, appendix A.2
+    const { sale } = makeSale();
+    Object.assign(sale, { kind: "key", storeId: "operator", terminalId: "operator", customerId: "", currency: "XXX", total: "0" });
+    Object.assign(sale, { pointsDelta: "0", pointsBalance: "0", purchaseNumber: "0", requestHash: keccak256(request) });
+    const key = { sale, request: request.toString("base64"), amount_wei: "0", rate: null };
+    change(key);
+    return this.#prove({ ...key, sale_hash: hashSale(sale) }, []);
+  }
+
+  async #prove(sold, others) {
+    const sales = [...others, [sold.sale_hash, sold.amount_wei]];
     const tree = StandardMerkleTree.of(sales, PAIR);
     const receipt = await this.anchor(tree.root, sales.length);
     const leaves = sales.map((sale) => tree.leafHash(sale)).sort();
-    const leaf = tree.leafHash([tea.sale_hash, tea.amount_wei]);
+    const leaf = tree.leafHash([sold.sale_hash, sold.amount_wei]);
     const { id, root, size } = this.batches.at(-1);
     const proof = {
-      ...tea,
-      rate: { value: RATE, currency: "INR", tier: "live", sources: ["coingecko"], observed_at: "2026-11-22T04:45:30Z" },
+      ...sold,
       leaf,
       proof: tree.getProof(sales.length - 1),
       batch: { id, root, size, leaf_index: String(leaves.indexOf(leaf)) },

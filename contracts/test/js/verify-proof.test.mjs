@@ -171,6 +171,56 @@ test("a record that differs from the sale is found", async () => {
   }
 });
 
+const asked = (key, record) => {
+  const bytes = Buffer.from(record);
+  key.request = bytes.toString("base64");
+  key.sale.requestHash = keccak256(bytes);
+};
+
+test("a total of zero, and no other, is proved without a rate", async () => {
+  const { proof } = await shop.record();
+  assert.deepEqual([proof.rate, proof.amount_wei], [null, "0"]);
+  assert.deepEqual(await verdict(proof), { valid: true });
+  for (const kind of ["adjustment", "erasure"]) {
+    assert.deepEqual(await verdict((await shop.record((key) => (key.sale.kind = kind))).proof), { valid: true }, kind);
+  }
+  const nothing = await shop.record((key) => {
+    Object.assign(key.sale, { kind: "sale", currency: "INR", total: "0.00" });
+    asked(key, '{"currency":"INR","total":"0"}');
+  });
+  assert.deepEqual(await verdict(nothing.proof), { valid: true });
+
+  const { rate, amount_wei } = sold.proof;
+  for (const zero of [proof, nothing.proof]) {
+    assert.deepEqual(await why(zero, { rate }), ["amount", "the total is 0, which needs no rate, and there is one"]);
+    assert.deepEqual(await why(zero, { amount_wei: "1" }), ["amount", "the total is 0, and amount_wei is 1"]);
+    assert.equal((await why(zero, { rate, amount_wei }))[0], "amount");
+  }
+  assert.deepEqual(await why(sold.proof, { rate: null }), ["amount", "there is no rate, and the total is not 0"]);
+  assert.deepEqual(await why(sold.proof, { amount_wei: "0" }), ["amount", "amount_wei is not ceil(total * 10^18 / rate)"]);
+  assert.deepEqual(await why(sold.proof, { rate: null, amount_wei: "0" }), ["amount", "there is no rate, and the total is not 0"]);
+  for (const wrong of [undefined, "null", 0, {}, []]) assert.equal((await why(proof, { rate: wrong }))[0], "shape", `${wrong}`);
+});
+
+const why = async (proof, members) => Object.values(await verdict(change(proof, (p) => Object.assign(p, members)))).slice(1);
+
+test("a record that no till sends is of no currency, and only its hash is compared", async () => {
+  for (const [spoil, step] of [
+    [(key) => Object.assign(key.sale, { currency: "INR", total: "0.00" }), "request"],
+    [(key) => (key.sale.currency = "JPY"), "request"],
+    [(key) => (key.sale.total = "0.00"), "request"],
+    [(key) => (key.sale.total = "1"), "request"],
+    [(key) => (key.sale.requestHash = hashOf("another")), "request"],
+    [(key) => (key.sale.kind = "sale"), "request"],
+    [(key) => (key.sale.kind = "refund"), "request"],
+    [(key) => (key.sale.kind = "gift"), "shape"],
+    [(key) => (key.sale.kind = "sale") && asked(key, '{"currency":"XXX","total":"0"}'), "request"],
+  ]) {
+    const { proof } = await shop.record(spoil);
+    assert.equal((await verdict(proof)).step, step, `${spoil}`);
+  }
+});
+
 test("a false position in the batch is found where the tree shows it", async () => {
   const { size, leaf_index } = sold.proof.batch;
   for (const index of [size, String(Number(size) + 1), "18446744073709551616"]) {

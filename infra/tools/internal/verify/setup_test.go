@@ -147,7 +147,7 @@ func tea() sale.Sale {
 	}
 }
 
-// prove anchors a sale at a price in a batch with others and returns its proof.
+// prove anchors a sale at a price in a batch with others and returns its proof; a total of zero has no rate.
 func (s *shop) prove(facts sale.Sale, request, amountWei string, others int) event.Proof {
 	s.t.Helper()
 	wei, ok := new(big.Int).SetString(amountWei, 10)
@@ -163,9 +163,12 @@ func (s *shop) prove(facts sale.Sale, request, amountWei string, others int) eve
 	index, _ := tree.Index(leaf)
 	receipt := s.mine(s.anchor(tree.Root(), tree.Size()))
 	id := s.log.Size()
+	at := &event.ProofRate{Value: rate, Currency: facts.Currency, Tier: "static", Sources: []string{"static"}, ObservedAt: "2026-11-22T04:45:31.000000Z"}
+	if money.IsZero(facts.Total) {
+		at = nil
+	}
 	return event.Proof{
-		Sale: facts, Request: []byte(request), SaleHash: facts.Hash(), AmountWei: amountWei,
-		Rate: event.ProofRate{Value: rate, Currency: facts.Currency, Tier: "static", Sources: []string{"static"}, ObservedAt: "2026-11-22T04:45:31.000000Z"},
+		Sale: facts, Request: []byte(request), SaleHash: facts.Hash(), AmountWei: amountWei, Rate: at,
 		Leaf: leaf, Proof: tree.Proof(index),
 		Batch: event.ProofBatch{ID: strconv.FormatUint(id, 10), Root: tree.Root(), Size: strconv.Itoa(tree.Size()), LeafIndex: strconv.Itoa(index)},
 		Log:   s.inclusion(id),

@@ -53,7 +53,7 @@ var steps = []step{
 	{"request", "the record as received hashes to requestHash and agrees with the sale", nil, checkRequest},
 	{"sale_hash", "the sale's fields hash to sale_hash", nil, checkSaleHash},
 	{"total", "the total has exactly its currency's digits", nil, checkTotal},
-	{"amount", "amount_wei is the total at this rate", nil, checkAmount},
+	{"amount", "amount_wei is the total at this rate, or 0 for a total of 0", nil, checkAmount},
 	{"leaf", "sale_hash and amount_wei make the leaf", nil, checkLeaf},
 	{"proof", "the leaf leads to the batch's root", nil, checkProof},
 	{"position", "leaf_index and size fit the proof", nil, checkPosition},

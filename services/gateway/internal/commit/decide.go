@@ -19,6 +19,7 @@ type Item struct {
 	StoreID    string
 	Key        uuid.UUID
 	Record     record.Record
+	KID        string // of a record of kind key: the key's thumbprint
 }
 
 func (it *Item) under() store.KeyOf { return store.KeyOf{TerminalID: it.TerminalID, Key: it.Key} }
@@ -46,8 +47,9 @@ type state struct {
 	seqs      map[store.SeqOf]bool // used; false: by this group
 
 	own     map[store.KeyOf]bool // the keys of sales
-	sales   []store.Sale
+	sales   []*store.Sale        // without their answers, which seal writes
 	entries []store.Entry
+	keys    []store.PromiseKey
 }
 
 // verdict is the outcome of one record. Exactly one of kept and refused is set, except for a used key: then both may be.
@@ -91,6 +93,9 @@ func (s *state) decide(it *Item) verdict {
 			refusal.Field{Pointer: "/terminal_seq", Detail: "is already used"})
 	case it.Record.Kind == sale.KindRefund:
 		s.decideRefund(it, original, &v)
+	case it.Record.Kind == sale.KindKey:
+		s.accept(it, &v, movement{})
+		s.keys = append(s.keys, store.PromiseKey{KID: it.KID, JWK: string(it.Record.Raw), SaleID: v.sale.ID})
 	default:
 		s.decideSale(it, &v)
 	}
@@ -194,7 +199,7 @@ func (s *state) accept(it *Item, v *verdict, m movement) {
 		Currency: r.Currency.Code(), Total: r.Currency.Format(r.Total), PurchaseNumber: uint64(m.purchase),
 		RequestHash: sale.Keccak(r.Raw), Salt: minted.Salt,
 	}
-	row := store.Sale{
+	row := &store.Sale{
 		ID: minted.SaleID, Under: it.under(), TerminalSeq: r.TerminalSeq, TotalMinor: int64(r.Total), OccurredAt: r.OccurredAt,
 		Request: r.Raw, Fingerprint: r.Fingerprint, ReceiptToken: minted.ReceiptToken,
 	}
@@ -217,14 +222,13 @@ func (s *state) accept(it *Item, v *verdict, m movement) {
 	facts.RecordedAt = uint64(at)
 	row.Facts, row.Hash = facts, facts.Hash()
 	head.Records, head.Hash = head.Records+1, row.Hash
-	row.Answer = answer(&row).Bytes()
 	s.remember(it, v, row)
 }
 
 // remember lets the group's later records see this one.
-func (s *state) remember(it *Item, v *verdict, row store.Sale) {
-	kept := &record.Kept{Fingerprint: row.Fingerprint, Answer: row.Answer}
-	v.kept, v.sale = kept, &row
+func (s *state) remember(it *Item, v *verdict, row *store.Sale) {
+	kept := &record.Kept{Fingerprint: row.Fingerprint}
+	v.kept, v.sale = kept, row
 	s.kept[row.Under], s.own[row.Under] = kept, true
 	if row.TerminalSeq != nil {
 		s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *row.TerminalSeq}] = false
@@ -238,23 +242,6 @@ func (s *state) remember(it *Item, v *verdict, row store.Sale) {
 		s.refunds[row.ID] = &store.RefundState{SaleID: row.ID, TotalMinor: row.TotalMinor}
 	}
 	s.sales = append(s.sales, row)
-}
-
-func answer(row *store.Sale) record.Answer {
-	f := &row.Facts
-	a := record.Answer{
-		SaleID: f.SaleID, Kind: f.Kind, StoreID: f.StoreID, TerminalID: f.TerminalID, RecordedAt: sale.FormatTime(int64(f.RecordedAt)),
-		Currency: f.Currency, Total: f.Total, RecordNumber: f.RecordNumber, PreviousHash: f.PreviousHash.Hex(),
-		Anchor:     record.Anchor{Status: "pending", SaleHash: row.Hash.Hex(), ProofURL: "/sales/" + f.SaleID + "/proof"},
-		ReceiptURL: "/receipts/" + f.SaleID + "?t=" + row.ReceiptToken,
-	}
-	if f.CustomerID != "" {
-		a.Loyalty = &record.Loyalty{
-			CustomerID: f.CustomerID, PurchaseNumber: int64(f.PurchaseNumber), FirstPurchase: f.PurchaseNumber == 1,
-			PointsEarned: row.Earned, PointsRedeemed: row.Redeemed, PointsBalance: f.PointsBalance,
-		}
-	}
-	return a
 }
 
 // errNoHead is for a terminal whose head is not there: it is made with the terminal, and no service deletes it.

@@ -56,6 +56,7 @@ type Grouper struct {
 	Log   *slog.Logger
 	Now   func() time.Time
 	Mint  func() Minted
+	Sign  func(*store.Sale) string // the promise of a record: deterministic, and safe for concurrent use
 
 	failed, again, headless seldom
 }
@@ -195,6 +196,7 @@ func (g *Grouper) transaction(ctx context.Context, items []*Item, todo []int, ou
 		return rest, hanging, nil
 	}
 	if len(s.sales) > 0 {
+		g.seal(s)
 		if err := g.commit(ctx, tx, changesOf(s, was)); err != nil {
 			return nil, nil, err
 		}

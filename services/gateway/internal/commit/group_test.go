@@ -44,6 +44,7 @@ func setup(t *testing.T) *bench {
 	require.NoError(t, err)
 	require.NoError(t, s.AddTerminal(t.Context(), "t1", "s1", [32]byte{1}))
 	return &bench{db: db, grouper: &commit.Grouper{
+		Sign:  func(row *store.Sale) string { return "of " + row.Facts.SaleID },
 		Store: s, Rules: rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now,
 		Mint: func() commit.Minted {
 			id := uuid.Must(uuid.NewV7())
@@ -215,7 +216,8 @@ func TestTheHashIsThatOfTheRowsFacts(t *testing.T) {
 		at        int64
 	)
 	require.NoError(t, conn.QueryRow(t.Context(), `SELECT sale_id::text, kind, store_id, terminal_id, customer_id, currency, total, points_delta, points_balance,
-		purchase_number, record_number, recorded_at_us, request, salt FROM audit.sale`).Scan(&f.SaleID, &f.Kind, &f.StoreID, &f.TerminalID, &f.CustomerID, &f.Currency, &f.Total,
+		purchase_number, record_number, recorded_at_us, request, salt FROM audit.sale`).Scan(
+		&f.SaleID, &f.Kind, &f.StoreID, &f.TerminalID, &f.CustomerID, &f.Currency, &f.Total,
 		&f.PointsDelta, &f.PointsBalance, &f.PurchaseNumber, &f.RecordNumber, &at, &req, &salt))
 	f.RecordedAt, f.RequestHash, f.Salt = uint64(at), sale.Keccak(req), [32]byte(salt)
 	require.Equal(t, "7.50", f.Total)

@@ -45,7 +45,9 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 	}
 	for _, id := range want.Terminals {
 		if s.heads[id] == nil {
-			g.headless.log(func(n int) { g.Log.Error("a terminal has no head: its records are refused", "terminal_id", id, "times", n) })
+			g.headless.log(func(n int) {
+				g.Log.Error("a terminal has no head: its records are refused", "terminal_id", id, "times", n)
+			})
 		}
 	}
 	s.nowUS = g.Now().UnixMicro()
@@ -129,7 +131,10 @@ func (s *state) now() before {
 
 // changesOf collects what moved.
 func changesOf(s *state, was before) store.Changes {
-	c := store.Changes{Sales: s.sales, Entries: s.entries}
+	c := store.Changes{Sales: make([]store.Sale, len(s.sales)), Entries: s.entries, Keys: s.keys}
+	for i, row := range s.sales {
+		c.Sales[i] = *row
+	}
 	for id, a := range s.accounts {
 		if before := was.accounts[id]; a.Entries > before {
 			c.Accounts = append(c.Accounts, *a)

@@ -22,7 +22,7 @@ func fingerprint(v *strictjson.Value) Fingerprint {
 func canonical(out []byte, v *strictjson.Value) []byte {
 	switch v.Kind {
 	case strictjson.String:
-		return strconv.AppendQuote(out, v.Text)
+		return appendQuoted(out, v.Text)
 	case strictjson.Number:
 		return append(out, numberForm(v.Text)...)
 	case strictjson.Array:
@@ -36,13 +36,23 @@ func canonical(out []byte, v *strictjson.Value) []byte {
 		sort.Slice(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
 		out = append(out, '{')
 		for _, m := range sorted {
-			out = append(strconv.AppendQuote(out, m.Name), ':')
+			out = append(appendQuoted(out, m.Name), ':')
 			out = append(canonical(out, m.Value), ',')
 		}
 		return append(out, '}')
 	case strictjson.Null, strictjson.Bool:
 	}
 	return append(out, v.Text...)
+}
+
+// appendQuoted is strconv.AppendQuote, which takes long over each character, with a short way for the many texts that need no escape.
+func appendQuoted(out []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return strconv.AppendQuote(out, text)
+		}
+	}
+	return append(append(append(out, '"'), text...), '"')
 }
 
 // maxExponentDigits keeps exponents within an int; a number beyond is only equal to itself as written, and no record may hold one.

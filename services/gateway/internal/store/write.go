@@ -54,6 +54,7 @@ type Changes struct {
 	Refunds  []RefundState // as they are afterwards
 	Heads    []Head        // as they are afterwards
 	Numbers  []int64       // each head's records as they were read
+	Keys     []PromiseKey
 }
 
 var (
@@ -84,6 +85,9 @@ func (t *Tx) Commit(ctx context.Context, c Changes) (unknown bool, err error) {
 		batch.Queue(refundStatesMoveSQL, refundColumns(c.Refunds))
 	}
 	batch.Queue(headsMoveSQL, headColumns(c.Heads, c.Numbers))
+	if len(c.Keys) > 0 {
+		batch.Queue(promiseKeysInsertSQL, keyColumns(c.Keys))
+	}
 	batch.Queue("COMMIT") // not executed when a statement before it fails
 	err = t.send(ctx, batch)
 	var pg *pgconn.PgError

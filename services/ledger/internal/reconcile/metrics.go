@@ -29,6 +29,9 @@ type Metrics struct {
 	Parked      *prometheus.GaugeVec
 	Oldest      *prometheus.GaugeVec
 
+	OldestPromise prometheus.Gauge
+	Broken        prometheus.Gauge
+
 	parkers map[string]bool // services for which Parked is shown; only Count uses it once that runs
 }
 
@@ -64,7 +67,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "tillseal_ledger_oldest_sale_seconds",
 			Help: "Age of the oldest sale that waits for its leaf, for its batch, or for its SaleAnchored to reach the ledger; 0 when none does.",
 		}, []string{"stage"}),
-		parkers: make(map[string]bool),
+		OldestPromise: newOldestPromise(), Broken: newBroken(), parkers: make(map[string]bool),
 	}
 	for _, durable := range stream.Durables() { // an alarm on an increase needs the zero before
 		m.Reset.WithLabelValues(durable)
@@ -77,7 +80,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	}
 	m.parked(nil)
 	m.idle()
-	registry.MustRegister(m.Repaired, m.Reannounced, m.Reclosed, m.Reset, m.Restored, m.Open, m.Missing, m.Leads, m.Parked, m.Oldest)
+	registry.MustRegister(m.Repaired, m.Reannounced, m.Reclosed, m.Reset, m.Restored, m.Open, m.Missing, m.Leads, m.Parked, m.Oldest, m.OldestPromise, m.Broken)
 	return m
 }
 
@@ -86,6 +89,8 @@ func (m *Metrics) idle() {
 	m.Leads.Set(0)
 	m.Open.Set(0)
 	m.Missing.Set(0)
+	m.OldestPromise.Set(0)
+	m.Broken.Set(0)
 	for _, stage := range []string{stageLeaf, stageBatch, stageAnchored} {
 		m.Oldest.WithLabelValues(stage).Set(0)
 	}

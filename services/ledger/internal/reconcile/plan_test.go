@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/ledger/internal/promises"
 )
 
 // statements are those of a tick at rest, with a tick's arguments.
@@ -28,6 +30,9 @@ func (l *leader) statements(now time.Time) map[string]pgx.NamedArgs {
 		closingsTakeSQL:  next,
 		stagesSQL:        {"from_us": max(l.stages.from, at.Position), "leaf": l.stages.leaf},
 		parkedSQL:        {"rows": maxCounted, "from": time.Time{}},
+
+		promises.UnkeptSQL:  {"from_us": l.stages.from, "due_us": now.Add(-24 * time.Hour).UnixMicro()},
+		promises.AdvanceSQL: {"young": promises.Young},
 	}
 }
 

@@ -34,7 +34,8 @@ type Sale struct {
 func (s Sale) facts() sale.Sale {
 	return sale.Sale{
 		SaleID: s.SaleID, Kind: sale.Kind(s.Kind), RefundOf: s.RefundOf, StoreID: s.StoreID, TerminalID: s.TerminalID,
-		RecordNumber: uint64(s.RecordNumber), PreviousHash: common.BytesToHash(s.PreviousHash), CustomerID: s.CustomerID, Currency: s.Currency, Total: s.Total, PointsDelta: s.PointsDelta, PointsBalance: s.PointsBalance, PurchaseNumber: uint64(s.PurchaseNumber),
+		RecordNumber: uint64(s.RecordNumber), PreviousHash: common.BytesToHash(s.PreviousHash), CustomerID: s.CustomerID,
+		Currency: s.Currency, Total: s.Total, PointsDelta: s.PointsDelta, PointsBalance: s.PointsBalance, PurchaseNumber: uint64(s.PurchaseNumber),
 		RecordedAt: uint64(s.RecordedAtUs),
 	}
 }
