@@ -27,6 +27,7 @@ var auditViews = map[string]string{
 	"audit.batch":           "deployment, chain_id, contract, batch_id, root, size, state, ours, in_log, log_root",
 	"audit.batch_leaf":      "deployment, batch_id, leaf_index, sale_id, sale_hash, amount_wei",
 	"audit.anchored":        "sale_id, deployment, batch_id, tx_hash, block_number, finality",
+	"audit.closing":         "terminal_id, closing_number, from_number, to_number, body",
 	"audit.parked":          "sale_id, service, stream, sequence, reason, parked_at, state, decided_by, decided_because, decided_at",
 	"audit.rate":            "rate_id, value, currency, tier, sources, observed_at",
 	"audit.rate_accepted":   "currency, value, accepted_by, accepted_because, accepted_at",
@@ -36,7 +37,7 @@ var auditViews = map[string]string{
 var mutable = map[string][]string{
 	"gateway": {"sales.loyalty_account", "sales.refund_state", "sales.terminal_status", "sales.terminal_head"},
 	"anchor":  {"anchor.lease"},
-	"ledger":  {"ledger.anchored", "ledger.batch", "ledger.repair", "ledger.reannounce", "ledger.low_water"},
+	"ledger":  {"ledger.anchored", "ledger.batch", "ledger.repair", "ledger.reannounce", "ledger.reclose", "ledger.low_water"},
 }
 
 // seeded are tables whose rows the migration makes.

@@ -53,7 +53,7 @@ const (
 
 // Limits of the sessions. No till waits for the ledger, so a slow database may take its time, but not for ever.
 const (
-	maxConns       = 12 // three consumers and the reads
+	maxConns       = 12 // four consumers and the reads
 	connectLimit   = 5 * time.Second
 	lockLimit      = 5 * time.Second
 	statementLimit = 15 * time.Second // many times the longest read of the reconciler
@@ -143,7 +143,7 @@ func newCounts(registry *prometheus.Registry) *counts {
 		}, []string{"durable"}),
 		reconciler: reconcile.NewMetrics(registry),
 	}
-	for _, durable := range []string{stream.DurableLedger, stream.DurableLedgerBatches, stream.DurableLedgerParked} {
+	for _, durable := range []string{stream.DurableLedger, stream.DurableLedgerBatches, stream.DurableLedgerClosed, stream.DurableLedgerParked} {
 		c.written.WithLabelValues(durable)
 	}
 	registry.MustRegister(c.written)
@@ -158,7 +158,8 @@ func work(ctx context.Context, counts *counts, pages *book.Book, r *reconcile.Re
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for durable, handle := range map[string]stream.Handler{
-		stream.DurableLedger: pages.Anchored, stream.DurableLedgerBatches: pages.Batches, stream.DurableLedgerParked: pages.Parked,
+		stream.DurableLedger: pages.Anchored, stream.DurableLedgerBatches: pages.Batches, stream.DurableLedgerClosed: pages.Closed,
+		stream.DurableLedgerParked: pages.Parked,
 	} {
 		group.Go(func() error {
 			return r.Bus.Consume(ctx, durable, book.MaxBatch, counted(handle, counts.written.WithLabelValues(durable)))

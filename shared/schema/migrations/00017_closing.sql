@@ -17,18 +17,32 @@ CREATE TABLE sales.closing (
 CREATE INDEX closing_by_time ON sales.closing (store_id, closed_at_us, chain);
 CREATE INDEX closing_lately ON sales.closing (closed_at_us);
 
--- What SalesClosed said; a closing is said again until it stands here.
+-- Closings whose SalesClosed has arrived, and was what is stored. One is published again until it stands here.
 CREATE TABLE ledger.closed (
     chain          text NOT NULL,
     closing_number bigint NOT NULL,
-    closing_hash   bytea NOT NULL CHECK (length(closing_hash) = 32),
     at             timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (chain, closing_number)
 );
 
+-- Closings that were not in ledger.closed though their time had come. Rows stay; the open ones are few.
+CREATE TABLE ledger.reclose (
+    chain          text NOT NULL,
+    closing_number bigint NOT NULL,
+    generation     integer NOT NULL CHECK (generation >= 0), -- how often it was published again; the mark of its Nats-Msg-Id
+    published_at   timestamptz,                              -- the last time; null: never yet
+    next_at        timestamptz,                              -- when it is due; null: it has arrived
+    PRIMARY KEY (chain, closing_number)
+);
+CREATE INDEX reclose_open ON ledger.reclose (next_at) WHERE next_at IS NOT NULL;
+
+-- Closings are looked at twice, in the order of closed_at_us.
+INSERT INTO ledger.low_water SELECT look, -1, '00000000-0000-0000-0000-000000000000' FROM unnest(ARRAY['closings', 'closings again']) AS look;
+
 GRANT SELECT, INSERT ON sales.closing TO gateway;
 GRANT SELECT (chain, closing_number, store_id, closed_at_us, body) ON sales.closing TO ledger;
-GRANT SELECT, INSERT ON ledger.closed TO ledger;
+GRANT SELECT, INSERT ON ledger.closed, ledger.reclose TO ledger;
+GRANT UPDATE ON ledger.reclose TO ledger;
 
 CREATE VIEW audit.closing AS
 SELECT chain AS terminal_id, closing_number, from_number, to_number, body FROM sales.closing;
@@ -36,4 +50,5 @@ GRANT SELECT ON audit.closing TO auditor;
 
 -- +goose Down
 DROP VIEW audit.closing;
-DROP TABLE ledger.closed, sales.closing;
+DELETE FROM ledger.low_water WHERE look IN ('closings', 'closings again');
+DROP TABLE ledger.reclose, ledger.closed, sales.closing;

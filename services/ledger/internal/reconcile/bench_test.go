@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 // fillSQL fills a database with n sales that all are anchored and have reached the ledger, one a millisecond up to a minute ago, in batches
-// of 4,096.
+// of 4,096, and with a closing for each ten of them.
 const fillSQL = `
 SET synchronous_commit = off;
 INSERT INTO anchor.deployment (chain_id, genesis_hash, contract, replay) VALUES (1337, decode(repeat('01', 32), 'hex'), decode(repeat('02', 20), 'hex'), true);
@@ -45,6 +45,9 @@ FROM anchor.batch, unnest(ARRAY['sealed', 'broadcast', 'mined', 'final']) WITH O
 INSERT INTO ledger.batch SELECT 1, batch_id, root, size, 'final', NULL, NULL, NULL, NULL, batch_id, now() FROM anchor.batch;
 INSERT INTO ledger.anchored SELECT id, 1, batch, n % 4096, 's1', hash, 1, hash, '', hash, 1337, decode(repeat('02', 20), 'hex'), hash, 1, hash, 'latest', now()
 FROM made ORDER BY n;
+INSERT INTO sales.terminal (terminal_id, store_id) VALUES ('t1', 's1');
+INSERT INTO sales.closing SELECT 't1', 1 + n / 10, 's1', 't1', id, n + 1, n + 10, us, '{}' FROM made WHERE n % 10 = 0 ORDER BY n;
+INSERT INTO ledger.closed SELECT chain, closing_number FROM sales.closing;
 `
 
 // atRest makes such a database with every durable there and idle, and a leader over it.
@@ -66,7 +69,7 @@ func atRest(t testing.TB, sales int) (*leader, *pgx.Conn) {
 	t.Cleanup(bus.Close)
 	require.NoError(t, bus.Ensure(t.Context()))
 	for i, durable := range stream.Durables() {
-		name := []string{stream.SalesRecorded, stream.SalesPriced, stream.SalesDLQ, stream.SalesAnchored, stream.Batches}[i]
+		name := []string{stream.SalesRecorded, stream.SalesPriced, stream.SalesDLQ, stream.SalesAnchored, stream.Batches, stream.SalesClosed}[i]
 		_, err := bus.JS.CreateConsumer(t.Context(), name, jetstream.ConsumerConfig{Durable: durable, AckPolicy: jetstream.AckExplicitPolicy})
 		require.NoError(t, err)
 	}

@@ -1,6 +1,6 @@
 // Package reconcile makes the sale its own outbox: a committed sale that has no leaf in the anchor's journal, although it is old enough
 // and nothing is pending, was lost on its way and is published again (infra/docs/CONTRACT.md, 7.3). Likewise the anchor is asked to
-// announce a final batch again that has not reached the ledger in full.
+// announce a final batch again that has not reached the ledger in full, and a closing that has not arrived is published again.
 package reconcile
 
 import (
@@ -104,13 +104,14 @@ func (r *Reconciler) lead(ctx context.Context) error {
 // leader is the active Reconciler with what it knows.
 type leader struct {
 	*Reconciler
-	session *pgx.Conn
-	marks   map[string]mark // by search, as the table has them
-	sales   Gate
-	batches Gate
-	ahead   map[string]time.Time // since when a durable was seen ahead of its stream
-	asked   time.Time            // when the anchor was last asked to announce
-	stages  stages
+	session  *pgx.Conn
+	marks    map[string]mark // by search, as the table has them
+	sales    Gate
+	batches  Gate
+	closings Gate
+	ahead    map[string]time.Time // since when a durable was seen ahead of its stream
+	asked    time.Time            // when the anchor was last asked to announce
+	stages   stages
 
 	promisesAt time.Time // when promises are searched next
 }
@@ -148,14 +149,17 @@ func (l *leader) tick(ctx context.Context) (more bool, err error) {
 	now := time.Now()
 	checkErr := l.check(ctx, now)
 	if checkErr == nil {
-		var sales, batches bool
+		var sales, batches, closings bool
 		if sales, err = l.repair(ctx, now); err != nil {
 			return false, err
 		}
 		if batches, err = l.announce(ctx, now); err != nil {
 			return false, err
 		}
-		more = sales || batches
+		if closings, err = l.reclose(ctx, now); err != nil {
+			return false, err
+		}
+		more = sales || batches || closings
 	}
 	if err := l.measure(ctx, now); err != nil { // also when NATS is unavailable: that is when the ages matter
 		return false, err

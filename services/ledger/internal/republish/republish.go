@@ -1,5 +1,5 @@
-// Package republish publishes committed sales again, for the reconciler, which found them lost, or for an operator who replays what was
-// parked. A sale whose row was changed behind the services' back is parked instead.
+// Package republish publishes committed sales and closings again, for the reconciler, which found them lost, or for an operator who replays
+// what was parked. A sale whose row was changed behind the services' back is parked instead.
 package republish
 
 import (
@@ -45,13 +45,14 @@ const StreamAltered = "sales.sale"
 
 const (
 	alteredReason = "altered: the sale's row no longer matches its sale_hash: it was changed behind the services' back, and is not published"
-	alteredSale   = "sale" // the metric's label
+
+	alteredSale, alteredClosing = "sale", "closing" // the metric's labels
 )
 
 //go:embed sql/altered.sql
 var alteredSQL string
 
-// Publisher publishes sales again. It is safe for concurrent use.
+// Publisher publishes sales and closings again. It is safe for concurrent use.
 type Publisher struct {
 	bus     *stream.Bus
 	log     *slog.Logger
@@ -61,9 +62,11 @@ type Publisher struct {
 // New makes a publisher and registers its metric.
 func New(bus *stream.Bus, log *slog.Logger, registry prometheus.Registerer) *Publisher {
 	p := &Publisher{bus: bus, log: log, altered: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tillseal_altered_total", Help: "Times that a row about to be used did not match its hash: an alarm.",
+		Name: "tillseal_altered_total", Help: "Times that a row about to be used did not match its hash, or was no closing of its own: an alarm.",
 	}, []string{"what"})}
-	p.altered.WithLabelValues(alteredSale) // an alarm on an increase needs the zero before
+	for _, what := range []string{alteredSale, alteredClosing} { // an alarm on an increase needs the zero before
+		p.altered.WithLabelValues(what)
+	}
 	registry.MustRegister(p.altered)
 	return p
 }
