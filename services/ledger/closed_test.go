@@ -279,7 +279,9 @@ func TestLostClosingsArePublishedAFewHundredAtATime(t *testing.T) {
 	s.waitFor("as many are published as may be on their way", func() bool { return published() == inFlight })
 	for n := range 2 { // ticks that find more and leave it
 		late := s.close(lost+1+n, time.Now().Add(-time.Minute))
-		s.waitFor("it is found", func() bool { return s.count(`SELECT count(*) FROM ledger.reclose WHERE closing_number = $1`, late.ClosingNumber) == 1 })
+		s.waitFor("it is found", func() bool {
+			return s.count(`SELECT count(*) FROM ledger.reclose WHERE closing_number = $1`, late.ClosingNumber) == 1
+		})
 		require.Equal(t, inFlight, published())
 	}
 	resume()

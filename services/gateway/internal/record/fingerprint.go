@@ -2,7 +2,7 @@ package record
 
 import (
 	"crypto/sha256"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,8 +13,11 @@ import (
 // Strings are equal by their characters, numbers by their value.
 type Fingerprint [sha256.Size]byte
 
+// usualCanonical is room for the canonical form of almost every record.
+const usualCanonical = 1024
+
 func fingerprint(v *strictjson.Value) Fingerprint {
-	return sha256.Sum256(canonical(nil, v))
+	return sha256.Sum256(canonical(make([]byte, 0, usualCanonical), v))
 }
 
 // canonical appends a form that two values share exactly when they are equal: members sorted, strings quoted by Go,
@@ -32,8 +35,8 @@ func canonical(out []byte, v *strictjson.Value) []byte {
 		}
 		return append(out, ']')
 	case strictjson.Object:
-		sorted := append([]strictjson.Member(nil), v.Members...)
-		sort.Slice(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
+		sorted := slices.Clone(v.Members)
+		slices.SortFunc(sorted, func(a, b strictjson.Member) int { return strings.Compare(a.Name, b.Name) })
 		out = append(out, '{')
 		for _, m := range sorted {
 			out = append(appendQuoted(out, m.Name), ':')
