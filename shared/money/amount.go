@@ -2,6 +2,7 @@ package money
 
 import (
 	"math/big"
+	"strconv"
 	"strings"
 
 	"github.com/cockroachdb/apd/v3"
@@ -46,14 +47,18 @@ func (c Currency) Format(m Minor) string {
 	if m < 0 {
 		sign, u = "-", -u
 	}
-	text := new(big.Int).SetUint64(u).String()
+	return sign + c.point(strconv.FormatUint(u, 10))
+}
+
+// point puts the decimal point into a number of minor units.
+func (c Currency) point(minor string) string {
 	if c.digits == 0 {
-		return sign + text
+		return minor
 	}
-	if pad := c.digits + 1 - len(text); pad > 0 {
-		text = strings.Repeat("0", pad) + text
+	if pad := c.digits + 1 - len(minor); pad > 0 {
+		minor = strings.Repeat("0", pad) + minor
 	}
-	return sign + text[:len(text)-c.digits] + "." + text[len(text)-c.digits:]
+	return minor[:len(minor)-c.digits] + "." + minor[len(minor)-c.digits:]
 }
 
 // IsZero reports whether an amount, in the form that Parse reads, is zero. Such a total is worth 0 wei at any rate and needs none

@@ -179,3 +179,22 @@ func decimal(t *testing.T, s string) money.Decimal {
 	require.NoError(t, err)
 	return d
 }
+
+func TestASumOfAmountsIsExactHoweverLargeItGets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		inr, err := money.ParseCurrency("INR")
+		require.NoError(t, err)
+		amounts := rapid.SliceOf(rapid.OneOf(rapid.Int64Range(-1<<60, 1<<60), rapid.SampledFrom([]int64{1<<63 - 1, -1 << 63, -1, 1})))
+		var plus, minus money.Sum
+		want := new(big.Int)
+		for _, m := range amounts.Draw(t, "plus") {
+			plus.Add(money.Minor(m))
+			want.Add(want, big.NewInt(m))
+		}
+		for _, m := range amounts.Draw(t, "minus") {
+			minus.Add(money.Minor(m))
+			want.Sub(want, big.NewInt(m))
+		}
+		require.Equal(t, new(big.Rat).SetFrac(want, big.NewInt(100)).FloatString(2), inr.FormatSum(plus.Minus(minus)))
+	})
+}
