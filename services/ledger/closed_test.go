@@ -34,9 +34,11 @@ func closingOf(n int, at time.Time) event.SalesClosed {
 	}
 }
 
-// store keeps closings as the gateway does.
+// store keeps closings as the gateway does, all of them at once.
 func (s *shop) store(closings ...event.SalesClosed) {
 	s.t.Helper()
+	s.exec(s.gateway, `BEGIN`)
+	defer s.exec(s.gateway, `COMMIT`)
 	s.exec(s.gateway, `INSERT INTO sales.terminal (terminal_id, store_id) VALUES ('t1', 's1') ON CONFLICT DO NOTHING`)
 	for _, c := range closings {
 		body, err := json.MarshalIndent(c, "", " ") // the same value in another form: that is what counts
