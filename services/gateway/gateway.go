@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/api"
+	"github.com/tillseal/tillseal/services/gateway/internal/closer"
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/operate"
@@ -51,6 +52,8 @@ type Config struct {
 	PublicContract string        `env:"PUBLIC_CONTRACT" doc:"the contract that the shop has published, as each promise then says: eip155:, the chain's id, : and the address, such as eip155:1:0x…; empty for none"`
 	TerminalRate   int           `env:"TERMINAL_RATE_PER_SECOND" envDefault:"1000" doc:"requests a second that one terminal may send, each record of a batch counting as one; bursts of twice as many are allowed"`
 
+	// Closing, when set, is called with the name of each closing once it is added up, before it is signed and stored.
+	Closing func(name string) `env:"-"`
 	// Limits of connections; a zero field has its default.
 	Limits api.Limits `env:"-"`
 	// Listening, when set, is called once, before Ready, with the address that the gateway listens on: GATEWAY_ADDR may have port 0.
@@ -227,6 +230,17 @@ func serve(ctx context.Context, cfg Config, shop *shop, tel *telemetry.Telemetry
 	m.waiting.from(committer.Waiting)
 	m.queue.from(shop.publisher.Waiting)
 
+	closings := publish.NewClosings(context.WithoutCancel(ctx), bus, tel.Log)
+	defer closings.Close()
+	tills, err := closer.New(closer.Parts{
+		Store: shop.store, Ready: shop.ready.Load, Sign: shop.signer.Closing, Summed: cfg.Closing, Publish: closings.Publish, Log: tel.Log, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	defer tills.Close()
+	defer context.AfterFunc(ctx, tills.Close)() // while tills are still answered
+
 	terminals := terminal.New(shop.store, cfg.TerminalRate)
 	stopAnswering := answerOperators(ctx, bus, tel.Log, operate.New(shop.store).Endpoints())
 	defer stopAnswering()
@@ -235,8 +249,8 @@ func serve(ctx context.Context, cfg Config, shop *shop, tel *telemetry.Telemetry
 		return fault.WithKind(fault.Invalid, err)
 	}
 	server := &api.Server{
-		Terminals: terminals, Committer: committer, Store: shop.store, Rules: shop.rules, Bus: bus, Origins: cfg.AllowedOrigins, Proxies: proxies, Limits: cfg.Limits,
-		Log: tel.Log, Count: m.request, CountItem: m.item, CountEnd: m.end,
+		Terminals: terminals, Committer: committer, Closer: tills, Store: shop.store, Rules: shop.rules, Bus: bus, Origins: cfg.AllowedOrigins,
+		Proxies: proxies, Limits: cfg.Limits, Log: tel.Log, Count: m.request, CountItem: m.item, CountEnd: m.end,
 	}
 	m.connections.from(server.Connections)
 	tel.Log.Info("serving tills", "addr", listener.Addr().String(), "loyalty_rules", shop.rules.Version)

@@ -20,6 +20,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"golang.org/x/time/rate"
 
+	"github.com/tillseal/tillseal/services/gateway/internal/closer"
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
@@ -75,6 +76,7 @@ func (l Limits) orUsual() Limits {
 type Server struct {
 	Terminals *terminal.Registry
 	Committer *commit.Committer
+	Closer    *closer.Closer
 	Store     *store.Store
 	Rules     *loyalty.Rules
 	Bus       *stream.Bus
@@ -187,6 +189,9 @@ func (s *Server) routes() {
 	s.app.Get("/sales/:id/proof", s.authenticate, s.proof)
 	s.app.Get("/customers/:id/loyalty", s.authenticate, s.loyalty)
 	s.app.Get("/customers/:id/loyalty/entries", s.authenticate, s.entries)
+	s.app.Post("/closings", s.authenticate, s.closeTill)
+	s.app.Get("/closings", s.authenticate, s.closings)
+	s.app.Get("/closings/:n", s.authenticate, s.closing)
 	s.app.Get("/receipts/:id", s.receipt)
 	s.app.Get("/.well-known/jwks.json", s.jwks)
 	s.app.Get("/log", s.logHead)

@@ -83,7 +83,11 @@ func (s *Signer) Sale(row *store.Sale) string {
 }
 
 // Closing is the promise of a closing, whose hash is that of all but its promise.
-func (s *Signer) Closing(c *event.SalesClosed, hash common.Hash, at time.Time) string {
+func (s *Signer) Closing(c *event.SalesClosed, hash common.Hash) string {
+	at, err := time.Parse(time.RFC3339Nano, c.ClosedAt)
+	if err != nil {
+		panic("sign: a closing's time can't be read: " + err.Error()) // it was written a moment ago
+	}
 	return s.key.SignClosing(promise.Closing{
 		Issuer: s.terms.Issuer, ClosingHash: hash, StoreID: c.StoreID, TerminalID: c.TerminalID, ClosingNumber: c.ClosingNumber,
 		IssuedAt: at.Unix(),
