@@ -65,9 +65,10 @@ type parameter struct {
 
 // message is an answer, or the body of a request.
 type message struct {
-	Ref     string               `json:"$ref"`
-	Headers map[string]parameter `json:"headers"`
-	Content map[string]struct {
+	Ref      string               `json:"$ref"`
+	Required bool                 `json:"required"`
+	Headers  map[string]parameter `json:"headers"`
+	Content  map[string]struct {
 		Schema enumOf `json:"schema"`
 	} `json:"content"`
 }
