@@ -278,7 +278,7 @@ func TestAClusterThatLosesANodeAndItsLeadersLosesAndDoublesNoSale(t *testing.T) 
 		selling.Go(func() error { return f.sell(ctx, f.gateways[i%2]) })
 	}
 	f.requireProgress("the start")
-	for _, s := range []string{stream.SalesRecorded, stream.SalesPriced, stream.SalesAnchored, stream.Batches, stream.SalesDLQ} {
+	for _, s := range []string{stream.SalesRecorded, stream.SalesPriced, stream.SalesAnchored, stream.SalesClosed, stream.Batches, stream.SalesDLQ} {
 		found, err := f.js.Stream(t.Context(), s)
 		require.NoError(t, err)
 		require.Equal(t, 3, found.CachedInfo().Config.Replicas)
