@@ -32,6 +32,8 @@ func TestEveryChangedFieldFailsItsStep(t *testing.T) {
 	s.follow(4)
 	other := s.prove(tea(), record, "4913078803306000", 3) // the same sale at another price in another batch
 	p := s.sold()
+	next := tea()
+	next.RecordNumber++
 	hash := sale.Keccak([]byte("another")).Hex()
 	last := p.Proof[len(p.Proof)-1]
 	covered := map[string]bool{}
@@ -78,6 +80,9 @@ func TestEveryChangedFieldFailsItsStep(t *testing.T) {
 		{"rate.tier", "guess", "shape"},
 		{"rate.sources", "static", "shape"},
 		{"rate.observed_at", "yesterday", "shape"},
+		{"promise", s.key.SignSale(promised(next, "", "")), "promise"},
+		{"promise", "a.b.c", "promise"},
+		{"promise", "x", "shape"},
 		{"leaf", other.Batch.Root.Hex(), "leaf"},
 		{"proof", append(p.Proof[:len(p.Proof)-1:len(p.Proof)-1], sale.Keccak(last[:])), "proof"},
 		{"proof", p.Proof[1:], "proof"},
