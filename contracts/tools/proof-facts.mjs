@@ -29,6 +29,9 @@ const SALE = {
 /** Why a proof is refused. */
 export class Invalid extends Error {}
 
+/** A step that is left out, which is no reason to refuse the proof. */
+export class Skipped extends Error {}
+
 /** Ends the step that it is called in; the message is for the person who runs the check. */
 export function must(holds, why) {
   if (!holds) throw new Invalid(why);
@@ -70,6 +73,7 @@ export function shape(p) {
   text(p.log.size, COUNT, "log.size");
   text(p.log.root, BYTES32, "log.root");
   hashes(p.log.path, "log.path");
+  text(p.promise, /^([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)?$/, "promise");
   text(p.chain.chain_id, COUNT, "chain.chain_id");
   text(p.chain.contract, /^0x[0-9a-fA-F]{40}$/, "chain.contract");
   text(p.chain.tx_hash, BYTES32, "chain.tx_hash");

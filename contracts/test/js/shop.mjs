@@ -1,4 +1,5 @@
 // A shop on a chain of the test's own: its contract, the batches that it anchored, and the proofs that it hands out.
+import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
@@ -102,6 +103,7 @@ class Shop {
       proof: tree.getProof(sales.length - 1),
       batch: { id, root, size, leaf_index: String(leaves.indexOf(leaf)) },
       log: this.inclusion(id),
+      promise: signPromise(sold.sale, sold.sale_hash),
       chain: {
         chain_id: "31337",
         contract: this.contract.target,
@@ -114,6 +116,34 @@ class Shop {
     };
     return { proof, gasUsed: receipt.gasUsed };
   }
+}
+
+const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+const { x } = publicKey.export({ format: "jwk" });
+const kid = createHash("sha256").update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).digest("base64url");
+
+/** The keys that the shop serves. */
+export const JWKS = { keys: [{ kty: "OKP", crv: "Ed25519", x, kid, alg: "EdDSA", use: "sig" }] };
+
+/** The shop's promise of a sale, with other claims or header members. */
+export function signPromise(sale, saleHash, claims = {}, header = {}) {
+  const iat = Number(BigInt(sale.recordedAt) / 1_000_000n);
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = [
+    part({ alg: "EdDSA", typ: "tillseal-sale+jwt", kid, ...header }),
+    part({
+      iss: "https://shop.example",
+      sub: sale.saleId,
+      sale_hash: saleHash,
+      store_id: sale.storeId,
+      terminal_id: sale.terminalId,
+      record_number: Number(sale.recordNumber),
+      iat,
+      anchor_by: iat + 86_400,
+      ...claims,
+    }),
+  ].join(".");
+  return `${signed}.${sign(null, Buffer.from(signed), privateKey).toString("base64url")}`;
 }
 
 function makeSale() {
