@@ -4,11 +4,14 @@ import { Skipped, must } from "./proof-facts.mjs";
 
 const PART = /^[A-Za-z0-9_-]+$/;
 
-function json(part, name) {
+// The one way to write these bytes: what is left over in the last character must be zero (RFC 4648, section 3.5).
+function bytesOf(part, name) {
   const bytes = Buffer.from(part, "base64url");
   must(bytes.toString("base64url") === part, `the promise's ${name} is not base64url`);
-  return JSON.parse(bytes.toString("utf8"));
+  return bytes;
 }
+
+const json = (part, name) => JSON.parse(bytesOf(part, name).toString("utf8"));
 
 /** The thumbprint of an Ed25519 key (RFC 7638). */
 const thumbprint = ({ x }) => createHash("sha256").update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).digest("base64url");
@@ -24,11 +27,11 @@ export function readPromise(jws, jwks) {
   const [header, claims] = [json(parts[0], "header"), json(parts[1], "payload")];
   must(header.alg === "EdDSA" && header.typ === "tillseal-sale+jwt", "the promise is of another type");
   must(Object.keys(header).length === 3, "the promise's header has other members than alg, typ and kid");
+  const signature = bytesOf(parts[2], "signature");
   if (jwks === undefined) return claims;
   const key = jwks.keys.find((k) => k.kty === "OKP" && k.crv === "Ed25519" && k.kid === header.kid && thumbprint(k) === header.kid);
   must(key !== undefined, "the promise is signed with a key that is not the shop's");
   const publicKey = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: key.x }, format: "jwk" });
-  const signature = Buffer.from(parts[2], "base64url");
   must(verify(null, Buffer.from(`${parts[0]}.${parts[1]}`), publicKey, signature), "the promise's signature does not match");
   return claims;
 }
