@@ -15,13 +15,13 @@ type Sum struct {
 func (s *Sum) Add(m Minor) {
 	var carry uint64
 	s.lo, carry = bits.Add64(s.lo, uint64(m), 0)
-	s.hi += int64(m>>63) + int64(carry) //nolint:gosec // a carry is 0 or 1
+	s.hi += int64(m>>63) + int64(carry)
 }
 
 // Minus is s − t.
 func (s Sum) Minus(t Sum) Sum {
 	lo, borrow := bits.Sub64(s.lo, t.lo, 0)
-	return Sum{hi: s.hi - t.hi - int64(borrow), lo: lo} //nolint:gosec // a borrow is 0 or 1
+	return Sum{hi: s.hi - t.hi - int64(borrow), lo: lo}
 }
 
 // FormatSum writes s in the currency's canonical form, with a sign where it is negative.

@@ -66,7 +66,8 @@ func (c Config) steps() []step {
 	}
 	all := []step{
 		pg(runPgbench, few, c.Spread), closed(runSpread, many, c.Spread), closed(runHot, many, hot),
-		{runOneTill, dbGateway, true, oneTill}, pg(runPgbenchHot, few, hot),
+		{runOneTill, dbGateway, true, oneTill},
+		pg(runPgbenchHot, few, hot),
 		closed(runSpread64, few, c.Spread), closed(runHot64, few, hot), pg(runPgbenchSingle, 1, c.Spread),
 		{runOpen, dbGateway, false, func(ctx context.Context, r *rig) (result, error) { return r.openLoop(ctx, c.Spread), nil }},
 		{runNoRedis, dbGateway, true, withoutRedis},

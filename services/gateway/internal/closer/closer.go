@@ -123,7 +123,7 @@ func (c *Closer) Make(ctx context.Context, of store.Terminal, key uuid.UUID, tra
 	}
 	ctx, cancel := context.WithTimeout(ctx, runWithin)
 	defer cancel()
-	defer context.AfterFunc(c.running, cancel)()
+	defer context.AfterFunc(c.running, cancel)() //nolint:contextcheck // the closer's own end, beside the caller's
 	body, replayed, err = c.make(ctx, of, key, trace)
 	if err == nil || refusal.Of(err) != nil {
 		return body, replayed, err

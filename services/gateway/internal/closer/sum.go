@@ -23,7 +23,7 @@ func (c *Closer) sum(ctx context.Context, in closing.Range, before store.Before)
 	}()
 	defer func() {
 		cancel()
-		for range pages { //nolint:revive // until the reader has ended
+		for range pages { // until the reader has ended
 		}
 	}()
 	sums := closing.New(in)

@@ -95,6 +95,7 @@ func (r *reader) record(v *strictjson.Value) Record {
 		r.refund(v, &rec)
 	case sale.KindSale:
 		r.sale(v)
+	case sale.KindKey: // no till sends one
 	}
 	rec.Lines = r.lines(v, money)
 	rec.Tenders, rec.Tendered = r.tenders(v, money)

@@ -118,7 +118,7 @@ func (b *Book) writeBorneOut(ctx context.Context, s said, columns pgx.NamedArgs,
 		each[i] = fault.New(fault.Forged, "forged: %s", s.reason)
 	}
 	if len(contradicted) > 0 {
-		b.log.Error(s.alarm, "what", s.what, "messages", len(contradicted))
+		b.log.Error(s.alarm, "what", s.what, "messages", len(contradicted)) //nolint:sloglint // a constant of the kind's
 	}
 	return each, nil
 }
