@@ -12,6 +12,8 @@ const SALE = {
     { name: "refundOf", type: "string" },
     { name: "storeId", type: "string" },
     { name: "terminalId", type: "string" },
+    { name: "recordNumber", type: "uint64" },
+    { name: "previousHash", type: "bytes32" },
     { name: "customerId", type: "string" },
     { name: "currency", type: "string" },
     { name: "total", type: "string" },
@@ -27,10 +29,15 @@ const SALE = {
 /** Why a proof is refused. */
 export class Invalid extends Error {}
 
+/** A step that is left out, which is no reason to refuse the proof. */
+export class Skipped extends Error {}
+
 /** Ends the step that it is called in; the message is for the person who runs the check. */
 export function must(holds, why) {
   if (!holds) throw new Invalid(why);
 }
+
+const NO_CURRENCY = "XXX"; // ISO 4217: no currency is involved
 
 export const BYTES32 = /^0x[0-9a-f]{64}$/;
 const INTEGER = /^(0|-?[1-9][0-9]*)$/;
@@ -42,7 +49,8 @@ const text = (value, form, name) => must(typeof value === "string" && form.test(
 export function shape(p) {
   must(p !== null && typeof p === "object", "not a JSON object");
   for (const part of ["sale", "rate", "batch", "log", "chain"]) {
-    must(p[part] !== null && typeof p[part] === "object", `${part} is missing`);
+    const may = part === "rate" && p[part] === null; // as a total of 0 has it
+    must(may || (p[part] !== null && typeof p[part] === "object"), `${part} is missing`);
   }
   const fields = SALE.Sale.map((f) => f.name);
   must(Object.keys(p.sale).length === fields.length, "sale has other fields than the hashed ones");
@@ -50,11 +58,12 @@ export function shape(p) {
     const form = { string: /^/, int64: INTEGER, uint64: COUNT, bytes32: BYTES32 }[type];
     text(p.sale[name], form, `sale.${name}`);
   }
+  text(p.sale.kind, /^(sale|refund|adjustment|key|erasure)$/, "sale.kind");
   text(p.sale.total, DECIMAL, "sale.total");
   text(p.request, /^[A-Za-z0-9+/]+={0,2}$/, "request");
   text(p.sale_hash, BYTES32, "sale_hash");
   text(p.amount_wei, COUNT, "amount_wei");
-  text(p.rate.value, DECIMAL, "rate.value");
+  if (p.rate !== null) text(p.rate.value, DECIMAL, "rate.value");
   text(p.leaf, BYTES32, "leaf");
   hashes(p.proof, "proof");
   text(p.batch.id, COUNT, "batch.id");
@@ -64,6 +73,7 @@ export function shape(p) {
   text(p.log.size, COUNT, "log.size");
   text(p.log.root, BYTES32, "log.root");
   hashes(p.log.path, "log.path");
+  text(p.promise, /^([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)?$/, "promise");
   text(p.chain.chain_id, COUNT, "chain.chain_id");
   text(p.chain.contract, /^0x[0-9a-fA-F]{40}$/, "chain.contract");
   text(p.chain.tx_hash, BYTES32, "chain.tx_hash");
@@ -79,12 +89,20 @@ function hashes(list, name) {
   list.forEach((hash, i) => text(hash, BYTES32, `${name}[${i}]`));
 }
 
+// A till's request is its record. That of a record that no till sends is of another form, such as the JWK of a key (RFC 7517),
+// of which only the hash is checked.
 export function request(p) {
   const bytes = Buffer.from(p.request, "base64");
   must(bytes.toString("base64") === p.request, "request is not base64");
   must(keccak256(bytes) === p.sale.requestHash, "the request is not the one that was hashed");
+  if (p.sale.kind !== "sale" && p.sale.kind !== "refund") {
+    const empty = p.sale.currency === NO_CURRENCY && p.sale.total === "0";
+    must(empty, `a record of kind ${p.sale.kind} has the currency ${NO_CURRENCY} and the total 0`);
+    return;
+  }
 
   const record = JSON.parse(bytes.toString("utf8"));
+  must(p.sale.currency !== NO_CURRENCY, "a till's record has a currency");
   must(record.currency === p.sale.currency, "the request has another currency");
   must(sameDecimal(record.total, p.sale.total), "the request has another total");
   must((record.kind ?? "sale") === p.sale.kind, "the request has another kind");
@@ -98,7 +116,14 @@ export function saleHash(p) {
   must(TypedDataEncoder.hashStruct("Sale", SALE, p.sale) === p.sale_hash, "the sale does not hash to sale_hash");
 }
 
+// A total of zero, and no other, has no rate and is worth 0 wei.
 export function amount(p) {
+  if (scaled(p.sale.total).units === 0n) {
+    must(p.rate === null, "the total is 0, which needs no rate, and there is one");
+    must(p.amount_wei === "0", `the total is 0, and amount_wei is ${p.amount_wei}`);
+    return;
+  }
+  must(p.rate !== null, "there is no rate, and the total is not 0");
   must(p.rate.currency === p.sale.currency, "the rate is for another currency");
   must(weiFor(p.sale.total, p.rate.value) === BigInt(p.amount_wei), "amount_wei is not ceil(total * 10^18 / rate)");
 }

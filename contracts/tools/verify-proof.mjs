@@ -9,7 +9,8 @@ import { parseArgs } from "node:util";
 import { Interface, getAddress } from "ethers";
 import { emitted, findPath } from "./log-path.mjs";
 import * as facts from "./proof-facts.mjs";
-import { BYTES32, Invalid, must } from "./proof-facts.mjs";
+import { promise } from "./promise.mjs";
+import { BYTES32, Invalid, Skipped, must } from "./proof-facts.mjs";
 import { Unreachable, blockAt, jsonRPC, quantity, readAt, unreadable } from "./rpc.mjs";
 
 export { jsonRPC };
@@ -17,7 +18,7 @@ export { hashSale, weiFor } from "./proof-facts.mjs";
 
 const USAGE = `verify-proof.mjs: checks the proof of a sale against the chain, and needs nothing else from the shop.
 
-  node tools/verify-proof.mjs <rpc-url> [proof.json | -] [--contract 0x…] [--log URL]
+  node tools/verify-proof.mjs <rpc-url> [proof.json | -] [--contract 0x…] [--log URL] [--jwks URL|file]
 
 The proof is the JSON of GET /sales/{id}/proof, from a file or standard input. Every hash is recomputed, then the chain is
 queried, preferably at a node of your own choice. A shop could deploy a second contract: --contract names the one that it
@@ -31,10 +32,15 @@ line of log_root says which:
   3. none: the batch is judged by its event in its transaction's receipt alone. log_root, contains and verify are skipped.
 Neither 1 nor 2 is needed while no other batch has followed.
 
+A proof has the promise that the till got with its 201. It must be of this record; with --jwks, the shop's
+/.well-known/jwks.json, its signature is verified too.
+
 Exit code 0: valid. 1: invalid. 2: wrong usage, or the node could not be queried: the check could not be completed.
 Not provable, and so the shop's word: the rate's tier, sources and time, which of the positions that fit is leaf_index, and
 deployed_block where the events are not read.
 `;
+
+const KEYS_WITHIN = 15_000; // milliseconds, for the shop's keys
 
 const SALE_ANCHOR = new Interface([
   "function nextBatchId() view returns (uint64)",
@@ -45,9 +51,6 @@ const SALE_ANCHOR = new Interface([
 
 // The same at every deployment: the contract has no immutables, and the compiler appends no metadata.
 const CODE = `0x${readFileSync(new URL("../binding/SaleAnchor.bin-runtime", import.meta.url), "utf8").trim()}`;
-
-// A step that is left out, which is no reason to refuse the proof.
-class Skipped extends Error {}
 
 async function chainId(p, rpc) {
   must(quantity("eth_chainId", await rpc("eth_chainId")) === BigInt(p.chain.chain_id), "the node is on another chain");
@@ -145,7 +148,8 @@ const STEPS = [
   ["shape", "every field is there and well-formed", facts.shape],
   ["request", "the record as received hashes to requestHash and agrees with the sale", facts.request],
   ["sale_hash", "the sale's fields hash to sale_hash", facts.saleHash],
-  ["amount", "amount_wei is the total at this rate", facts.amount],
+  ["promise", "the promise is of this record", promise],
+  ["amount", "amount_wei is the total at this rate, or 0 for a total of 0", facts.amount],
   ["leaf", "sale_hash and amount_wei make the leaf", facts.leaf],
   ["proof", "the leaf leads to the batch's root", facts.merkleProof],
   ["position", "leaf_index and size fit the proof", facts.position],
@@ -164,7 +168,7 @@ const STEPS = [
  * Runs every step until one fails.
  * @param {object} proof what GET /sales/{id}/proof answered, parsed
  * @param {(method: string, ...params: unknown[]) => Promise<any>} rpc see jsonRPC
- * @param {{contract?: string, log?: string, say?: (line: string) => void, progress?: (line: string) => void}} [options] log is a gateway's URL
+ * @param {{contract?: string, log?: string, jwks?: {keys: object[]}, say?: (line: string) => void, progress?: (line: string) => void}} [options] log is a gateway's URL
  * @returns {Promise<{valid: true} | {valid: false, step: string, why: string}>} rejects when the chain cannot be queried
  */
 export async function verifyProof(proof, rpc, options = {}) {
@@ -194,7 +198,7 @@ function parse(args) {
   try {
     const { values, positionals } = parseArgs({
       args,
-      options: { contract: string, log: string, help: { type: "boolean", short: "h" } },
+      options: { contract: string, log: string, jwks: string, help: { type: "boolean", short: "h" } },
       allowPositionals: true,
     });
     const [url, file = "-", ...more] = positionals;
@@ -204,6 +208,13 @@ function parse(args) {
     // the cause may quote a URL
   }
   return undefined;
+}
+
+async function readKeys(from) {
+  if (!/^https?:/.test(from)) return JSON.parse(readFileSync(from, "utf8"));
+  const answer = await fetch(from, { redirect: "error", signal: AbortSignal.timeout(KEYS_WITHIN) });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.json();
 }
 
 async function main(args) {
@@ -223,9 +234,16 @@ async function main(args) {
     console.log(`invalid: shape: the proof cannot be read (${error.code ?? error.name})`);
     return 1;
   }
+  let jwks;
+  try {
+    if (asked.jwks !== undefined) jwks = await readKeys(asked.jwks);
+  } catch {
+    console.log("unknown: the shop's keys cannot be read"); // the cause may quote a URL
+    return 2;
+  }
   try {
     const { contract, log } = asked;
-    const result = await verifyProof(proof, jsonRPC(asked.url), { contract, log, say: console.log, progress: console.error });
+    const result = await verifyProof(proof, jsonRPC(asked.url), { contract, log, jwks, say: console.log, progress: console.error });
     console.log(result.valid ? "valid" : `invalid: ${result.step}: ${result.why}`);
     return result.valid ? 0 : 1;
   } catch (error) {

@@ -24,6 +24,7 @@ import (
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/telemetry"
 	"github.com/tillseal/tillseal/shared/wait"
@@ -53,6 +54,7 @@ type Config struct {
 	BatchAge       time.Duration `env:"ANCHOR_BATCH_AGE" envDefault:"0s" doc:"how long the oldest sale waits before its batch is sealed; 0s for 10m, or 30s on a development chain"`
 	BatchAgeMax    time.Duration `env:"ANCHOR_BATCH_AGE_MAX" envDefault:"6h" doc:"how long it waits at most when ANCHOR_BUDGET_ETH_PER_DAY makes it wait longer"`
 	BudgetPerDay   string        `env:"ANCHOR_BUDGET_ETH_PER_DAY" envDefault:"0" doc:"what anchoring may cost a day, in ETH: batches wait longer so that it holds, up to ANCHOR_BATCH_AGE_MAX; 0 for no budget"`
+	PromiseWithin  time.Duration `env:"PROMISE_WITHIN" envDefault:"24h" doc:"how long after a record its batch stands in a block at the latest, as each promise says"`
 	FeeCapGwei     uint64        `env:"ANCHOR_FEE_CAP_GWEI" envDefault:"100" doc:"the most to pay per unit of gas, in gwei, while no sale has waited long"`
 	FeeCeilingGwei uint64        `env:"ANCHOR_FEE_CEILING_GWEI" envDefault:"0" doc:"the most ever to pay per unit of gas, in gwei; 0 for ANCHOR_FEE_CAP_GWEI"`
 	FeeRiseAfter   time.Duration `env:"ANCHOR_FEE_RISE_AFTER" envDefault:"1h" doc:"how long after its batch was due the oldest unanchored sale makes the cap rise; after twice as long it reaches ANCHOR_FEE_CEILING_GWEI"`
@@ -117,12 +119,14 @@ func (c Config) Check() error {
 	wrong(c.BatchMax < 1 || c.BatchMax > min(maxBatchMax, merkle.MaxLeaves), "ANCHOR_BATCH_MAX must be between 1 and 65536")
 	wrong(c.BatchAge != 0 && (c.BatchAge < minInterval || c.BatchAge > maxBatchWait), "ANCHOR_BATCH_AGE must be 0s or between 10ms and 24h")
 	wrong(c.BatchAgeMax < max(c.BatchAge, minInterval) || c.BatchAgeMax > maxBatchWait, "ANCHOR_BATCH_AGE_MAX must be between ANCHOR_BATCH_AGE and 24h")
+	wrong(c.BatchAgeMax >= c.PromiseWithin,
+		"ANCHOR_BATCH_AGE_MAX must be less than PROMISE_WITHIN: lower it, or raise PROMISE_WITHIN for gateway, ledger and anchor alike")
 	_, err := weiOf(c.BudgetPerDay)
 	wrong(err != nil, "ANCHOR_BUDGET_ETH_PER_DAY must be an amount of ETH such as 0.05, with at most 18 fraction digits, or 0")
 	wrong(c.FeeCapGwei < 1 || c.FeeCapGwei > maxFeeCap, "ANCHOR_FEE_CAP_GWEI must be between 1 and 100000")
 	wrong(c.BumpAfter < minInterval || c.BumpAfter > maxBumpAfter, "ANCHOR_BUMP_AFTER must be between 10ms and 24h")
 	wrong(c.Poll < minInterval || c.Poll > maxPoll, "ANCHOR_POLL must be between 10ms and 5m")
-	return errors.Join(append(errs, c.Telemetry.Check(), c.Stream.Check())...)
+	return errors.Join(append(errs, promise.CheckWithin("PROMISE_WITHIN", c.PromiseWithin), c.Telemetry.Check(), c.Stream.Check())...)
 }
 
 // Run anchors sales until ctx ends; its error is nil then, or ctx's when something was still waited for. Any number of replicas may run:
@@ -267,7 +271,7 @@ func (c Config) settings() active.Settings {
 			BatchMax: c.BatchMax, BumpAfter: c.BumpAfter, ResendAfter: resendAfter, LacksMax: lacksMax, OpenMax: openMax,
 		},
 		Rules:    step.DeployRules{MayDeploy: c.Deploy, Replay: c.Replay},
-		Finality: c.Finality, Poll: c.Poll, PeakPerSecond: c.Stream.PeakSalesPerSecond, PlainKey: c.PrivateKey != "",
+		Finality: c.Finality, Poll: c.Poll, PeakPerSecond: c.Stream.PeakSalesPerSecond, PromiseWithin: c.PromiseWithin, PlainKey: c.PrivateKey != "",
 		FeeCapWei: active.GweiToWei(c.FeeCapGwei), FeeHardWei: active.GweiToWei(max(c.FeeCapGwei, c.FeeCeilingGwei)), FeeRiseAfter: c.FeeRiseAfter,
 		Given: address(c.Contract), Owner: address(c.Owner),
 	}

@@ -242,27 +242,30 @@ func TestTheAnchorIsReadyOncePostgresAnswersWhateverTheChainDoes(t *testing.T) {
 func TestWrongSettingsAreNamed(t *testing.T) {
 	good := anchor.Config{
 		DBURL: "postgres://x", Provider: "http://x", PrivateKey: testkit.DevKey, Finality: "latest", BatchMax: 1, BatchAge: time.Second, BatchAgeMax: time.Hour,
-		FeeCapGwei: 1, FeeRiseAfter: time.Second, BumpAfter: time.Second, Poll: time.Second, Stream: stream.Config{URL: "nats://x", PeakSalesPerSecond: 1},
+		PromiseWithin: 24 * time.Hour,
+		FeeCapGwei:    1, FeeRiseAfter: time.Second, BumpAfter: time.Second, Poll: time.Second, Stream: stream.Config{URL: "nats://x", PeakSalesPerSecond: 1},
 	}
 	require.NoError(t, good.Check())
 	for variable, spoil := range map[string]func(*anchor.Config){
-		"DB_URL":                        func(c *anchor.Config) { c.DBURL = "" },
-		"WEB3_PROVIDER":                 func(c *anchor.Config) { c.Provider = "" },
-		"ANCHOR_KEYSTORE":               func(c *anchor.Config) { c.PrivateKey = "" },
-		"ANCHOR_KEYSTORE_PASSWORD_FILE": func(c *anchor.Config) { c.PrivateKey, c.Keystore = "", "k" },
-		"ANCHOR_OWNER":                  func(c *anchor.Config) { c.Owner = "me" },
-		"ANCHOR_CONTRACT":               func(c *anchor.Config) { c.Contract = "0x1" },
-		"ANCHOR_FINALITY":               func(c *anchor.Config) { c.Finality = "soon" },
-		"ANCHOR_BATCH_MAX":              func(c *anchor.Config) { c.BatchMax = 0 },
-		"ANCHOR_BATCH_AGE":              func(c *anchor.Config) { c.BatchAge = 9 * time.Millisecond },
-		"ANCHOR_BATCH_AGE_MAX":          func(c *anchor.Config) { c.BatchAgeMax = time.Millisecond },
-		"ANCHOR_BUDGET_ETH_PER_DAY":     func(c *anchor.Config) { c.BudgetPerDay = "much" },
-		"ANCHOR_FEE_CAP_GWEI":           func(c *anchor.Config) { c.FeeCapGwei = 0 },
-		"ANCHOR_POLL":                   func(c *anchor.Config) { c.Poll = 6 * time.Minute },
-		"ANCHOR_BUMP_AFTER":             func(c *anchor.Config) { c.BumpAfter = 25 * time.Hour },
-		"NATS_URL":                      func(c *anchor.Config) { c.Stream.URL = "" },
-		"PEAK_SALES_PER_SECOND":         func(c *anchor.Config) { c.Stream.PeakSalesPerSecond = 0 },
-		"LOG_LEVEL":                     func(c *anchor.Config) { c.Telemetry.LogLevel = "loud" },
+		"DB_URL":                         func(c *anchor.Config) { c.DBURL = "" },
+		"WEB3_PROVIDER":                  func(c *anchor.Config) { c.Provider = "" },
+		"ANCHOR_KEYSTORE":                func(c *anchor.Config) { c.PrivateKey = "" },
+		"ANCHOR_KEYSTORE_PASSWORD_FILE":  func(c *anchor.Config) { c.PrivateKey, c.Keystore = "", "k" },
+		"ANCHOR_OWNER":                   func(c *anchor.Config) { c.Owner = "me" },
+		"ANCHOR_CONTRACT":                func(c *anchor.Config) { c.Contract = "0x1" },
+		"ANCHOR_FINALITY":                func(c *anchor.Config) { c.Finality = "soon" },
+		"ANCHOR_BATCH_MAX":               func(c *anchor.Config) { c.BatchMax = 0 },
+		"ANCHOR_BATCH_AGE":               func(c *anchor.Config) { c.BatchAge = 9 * time.Millisecond },
+		"ANCHOR_BATCH_AGE_MAX":           func(c *anchor.Config) { c.BatchAgeMax = time.Millisecond },
+		"PROMISE_WITHIN must be":         func(c *anchor.Config) { c.PromiseWithin = time.Second - 1 },
+		"AGE_MAX must be less than PROM": func(c *anchor.Config) { c.PromiseWithin = time.Hour },
+		"ANCHOR_BUDGET_ETH_PER_DAY":      func(c *anchor.Config) { c.BudgetPerDay = "much" },
+		"ANCHOR_FEE_CAP_GWEI":            func(c *anchor.Config) { c.FeeCapGwei = 0 },
+		"ANCHOR_POLL":                    func(c *anchor.Config) { c.Poll = 6 * time.Minute },
+		"ANCHOR_BUMP_AFTER":              func(c *anchor.Config) { c.BumpAfter = 25 * time.Hour },
+		"NATS_URL":                       func(c *anchor.Config) { c.Stream.URL = "" },
+		"PEAK_SALES_PER_SECOND":          func(c *anchor.Config) { c.Stream.PeakSalesPerSecond = 0 },
+		"LOG_LEVEL":                      func(c *anchor.Config) { c.Telemetry.LogLevel = "loud" },
 	} {
 		c := good
 		spoil(&c)

@@ -9,6 +9,8 @@ import (
 	"github.com/tillseal/tillseal/services/anchor"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
@@ -38,7 +40,9 @@ func TestAForgedPricedSaleIsParkedWithAnAlarmWhoeverSentItAndTheTrueOneIsAnchore
 	h.commit(amount, currency, total)
 	wrong := []event.SalePriced{unknown, amount, currency, total}
 	wrong[1].AmountWei += "0"
-	wrong[2].Currency, wrong[2].Rate.Currency, wrong[2].Rate.ID = "USD", "USD", "usd"
+	dollars := *currency.Rate
+	dollars.Currency, dollars.ID = "USD", "usd"
+	wrong[2].Currency, wrong[2].Rate = "USD", &dollars
 	wrong[3].Total = "1.00"
 	wrong[3] = atRate(wrong[3], "254321.17") // all of it fits but the committed sale
 	for _, e := range wrong {
@@ -57,6 +61,46 @@ func TestAForgedPricedSaleIsParkedWithAnAlarmWhoeverSentItAndTheTrueOneIsAnchore
 	require.Contains(t, log.String(), "ALARM: a priced sale is forged")
 
 	honest := []event.SalePriced{amount, currency, total}
+	for _, e := range honest {
+		require.NoError(t, h.bus.PublishAll(t.Context(), messages(repeated(e, "repair"))))
+	}
+	h.verify(honest, h.anchored(honest, nil))
+}
+
+func TestATotalOfZeroIsAnchoredAtZeroWeiAndNothingElseIs(t *testing.T) {
+	t.Parallel()
+	var log testkit.Log
+	h := setup(t, func(c *anchor.Config) { c.Telemetry.LogOutput = &log })
+	h.start()
+	key := func() event.SalePriced {
+		e := priced(1)
+		e.Kind, e.StoreID, e.TerminalID = string(sale.KindKey), sale.Operator, sale.Operator
+		e.Currency, e.Total, e.AmountWei, e.Rate = money.NoCurrency, "0", "0", nil
+		return e
+	}
+	dear, needless, noWei, noRate := key(), key(), priced(1), priced(2)
+	honest := []event.SalePriced{key(), priced(3), dear, needless, noWei, noRate}
+	h.commit(honest...)
+	dear.AmountWei = "1"
+	needless.Rate = &event.Rate{ID: "xxx", Value: "1", Currency: money.NoCurrency}
+	noWei.AmountWei, noWei.Rate = "0", nil
+	noRate.Rate = nil
+	for _, e := range []event.SalePriced{dear, needless, noWei, noRate} {
+		require.NoError(t, h.bus.PublishAll(t.Context(), messages(pricedMsg(e))))
+	}
+	parked := h.parked(4)
+	for id, reason := range map[string]string{
+		dear.SaleID:   "forged: amount_wei is 1, the committed total is zero",
+		noWei.SaleID:  "forged: there is no rate, and the committed total is not zero",
+		noRate.SaleID: "forged: there is no rate, and the committed total is not zero",
+	} {
+		require.Equal(t, reason, parked[id].Reason)
+		require.True(t, parked[id].Forged)
+		require.Contains(t, log.String(), id)
+	}
+	require.Equal(t, "the total is 0, which needs no rate, and there is one", parked[needless.SaleID].Reason)
+	require.False(t, parked[needless.SaleID].Forged)
+
 	for _, e := range honest {
 		require.NoError(t, h.bus.PublishAll(t.Context(), messages(repeated(e, "repair"))))
 	}

@@ -53,7 +53,7 @@ func setup(t testing.TB, adjust ...func(*anchor.Config)) *house {
 		Telemetry: telemetry.Config{LogLevel: "info", LogOutput: t.Output()},
 		Stream:    stream.Config{URL: config.Secret(h.nats.URL()), PeakSalesPerSecond: 1},
 		DBURL:     config.Secret(h.db.Anchor), Provider: config.Secret(h.chain.URL()), PrivateKey: testkit.DevKey,
-		Deploy: true, Finality: "latest", BatchMax: 50, BatchAge: 50 * time.Millisecond, BatchAgeMax: time.Hour,
+		Deploy: true, Finality: "latest", BatchMax: 50, BatchAge: 50 * time.Millisecond, BatchAgeMax: time.Hour, PromiseWithin: 24 * time.Hour,
 		FeeCapGwei: 100, FeeRiseAfter: time.Hour, BumpAfter: time.Minute,
 		Poll: 50 * time.Millisecond,
 	}
@@ -140,7 +140,7 @@ func atRate(e event.SalePriced, value string) event.SalePriced {
 		panic(err)
 	}
 	e.AmountWei = money.Wei(total, rate).String()
-	e.Rate = event.Rate{ID: "at " + value, Value: value, Currency: e.Currency, Tier: "static", Sources: []event.RateSource{{Name: "static", Value: value}}}
+	e.Rate = &event.Rate{ID: "at " + value, Value: value, Currency: e.Currency, Tier: "static", Sources: []event.RateSource{{Name: "static", Value: value}}}
 	return e
 }
 
@@ -150,7 +150,9 @@ func (h *house) commit(sales ...event.SalePriced) {
 	rows := make([]testkit.Committed, len(sales))
 	for i, e := range sales {
 		rows[i] = testkit.Committed{
-			Sale:     sale.Sale{SaleID: e.SaleID, StoreID: e.StoreID, TerminalID: e.TerminalID, Currency: e.Currency, Total: e.Total},
+			Sale: sale.Sale{
+				SaleID: e.SaleID, Kind: sale.Kind(e.Kind), StoreID: e.StoreID, TerminalID: e.TerminalID, Currency: e.Currency, Total: e.Total,
+			},
 			SaleHash: e.SaleHash,
 		}
 	}

@@ -3,22 +3,16 @@ package anchor_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/ethereum/go-ethereum/accounts/keystore"
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/params"
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/contracts/binding"
@@ -138,17 +132,7 @@ func TestVariablesThatHaveDoneTheirWorkAreTold(t *testing.T) {
 	require.NoError(t, stop())
 	require.NotContains(t, log.String(), "ANCHOR_DEPLOY", "on a development chain it may stay")
 
-	h.behind(1)[0].On("eth_chainId", func(context.Context, testkit.Call, func(testkit.Call) testkit.Reply) testkit.Reply {
-		return testkit.Reply{Result: json.RawMessage(`"0x1"`)}
-	})
-	h.cfg.PrivateKey, h.cfg.Keystore, h.cfg.KeystorePasswordFile = "", filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "password")
-	key, err := crypto.HexToECDSA(testkit.DevKey)
-	require.NoError(t, err)
-	encrypted, err := keystore.EncryptKey(&keystore.Key{Id: uuid.New(), Address: testkit.DevAddress, PrivateKey: key}, "secret", keystore.LightScryptN,
-		keystore.LightScryptP)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(h.cfg.Keystore, encrypted, 0o600))
-	require.NoError(t, os.WriteFile(h.cfg.KeystorePasswordFile, []byte("secret"), 0o600))
+	h.ofValue(h.behind(1)[0])
 	h.start()
 	logs("ANCHOR_DEPLOY=true is still set")
 }

@@ -85,12 +85,13 @@ func TestARecordInABatchIsHashedAsItWasSent(t *testing.T) {
 	record := "{ \"total\" :\t\"7.5\",\n\"currency\":\"INR\" , \"customer_id\":\"C\\u002d1\"}"
 	_, got := shop.till.batch("{\"record\" : " + record + " , \"idempotency_key\":\"" + newKey() + "\"}")
 	require.Equal(t, 201, got[0].Status, "%s", got[0].Body)
-	require.Equal(t, record, string(query[[]byte](shop, "SELECT request FROM audit.sale")))
+	require.Equal(t, record, string(query[[]byte](shop, "SELECT request FROM audit.sale WHERE kind = 'sale'")))
 	sold := read[answer](t, reply{Body: got[0].Body})
 	facts := sale.Sale{
 		SaleID: sold.SaleID, Kind: "sale", StoreID: "s1", TerminalID: "t1", CustomerID: "C-1", Currency: "INR", Total: "7.50", PointsDelta: 50, PointsBalance: 50,
-		PurchaseNumber: 1, RecordedAt: uint64(query[int64](shop, "SELECT recorded_at_us FROM audit.sale")), RequestHash: sale.Keccak([]byte(record)),
-		Salt: common.Hash(query[[]byte](shop, "SELECT salt FROM audit.sale")),
+		RecordNumber: 1, PurchaseNumber: 1,
+		RecordedAt:  uint64(query[int64](shop, "SELECT recorded_at_us FROM audit.sale WHERE kind = 'sale'")),
+		RequestHash: sale.Keccak([]byte(record)), Salt: common.Hash(query[[]byte](shop, "SELECT salt FROM audit.sale WHERE kind = 'sale'")),
 	}
 	require.Equal(t, sold.Anchor.SaleHash, facts.Hash().Hex())
 }

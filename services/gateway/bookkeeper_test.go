@@ -68,9 +68,16 @@ type counter struct{ store, terminal string }
 // any size, and neither groups nor locks nor a cache.
 type bookkeeper struct {
 	customers map[string]*customerBook
-	slips     map[string]*slip // by terminal and key
-	sales     map[string]*slip // by sale_id
-	seqs      map[string]bool  // by terminal and number
+	slips     map[string]*slip     // by terminal and key
+	sales     map[string]*slip     // by sale_id
+	seqs      map[string]bool      // by terminal and number
+	chains    map[string]chainBook // by terminal
+}
+
+// chainBook is how far a terminal's chain of records goes.
+type chainBook struct {
+	number uint64
+	head   string // sale_hash of the last record
 }
 
 type customerBook struct {
@@ -287,8 +294,8 @@ func (c *bookkeeper) move(book *customerBook, s *slip) {
 	s.balance = book.balance
 }
 
-// answer is the 201 as in the contract, with what only the gateway can know taken from its answer.
-func (s *slip) answer(given answer) string {
+// answer is the 201 as in the contract, with what only the gateway can know taken from its answer. Before is the terminal's chain without it.
+func (s *slip) answer(given answer, before chainBook) string {
 	kind, loyalty := "sale", "null"
 	if s.ticket.Kind == "refund" {
 		kind = "refund"
@@ -299,7 +306,8 @@ func (s *slip) answer(given answer) string {
 	}
 	_, token, _ := strings.Cut(given.ReceiptURL, "?t=")
 	return fmt.Sprintf(`{"sale_id":"%s","kind":"%s","store_id":"%s","terminal_id":"%s","recorded_at":"%s","currency":"%s","total":"%s","loyalty":%s,`+
-		`"anchor":{"status":"pending","sale_hash":"%s","proof_url":"/sales/%s/proof"},"receipt_url":"/receipts/%s?t=%s"}`,
+		`"record_number":%d,"previous_hash":"%s","anchor":{"status":"pending","sale_hash":"%s","proof_url":"/sales/%s/proof"},"promise":"%s",`+
+		`"receipt_url":"/receipts/%s?t=%s"}`,
 		given.SaleID, kind, s.from.store, s.from.terminal, given.RecordedAt, s.ticket.Currency, s.total.FloatString(bookDigits[s.ticket.Currency]), loyalty,
-		given.Anchor.SaleHash, given.SaleID, given.SaleID, token)
+		before.number+1, before.head, given.Anchor.SaleHash, given.SaleID, given.Promise, given.SaleID, token)
 }

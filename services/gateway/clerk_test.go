@@ -116,6 +116,10 @@ const (
 	callLoyalty = "GET /customers/{id}/loyalty"
 	callEntries = "GET /customers/{id}/loyalty/entries"
 	callReceipt = "GET /receipts/{id}"
+	callClose   = "POST /closings"
+	callClosed  = "GET /closings"
+	callClosing = "GET /closings/{n}"
+	callKeys    = "GET /.well-known/jwks.json"
 	callLog     = "GET /log"
 	callEntry   = "GET /log/{batch_id}"
 )

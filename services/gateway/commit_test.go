@@ -30,6 +30,7 @@ var prepared = func() []byte {
 type cutter struct {
 	listener net.Listener
 	upstream string
+	at       []byte       // what is taken for a COMMIT
 	cut      atomic.Int32 // COMMITs still to cut
 	forward  atomic.Bool  // whether Postgres gets to see them
 	shut     atomic.Bool  // whether nobody gets through any more after the cut
@@ -42,7 +43,7 @@ func newCutter(t *testing.T, gatewayURL string) (*cutter, string) {
 	t.Helper()
 	u, err := url.Parse(gatewayURL)
 	require.NoError(t, err)
-	c := &cutter{upstream: u.Host}
+	c := &cutter{upstream: u.Host, at: prepared}
 	c.listener, err = net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	u.Host = c.listener.Addr().String()
@@ -99,7 +100,7 @@ func (c *cutter) serve(client net.Conn) {
 		if err != nil {
 			return
 		}
-		if bytes.Contains(buffer[:n], prepared) && c.cut.Add(-1) >= 0 {
+		if bytes.Contains(buffer[:n], c.at) && c.cut.Add(-1) >= 0 {
 			if c.shut.Load() {
 				c.listener.Close()
 				return

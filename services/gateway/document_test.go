@@ -65,9 +65,10 @@ type parameter struct {
 
 // message is an answer, or the body of a request.
 type message struct {
-	Ref     string               `json:"$ref"`
-	Headers map[string]parameter `json:"headers"`
-	Content map[string]struct {
+	Ref      string               `json:"$ref"`
+	Required bool                 `json:"required"`
+	Headers  map[string]parameter `json:"headers"`
+	Content  map[string]struct {
 		Schema enumOf `json:"schema"`
 	} `json:"content"`
 }
@@ -183,8 +184,9 @@ func TestWhatTheDocumentDoesNotHaveIsFound(t *testing.T) {
 		return d.answered(call, reply{status, h, []byte(body)})
 	}
 	const guest = `{"sale_id":"` + id + `","kind":"sale","store_id":"s1","terminal_id":"t1","recorded_at":"2026-11-22T04:45:31.123456Z","currency":"INR",` +
-		`"total":"1","loyalty":null,"anchor":{"status":"pending","sale_hash":"0xa7f1bc5b9c893d076730f875cbf4f9dfe505cd14a6ba55e209febb68ce8af435",` +
-		`"proof_url":"/sales/x/proof"},"receipt_url":"/receipts/x?t=y"}`
+		`"total":"1","loyalty":null,"record_number":1,"previous_hash":"` + noHash + `",` +
+		`"anchor":{"status":"pending","sale_hash":"0xa7f1bc5b9c893d076730f875cbf4f9dfe505cd14a6ba55e209febb68ce8af435",` +
+		`"proof_url":"/sales/x/proof"},"promise":"a.b-_.C9","receipt_url":"/receipts/x?t=y"}`
 	const refusal = `{"type":"urn:x","title":"x","status":404,"code":"NOT_FOUND","detail":"x","instance":"urn:x"}`
 	more := func(text string) string { return strings.TrimSuffix(text, "}") + `,"more":1}` }
 	inBatch := func(status int, body string) string {

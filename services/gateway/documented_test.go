@@ -136,6 +136,7 @@ func (d *document) asked(call string, r *http.Request) error {
 		return err
 	}
 	switch {
+	case o.RequestBody != nil && !o.RequestBody.Required && len(body) == 0:
 	case o.RequestBody != nil:
 		faults = append(faults, d.body(at+"/requestBody", *o.RequestBody, r.Header, body))
 	case len(body) > 0:

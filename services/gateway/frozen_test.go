@@ -49,19 +49,26 @@ type process struct {
 	t   *testing.T
 	cmd *exec.Cmd
 	url string
+
+	killed bool
 }
 
 func (s *shop) addProcess(name string) *process {
 	s.t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childVar+"=1", "DB_URL="+s.db.Gateway+"&application_name="+name, "REDIS_URL="+s.redis.URL(), "NATS_URL="+s.nats.URL(),
-		"GATEWAY_ADDR=127.0.0.1:0", "METRICS_ADDR=", "LOG_LEVEL=error", "TERMINAL_RATE_PER_SECOND=100000", "PEAK_SALES_PER_SECOND=1")
+		"GATEWAY_ADDR=127.0.0.1:0", "METRICS_ADDR=", "LOG_LEVEL=error", "TERMINAL_RATE_PER_SECOND=100000", "PEAK_SALES_PER_SECOND=1",
+		"PROMISE_KEY_FILE="+s.keyFile, "PROMISE_ISSUER=https://shop.example")
 	cmd.Stderr = s.t.Output()
 	out, err := cmd.StdoutPipe()
 	require.NoError(s.t, err)
 	require.NoError(s.t, cmd.Start())
 	p := &process{t: s.t, cmd: cmd}
 	s.t.Cleanup(func() {
+		if p.killed {
+			require.Error(s.t, cmd.Wait())
+			return
+		}
 		p.signal(syscall.SIGCONT)
 		p.signal(syscall.SIGTERM)
 		require.NoError(s.t, cmd.Wait())

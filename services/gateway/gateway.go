@@ -13,26 +13,26 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/api"
+	"github.com/tillseal/tillseal/services/gateway/internal/closer"
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/operate"
 	"github.com/tillseal/tillseal/services/gateway/internal/publish"
 	"github.com/tillseal/tillseal/services/gateway/internal/replay"
+	"github.com/tillseal/tillseal/services/gateway/internal/sign"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/services/gateway/internal/terminal"
 	"github.com/tillseal/tillseal/shared/config"
-	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/telemetry"
-	"github.com/tillseal/tillseal/shared/wait"
 )
 
 // Config is what the gateway reads from the environment.
@@ -46,8 +46,14 @@ type Config struct {
 	AllowedOrigins []string      `env:"ALLOWED_ORIGINS" envSeparator:"," doc:"origins that browsers may call from, comma-separated, such as https://till.example; * for all, empty for none"`
 	LoyaltyRules   string        `env:"LOYALTY_RULES" doc:"path of a JSON file with the loyalty rules; empty for the built-in ones"`
 	TrustedProxies []string      `env:"TRUSTED_PROXIES" envSeparator:"," doc:"addresses and networks of load balancers, comma-separated, such as 10.0.0.7,10.1.0.0/16: their connections are not counted by address; empty for none"`
+	PromiseKeyFile string        `env:"PROMISE_KEY_FILE,required,notEmpty" doc:"path of the Ed25519 key that signs promises, PKCS#8 PEM as openssl genpkey -algorithm ed25519 writes it, readable to this service's user alone; gateways may share one or have one each"`
+	PromiseIssuer  string        `env:"PROMISE_ISSUER,required,notEmpty" doc:"who promises: the iss of each promise, such as https://shop.example, where /.well-known/jwks.json is served"`
+	PromiseWithin  time.Duration `env:"PROMISE_WITHIN" envDefault:"24h" doc:"how long after a record its batch stands in a block at the latest, as each promise says"`
+	PublicContract string        `env:"PUBLIC_CONTRACT" doc:"the contract that the shop has published, as each promise then says: eip155:, the chain's id, : and the address, such as eip155:1:0x…; empty for none"`
 	TerminalRate   int           `env:"TERMINAL_RATE_PER_SECOND" envDefault:"1000" doc:"requests a second that one terminal may send, each record of a batch counting as one; bursts of twice as many are allowed"`
 
+	// Closing, when set, is called with the name of each closing once it is added up, before it is signed and stored.
+	Closing func(name string) `env:"-"`
 	// Limits of connections; a zero field has its default.
 	Limits api.Limits `env:"-"`
 	// Listening, when set, is called once, before Ready, with the address that the gateway listens on: GATEWAY_ADDR may have port 0.
@@ -75,10 +81,9 @@ func (c Config) Check() error {
 	if c.TerminalRate < 1 || c.TerminalRate > maxTerminalRate {
 		errs = append(errs, fmt.Errorf("TERMINAL_RATE_PER_SECOND must be between 1 and %d", maxTerminalRate))
 	}
-	if _, err := c.rules(); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	_, rulesErr := c.rules()
+	_, signerErr := c.signer()
+	return errors.Join(append(errs, rulesErr, signerErr)...)
 }
 
 // proxies reads TRUSTED_PROXIES. It joins an error for each entry that is wrong.
@@ -116,6 +121,28 @@ func (c Config) rules() (*loyalty.Rules, error) {
 	return rules, nil
 }
 
+// signer loads the key that signs promises. It joins an error for each variable that is wrong.
+func (c Config) signer() (*sign.Signer, error) {
+	var errs []error
+	wrong := func(variable string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s %w", variable, err))
+		}
+	}
+	key, err := promise.LoadKey(c.PromiseKeyFile)
+	wrong("PROMISE_KEY_FILE:", err)
+	wrong("PROMISE_ISSUER", sign.CheckIssuer(c.PromiseIssuer))
+	if err := promise.CheckWithin("PROMISE_WITHIN", c.PromiseWithin); err != nil {
+		errs = append(errs, err)
+	}
+	chainID, contract, err := sign.ParseContract(c.PublicContract)
+	wrong("PUBLIC_CONTRACT", err)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return sign.New(key, sign.Terms{Issuer: c.PromiseIssuer, Within: c.PromiseWithin, ChainID: chainID, Contract: contract}), nil
+}
+
 // Run serves tills until ctx ends, then drains: every accepted request is answered before it returns.
 // A wrong Config is an Invalid fault that names the variable; a lost dependency is waited for, not fatal.
 func Run(ctx context.Context, cfg Config) error {
@@ -123,6 +150,10 @@ func Run(ctx context.Context, cfg Config) error {
 		return fault.WithKind(fault.Invalid, err)
 	}
 	rules, err := cfg.rules()
+	if err != nil {
+		return fault.WithKind(fault.Invalid, err)
+	}
+	signer, err := cfg.signer()
 	if err != nil {
 		return fault.WithKind(fault.Invalid, err)
 	}
@@ -153,12 +184,14 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	var hold atomic.Bool
-	checked, err := checkRules(ctx, db, rules, &hold, stop, tel.Log) // also learns which database this is, now or later
+	publisher := publish.New(context.WithoutCancel(ctx), bus, tel.Log, m.dropped.Inc)
+	defer publisher.Close()
+	shop := &shop{store: db, rules: rules, signer: signer, publisher: publisher, log: tel.Log, stop: stop}
+	prepared, err := shop.prepare(ctx) // also learns which database this is, now or later
 	if err != nil {
 		return err
 	}
-	defer func() { stop(nil); <-checked }()
+	defer func() { stop(nil); <-prepared }()
 	cache, err := replay.Open(cfg.RedisURL, db.Identity, tel.Log)
 	if err != nil {
 		return err
@@ -171,55 +204,16 @@ func Run(ctx context.Context, cfg Config) error {
 		return fault.New(fault.Invalid, "cannot listen on GATEWAY_ADDR: %w", err)
 	}
 	defer listener.Close()
-	err = serve(ctx, cfg, rules, &hold, tel, m, db, cache, bus, listener)
+	err = serve(ctx, cfg, shop, tel, m, cache, bus, listener)
 	if cause := context.Cause(ctx); fault.Is(cause, fault.Invalid) {
 		return cause
 	}
 	return err
 }
 
-// rulesPause is how often the loyalty rules are checked while Postgres is unavailable at the start.
-const rulesPause = 100 * time.Millisecond
-
-// checkRules refuses rules that differ from those that their version was first used with: entries name the version that they were earned
-// under. While Postgres is unavailable it goes on checking, and calls stop with the fault if the rules turn out to differ; hold is set, and
-// sales are recorded, only once the rules are known not to. The channel is closed when nothing is left to check.
-func checkRules(
-	ctx context.Context, db *store.Store, rules *loyalty.Rules, hold *atomic.Bool, stop context.CancelCauseFunc, log *slog.Logger,
-) (<-chan struct{}, error) {
-	check := func() error {
-		same, err := db.RulesAreAsFirstUsed(ctx, rules.Version, rules.Hash)
-		if err == nil && !same {
-			return fault.New(fault.Invalid, "LOYALTY_RULES differ from what version %q was first used with: give changed rules a new version", rules.Version)
-		}
-		hold.Store(err == nil)
-		return err
-	}
-	done := make(chan struct{})
-	err := check()
-	if err == nil || fault.Is(err, fault.Invalid) {
-		close(done)
-		return done, err
-	}
-	log.Warn("no sale is recorded until the loyalty rules have been checked against Postgres", "error", err)
-	go func() {
-		defer close(done)
-		for wait.Pause(ctx, rulesPause) {
-			switch err := check(); {
-			case err == nil:
-				return
-			case fault.Is(err, fault.Invalid):
-				stop(err)
-				return
-			}
-		}
-	}()
-	return done, nil
-}
-
 // serve runs with everything open. Parts end in the order of a sale's way: tills, commits, publishing.
-func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.Bool, tel *telemetry.Telemetry, m *metrics, db *store.Store, cache *replay.Cache,
-	bus *stream.Bus, listener net.Listener,
+func serve(ctx context.Context, cfg Config, shop *shop, tel *telemetry.Telemetry, m *metrics, cache *replay.Cache, bus *stream.Bus,
+	listener net.Listener,
 ) error {
 	ensureCtx, stopEnsuring := context.WithCancel(ctx)
 	ensured := make(chan struct{})
@@ -231,29 +225,35 @@ func serve(ctx context.Context, cfg Config, rules *loyalty.Rules, hold *atomic.B
 	}()
 	defer func() { stopEnsuring(); <-ensured }()
 
-	publisher := publish.New(context.WithoutCancel(ctx), bus, tel.Log, m.dropped.Inc)
-	defer publisher.Close()
-	grouper := &commit.Grouper{Store: db, Rules: rules, Ready: hold.Load, Log: tel.Log, Now: time.Now, Mint: mint}
-	committer := commit.New(context.WithoutCancel(ctx), grouper, cache, func(row store.Sale, it *commit.Item, trace event.Trace) {
-		publisher.Publish(publish.Sold{Sale: row.Facts, Hash: row.Hash, Lines: it.Record.Lines, Tenders: it.Record.Tenders, Trace: trace})
-	}, commit.Metrics{Group: m.group}, tel.Log)
+	committer := commit.New(context.WithoutCancel(ctx), shop.grouper(shop.ready.Load), cache, shop.publish, commit.Metrics{Group: m.group}, tel.Log)
 	defer committer.Close()
 	m.waiting.from(committer.Waiting)
-	m.queue.from(publisher.Waiting)
+	m.queue.from(shop.publisher.Waiting)
 
-	terminals := terminal.New(db, cfg.TerminalRate)
-	stopAnswering := answerOperators(ctx, bus, tel.Log, operate.New(db).Endpoints())
+	closings := publish.NewClosings(context.WithoutCancel(ctx), bus, tel.Log)
+	defer closings.Close()
+	tills, err := closer.New(closer.Parts{
+		Store: shop.store, Ready: shop.ready.Load, Sign: shop.signer.Closing, Summed: cfg.Closing, Publish: closings.Publish, Log: tel.Log, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	defer tills.Close()
+	defer context.AfterFunc(ctx, tills.Close)() // while tills are still answered
+
+	terminals := terminal.New(shop.store, cfg.TerminalRate)
+	stopAnswering := answerOperators(ctx, bus, tel.Log, operate.New(shop.store).Endpoints())
 	defer stopAnswering()
 	proxies, err := cfg.proxies()
 	if err != nil {
 		return fault.WithKind(fault.Invalid, err)
 	}
 	server := &api.Server{
-		Terminals: terminals, Committer: committer, Store: db, Rules: rules, Bus: bus, Origins: cfg.AllowedOrigins, Proxies: proxies, Limits: cfg.Limits,
-		Log: tel.Log, Count: m.request, CountItem: m.item, CountEnd: m.end,
+		Terminals: terminals, Committer: committer, Closer: tills, Store: shop.store, Rules: shop.rules, Bus: bus, Origins: cfg.AllowedOrigins,
+		Proxies: proxies, Limits: cfg.Limits, Log: tel.Log, Count: m.request, CountItem: m.item, CountEnd: m.end,
 	}
 	m.connections.from(server.Connections)
-	tel.Log.Info("serving tills", "addr", listener.Addr().String(), "loyalty_rules", rules.Version)
+	tel.Log.Info("serving tills", "addr", listener.Addr().String(), "loyalty_rules", shop.rules.Version)
 	if cfg.Listening != nil {
 		cfg.Listening(listener.Addr().String())
 	}

@@ -41,6 +41,9 @@ type told struct {
 	tries    int // one more than the answers that the outcome is not known
 	purchase int64
 	balance  int64
+
+	number         uint64
+	previous, hash string
 }
 
 // account is one customer's, and what is stored under the keys that changed it: the state of the history's model.
@@ -134,6 +137,37 @@ var accountModel = porcupine.Model{
 	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v → %+v", in, out) },
 }
 
+// chain is one terminal's, and which records are in it: the state of the history's other model. All tills of the history have one key.
+type chain struct {
+	chainBook
+
+	kept map[string]string // bodies by key
+}
+
+// step is the chain's next state if a record with this answer may come next: a new one has the next number and names the last hash.
+func (c chain) step(in asked, out told) (bool, chain) {
+	body, used := c.kept[in.key]
+	switch {
+	case out.code != "" || used:
+		return out.code != "" || out.body == body, c
+	case out.number != c.number+1 || out.previous != c.head:
+		return false, c
+	}
+	next := chain{chainBook: chainBook{number: out.number, head: out.hash}, kept: maps.Clone(c.kept)}
+	next.kept[in.key] = out.body
+	return true, next
+}
+
+var chainModel = porcupine.Model{
+	Init: func() any { return chain{chainBook: chainBook{head: noHash}, kept: map[string]string{}} },
+	Step: func(state, in, out any) (bool, any) { return state.(chain).step(in.(asked), out.(told)) },
+	Equal: func(one, other any) bool {
+		a, b := one.(chain), other.(chain)
+		return a.chainBook == b.chainBook && maps.Equal(a.kept, b.kept)
+	},
+	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v → %+v", in, out) },
+}
+
 // ask posts until the answer is final.
 func (t *till) ask(a asked) (told, error) {
 	for tries := 1; ; tries++ {
@@ -148,6 +182,7 @@ func (t *till) ask(a asked) (told, error) {
 				return told{}, err
 			}
 			out.purchase, out.balance = sold.Loyalty.PurchaseNumber, sold.Loyalty.PointsBalance
+			out.number, out.previous, out.hash = sold.RecordNumber, sold.PreviousHash, sold.Anchor.SaleHash
 			return out, nil
 		}
 		var problem struct{ Code refusal.Code }
@@ -216,6 +251,7 @@ func TestWhatTwoGatewaysSayCouldHaveBeenSaidByOne(t *testing.T) {
 		require.NotZero(t, codes[code], "%q was never answered: %v", code, codes)
 	}
 	require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(accountModel, all, time.Minute), "%s", lastOf(all))
+	require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(chainModel, all, time.Minute), "%s", lastOf(all))
 	shop.checkBooks()
 }
 

@@ -65,7 +65,7 @@ func (s *shop) remembered(databases int) string {
 	names := make(map[string]bool)
 	eventually(s.t, "Redis knows the answer", func() error {
 		for _, key := range s.redisKeys() {
-			name, _, _ := strings.Cut(strings.TrimPrefix(key, "tillseal:record:"), ":")
+			name, _, _ := strings.Cut(strings.TrimPrefix(key, "tillseal:record2:"), ":")
 			names[name] = true
 		}
 		if len(names) < databases {

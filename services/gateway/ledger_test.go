@@ -47,7 +47,7 @@ func provingLedger(s *shop, mined func() bool) (stop func(), err error) {
 					RequestHash: someHash(), Salt: someHash(),
 				},
 				Request: []byte(`{}`), SaleHash: someHash(), AmountWei: "7", Leaf: someHash(), Proof: []common.Hash{someHash()},
-				Rate:  event.ProofRate{Value: "254321.17", Currency: "INR", Tier: "live", Sources: []string{"coingecko"}, ObservedAt: "2026-11-22T04:45:30Z"},
+				Rate:  &event.ProofRate{Value: "254321.17", Currency: "INR", Tier: "live", Sources: []string{"coingecko"}, ObservedAt: "2026-11-22T04:45:30Z"},
 				Batch: event.ProofBatch{ID: "12", Root: someHash(), Size: "2", LeafIndex: "0"},
 				Log:   event.ProofLog{Size: "15", Root: someHash(), Path: []common.Hash{someHash()}},
 				Chain: event.ProofChain{

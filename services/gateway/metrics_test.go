@@ -27,10 +27,10 @@ func TestAGatewayThatWaitsForPostgresShowsEveryMetric(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- gateway.Run(ctx, gateway.Config{
+		done <- gateway.Run(ctx, promising(t, gateway.Config{
 			Telemetry: telemetry.Config{MetricsAddr: addr, LogOutput: t.Output()}, Stream: stream.Config{URL: "nats://127.0.0.1:1", PeakSalesPerSecond: 1},
 			DBURL: config.Secret("postgres://gateway@" + hanging.Addr().String() + "/x"), RedisURL: "redis://127.0.0.1:1", Addr: "127.0.0.1:0", TerminalRate: 1,
-		})
+		}))
 	}()
 	asked, err := hanging.Accept()
 	require.NoError(t, err)

@@ -102,6 +102,7 @@ func (c *clerk) reads(shop *shop, sold answer) {
 	c.call(by, callSale, sale, "")
 	c.call(by, callProof, sale+"/proof", "")
 	c.call(nobody, callReceipt, receipt, "")
+	c.call(nobody, callKeys, "/.well-known/jwks.json", "")
 	c.call(nobody, callLog, "/log", "")
 	c.call(nobody, callEntry, "/log/3?size=5", "")
 	mined := false
@@ -123,6 +124,22 @@ func (c *clerk) reads(shop *shop, sold answer) {
 		require.Equal(c.t, status, c.call(nobody, callEntry, path, "").Status, path)
 	}
 	c.call(by, callReceipt, receipt, "")
+	c.call(by, callClose, "/closings", "", "Idempotency-Key", newKey())
+	key := newKey()
+	for range 2 {
+		require.Equal(c.t, 201, c.call(by, callClose, "/closings", "{}", "Idempotency-Key", key).Status)
+	}
+	c.call(by, callClose, "/closings", "")
+	c.call(by, callClose, "/closings", "", "Idempotency-Key", "x")
+	c.call(by, callClose, "/closings", "7", "Idempotency-Key", newKey())
+	c.call(by, callClose, "/closings", `{"x":1}`, "Idempotency-Key", newKey())
+	c.call(by, callClose, "/closings", "{}"+strings.Repeat(" ", 2<<10), "Idempotency-Key", newKey())
+	c.call(by, callClose, "/closings", "{}", "Idempotency-Key", newKey(), "Content-Type", "text/plain")
+	c.call(by, callClosed, "/closings?limit=1", "")
+	c.call(by, callClosed, "/closings?limit=x", "")
+	c.call(by, callClosing, "/closings/1", "")
+	c.call(by, callClosing, "/closings/9?terminal_id=t1", "")
+	c.call(by, callClosing, "/closings/9?terminal_id=T", "")
 	c.call(by, callLoyalty, "/customers/C-1001/loyalty", "")
 	c.call(by, callEntries, "/customers/C-1001/loyalty/entries?limit=2", "")
 	page := read[entriesPage](c.t, c.call(shop.newTill("s2", "t2"), callEntries, "/customers/C-1001/loyalty/entries?limit=2", ""))
@@ -141,6 +158,7 @@ func forTerminals() map[string]string {
 	return map[string]string{
 		callRecord: "/record", callBatch: "/record/batch", callLanded: "/idempotency/" + newKey(), callSale: "/sales/" + id, callProof: "/sales/" + id + "/proof",
 		callLoyalty: "/customers/nobody/loyalty", callEntries: "/customers/nobody/loyalty/entries",
+		callClose: "/closings", callClosed: "/closings", callClosing: "/closings/99",
 	}
 }
 
@@ -153,6 +171,8 @@ func (c *clerk) strangers(shop *shop, sold answer) {
 			body, headers = tea, append(headers, "Idempotency-Key", newKey())
 		case callBatch:
 			body = "[" + entry(newKey(), tea) + "]"
+		case callClose:
+			headers = append(headers, "Idempotency-Key", newKey())
 		}
 		return c.call(by, call, path, body, headers...)
 	}
@@ -178,7 +198,7 @@ func (c *clerk) strangers(shop *shop, sold answer) {
 			}
 			return nil
 		})
-		if strings.HasPrefix(call, "GET") {
+		if strings.HasPrefix(call, "GET") && call != callClosed {
 			require.Equal(c.t, 404, ask(shop.till, call, path).Status)
 		}
 	}
@@ -188,9 +208,11 @@ func (c *clerk) strangers(shop *shop, sold answer) {
 	}
 	c.call(&till{t: c.t, url: away.url}, "GET /readyz", "/readyz", "")
 	c.call(&till{t: c.t, url: away.url}, callReceipt, sold.ReceiptURL, "")
+	c.call(&till{t: c.t, url: away.url}, callKeys, "/.well-known/jwks.json", "")
+	c.call(nobody, callKeys, "/.well-known/jwks.json", "", "X-Big", strings.Repeat("x", 20<<10))
 	c.call(nobody, callReceipt, sold.ReceiptURL+"x", "")
 	c.call(nobody, callReceipt, sold.ReceiptURL, "", "X-Big", strings.Repeat("x", 20<<10))
-	for call, path := range map[string]string{callReceipt: sold.ReceiptURL, callLog: "/log", callEntry: "/log/1"} {
+	for call, path := range map[string]string{callReceipt: sold.ReceiptURL, callKeys: "/.well-known/jwks.json", callLog: "/log", callEntry: "/log/1"} {
 		eventually(c.t, "more is asked for than everybody is shown", func() error {
 			for _, r := range together(64, func(int) reply { return must(nobody.try("GET", path, "", "Authorization", "")) }) {
 				if r.Status == 429 {
@@ -230,15 +252,37 @@ func (c *clerk) troubles(shop *shop) {
 		return nil
 	})
 	release()
-	for _, call := range []string{callRecord, callBatch} {
+	for _, call := range []string{callRecord, callBatch, callClose} {
 		cut, through := newCutter(c.t, shop.db.Gateway)
+		if call == callClose {
+			cut.at = []byte("INSERT INTO sales.closing")
+		}
 		g := shop.addGateway(func(g *gateway.Config) { g.DBURL = config.Secret(through) })
 		cut.shut.Store(true)
 		cut.cut.Store(1)
-		if call == callRecord {
+		switch call {
+		case callRecord:
 			c.call(shop.till.at(g), call, "/record", tea, "Idempotency-Key", newKey())
-		} else {
+		case callBatch:
 			c.call(shop.till.at(g), call, "/record/batch", "["+entry(newKey(), tea)+"]")
+		case callClose:
+			c.call(shop.till.at(g), call, "/closings", "", "Idempotency-Key", newKey())
 		}
 	}
+	c.crowd(shop)
+}
+
+// crowd has more tills closed at once than a gateway closes.
+func (c *clerk) crowd(shop *shop) {
+	h := newHold()
+	by := shop.till.at(shop.addGateway(h.configure))
+	closed := make(chan reply, 2)
+	for range cap(closed) {
+		go func() { closed <- by.askToClose(newKey()) }()
+		<-h.reached
+	}
+	c.call(by, callClose, "/closings", "", "Idempotency-Key", newKey())
+	close(h.letGo)
+	<-closed
+	<-closed
 }

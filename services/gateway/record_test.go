@@ -32,8 +32,9 @@ func TestASaleIsAnsweredAsTheContractShowsIt(t *testing.T) {
 	require.Empty(t, raw.Header.Get("Idempotency-Replayed"))
 	require.Equal(t, fmt.Sprintf(`{"sale_id":"%s","kind":"sale","store_id":"s1","terminal_id":"t1","recorded_at":"%s","currency":"INR","total":"1249.50",`+
 		`"loyalty":{"customer_id":"C-1001","purchase_number":3,"first_purchase":false,"points_earned":119,"points_redeemed":200,"points_balance":143},`+
-		`"anchor":{"status":"pending","sale_hash":"%s","proof_url":"/sales/%s/proof"},"receipt_url":"%s"}`,
-		second.SaleID, second.RecordedAt, second.Anchor.SaleHash, second.SaleID, second.ReceiptURL), string(raw.Body))
+		`"record_number":3,"previous_hash":"%s","anchor":{"status":"pending","sale_hash":"%s","proof_url":"/sales/%s/proof"},"promise":"%s",`+
+		`"receipt_url":"%s"}`,
+		second.SaleID, second.RecordedAt, second.PreviousHash, second.Anchor.SaleHash, second.SaleID, second.Promise, second.ReceiptURL), string(raw.Body))
 	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, second.SaleID)
 	require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`, second.RecordedAt)
 	require.Greater(t, second.RecordedAt, first.RecordedAt)
@@ -319,8 +320,8 @@ func TestAStopAnswersWhatWasAccepted(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if published := s.CachedInfo().State.Msgs; published != uint64(answered) {
-			return fmt.Errorf("%d of %d", published, answered)
+		if published := s.CachedInfo().State.Msgs; published != uint64(answered+1) { // and the promises' key
+			return fmt.Errorf("%d of %d", published, answered+1)
 		}
 		return nil
 	})

@@ -105,7 +105,7 @@ func TestAClaimThatIsLostWithItsRedisMakesNoSecondSale(t *testing.T) {
 			replies <- r
 		}
 		go post(shop.till)
-		eventually(t, "the sale is claimed", func() error { return shop.keys("tillseal:record:*:"+key, 1) })
+		eventually(t, "the sale is claimed", func() error { return shop.keys("tillseal:record2:*:"+key, 1) })
 		shop.redis.Kill()
 		require.NoError(t, shop.redis.Restart(t.Context()))
 		require.NoError(t, shop.keys("*", 0))

@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	gateway "github.com/tillseal/tillseal/services/gateway"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
@@ -288,8 +290,12 @@ func TestAWrongSettingIsNamed(t *testing.T) {
 	rules := filepath.Join(t.TempDir(), "rules.json")
 	require.NoError(t, os.WriteFile(rules, []byte(strings.Replace(goldRules, `"from_purchase":3`, `"from_purchase":0`, 1)), 0o600))
 	good := func() gateway.Config {
-		return gateway.Config{DBURL: "postgres://gateway@127.0.0.1:1/x", RedisURL: "redis://127.0.0.1:1", Addr: "127.0.0.1:0", TerminalRate: 1}
+		return promising(t, gateway.Config{DBURL: "postgres://gateway@127.0.0.1:1/x", RedisURL: "redis://127.0.0.1:1", Addr: "127.0.0.1:0", TerminalRate: 1})
 	}
+	secret := filepath.Join(t.TempDir(), "hunter2")
+	require.NoError(t, os.WriteFile(secret, []byte("hunter2"), 0o600))
+	open := filepath.Join(t.TempDir(), "open")
+	require.NoError(t, os.WriteFile(open, promise.NewKeyPEM(), 0o644))
 	for name, wrong := range map[string]func(*gateway.Config){
 		"DB_URL":                   func(c *gateway.Config) { c.DBURL = "postgres://user:hunter2@[/" },
 		"REDIS_URL":                func(c *gateway.Config) { c.RedisURL = "http://hunter2" },
@@ -301,6 +307,14 @@ func TestAWrongSettingIsNamed(t *testing.T) {
 		"LOYALTY_RULES: tiers":     func(c *gateway.Config) { c.LoyaltyRules = rules },
 		"TERMINAL_RATE_PER_SECOND": func(c *gateway.Config) { c.TerminalRate = 0 },
 		"NATS_URL":                 func(*gateway.Config) {},
+		"PROMISE_KEY_FILE":         func(c *gateway.Config) { c.PromiseKeyFile = "/nowhere" },
+		"PROMISE_KEY_FILE: ":       func(c *gateway.Config) { c.PromiseKeyFile = secret },
+		"PROMISE_KEY_FILE: the":    func(c *gateway.Config) { c.PromiseKeyFile = open },
+		"PROMISE_ISSUER":           func(c *gateway.Config) { c.PromiseIssuer = "" },
+		"PROMISE_ISSUER must not":  func(c *gateway.Config) { c.PromiseIssuer = "the shop" },
+		"PROMISE_WITHIN":           func(c *gateway.Config) { c.PromiseWithin = time.Millisecond },
+		"PUBLIC_CONTRACT":          func(c *gateway.Config) { c.PublicContract = "0x5FbDB2315678afecb367f032d93F642f64180aa3" },
+		"PUBLIC_CONTRACT has":      func(c *gateway.Config) { c.PublicContract = "eip155:1:0x5fbDB2315678afecb367f032d93F642f64180aa3" },
 	} {
 		cfg := good()
 		if name != "NATS_URL" {

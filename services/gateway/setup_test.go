@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/telemetry"
 	"github.com/tillseal/tillseal/shared/testkit"
@@ -35,6 +37,7 @@ const (
 	// and each of these tests would wait for ever, or be refused, without what it names.
 	busyMachine = 4 * time.Second
 	askAgain    = 25 * time.Millisecond // after a 503
+	noHash      = "0x0000000000000000000000000000000000000000000000000000000000000000"
 	tea         = `{"currency":"INR","total":"1249.50","customer_id":"C-1001"}`
 )
 
@@ -47,6 +50,8 @@ type shop struct {
 	bus   *stream.Bus // a tool's connection, to ask and to listen
 	gates []*gate
 	till  *till // t1 of store s1, at the first gateway
+
+	keyFile string // of the key that signs promises
 }
 
 // gate is one running gateway.
@@ -63,7 +68,7 @@ func setup(t *testing.T, adjust ...func(*gateway.Config)) *shop {
 
 func open(t *testing.T, db testkit.DB, adjust ...func(*gateway.Config)) *shop {
 	t.Helper()
-	s := &shop{t: t, db: db, redis: testkit.Redis(t), nats: testkit.NATS(t)}
+	s := &shop{t: t, db: db, redis: testkit.Redis(t), nats: testkit.NATS(t), keyFile: newKeyFile(t)}
 	bus, err := stream.Connect("tool", stream.Config{URL: config.Secret(s.nats.URL()), PeakSalesPerSecond: 1}, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	require.NoError(t, err)
 	t.Cleanup(bus.Close)
@@ -72,6 +77,21 @@ func open(t *testing.T, db testkit.DB, adjust ...func(*gateway.Config)) *shop {
 	s.addGateway(adjust...)
 	s.till = s.newTill("s1", "t1")
 	return s
+}
+
+// promising has what promises need.
+func promising(t *testing.T, cfg gateway.Config) gateway.Config {
+	cfg.PromiseKeyFile, cfg.PromiseIssuer, cfg.PromiseWithin = newKeyFile(t), "https://shop.example", 24*time.Hour
+	return cfg
+}
+
+// newKeyFile makes a key that signs promises.
+func newKeyFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "promise.pem")
+	_, err := promise.KeepKey(path)
+	require.NoError(t, err)
+	return path
 }
 
 // addGateway starts another gateway on the same servers.
@@ -121,6 +141,7 @@ func (s *shop) config(log io.Writer, adjust ...func(*gateway.Config)) gateway.Co
 		Telemetry: telemetry.Config{LogLevel: "info", LogOutput: log},
 		Stream:    stream.Config{URL: config.Secret(s.nats.URL()), PeakSalesPerSecond: 1},
 		DBURL:     config.Secret(s.db.Gateway), RedisURL: config.Secret(s.redis.URL()), Addr: "127.0.0.1:0", TerminalRate: 100_000,
+		PromiseKeyFile: s.keyFile, PromiseIssuer: "https://shop.example", PromiseWithin: 24 * time.Hour,
 	}
 	for _, f := range adjust {
 		f(&cfg)
@@ -170,7 +191,19 @@ func query[T any](s *shop, sql string, args ...any) T {
 	return out
 }
 
-func (s *shop) sales() int { return query[int](s, "SELECT count(*)::int FROM audit.sale") }
+// exec runs a statement as the admin.
+func (s *shop) exec(sql string, args ...any) {
+	s.t.Helper()
+	conn, err := pgx.Connect(s.t.Context(), s.db.Admin)
+	require.NoError(s.t, err)
+	defer conn.Close(context.Background())
+	_, err = conn.Exec(s.t.Context(), sql, args...)
+	require.NoError(s.t, err)
+}
+
+func (s *shop) sales() int {
+	return query[int](s, "SELECT count(*)::int FROM audit.sale WHERE kind <> 'key'")
+}
 
 func (s *shop) redisClient() *redis.Client {
 	s.t.Helper()
@@ -200,7 +233,7 @@ func (s *shop) remember(terminal, key, value string, life time.Duration) {
 	require.NoError(s.t, err)
 	defer db.Close()
 	require.NoError(s.t, db.Ping(s.t.Context()))
-	require.NoError(s.t, client.Set(s.t.Context(), "tillseal:record:"+db.Identity()+":"+terminal+":"+key, value, life).Err())
+	require.NoError(s.t, client.Set(s.t.Context(), "tillseal:record2:"+db.Identity()+":"+terminal+":"+key, value, life).Err())
 }
 
 // redisKeys lists all that Redis holds.

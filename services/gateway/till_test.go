@@ -47,13 +47,16 @@ type answer struct {
 		PointsRedeemed int64  `json:"points_redeemed"`
 		PointsBalance  int64  `json:"points_balance"`
 	} `json:"loyalty"`
-	Anchor struct {
+	RecordNumber uint64 `json:"record_number"`
+	PreviousHash string `json:"previous_hash"`
+	Anchor       struct {
 		Status      string `json:"status"`
 		SaleHash    string `json:"sale_hash"`
 		ProofURL    string `json:"proof_url"`
 		BatchID     string `json:"batch_id"`
 		BlockNumber string `json:"block_number"`
 	} `json:"anchor"`
+	Promise    string `json:"promise"`
 	ReceiptURL string `json:"receipt_url"`
 }
 

@@ -19,21 +19,25 @@ import (
 // auditViews is the list in infra/docs/CONTRACT.md, 7.2, which outside checks rely on.
 var auditViews = map[string]string{
 	"audit.sale": "sale_id, kind, refund_of, store_id, terminal_id, idempotency_key, customer_id, currency, total, points_delta, points_balance, " +
-		"purchase_number, recorded_at_us, request, salt",
+		"purchase_number, record_number, previous_hash, recorded_at_us, request, answer, salt, sale_hash",
+	"audit.terminal":        "terminal_id, store_id, records, head_hash",
+	"audit.promise_key":     "kid, jwk, sale_id, recorded_at",
 	"audit.loyalty_account": "customer_id, points_balance, purchases",
 	"audit.loyalty_entry":   "customer_id, sale_id, points_delta, points_balance",
 	"audit.batch":           "deployment, chain_id, contract, batch_id, root, size, state, ours, in_log, log_root",
 	"audit.batch_leaf":      "deployment, batch_id, leaf_index, sale_id, sale_hash, amount_wei",
 	"audit.anchored":        "sale_id, deployment, batch_id, tx_hash, block_number, finality",
+	"audit.closing":         "terminal_id, closing_number, from_number, to_number, body",
 	"audit.parked":          "sale_id, service, stream, sequence, reason, parked_at, state, decided_by, decided_because, decided_at",
+	"audit.rate":            "rate_id, value, currency, tier, sources, observed_at",
 	"audit.rate_accepted":   "currency, value, accepted_by, accepted_because, accepted_at",
 }
 
 // mutable are the only tables that a service may update, by its role.
 var mutable = map[string][]string{
-	"gateway": {"sales.loyalty_account", "sales.refund_state", "sales.terminal_status"},
+	"gateway": {"sales.loyalty_account", "sales.refund_state", "sales.terminal_status", "sales.terminal_head"},
 	"anchor":  {"anchor.lease"},
-	"ledger":  {"ledger.anchored", "ledger.batch", "ledger.repair", "ledger.reannounce", "ledger.low_water"},
+	"ledger":  {"ledger.anchored", "ledger.batch", "ledger.repair", "ledger.reannounce", "ledger.reclose", "ledger.low_water"},
 }
 
 // seeded are tables whose rows the migration makes.

@@ -13,12 +13,14 @@ import (
 
 	"github.com/tillseal/tillseal/services/ledger/internal/book"
 	"github.com/tillseal/tillseal/services/ledger/internal/operate"
+	"github.com/tillseal/tillseal/services/ledger/internal/promises"
 	"github.com/tillseal/tillseal/services/ledger/internal/read"
 	"github.com/tillseal/tillseal/services/ledger/internal/reconcile"
 	"github.com/tillseal/tillseal/services/ledger/internal/republish"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/postgres"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/telemetry"
 )
@@ -36,6 +38,8 @@ type Config struct {
 
 	RepairMax time.Duration `env:"REPAIR_MAX" envDefault:"10m" doc:"age from which a lost sale is published again even while messages are pending"`
 
+	PromiseWithin time.Duration `env:"PROMISE_WITHIN" envDefault:"24h" doc:"how long after a record its batch stands in a block at the latest, as each promise says"`
+
 	// Ready, when set, is called once: Postgres has answered, and requests are answered.
 	Ready func() `env:"-"`
 }
@@ -49,7 +53,7 @@ const (
 
 // Limits of the sessions. No till waits for the ledger, so a slow database may take its time, but not for ever.
 const (
-	maxConns       = 12 // three consumers and the reads
+	maxConns       = 12 // four consumers and the reads
 	connectLimit   = 5 * time.Second
 	lockLimit      = 5 * time.Second
 	statementLimit = 15 * time.Second // many times the longest read of the reconciler
@@ -58,7 +62,9 @@ const (
 
 // Check names each variable that is wrong.
 func (c Config) Check() error {
-	errs := []error{c.Telemetry.Check(), c.Stream.Check(), config.CheckPostgresURL("DB_URL", c.DBURL)}
+	errs := []error{
+		c.Telemetry.Check(), c.Stream.Check(), config.CheckPostgresURL("DB_URL", c.DBURL), promise.CheckWithin("PROMISE_WITHIN", c.PromiseWithin),
+	}
 	if c.RepairAfter < minRepairAfter || c.RepairAfter > maxRepairAfter {
 		errs = append(errs, fmt.Errorf("REPAIR_AFTER must be between %s and %s", minRepairAfter, maxRepairAfter))
 	}
@@ -99,15 +105,16 @@ func Run(ctx context.Context, cfg Config) error {
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus)
 	again := republish.New(bus, tel.Log, tel.Metrics)
-	desk := operate.Desk{Pool: pool, Publisher: again, Log: tel.Log, RepairAfter: cfg.RepairAfter}
+	r := &reconcile.Reconciler{
+		Pool: pool, Bus: bus, Publisher: again, Log: tel.Log, Metrics: counts.reconciler, RepairAfter: cfg.RepairAfter, RepairMax: cfg.RepairMax,
+		Alarm: promises.Alarm{Log: tel.Log, Within: cfg.PromiseWithin},
+	}
+	desk := operate.Desk{Pool: pool, Publisher: again, Log: tel.Log, RepairAfter: cfg.RepairAfter, PromiseWithin: cfg.PromiseWithin, Active: r.Active}
 	stop, err := bus.Serve(ctx, "Keeps what is anchored and hands out proofs", append(read.New(pool).Endpoints(), desk.Endpoints()...)...)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	r := &reconcile.Reconciler{
-		Pool: pool, Bus: bus, Publisher: again, Log: tel.Log, Metrics: counts.reconciler, RepairAfter: cfg.RepairAfter, RepairMax: cfg.RepairMax,
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return work(ctx, counts, pages, r) })
 	group.Go(func() error { r.Count(ctx); return nil })
@@ -136,7 +143,7 @@ func newCounts(registry *prometheus.Registry) *counts {
 		}, []string{"durable"}),
 		reconciler: reconcile.NewMetrics(registry),
 	}
-	for _, durable := range []string{stream.DurableLedger, stream.DurableLedgerBatches, stream.DurableLedgerParked} {
+	for _, durable := range []string{stream.DurableLedger, stream.DurableLedgerBatches, stream.DurableLedgerClosed, stream.DurableLedgerParked} {
 		c.written.WithLabelValues(durable)
 	}
 	registry.MustRegister(c.written)
@@ -151,7 +158,8 @@ func work(ctx context.Context, counts *counts, pages *book.Book, r *reconcile.Re
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for durable, handle := range map[string]stream.Handler{
-		stream.DurableLedger: pages.Anchored, stream.DurableLedgerBatches: pages.Batches, stream.DurableLedgerParked: pages.Parked,
+		stream.DurableLedger: pages.Anchored, stream.DurableLedgerBatches: pages.Batches, stream.DurableLedgerClosed: pages.Closed,
+		stream.DurableLedgerParked: pages.Parked,
 	} {
 		group.Go(func() error {
 			return r.Bus.Consume(ctx, durable, book.MaxBatch, counted(handle, counts.written.WithLabelValues(durable)))

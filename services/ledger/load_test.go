@@ -26,7 +26,7 @@ func (s *shop) sellMany(n int, recordedAt time.Time) {
 	sales := make([]testkit.Committed, n)
 	for i := range sales {
 		sales[i] = testkit.Committed{Request: []byte(`{"currency":"INR","total":"1.00"}`), Sale: sale.Sale{
-			SaleID: manyID(i), Kind: sale.KindSale, StoreID: "s1", TerminalID: "t2", Currency: "INR", Total: "1.00",
+			SaleID: manyID(i), Kind: sale.KindSale, StoreID: "s1", TerminalID: "t2", RecordNumber: uint64(i) + 1, Currency: "INR", Total: "1.00",
 			RecordedAt: uint64(recordedAt.UnixMicro() + int64(i)), RequestHash: sale.Keccak([]byte(`{"currency":"INR","total":"1.00"}`)),
 		}}
 	}

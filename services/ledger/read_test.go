@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"encoding/json"
 	"math/big"
 	"strings"
 	"testing"
@@ -80,7 +81,7 @@ func TestEveryProofOfABatchLeadsToItsRoot(t *testing.T) {
 		require.True(t, merkle.Verify(p.Batch.Root, p.Leaf, p.Proof))
 		require.Equal(t, b.tree.Root(), p.Batch.Root)
 		require.Equal(t, "11", p.Batch.Size)
-		require.Equal(t, event.ProofRate{
+		require.Equal(t, &event.ProofRate{
 			Value: "254321.17", Currency: "INR", Tier: "static", Sources: []string{"static"},
 			ObservedAt: "2026-11-22T04:45:31Z",
 		}, p.Rate)
@@ -94,6 +95,28 @@ func TestEveryProofOfABatchLeadsToItsRoot(t *testing.T) {
 		p, err := s.proof(b.sales[0].SaleID)
 		return err == nil && p.Chain.Finality == "final"
 	})
+}
+
+func TestARecordWithATotalOfZeroIsWrittenDownAndProvedWithoutARate(t *testing.T) {
+	s := setup(t)
+	key := s.record(2, noon)
+	b := s.seal(s.deploy(), 1, s.sell(1, noon), key)
+	s.publish(b.moved(event.BatchMined, 3))
+	s.waitFor("the batch is mined", func() bool { return s.status(key.SaleID).Status == "mined" })
+	s.publish(event.Anchored(b.anchored(1, 99), noon, 0))
+	s.drained(stream.SalesAnchored, stream.DurableLedger)
+	require.Equal(t, 1, s.count(`SELECT count(*) FROM ledger.anchored WHERE sale_id = $1 AND amount_wei = 0`, key.SaleID))
+	require.Equal(t, 99, s.block(key.SaleID))
+
+	p, err := s.proof(key.SaleID)
+	require.NoError(t, err)
+	require.Equal(t, key, p.Sale)
+	require.Nil(t, p.Rate)
+	require.Equal(t, "0", p.AmountWei)
+	require.True(t, merkle.Verify(b.tree.Root(), p.Leaf, p.Proof))
+	raw, err := json.Marshal(p)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), `"amount_wei":"0","rate":null,`)
 }
 
 func TestBeforeItIsMinedThereIsNoProof(t *testing.T) {

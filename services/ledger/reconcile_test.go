@@ -74,7 +74,7 @@ func TestACommittedSaleThatNobodyHeardOfIsPublished(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, event.SaleRecorded{
 		SaleID: lost.SaleID, Kind: "sale", StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001", Currency: "INR", Total: "1249.50",
-		PointsDelta: 119, PointsBalance: 143, PurchaseNumber: 3, RecordedAt: sale.FormatTime(int64(lost.RecordedAt)), SaleHash: lost.Hash(),
+		PointsDelta: 119, PointsBalance: 143, PurchaseNumber: 3, RecordNumber: 3, RecordedAt: sale.FormatTime(int64(lost.RecordedAt)), SaleHash: lost.Hash(),
 		Lines:   []event.Line{{SKU: "TEA-250", Quantity: "2", UnitPrice: "624.75"}},
 		Tenders: []event.Tender{{Type: "cash", Amount: "1249.50"}},
 	}, e)

@@ -23,6 +23,7 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/testkit"
@@ -125,7 +126,8 @@ func testLog(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.
 func facts(n int, recordedAt time.Time) sale.Sale {
 	return sale.Sale{
 		SaleID: fmt.Sprintf("01935f0e-8a7b-7c3d-9e4f-%012d", n), Kind: sale.KindSale, StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001",
-		Currency: "INR", Total: "1249.50", PointsDelta: 119, PointsBalance: 143, PurchaseNumber: uint64(n), RecordedAt: uint64(recordedAt.UnixMicro()),
+		Currency: "INR", Total: "1249.50", PointsDelta: 119, PointsBalance: 143, PurchaseNumber: uint64(n), RecordNumber: uint64(n),
+		RecordedAt:  uint64(recordedAt.UnixMicro()),
 		RequestHash: sale.Keccak([]byte(request)), Salt: common.BigToHash(big.NewInt(int64(1000 + n))),
 	}
 }
@@ -137,6 +139,17 @@ func (s *shop) sell(n int, recordedAt time.Time) sale.Sale {
 	return facts
 }
 
+// record commits a record of kind key as the gateway does, with its JWK as the request.
+func (s *shop) record(n int, recordedAt time.Time) sale.Sale {
+	const jwk = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}` // RFC 8037, appendix A.2
+	facts := facts(n, recordedAt)
+	facts.Kind, facts.StoreID, facts.TerminalID, facts.CustomerID = sale.KindKey, sale.Operator, sale.Operator, ""
+	facts.Currency, facts.Total, facts.PointsDelta, facts.PointsBalance, facts.PurchaseNumber = money.NoCurrency, "0", 0, 0, 0
+	facts.RequestHash = sale.Keccak([]byte(jwk))
+	testkit.Commit(s.t, s.db.Gateway, testkit.Committed{Sale: facts, Request: []byte(jwk)})
+	return facts
+}
+
 var rate = event.Rate{
 	ID: "INR-static-1", Value: "254321.17", Currency: "INR", Tier: "static",
 	Sources: []event.RateSource{{Name: "static", Value: "254321.17", ObservedAt: "2026-11-22T04:45:31Z"}}, ObservedAt: "2026-11-22T04:45:31Z",
@@ -144,6 +157,11 @@ var rate = event.Rate{
 
 // leaf journals a sale's leaf as the anchor does.
 func (s *shop) leaf(facts sale.Sale, wei string) {
+	if money.IsZero(facts.Total) {
+		s.exec(s.anchor, `INSERT INTO anchor.leaf (sale_id, sale_hash, amount_wei, store_id) VALUES ($1, $2, $3::text::numeric, $4)`,
+			facts.SaleID, facts.Hash().Bytes(), wei, facts.StoreID)
+		return
+	}
 	sources, err := json.Marshal(rate.Sources)
 	require.NoError(s.t, err)
 	s.exec(s.anchor, `INSERT INTO anchor.rate VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
@@ -178,7 +196,11 @@ func (s *shop) seal(deployment int64, id uint64, sales ...sale.Sale) *batch {
 	b := &batch{s: s, deployment: deployment, id: id, sales: sales}
 	var leaves []common.Hash
 	for i, facts := range sales {
-		b.wei = append(b.wei, big.NewInt(int64(4913078726800501+i)))
+		wei := big.NewInt(int64(4913078726800501 + i))
+		if money.IsZero(facts.Total) {
+			wei.SetInt64(0)
+		}
+		b.wei = append(b.wei, wei)
 		leaf, err := merkle.Leaf(facts.Hash(), b.wei[i])
 		require.NoError(s.t, err)
 		leaves = append(leaves, leaf)
@@ -271,7 +293,7 @@ func (b *batch) anchored(i int, block uint64) event.SaleAnchored {
 	leaf, _ := merkle.Leaf(b.sales[i].Hash(), b.wei[i])
 	index, _ := b.tree.Index(leaf)
 	return event.SaleAnchored{
-		SaleID: b.sales[i].SaleID, StoreID: "s1", SaleHash: b.sales[i].Hash(), AmountWei: b.wei[i].String(), Leaf: leaf, Proof: b.tree.Proof(index),
+		SaleID: b.sales[i].SaleID, StoreID: b.sales[i].StoreID, SaleHash: b.sales[i].Hash(), AmountWei: b.wei[i].String(), Leaf: leaf, Proof: b.tree.Proof(index),
 		Deployment: b.deployment, BatchID: b.id, LeafIndex: index, Root: b.tree.Root(), ChainID: 1337, Contract: contract.Hex(),
 		TxHash: txHash, BlockNumber: block, BlockHash: blockHash, Finality: "latest",
 	}

@@ -203,8 +203,11 @@ func TestWhatIsNoSaleIsParked(t *testing.T) {
 		"no total": func(m *nats.Msg) {
 			m.Data = []byte(`{"sale_id":"01935f0e-8a7b-7c3d-9e4f-000000000001","store_id":"s1","currency":"INR"}`)
 		},
-		"nothing sold": func(m *nats.Msg) {
-			m.Data = []byte(`{"sale_id":"01935f0e-8a7b-7c3d-9e4f-000000000001","store_id":"s1","currency":"INR","total":"0.00"}`)
+		"nothing, in pieces of a paisa": func(m *nats.Msg) {
+			m.Data = []byte(`{"sale_id":"01935f0e-8a7b-7c3d-9e4f-000000000001","store_id":"s1","currency":"INR","total":"0.000"}`)
+		},
+		"nothing of no currency that there is": func(m *nats.Msg) {
+			m.Data = []byte(`{"sale_id":"01935f0e-8a7b-7c3d-9e4f-000000000001","store_id":"s1","currency":"XTS","total":"0"}`)
 		},
 		"half a paisa": func(m *nats.Msg) {
 			m.Data = []byte(`{"sale_id":"01935f0e-8a7b-7c3d-9e4f-000000000001","store_id":"s1","currency":"INR","total":"0.005"}`)

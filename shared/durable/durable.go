@@ -2,6 +2,7 @@
 package durable
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,18 +26,43 @@ func replace(path string, content []byte, mode fs.FileMode) error {
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) { // a crash left it, perhaps with another mode
 		return err
 	}
-	f, err := os.OpenFile(fresh, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err := write(fresh, content, mode); err != nil {
+		return err
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return errors.Join(err, os.Remove(fresh))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// CreateFile makes the file at path as a whole, as WriteFile does, or fails with fs.ErrExist when there is one: of many writers at once
+// exactly one makes it. A crash may leave the new content beside it, in path.new with a random ending.
+func CreateFile(path string, content []byte, mode fs.FileMode) error {
+	fresh := path + ".new" + rand.Text()
+	err := write(fresh, content, mode)
+	if err == nil {
+		err = errors.Join(os.Link(fresh, path), os.Remove(fresh)) // a link, unlike a rename, replaces nothing
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("create %s: %w", path, err)
+	}
+	return nil
+}
+
+// write makes a file that must not be there, and has its content on disk when it returns; after an error there is none.
+func write(path string, content []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(fresh, path)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(fresh))
-	}
-	return syncDir(filepath.Dir(path))
+	return nil
 }
 
 func syncDir(dir string) error {

@@ -1,8 +1,10 @@
 package durable_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,4 +58,30 @@ func TestAFileThatCantBeReplacedStaysAndNothingIsLeftBesideIt(t *testing.T) {
 	require.ErrorContains(t, err, path)
 	require.Equal(t, []string{"genesis.json"}, names(t, dir))
 	require.ErrorIs(t, durable.WriteFile(filepath.Join(dir, "missing", "seed"), nil, 0o600), os.ErrNotExist)
+}
+
+func TestOfManyWhoCreateAFileOneDoesAndNobodyReplacesIt(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "key")
+	errs := make([]error, 8)
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { errs[i] = durable.CreateFile(path, fmt.Append(nil, i), 0o600) })
+	}
+	all.Wait()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for i, err := range errs {
+		if string(content) == fmt.Sprint(i) {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, os.ErrExist)
+			require.ErrorContains(t, err, path)
+		}
+	}
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode())
+	require.Equal(t, []string{"key"}, names(t, dir))
+	require.ErrorIs(t, durable.CreateFile(filepath.Join(dir, "missing", "key"), nil, 0o600), os.ErrNotExist)
 }

@@ -32,23 +32,29 @@ func fixtures() map[string]*nats.Msg {
 	recorded := event.RecordedOf(
 		sale.Sale{
 			SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", Kind: sale.KindSale, StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001", Currency: "INR",
-			Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAt: moment,
+			Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAt: moment, RecordNumber: 1042, PreviousHash: common.Hash{6},
 		}, common.Hash{1},
 		[]event.Line{{SKU: "TEA-250", Name: "Assam tea", Quantity: "2", UnitPrice: "499.75", Discount: "0.00", Tax: "250.00"}},
 		[]event.Tender{{Type: "cash", Amount: "1199.50"}},
 	)
 	guest := event.RecordedOf(sale.Sale{
 		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e6", Kind: sale.KindRefund, RefundOf: recorded.SaleID, StoreID: "s1", TerminalID: "t1", Currency: "INR",
-		Total: "400.00", RecordedAt: moment,
+		Total: "400.00", RecordedAt: moment, RecordNumber: 1,
+	}, common.Hash{2}, nil, nil)
+	key := event.RecordedOf(sale.Sale{
+		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e7", Kind: sale.KindKey, StoreID: sale.Operator, TerminalID: sale.Operator, RecordNumber: 1,
+		Currency: "XXX", Total: "0", RecordedAt: moment,
 	}, common.Hash{2}, nil, nil)
 	nonce, number, hash := uint64(7), uint64(99), common.Hash{9}
+	closing, empty := closings()
 	return map[string]*nats.Msg{
 		"sale_recorded":        event.Recorded(recorded, "gateway", 0, trace),
 		"sale_recorded_repair": event.Recorded(guest, "ledger", 3, trace),
-		"sale_priced": event.Priced(event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079022560571", Rate: event.Rate{
+		"sale_priced": event.Priced(event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079022560571", Rate: &event.Rate{
 			ID: "r1", Value: "254321.17", Currency: "INR", Tier: "live", ObservedAt: "2026-11-22T04:45:00Z",
 			Sources: []event.RateSource{{Name: "coingecko", Value: "254321.17", ObservedAt: "2026-11-22T04:45:00Z"}},
 		}}, at, 0, trace),
+		"sale_priced_zero": event.Priced(event.SalePriced{SaleRecorded: key, AmountWei: "0"}, at, 0, trace),
 		"sale_anchored": withTrace(event.Anchored(event.SaleAnchored{
 			SaleID: recorded.SaleID, StoreID: "s1", SaleHash: common.Hash{1}, AmountWei: "4913079022560571", Leaf: common.Hash{3},
 			Proof: []common.Hash{{4}, {5}}, Deployment: 1, BatchID: 12, LeafIndex: 4, Root: common.Hash{6}, ChainID: 1337,
@@ -62,10 +68,32 @@ func fixtures() map[string]*nats.Msg {
 			BatchID: 12, Deployment: 1, Root: common.Hash{6}, Size: 873, State: event.BatchMined, TxHash: &hash, Nonce: &nonce, BlockNumber: &number,
 			BlockHash: &hash, Sequence: 41, At: "2026-11-22T04:45:32.000000Z",
 		})),
+		"sales_closed":        event.Closed(closing, "gateway", 0, trace),
+		"sales_closed_repair": event.Closed(empty, "ledger", 3, trace),
 		"parked": withTrace(event.ParkedBy(event.Parked{
 			Service: "pricing", Reason: "no rate for XAF", Stream: "SALES_RECORDED", Sequence: 5, Subject: "sales.v1.recorded.s1", SaleID: recorded.SaleID,
 			Data: json.RawMessage(`{"sale_id":"x"}`), At: "2026-11-22T04:45:32Z",
 		}, at)),
+	}
+}
+
+// closings are one of a day and one of a terminal that has sold nothing yet.
+func closings() (day, empty event.SalesClosed) {
+	rate := "18"
+	day = event.SalesClosed{
+		StoreID: "s1", TerminalID: "t1~2", ClosingNumber: 7, FromNumber: 1042, ToNumber: 1180, HeadHash: common.Hash{1},
+		OpenedAt: "2026-11-21T18:30:00.000000Z", ClosedAt: "2026-11-22T18:30:00.000000Z",
+		Currencies: []event.ClosedCurrency{{
+			Currency: "INR", Sales: event.ClosedSales{Count: 137, Gross: "148201.50"}, Refunds: event.ClosedRefunds{Count: 2, Total: "1249.50"},
+			Net: "146952.00", Tax: []event.ClosedTax{{Amount: "12.00"}, {Rate: &rate, Amount: "22417.25"}},
+			Tenders: []event.ClosedTender{{Type: "card", Count: 90, Amount: "99900.00"}, {Type: "cash", Count: 49, Amount: "47052.00"}},
+		}},
+		Points: event.ClosedPoints{Earned: 14_695, Redeemed: 300}, Late: event.ClosedLate{Count: 1},
+		MissingTerminalSeq: [][2]int64{{17, 17}, {21, 24}}, Promise: "e30.e30.AA",
+	}
+	return day, event.SalesClosed{
+		StoreID: "s1", TerminalID: "t2", ClosingNumber: 1, FromNumber: 1, OpenedAt: "2026-11-21T18:30:00.000000Z", ClosedAt: "2026-11-22T18:30:00.000000Z",
+		Currencies: []event.ClosedCurrency{}, MissingTerminalSeq: [][2]int64{},
 	}
 }
 
@@ -128,6 +156,9 @@ func TestAHashInAnotherFormIsRefused(t *testing.T) {
 		case strings.HasPrefix(msg.Subject, event.SubjectAnchored):
 			_, err := event.Decode[event.SaleAnchored](data)
 			return err
+		case strings.HasPrefix(msg.Subject, event.SubjectClosed):
+			_, err := event.Decode[event.SalesClosed](data)
+			return err
 		}
 		_, err := event.Decode[event.Batch](data)
 		return err
@@ -143,6 +174,7 @@ func TestAHashInAnotherFormIsRefused(t *testing.T) {
 		"anchored.tx_hash":    event.Anchored(event.SaleAnchored{TxHash: hash}, time.Now(), 0),
 		"anchored.block_hash": event.Anchored(event.SaleAnchored{BlockHash: hash}, time.Now(), 0),
 		"anchored.proof":      event.Anchored(event.SaleAnchored{Proof: []common.Hash{other, hash}}, time.Now(), 0),
+		"closed.head_hash":    event.Closed(event.SalesClosed{HeadHash: hash}, "gateway", 0, ""),
 		"batch.root":          event.BatchMoved(event.Batch{Root: hash}),
 		"batch.tx_hash":       event.BatchMoved(event.Batch{TxHash: &hash}),
 		"batch.block_hash":    event.BatchMoved(event.Batch{BlockHash: &hash}),

@@ -21,6 +21,7 @@ const (
 	SubjectPriced   = "sales.v1.priced"
 	SubjectAnchored = "sales.v1.anchored"
 	SubjectParked   = "sales.v1.dlq"
+	SubjectClosed   = "sales.v1.closed"
 	SubjectBatches  = "batches.v1"
 )
 

@@ -34,11 +34,12 @@ type Proof struct {
 	Request   []byte        `json:"request"` // the record as received, base64
 	SaleHash  common.Hash   `json:"sale_hash"`
 	AmountWei string        `json:"amount_wei"`
-	Rate      ProofRate     `json:"rate"`
+	Rate      *ProofRate    `json:"rate"` // null exactly when the total is 0
 	Leaf      common.Hash   `json:"leaf"`
 	Proof     []common.Hash `json:"proof"` // siblings from the leaf up
 	Batch     ProofBatch    `json:"batch"`
 	Log       ProofLog      `json:"log"`
+	Promise   string        `json:"promise"` // of the record, a compact JWS; "" for one of before there were promises
 	Chain     ProofChain    `json:"chain"`
 }
 

@@ -15,7 +15,7 @@ func RecordedOf(facts sale.Sale, hash common.Hash, lines []Line, tenders []Tende
 		SaleID: facts.SaleID, Kind: string(facts.Kind), RefundOf: facts.RefundOf, StoreID: facts.StoreID, TerminalID: facts.TerminalID,
 		CustomerID: facts.CustomerID, Currency: facts.Currency, Total: facts.Total, PointsDelta: facts.PointsDelta,
 		PointsBalance: facts.PointsBalance, PurchaseNumber: facts.PurchaseNumber, RecordedAt: sale.FormatTime(int64(facts.RecordedAt)),
-		SaleHash: hash, Lines: lines, Tenders: tenders,
+		RecordNumber: facts.RecordNumber, PreviousHash: facts.PreviousHash, SaleHash: hash, Lines: lines, Tenders: tenders,
 	}
 }
 

@@ -30,14 +30,16 @@ type SaleRecorded struct {
 	Kind           string      `json:"kind"`    // sale | refund
 	RefundOf       string      `json:"refund_of,omitempty"`
 	StoreID        string      `json:"store_id"`
-	TerminalID     string      `json:"terminal_id"`
+	TerminalID     string      `json:"terminal_id"` // from the second series on with the series behind it, such as t1~2
 	CustomerID     string      `json:"customer_id,omitempty"`
 	Currency       string      `json:"currency"` // ISO 4217
 	Total          string      `json:"total"`    // canonical form
 	PointsDelta    int64       `json:"points_delta"`
 	PointsBalance  int64       `json:"points_balance"`
 	PurchaseNumber uint64      `json:"purchase_number"`
-	RecordedAt     string      `json:"recorded_at"` // RFC 3339 UTC, microseconds
+	RecordedAt     string      `json:"recorded_at"`   // RFC 3339 UTC, microseconds
+	RecordNumber   uint64      `json:"record_number"` // at the terminal, dense from 1
+	PreviousHash   common.Hash `json:"previous_hash"` // sale_hash of the terminal's record before; zero for the first
 	SaleHash       common.Hash `json:"sale_hash"`
 	Lines          []Line      `json:"lines,omitempty"`
 	Tenders        []Tender    `json:"tenders,omitempty"`
@@ -65,7 +67,7 @@ type Rate struct {
 type SalePriced struct {
 	SaleRecorded
 	AmountWei string `json:"amount_wei"`
-	Rate      Rate   `json:"rate"`
+	Rate      *Rate  `json:"rate,omitempty"` // absent exactly when the total is 0, which is worth 0 wei at any rate
 }
 
 // SaleAnchored announces that a sale's batch has reached ANCHOR_FINALITY; proof leads from leaf to root.
@@ -131,7 +133,7 @@ type Parked struct {
 
 // The hashes of each type, for Decode.
 
-func (e *SaleRecorded) hashes() []common.Hash { return []common.Hash{e.SaleHash} }
+func (e *SaleRecorded) hashes() []common.Hash { return []common.Hash{e.SaleHash, e.PreviousHash} }
 
 func (e *SaleAnchored) hashes() []common.Hash {
 	return append([]common.Hash{e.SaleHash, e.Leaf, e.Root, e.TxHash, e.BlockHash}, e.Proof...)

@@ -2,6 +2,7 @@ package money
 
 import (
 	"math/big"
+	"strconv"
 	"strings"
 
 	"github.com/cockroachdb/apd/v3"
@@ -46,14 +47,25 @@ func (c Currency) Format(m Minor) string {
 	if m < 0 {
 		sign, u = "-", -u
 	}
-	text := new(big.Int).SetUint64(u).String()
+	return sign + c.point(strconv.FormatUint(u, 10))
+}
+
+// point puts the decimal point into a number of minor units.
+func (c Currency) point(minor string) string {
 	if c.digits == 0 {
-		return sign + text
+		return minor
 	}
-	if pad := c.digits + 1 - len(text); pad > 0 {
-		text = strings.Repeat("0", pad) + text
+	if pad := c.digits + 1 - len(minor); pad > 0 {
+		minor = strings.Repeat("0", pad) + minor
 	}
-	return sign + text[:len(text)-c.digits] + "." + text[len(text)-c.digits:]
+	return minor[:len(minor)-c.digits] + "." + minor[len(minor)-c.digits:]
+}
+
+// IsZero reports whether an amount, in the form that Parse reads, is zero. Such a total is worth 0 wei at any rate and needs none
+// (infra/docs/CONTRACT.md, 4.2).
+func IsZero(amount string) bool {
+	whole, fraction, dotted := strings.Cut(amount, ".")
+	return whole == "0" && (!dotted || fraction != "" && strings.Trim(fraction, "0") == "")
 }
 
 func isDigits(s string) bool {
@@ -119,15 +131,15 @@ const (
 	maxWeiBits   = 256
 )
 
-// ParseWei reads an amount in wei as all interfaces write it: digits without a leading zero or a sign, at least 1 and at most
-// 2^256 - 1. Errors are Invalid and don't repeat s.
+// ParseWei reads an amount in wei as all interfaces write it: digits without a leading zero or a sign, at most 2^256 - 1. Errors are Invalid
+// and don't repeat s.
 func ParseWei(s string) (*big.Int, error) {
-	if isDigits(s) && len(s) <= maxWeiDigits && s[0] != '0' {
+	if isDigits(s) && len(s) <= maxWeiDigits && !hasLeadingZero(s) {
 		if wei, ok := new(big.Int).SetString(s, 10); ok && wei.BitLen() <= maxWeiBits {
 			return wei, nil
 		}
 	}
-	return nil, fault.New(fault.Invalid, "must be a positive uint256 in decimal digits, without leading zeros or a sign")
+	return nil, fault.New(fault.Invalid, "must be a uint256 in decimal digits, without leading zeros or a sign")
 }
 
 var tenTo18 = pow10(18)
@@ -135,7 +147,8 @@ var tenTo18 = pow10(18)
 func pow10(n int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil) }
 
 // Wei converts a fiat total at a rate in fiat per ETH: ceil(total·10^18 / rate), exact (infra/docs/CONTRACT.md, 4.2). All is done in
-// integers: with total = a·10^x and rate = b·10^y it is ceil(a·10^18·10^(x−y) / b), one division, rounded once. The result is at least 1.
+// integers: with total = a·10^x and rate = b·10^y it is ceil(a·10^18·10^(x−y) / b), one division, rounded once. Both are positive, and so
+// is the result; a total of zero has no rate.
 func Wei(total, rate Decimal) *big.Int {
 	numerator := new(big.Int).Mul(total.num.Coeff.MathBigInt(), tenTo18)
 	denominator := new(big.Int).Set(rate.num.Coeff.MathBigInt())

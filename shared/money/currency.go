@@ -44,6 +44,18 @@ func ParseCurrency(code string) (Currency, error) {
 	return c, nil
 }
 
+// NoCurrency is ISO 4217's code for transactions that no currency is involved in: that of the records that no till sends, whose total is 0.
+const NoCurrency = "XXX"
+
+// ParseRecorded returns the currency of a committed record: one that ParseCurrency knows, or NoCurrency, which has no digits after the point
+// and which no till can send. Any other text is an Invalid fault.
+func ParseRecorded(code string) (Currency, error) {
+	if code == NoCurrency {
+		return Currency{code: NoCurrency}, nil
+	}
+	return ParseCurrency(code)
+}
+
 // Code is the ISO 4217 alphabetic code.
 func (c Currency) Code() string { return c.code }
 

@@ -60,13 +60,13 @@ func TestTheExactValueOfADecimalIsThatOfItsText(t *testing.T) {
 
 func TestAnAmountInWeiHasOneFormOnly(t *testing.T) {
 	const most = "115792089237316195423570985008687907853269984665640564039457584007913129639935" // 2^256 - 1
-	for _, s := range []string{"1", "7", "10", "4913079001641901", most} {
+	for _, s := range []string{"0", "1", "7", "10", "4913079001641901", most} {
 		wei, err := money.ParseWei(s)
 		require.NoError(t, err, s)
 		require.Equal(t, s, wei.String())
 	}
 	for _, s := range []string{
-		"", "0", "-0", "00", "007", "+7", "-7", " 7", "7 ", "7.0", "7e1", "0x7", "0b1", "1_000", "٧", "7\n", most[:len(most)-1] + "6", "1" + most,
+		"", "-0", "00", "007", "+7", "-7", " 7", "7 ", "7.0", "7e1", "0x7", "0b1", "1_000", "٧", "7\n", most[:len(most)-1] + "6", "1" + most,
 		strings.Repeat("9", 1000),
 	} {
 		_, err := money.ParseWei(s)
@@ -82,6 +82,39 @@ func TestWhatIsNoPositivePlainNumberIsRefused(t *testing.T) {
 		_, err := money.ParseDecimal(s)
 		require.True(t, fault.Is(err, fault.Invalid), "%q", s)
 	}
+}
+
+func TestWhatIsZeroIsToldByItsText(t *testing.T) {
+	for text, zero := range map[string]bool{
+		"0": true, "0.0": true, "0.00": true, "0.000": true,
+		"": false, "1": false, "0.01": false, "0.": false, ".0": false, "00": false, "-0": false, "0.0.0": false, "10": false, "0e1": false,
+	} {
+		require.Equal(t, zero, money.IsZero(text), "%q", text)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		c, err := money.ParseRecorded(rapid.SampledFrom([]string{"INR", "JPY", "KWD", "XXX"}).Draw(t, "currency"))
+		require.NoError(t, err)
+		minor := money.Minor(rapid.Int64Range(0, 2000).Draw(t, "minor"))
+		require.Equal(t, minor == 0, money.IsZero(c.Format(minor)))
+	})
+}
+
+func TestNoTillCanSendARecordWithoutACurrency(t *testing.T) {
+	none, err := money.ParseRecorded("XXX")
+	require.NoError(t, err)
+	require.Equal(t, money.NoCurrency, none.Code())
+	require.Equal(t, "0", none.Format(0))
+	_, err = none.Parse("0.0")
+	require.True(t, fault.Is(err, fault.Invalid))
+	inr, err := money.ParseRecorded("INR")
+	require.NoError(t, err)
+	require.Equal(t, 2, inr.Digits())
+	for _, code := range []string{"", "xxx", "XTS", "XAU"} {
+		_, err := money.ParseRecorded(code)
+		require.True(t, fault.Is(err, fault.Invalid), code)
+	}
+	_, err = money.ParseCurrency("XXX")
+	require.True(t, fault.Is(err, fault.Invalid))
 }
 
 func TestAnAmountComesBackInCanonicalForm(t *testing.T) {
@@ -145,4 +178,23 @@ func decimal(t *testing.T, s string) money.Decimal {
 	d, err := money.ParseDecimal(s)
 	require.NoError(t, err)
 	return d
+}
+
+func TestASumOfAmountsIsExactHoweverLargeItGets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		inr, err := money.ParseCurrency("INR")
+		require.NoError(t, err)
+		amounts := rapid.SliceOf(rapid.OneOf(rapid.Int64Range(-1<<60, 1<<60), rapid.SampledFrom([]int64{1<<63 - 1, -1 << 63, -1, 1})))
+		var plus, minus money.Sum
+		want := new(big.Int)
+		for _, m := range amounts.Draw(t, "plus") {
+			plus.Add(money.Minor(m))
+			want.Add(want, big.NewInt(m))
+		}
+		for _, m := range amounts.Draw(t, "minus") {
+			minus.Add(money.Minor(m))
+			want.Sub(want, big.NewInt(m))
+		}
+		require.Equal(t, new(big.Rat).SetFrac(want, big.NewInt(100)).FloatString(2), inr.FormatSum(plus.Minus(minus)))
+	})
 }

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"time"
 
@@ -28,7 +29,13 @@ type Limits struct {
 	Prepare func(ctx context.Context, conn *pgx.Conn) error
 	// TrustIdle hands out an idle connection without a ping: the caller finds out whether it is alive, within its own time limit.
 	TrustIdle bool
+	// Lookups says that every statement is a bounded number of look-ups by an index. Without it the planner reads a whole table where it still
+	// takes it for an empty one, and a session keeps that plan while the table grows.
+	Lookups bool
 }
+
+// lookups keep the planner to indexes and nested loops.
+var lookups = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
 
 const applicationName = "application_name"
 
@@ -49,6 +56,9 @@ func Open(ctx context.Context, url config.Secret, limits Limits) (*pgxpool.Pool,
 		"lock_timeout": limits.Lock, "statement_timeout": limits.Statement, "idle_in_transaction_session_timeout": limits.IdleInTransaction,
 	} {
 		parameters[name] = strconv.FormatInt(limit.Milliseconds(), 10)
+	}
+	if limits.Lookups {
+		maps.Copy(parameters, lookups)
 	}
 	if parameters[applicationName] == "" {
 		parameters[applicationName] = "tillseal " + limits.Service

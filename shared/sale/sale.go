@@ -14,18 +14,23 @@ import (
 	"golang.org/x/crypto/sha3"
 )
 
-// Kind distinguishes a sale from its refund.
+// Kind says what a record is.
 type Kind string
 
-// The kinds of record.
+// The kinds of record. Tills send the first two; the others are the shop's own, at Operator.
 const (
 	KindSale   Kind = "sale"
 	KindRefund Kind = "refund"
+	KindKey    Kind = "key" // a key that signs promises, recorded before it signs the first
 )
 
+// Operator is the reserved store, and the reserved terminal in it, of the records that no till sends. Nobody has a key of it.
+const Operator = "operator"
+
 // Type is the EIP-712 type that is hashed (infra/docs/CONTRACT.md, 4.1). The order of the members of Sale follows it.
-const Type = "Sale(string saleId,string kind,string refundOf,string storeId,string terminalId,string customerId,string currency," +
-	"string total,int64 pointsDelta,int64 pointsBalance,uint64 purchaseNumber,uint64 recordedAt,bytes32 requestHash,bytes32 salt)"
+const Type = "Sale(string saleId,string kind,string refundOf,string storeId,string terminalId,uint64 recordNumber,bytes32 previousHash," +
+	"string customerId,string currency,string total,int64 pointsDelta,int64 pointsBalance,uint64 purchaseNumber,uint64 recordedAt," +
+	"bytes32 requestHash,bytes32 salt)"
 
 // TypeHash is keccak256(Type), the first word of the struct's encoding (EIP-712, "Definition of hashStruct").
 var TypeHash = Keccak([]byte(Type))
@@ -36,7 +41,9 @@ type Sale struct {
 	Kind           Kind        //
 	RefundOf       string      // the sale's id; "" for a sale
 	StoreID        string      //
-	TerminalID     string      //
+	TerminalID     string      // with its series, as Chain writes it
+	RecordNumber   uint64      // of the terminal's records of this series, dense from 1 in the order of their commits
+	PreviousHash   common.Hash // the sale_hash of the terminal's record before; zero for the first
 	CustomerID     string      // "" for a guest
 	Currency       string      // ISO 4217
 	Total          string      // canonical: exactly the currency's decimals
@@ -50,21 +57,29 @@ type Sale struct {
 
 // Hash is the sale_hash: EIP-712 hashStruct of Type, without a domain.
 func (s *Sale) Hash() common.Hash {
-	var encoded [15 * 32]byte
+	var encoded [17 * 32]byte
 	word := func(i int) []byte { return encoded[i*32 : (i+1)*32] }
-	copy(word(0), TypeHash[:])
-	for i, text := range []string{
-		s.SaleID, string(s.Kind), s.RefundOf, s.StoreID, s.TerminalID, s.CustomerID, s.Currency, s.Total,
-	} {
+	putText := func(i int, text string) {
 		h := Keccak([]byte(text))
-		copy(word(1+i), h[:])
+		copy(word(i), h[:])
 	}
-	putInt64(word(9), s.PointsDelta)
-	putInt64(word(10), s.PointsBalance)
-	binary.BigEndian.PutUint64(word(11)[24:], s.PurchaseNumber)
-	binary.BigEndian.PutUint64(word(12)[24:], s.RecordedAt)
-	copy(word(13), s.RequestHash[:])
-	copy(word(14), s.Salt[:])
+	copy(word(0), TypeHash[:])
+	putText(1, s.SaleID)
+	putText(2, string(s.Kind))
+	putText(3, s.RefundOf)
+	putText(4, s.StoreID)
+	putText(5, s.TerminalID)
+	binary.BigEndian.PutUint64(word(6)[24:], s.RecordNumber)
+	copy(word(7), s.PreviousHash[:])
+	putText(8, s.CustomerID)
+	putText(9, s.Currency)
+	putText(10, s.Total)
+	putInt64(word(11), s.PointsDelta)
+	putInt64(word(12), s.PointsBalance)
+	binary.BigEndian.PutUint64(word(13)[24:], s.PurchaseNumber)
+	binary.BigEndian.PutUint64(word(14)[24:], s.RecordedAt)
+	copy(word(15), s.RequestHash[:])
+	copy(word(16), s.Salt[:])
 	return Keccak(encoded[:])
 }
 
@@ -104,6 +119,8 @@ type proofForm struct {
 	RefundOf       string      `json:"refundOf"`
 	StoreID        string      `json:"storeId"`
 	TerminalID     string      `json:"terminalId"`
+	RecordNumber   string      `json:"recordNumber"`
+	PreviousHash   common.Hash `json:"previousHash"`
 	CustomerID     string      `json:"customerId"`
 	Currency       string      `json:"currency"`
 	Total          string      `json:"total"`
@@ -118,7 +135,7 @@ type proofForm struct {
 // MarshalJSON writes the form of a proof.
 func (s Sale) MarshalJSON() ([]byte, error) {
 	return json.Marshal(proofForm{
-		s.SaleID, s.Kind, s.RefundOf, s.StoreID, s.TerminalID, s.CustomerID, s.Currency, s.Total,
+		s.SaleID, s.Kind, s.RefundOf, s.StoreID, s.TerminalID, strconv.FormatUint(s.RecordNumber, 10), s.PreviousHash, s.CustomerID, s.Currency, s.Total,
 		strconv.FormatInt(s.PointsDelta, 10), strconv.FormatInt(s.PointsBalance, 10),
 		strconv.FormatUint(s.PurchaseNumber, 10), strconv.FormatUint(s.RecordedAt, 10), s.RequestHash, s.Salt,
 	})
@@ -130,18 +147,19 @@ func (s *Sale) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &p); err != nil {
 		return err
 	}
-	var errs [4]error
+	var errs [5]error
 	*s = Sale{
-		SaleID: p.SaleID, Kind: p.Kind, RefundOf: p.RefundOf, StoreID: p.StoreID, TerminalID: p.TerminalID, CustomerID: p.CustomerID,
-		Currency: p.Currency, Total: p.Total, RequestHash: p.RequestHash, Salt: p.Salt,
+		SaleID: p.SaleID, Kind: p.Kind, RefundOf: p.RefundOf, StoreID: p.StoreID, TerminalID: p.TerminalID, PreviousHash: p.PreviousHash,
+		CustomerID: p.CustomerID, Currency: p.Currency, Total: p.Total, RequestHash: p.RequestHash, Salt: p.Salt,
 	}
 	s.PointsDelta, errs[0] = strconv.ParseInt(p.PointsDelta, 10, 64)
 	s.PointsBalance, errs[1] = strconv.ParseInt(p.PointsBalance, 10, 64)
 	s.PurchaseNumber, errs[2] = strconv.ParseUint(p.PurchaseNumber, 10, 64)
 	s.RecordedAt, errs[3] = strconv.ParseUint(p.RecordedAt, 10, 64)
+	s.RecordNumber, errs[4] = strconv.ParseUint(p.RecordNumber, 10, 64)
 	for i, err := range errs {
 		if err != nil {
-			return fmt.Errorf("sale.%s: %w", [...]string{"pointsDelta", "pointsBalance", "purchaseNumber", "recordedAt"}[i], err)
+			return fmt.Errorf("sale.%s: %w", [...]string{"pointsDelta", "pointsBalance", "purchaseNumber", "recordedAt", "recordNumber"}[i], err)
 		}
 	}
 	return nil
@@ -154,6 +172,15 @@ var (
 
 // ValidPlaceID reports whether id can name a store or a terminal (infra/docs/CONTRACT.md, 1.1): it is a token of a subject.
 func ValidPlaceID(id string) bool { return subjectToken.MatchString(id) }
+
+// Chain names a terminal's chain of records in a series, as it is hashed and shown: the terminal's id, from the second series on with the
+// series behind it, such as t1~2. Series are counted from 1.
+func Chain(terminalID string, series int64) string {
+	if series <= 1 {
+		return terminalID
+	}
+	return terminalID + "~" + strconv.FormatInt(series, 10)
+}
 
 // ValidSaleID reports whether id is a sale's in its canonical form: a UUID in lower case.
 func ValidSaleID(id string) bool {

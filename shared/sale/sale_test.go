@@ -47,8 +47,10 @@ func TestEachFactIsPartOfTheHash(t *testing.T) {
 	for name, change := range map[string]func(*sale.Sale){
 		"saleId": func(s *sale.Sale) { s.SaleID += "0" }, "kind": func(s *sale.Sale) { s.Kind += "s" },
 		"refundOf": func(s *sale.Sale) { s.RefundOf += "0" }, "storeId": func(s *sale.Sale) { s.StoreID += "0" },
-		"terminalId": func(s *sale.Sale) { s.TerminalID += "0" }, "customerId": func(s *sale.Sale) { s.CustomerID += "0" },
-		"currency": func(s *sale.Sale) { s.Currency = "XXX" }, "total": func(s *sale.Sale) { s.Total += "0" },
+		"terminalId":   func(s *sale.Sale) { s.TerminalID += "0" },
+		"recordNumber": func(s *sale.Sale) { s.RecordNumber++ }, "previousHash": func(s *sale.Sale) { s.PreviousHash[31] ^= 1 },
+		"customerId": func(s *sale.Sale) { s.CustomerID += "0" },
+		"currency":   func(s *sale.Sale) { s.Currency = "XXX" }, "total": func(s *sale.Sale) { s.Total += "0" },
 		"pointsDelta": func(s *sale.Sale) { s.PointsDelta = -s.PointsDelta - 1 }, "pointsBalance": func(s *sale.Sale) { s.PointsBalance++ },
 		"purchaseNumber": func(s *sale.Sale) { s.PurchaseNumber++ }, "recordedAt": func(s *sale.Sale) { s.RecordedAt++ },
 		"requestHash": func(s *sale.Sale) { s.RequestHash[31] ^= 1 }, "salt": func(s *sale.Sale) { s.Salt[0] ^= 1 },
@@ -69,7 +71,9 @@ func TestASaleSurvivesItsProofForm(t *testing.T) {
 		require.Equal(t, v.Sale, again)
 	}
 	var s sale.Sale
-	require.ErrorContains(t, json.Unmarshal([]byte(`{"pointsDelta":"0","pointsBalance":"0","purchaseNumber":"-1","recordedAt":"0"}`), &s), "purchaseNumber")
+	require.ErrorContains(t, json.Unmarshal([]byte(`{"pointsDelta":"0","pointsBalance":"0","purchaseNumber":"-1","recordedAt":"0","recordNumber":"1"}`), &s),
+		"purchaseNumber")
+	require.ErrorContains(t, json.Unmarshal([]byte(`{"pointsDelta":"0","pointsBalance":"0","purchaseNumber":"1","recordedAt":"0"}`), &s), "recordNumber")
 }
 
 func TestIdentifiersHaveTheirForms(t *testing.T) {
@@ -88,7 +92,7 @@ func TestARowIsIntactUntilAnythingThatIsHashedChanges(t *testing.T) {
 	request, salt := []byte(`{"total":"1.00"}`), bytes.Repeat([]byte{7}, 32)
 	facts := sale.Sale{
 		SaleID: "a", Kind: sale.KindSale, StoreID: "s1", TerminalID: "t1", CustomerID: "C-1", Currency: "INR", Total: "1.00", PointsDelta: 1, PointsBalance: 2,
-		PurchaseNumber: 3, RecordedAt: 4,
+		PurchaseNumber: 3, RecordedAt: 4, RecordNumber: 5,
 	}
 	hashed := facts
 	hashed.RequestHash, hashed.Salt = sale.Keccak(request), common.BytesToHash(salt)
@@ -97,6 +101,7 @@ func TestARowIsIntactUntilAnythingThatIsHashedChanges(t *testing.T) {
 	for name, spoil := range map[string]func(*sale.Sale){
 		"saleId": func(s *sale.Sale) { s.SaleID = "b" }, "kind": func(s *sale.Sale) { s.Kind = sale.KindRefund }, "refundOf": func(s *sale.Sale) { s.RefundOf = "b" },
 		"storeId": func(s *sale.Sale) { s.StoreID = "s2" }, "terminalId": func(s *sale.Sale) { s.TerminalID = "t2" },
+		"recordNumber": func(s *sale.Sale) { s.RecordNumber = 6 }, "previousHash": func(s *sale.Sale) { s.PreviousHash[0] = 1 },
 		"customerId": func(s *sale.Sale) { s.CustomerID = "" },
 		"currency":   func(s *sale.Sale) { s.Currency = "USD" }, "total": func(s *sale.Sale) { s.Total = "1.01" },
 		"pointsDelta":   func(s *sale.Sale) { s.PointsDelta++ },
@@ -112,6 +117,12 @@ func TestARowIsIntactUntilAnythingThatIsHashedChanges(t *testing.T) {
 	require.False(t, sale.Intact(facts, request, nil, hash[:]))
 	require.False(t, sale.Intact(facts, request, salt, hash[1:]))
 	require.False(t, sale.Intact(facts, request, salt, nil))
+}
+
+func TestASeriesIsPartOfTheChainsName(t *testing.T) {
+	require.Equal(t, "t1", sale.Chain("t1", 1))
+	require.Equal(t, "t1~2", sale.Chain("t1", 2))
+	require.False(t, sale.ValidPlaceID(sale.Chain("t1", 2)), "no terminal can be called what a series of another is called")
 }
 
 func TestASalesIDHasOneFormOnly(t *testing.T) {

@@ -24,6 +24,10 @@ var Roles = []string{"gateway", "anchor", "ledger", "auditor"}
 // Migrate brings the database of adminURL to this build's version. It may run twice at once: the second waits.
 // The admin owns everything and needs the right to create roles. Errors are Transient.
 func Migrate(ctx context.Context, adminURL string) error {
+	return migrate(adminURL, func(p *goose.Provider) error { _, err := p.Up(ctx); return err })
+}
+
+func migrate(adminURL string, up func(*goose.Provider) error) error {
 	db, err := sql.Open("pgx", adminURL)
 	if err != nil {
 		return fault.New(fault.Invalid, "DB_ADMIN_URL is not a Postgres URL") // the cause may quote the password
@@ -37,11 +41,12 @@ func Migrate(ctx context.Context, adminURL string) error {
 	if err != nil {
 		return fault.WithKind(fault.Fatal, err)
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations, goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations, goose.WithSessionLocker(locker),
+		goose.WithGoMigrations(goose.NewGoMigration(rehashVersion, &goose.GoFunc{RunTx: rehash}, nil)))
 	if err != nil {
 		return fault.New(fault.Fatal, "read the migrations: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	if err := up(provider); err != nil {
 		return fault.New(fault.Transient, "migrate the database: %w", err)
 	}
 	return nil

@@ -140,8 +140,8 @@ func (l lines) Handle(_ context.Context, r slog.Record) error {
 
 func TestEachStreamIsInSightOfItsWriterAndItsReader(t *testing.T) {
 	for service, streams := range map[string]string{
-		"gateway": "SALES_RECORDED", "pricing": "SALES_RECORDED,SALES_PRICED,SALES_DLQ",
-		"anchor": "SALES_PRICED,SALES_ANCHORED,BATCHES,SALES_DLQ", "ledger": "SALES_RECORDED,SALES_ANCHORED,BATCHES,SALES_DLQ", "dev": "",
+		"gateway": "SALES_RECORDED,SALES_CLOSED", "pricing": "SALES_RECORDED,SALES_PRICED,SALES_DLQ",
+		"anchor": "SALES_PRICED,SALES_ANCHORED,BATCHES,SALES_DLQ", "ledger": "SALES_RECORDED,SALES_ANCHORED,SALES_CLOSED,BATCHES,SALES_DLQ", "dev": "",
 	} {
 		require.Equal(t, streams, streamsOf(service))
 	}

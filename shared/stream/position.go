@@ -56,9 +56,9 @@ func (b *Bus) Reset(ctx context.Context, durable string) error {
 	return fault.New(fault.Transient, "reset durable %s: %w", durable, err)
 }
 
-// Durables lists all, in the order in which a sale passes them.
+// Durables lists all, in the order in which a sale passes them, and then that of closings.
 func Durables() []string {
-	return []string{DurablePricing, DurableAnchor, DurableLedgerParked, DurableLedger, DurableLedgerBatches}
+	return []string{DurablePricing, DurableAnchor, DurableLedgerParked, DurableLedger, DurableLedgerBatches, DurableLedgerClosed}
 }
 
 func missing(durable string, err error) error {

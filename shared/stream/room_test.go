@@ -3,6 +3,7 @@ package stream_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,15 +19,18 @@ import (
 func TestAMessageTakesTheRoomThatItsStreamIsSizedFor(t *testing.T) {
 	_, bus := bare(t, func(c *stream.Config) { c.PeakSalesPerSecond = 100 }) // room for all of them
 	require.NoError(t, bus.Ensure(within(t)))
-	const count, hold = 500, 6 * 3600
-	perHundred := map[string]int64{stream.SalesRecorded: 100, stream.SalesPriced: 100, stream.SalesAnchored: 100, stream.Batches: 5, stream.SalesDLQ: 5}
+	const count, sales, tills = 500, 100 * 6 * 3600, 100 * 30 // of six hours at that peak; of a chain of shops with that peak
+	room := map[string]int64{
+		stream.SalesRecorded: sales, stream.SalesPriced: sales, stream.SalesAnchored: sales, stream.Batches: sales / 20, stream.SalesDLQ: sales / 20,
+		stream.SalesClosed: tills * 3 * 7, // a week with three shifts a day
+	}
 	for i := range count {
 		require.NoError(t, bus.PublishAll(t.Context(), everyEvent(fmt.Sprintf("01a2049c-fe3a-7c04-b785-%012d", i), int64(i))))
 	}
-	for name, share := range perHundred {
+	for name, messages := range room {
 		s, err := bus.JS.Stream(t.Context(), name)
 		require.NoError(t, err)
-		state, planned := s.CachedInfo().State, s.CachedInfo().Config.MaxBytes*100/(100*hold*share)
+		state, planned := s.CachedInfo().State, s.CachedInfo().Config.MaxBytes/messages
 		require.Equal(t, uint64(count), state.Msgs, name)
 		require.Greater(t, planned, int64(0))
 		require.LessOrEqual(t, int64(state.Bytes/state.Msgs), planned, name)
@@ -34,7 +38,30 @@ func TestAMessageTakesTheRoomThatItsStreamIsSizedFor(t *testing.T) {
 	}
 }
 
-// everyEvent is one message for each stream, of a sale with two lines and a batch of some thousand sales.
+// closingOf is a till's shift with several rates of tax and means of payment.
+func closingOf(number uint64) event.SalesClosed {
+	c := event.SalesClosed{
+		StoreID: "bengaluru-mg-road", TerminalID: "till-04", ClosingNumber: number, FromNumber: 101_017, ToNumber: 101_489, HeadHash: common.Hash{1},
+		OpenedAt: "2026-11-22T18:55:27.290772Z", ClosedAt: "2026-11-23T18:51:03.104114Z",
+		Currencies: []event.ClosedCurrency{{
+			Currency: "INR", Sales: event.ClosedSales{Count: 461, Gross: "574249.50"}, Refunds: event.ClosedRefunds{Count: 12, Total: "11402.00"}, Net: "562847.50",
+		}},
+		Points:             event.ClosedPoints{Earned: 51_240, Redeemed: 3_900},
+		MissingTerminalSeq: [][2]int64{{1_000_017, 1_000_017}, {1_000_211, 1_000_214}},
+		Promise:            strings.Repeat("x", 450), // RFC 7515: a header, some claims with the hash, a signature of 64 bytes
+	}
+	inr := &c.Currencies[0]
+	inr.Tax = []event.ClosedTax{{Amount: "113.40"}}
+	for _, rate := range []string{"0", "5", "12", "18", "28"} {
+		inr.Tax = append(inr.Tax, event.ClosedTax{Rate: &rate, Amount: "14021.75"})
+	}
+	for _, kind := range []string{"card", "cash", "gift_card", "mobile", "voucher"} {
+		inr.Tenders = append(inr.Tenders, event.ClosedTender{Type: kind, Count: 94, Amount: "112569.50"})
+	}
+	return c
+}
+
+// everyEvent is one message for each stream, of a sale with two lines, a batch of some thousand sales, and a till's shift.
 func everyEvent(saleID string, serial int64) []*nats.Msg {
 	recorded := event.SaleRecorded{
 		SaleID: saleID, Kind: "sale", StoreID: "bengaluru-mg-road", TerminalID: "till-04", CustomerID: "C-100123", Currency: "INR", Total: "1249.50",
@@ -45,7 +72,7 @@ func everyEvent(saleID string, serial int64) []*nats.Msg {
 		},
 		Tenders: []event.Tender{{Type: "card", Amount: "1249.50"}},
 	}
-	priced := event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079001641901", Rate: event.Rate{
+	priced := event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079001641901", Rate: &event.Rate{
 		ID: saleID, Value: "254321.17", Currency: "INR", Tier: "live", ObservedAt: "2026-11-22T18:53:54Z",
 		Sources: []event.RateSource{
 			{Name: "coingecko", Value: "254321.17", ObservedAt: "2026-11-22T18:53:54Z"},
@@ -72,6 +99,6 @@ func everyEvent(saleID string, serial int64) []*nats.Msg {
 	}
 	return []*nats.Msg{
 		event.Recorded(recorded, "gateway", 0, ""), event.Priced(priced, time.Now(), 0, ""), event.Anchored(anchored, time.Now(), 0),
-		event.BatchMoved(batch), event.ParkedBy(parked, time.Time{}),
+		event.BatchMoved(batch), event.ParkedBy(parked, time.Time{}), event.Closed(closingOf(uint64(serial)+1), "gateway", 0, ""),
 	}
 }

@@ -14,6 +14,7 @@ const (
 	SalesRecorded = "SALES_RECORDED"
 	SalesPriced   = "SALES_PRICED"
 	SalesAnchored = "SALES_ANCHORED"
+	SalesClosed   = "SALES_CLOSED"
 	Batches       = "BATCHES"
 	SalesDLQ      = "SALES_DLQ"
 )
@@ -25,6 +26,7 @@ const (
 	DurableLedger        = "ledger"
 	DurableLedgerBatches = "ledger-batches"
 	DurableLedgerParked  = "ledger-parked"
+	DurableLedgerClosed  = "ledger-closed"
 )
 
 // BucketRates is the key-value bucket with each currency's last good rate (pricing).
@@ -46,6 +48,12 @@ const (
 	manyStores    = 10_000           // subjects of a stream: each costs the server 143 bytes of memory, so far more are a mistake
 )
 
+// What is assumed of tills, and with them of closings: their number follows from the tills and not from what these sell.
+const (
+	tillsAtPeak    = 30 // for each sale a second of the peak: even then a till has no more than a sale every 30 seconds
+	closingsPerDay = 3  // of one till: a closing for each shift
+)
+
 // spec is a stream as in infra/docs/CONTRACT.md, 6.1.
 type spec struct {
 	name     string
@@ -53,6 +61,7 @@ type spec struct {
 	subjects []string
 	msgBytes int64 // what a message takes in the store with its headers and index, measured on sales of a few lines
 	share    int64 // messages for each 100 sales
+	perDay   int64 // messages a day for each sale a second of the peak, where they come with the hour and not with sales
 	byStore  bool  // one subject a store
 	writers  []string
 	durables []durableSpec
@@ -64,42 +73,49 @@ var specs = []spec{
 	{
 		SalesRecorded, "SaleRecorded: a committed sale, not priced yet",
 		[]string{event.SubjectRecorded + ".*"},
-		1400, 100, true,
+		1400, 100, 0, true,
 		[]string{"gateway", "ledger"},
 		[]durableSpec{{DurablePricing, "pricing", "prices sales in wei"}},
 	},
 	{
 		SalesPriced, "SalePriced: a sale with its amount in wei",
 		[]string{event.SubjectPriced + ".*"},
-		1700, 100, true,
+		1700, 100, 0, true,
 		[]string{"pricing"},
 		[]durableSpec{{DurableAnchor, "anchor", "journals the leaves of sales"}},
 	},
 	{
 		SalesAnchored, "SaleAnchored: a sale with its proof",
 		[]string{event.SubjectAnchored + ".*"},
-		2400, 100, true,
+		2400, 100, 0, true,
 		[]string{"anchor"},
 		[]durableSpec{{DurableLedger, "ledger", "writes down what is anchored"}},
 	},
 	{
+		SalesClosed, "SalesClosed: what a till's records came to from one closing to the next",
+		[]string{event.SubjectClosed + ".*"},
+		2600, 0, tillsAtPeak * closingsPerDay, true,
+		[]string{"gateway", "ledger"},
+		[]durableSpec{{DurableLedgerClosed, "ledger", "writes down which closings arrived"}},
+	},
+	{
 		Batches, "The states of each batch",
 		[]string{event.SubjectBatches + ".*"},
-		900, 5, false,
+		900, 5, 0, false,
 		[]string{"anchor"},
 		[]durableSpec{{DurableLedgerBatches, "ledger", "writes down each batch's state"}},
 	},
 	{
 		SalesDLQ, "Parked: messages that can't be worked on, with the reason",
 		[]string{event.SubjectParked + ".*"},
-		2200, 5, false,
+		2200, 5, 0, false,
 		[]string{"pricing", "anchor", "ledger"},
 		[]durableSpec{{DurableLedgerParked, "ledger", "keeps parked messages for operators"}},
 	},
 	{
 		bucketPrefix + BucketRates, "The last good rate of each currency",
 		[]string{"$KV." + BucketRates + ".>"},
-		maxRateBytes, 0, false,
+		maxRateBytes, 0, 0, false,
 		[]string{"pricing"},
 		nil,
 	},
@@ -110,8 +126,21 @@ const bucketPrefix = "KV_"
 
 func (s spec) isBucket() bool { return strings.HasPrefix(s.name, bucketPrefix) }
 
-// messagesIn is how many messages of a stream arrive in d at a peak rate in sales a second.
+// hold is how long a reader may be down at the peak rate before DiscardOld takes unread messages.
+func (s spec) hold() time.Duration {
+	if s.perDay > 0 {
+		return maxAge // it costs little
+	}
+	return holdAtPeak
+}
+
+// messagesIn is how many messages of a stream arrive in d at a peak rate in sales a second. Those of a day may come all at once: shops close at
+// the same hour.
 func (s spec) messagesIn(d time.Duration, peak int) int64 {
+	const day = 24 * time.Hour
+	if s.perDay > 0 {
+		return int64(peak) * s.perDay * int64((d+day-1)/day)
+	}
 	return int64(peak) * int64(d/time.Second) * s.share / 100
 }
 

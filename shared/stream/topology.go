@@ -79,7 +79,7 @@ func streamConfig(s spec, peak, replicas int) jetstream.StreamConfig {
 		Name: s.name, Subjects: s.subjects, Description: fmt.Sprintf("Tillseal. %s. Sized for %d sales a second", s.holds, peak),
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
 		MaxConsumers: -1, MaxMsgs: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxAge: maxAge,
-		MaxBytes: max(s.messagesIn(holdAtPeak, peak)*s.msgBytes, floorBytes), Duplicates: dedupeWindow, Replicas: replicas,
+		MaxBytes: max(s.messagesIn(s.hold(), peak)*s.msgBytes, floorBytes), Duplicates: dedupeWindow, Replicas: replicas,
 		Metadata: meta,
 	}
 }

@@ -1,4 +1,5 @@
 // A shop on a chain of the test's own: its contract, the batches that it anchored, and the proofs that it hands out.
+import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
@@ -74,20 +75,35 @@ class Shop {
 
   /** Anchors the sale of tea, with others or alone, and makes its proof. */
   async sell(others = SALES.map((v) => [v.sale_hash, weiFor(v.sale.total, RATE).toString()])) {
-    const tea = makeSale();
-    const sales = [...others, [tea.sale_hash, tea.amount_wei]];
+    const rate = { value: RATE, currency: "INR", tier: "live", sources: ["coingecko"], observed_at: "2026-11-22T04:45:30Z" };
+    return this.#prove({ ...makeSale(), rate }, others);
+  }
+
+  /** Anchors a record of the shop's own, such as a key's, whose total is 0, and makes its proof. */
+  async record(change = () => {}) {
+    const request = Buffer.from('{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'); // RFC 8037, appendix A.2
+    const { sale } = makeSale();
+    Object.assign(sale, { kind: "key", storeId: "operator", terminalId: "operator", customerId: "", currency: "XXX", total: "0" });
+    Object.assign(sale, { pointsDelta: "0", pointsBalance: "0", purchaseNumber: "0", requestHash: keccak256(request) });
+    const key = { sale, request: request.toString("base64"), amount_wei: "0", rate: null };
+    change(key);
+    return this.#prove({ ...key, sale_hash: hashSale(sale) }, []);
+  }
+
+  async #prove(sold, others) {
+    const sales = [...others, [sold.sale_hash, sold.amount_wei]];
     const tree = StandardMerkleTree.of(sales, PAIR);
     const receipt = await this.anchor(tree.root, sales.length);
     const leaves = sales.map((sale) => tree.leafHash(sale)).sort();
-    const leaf = tree.leafHash([tea.sale_hash, tea.amount_wei]);
+    const leaf = tree.leafHash([sold.sale_hash, sold.amount_wei]);
     const { id, root, size } = this.batches.at(-1);
     const proof = {
-      ...tea,
-      rate: { value: RATE, currency: "INR", tier: "live", sources: ["coingecko"], observed_at: "2026-11-22T04:45:30Z" },
+      ...sold,
       leaf,
       proof: tree.getProof(sales.length - 1),
       batch: { id, root, size, leaf_index: String(leaves.indexOf(leaf)) },
       log: this.inclusion(id),
+      promise: signPromise(sold.sale, sold.sale_hash),
       chain: {
         chain_id: "31337",
         contract: this.contract.target,
@@ -102,6 +118,34 @@ class Shop {
   }
 }
 
+const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+const { x } = publicKey.export({ format: "jwk" });
+const kid = createHash("sha256").update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).digest("base64url");
+
+/** The keys that the shop serves. */
+export const JWKS = { keys: [{ kty: "OKP", crv: "Ed25519", x, kid, alg: "EdDSA", use: "sig" }] };
+
+/** The shop's promise of a sale, with other claims or header members. */
+export function signPromise(sale, saleHash, claims = {}, header = {}) {
+  const iat = Number(BigInt(sale.recordedAt) / 1_000_000n);
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = [
+    part({ alg: "EdDSA", typ: "tillseal-sale+jwt", kid, ...header }),
+    part({
+      iss: "https://shop.example",
+      sub: sale.saleId,
+      sale_hash: saleHash,
+      store_id: sale.storeId,
+      terminal_id: sale.terminalId,
+      record_number: Number(sale.recordNumber),
+      iat,
+      anchor_by: iat + 86_400,
+      ...claims,
+    }),
+  ].join(".");
+  return `${signed}.${sign(null, Buffer.from(signed), privateKey).toString("base64url")}`;
+}
+
 function makeSale() {
   const request = Buffer.from('{"currency":"INR", "total":"1249.5","customer_id":"C-1001","redeem_points":200}');
   const sale = {
@@ -110,6 +154,8 @@ function makeSale() {
     refundOf: "",
     storeId: "s1",
     terminalId: "t1",
+    recordNumber: "1042",
+    previousHash: `0x${"06".repeat(32)}`,
     customerId: "C-1001",
     currency: "INR",
     total: "1249.50",

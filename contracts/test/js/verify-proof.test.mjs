@@ -7,7 +7,7 @@ import { Wallet, keccak256 } from "ethers";
 import { entry } from "../../tools/batch-log.mjs";
 import { hashSale, jsonRPC, verifyProof, weiFor } from "../../tools/verify-proof.mjs";
 import { startAnvil } from "./anvil.mjs";
-import { SALES, changed as change, hashOf, here, openShop, provide, read } from "./shop.mjs";
+import { JWKS, SALES, changed as change, hashOf, here, openShop, provide, read, signPromise } from "./shop.mjs";
 
 const { vectors: PRICES } = JSON.parse(read("testdata/pricing.json"));
 
@@ -64,7 +64,7 @@ test("a true proof is valid, step by step", async () => {
   const { code, lines } = await command(sold.proof);
   assert.equal(lines.at(-1), "valid", lines.join("\n"));
   assert.equal(code, 0);
-  assert.equal(lines.length, 17);
+  assert.equal(lines.length, 18);
   for (const line of lines.slice(0, -1)) assert.match(line, /^ok {4}[a-z_]+: /);
 });
 
@@ -114,7 +114,7 @@ test("no field that is proved can be changed", async (t) => {
     if (["chain.finality", "chain.deployed_block", "batch.leaf_index"].includes(path.join("."))) continue;
     await t.test(path.join("."), async () => {
       const proof = changed((p) => set(p, path, another(get(p, path))));
-      assert.equal((await verdict(proof)).valid, false, JSON.stringify(get(proof, path)));
+      assert.equal((await verdict(proof, { jwks: JWKS })).valid, false, JSON.stringify(get(proof, path)));
     });
   }
 });
@@ -134,6 +134,7 @@ test("a changed sale is found even when every hash above it is made to fit", asy
   const forged = changed((p) => {
     p.sale.pointsBalance = "100143";
     p.sale_hash = hashSale(p.sale);
+    p.promise = signPromise(p.sale, p.sale_hash); // by the shop itself
     const tree = StandardMerkleTree.of([[p.sale_hash, p.amount_wei]], ["bytes32", "uint256"]);
     Object.assign(p, { leaf: tree.root, proof: [] });
     Object.assign(p.batch, { root: tree.root, size: "1", leaf_index: "0" });
@@ -168,6 +169,56 @@ test("a record that differs from the sale is found", async () => {
       p.sale.requestHash = keccak256(Buffer.from(record));
     });
     assert.equal((await verdict(proof)).step, step, record);
+  }
+});
+
+const asked = (key, record) => {
+  const bytes = Buffer.from(record);
+  key.request = bytes.toString("base64");
+  key.sale.requestHash = keccak256(bytes);
+};
+
+test("a total of zero, and no other, is proved without a rate", async () => {
+  const { proof } = await shop.record();
+  assert.deepEqual([proof.rate, proof.amount_wei], [null, "0"]);
+  assert.deepEqual(await verdict(proof), { valid: true });
+  for (const kind of ["adjustment", "erasure"]) {
+    assert.deepEqual(await verdict((await shop.record((key) => (key.sale.kind = kind))).proof), { valid: true }, kind);
+  }
+  const nothing = await shop.record((key) => {
+    Object.assign(key.sale, { kind: "sale", currency: "INR", total: "0.00" });
+    asked(key, '{"currency":"INR","total":"0"}');
+  });
+  assert.deepEqual(await verdict(nothing.proof), { valid: true });
+
+  const { rate, amount_wei } = sold.proof;
+  for (const zero of [proof, nothing.proof]) {
+    assert.deepEqual(await why(zero, { rate }), ["amount", "the total is 0, which needs no rate, and there is one"]);
+    assert.deepEqual(await why(zero, { amount_wei: "1" }), ["amount", "the total is 0, and amount_wei is 1"]);
+    assert.equal((await why(zero, { rate, amount_wei }))[0], "amount");
+  }
+  assert.deepEqual(await why(sold.proof, { rate: null }), ["amount", "there is no rate, and the total is not 0"]);
+  assert.deepEqual(await why(sold.proof, { amount_wei: "0" }), ["amount", "amount_wei is not ceil(total * 10^18 / rate)"]);
+  assert.deepEqual(await why(sold.proof, { rate: null, amount_wei: "0" }), ["amount", "there is no rate, and the total is not 0"]);
+  for (const wrong of [undefined, "null", 0, {}, []]) assert.equal((await why(proof, { rate: wrong }))[0], "shape", `${wrong}`);
+});
+
+const why = async (proof, members) => Object.values(await verdict(change(proof, (p) => Object.assign(p, members)))).slice(1);
+
+test("a record that no till sends is of no currency, and only its hash is compared", async () => {
+  for (const [spoil, step] of [
+    [(key) => Object.assign(key.sale, { currency: "INR", total: "0.00" }), "request"],
+    [(key) => (key.sale.currency = "JPY"), "request"],
+    [(key) => (key.sale.total = "0.00"), "request"],
+    [(key) => (key.sale.total = "1"), "request"],
+    [(key) => (key.sale.requestHash = hashOf("another")), "request"],
+    [(key) => (key.sale.kind = "sale"), "request"],
+    [(key) => (key.sale.kind = "refund"), "request"],
+    [(key) => (key.sale.kind = "gift"), "shape"],
+    [(key) => (key.sale.kind = "sale") && asked(key, '{"currency":"XXX","total":"0"}'), "request"],
+  ]) {
+    const { proof } = await shop.record(spoil);
+    assert.equal((await verdict(proof)).step, step, `${spoil}`);
   }
 });
 

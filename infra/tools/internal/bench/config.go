@@ -21,7 +21,7 @@ const (
 	maxPreload  = 20_000_000
 	maxOpenRate = 20_000
 	maxSpread   = 1_000_000
-	terminals   = 64 // in one store, each as fast as it likes
+	terminals   = 200 // in one store, each as fast as it likes
 )
 
 // Config says how long and how much is measured.

@@ -81,8 +81,8 @@ func micros(d time.Duration) number { return number(d) / number(time.Microsecond
 // customer draws from 1 to last.
 func customer(last int) int { return 1 + rand.IntN(last) } //nolint:gosec // which customer buys is no secret
 
-// tills are connections that stay open from the warm-up on, as a till's does over its day: none of them connects while it is measured.
-func (r *rig) tills(n int) (all []*till, hangUp func()) {
+// tills are connections of so many terminals that stay open from the warm-up on, as a till's does over its day: none of them connects while it is measured.
+func (r *rig) tills(n, terminals int) (all []*till, hangUp func()) {
 	for i := range n {
 		all = append(all, newTill(r.gateway.addr, r.keys[r.database][i%terminals]))
 	}
@@ -106,8 +106,8 @@ func (r *rig) measured(warmUp time.Duration, load func(length time.Duration) *sa
 }
 
 // closedLoop has each connection send its next sale once it has its answer.
-func (r *rig) closedLoop(ctx context.Context, connections, last int, warmUp time.Duration) result {
-	tills, hangUp := r.tills(connections)
+func (r *rig) closedLoop(ctx context.Context, connections, terminals, last int, warmUp time.Duration) result {
+	tills, hangUp := r.tills(connections, terminals)
 	defer hangUp()
 	return r.measured(warmUp, func(length time.Duration) *sample { return closedFor(ctx, tills, last, length) })
 }
@@ -142,7 +142,7 @@ func closedFor(ctx context.Context, tills []*till, last int, length time.Duratio
 // openLoop sends sales at their time, whatever became of those before. Each is measured from the time at which it should
 // have been sent, so that a stall is counted against all whom it kept waiting.
 func (r *rig) openLoop(ctx context.Context, last int) result {
-	tills, hangUp := r.tills(openConnections)
+	tills, hangUp := r.tills(openConnections, terminals)
 	defer hangUp()
 	return r.measured(r.cfg.warmUp(), func(length time.Duration) *sample { return openFor(ctx, tills, last, r.cfg.OpenRate, length) })
 }

@@ -37,7 +37,8 @@ func (r *rig) pgbench(ctx context.Context, clients, last int) (result, error) {
 		cmd := exec.CommandContext(ctx, filepath.Join(r.tools.Postgres, "pgbench"), //nolint:gosec // Postgres's own program
 			"--no-vacuum", "--protocol=prepared", "--file="+script,
 			"--client="+strconv.Itoa(clients), "--jobs="+strconv.Itoa(min(clients, pgbenchThreads)), "--time="+strconv.Itoa(int(length.Seconds())),
-			"--define=first=1", "--define=last="+strconv.Itoa(last), "--define=request="+string(body(1)), "--define=answer="+typicalAnswer)
+			"--define=first=1", "--define=last="+strconv.Itoa(last), "--define=terminals="+strconv.Itoa(terminals),
+			"--define=request="+string(body(1)), "--define=answer="+typicalAnswer)
 		cmd.Env = []string{
 			"PGHOST=127.0.0.1", "PGPORT=" + strconv.Itoa(r.postgres.Port()), "PGUSER=" + roleGateway, "PGPASSWORD=" + password, "PGDATABASE=" + dbPgbench,
 			"PGSSLMODE=disable",

@@ -25,6 +25,7 @@ const (
 	runSpread64      = "gateway, 64 connections, spread"
 	runHot           = "gateway, 256 connections, hot"
 	runHot64         = "gateway, 64 connections, hot"
+	runOneTill       = "gateway, 256 connections, one terminal"
 	runOpen          = "gateway, open loop, spread"
 	runPipeline      = "engine, open loop, 201 to leaf"
 	runNoRedis       = "gateway, 256 connections, Redis down"
@@ -57,11 +58,16 @@ func (c Config) steps() []step {
 	}
 	closed := func(name string, connections, last int) step {
 		return step{name, dbGateway, true, func(ctx context.Context, r *rig) (result, error) {
-			return r.closedLoop(ctx, connections, last, c.warmUp()), nil
+			return r.closedLoop(ctx, connections, terminals, last, c.warmUp()), nil
 		}}
 	}
+	oneTill := func(ctx context.Context, r *rig) (result, error) {
+		return r.closedLoop(ctx, many, 1, c.Spread, c.warmUp()), nil
+	}
 	all := []step{
-		pg(runPgbench, few, c.Spread), closed(runSpread, many, c.Spread), closed(runHot, many, hot), pg(runPgbenchHot, few, hot),
+		pg(runPgbench, few, c.Spread), closed(runSpread, many, c.Spread), closed(runHot, many, hot),
+		{runOneTill, dbGateway, true, oneTill},
+		pg(runPgbenchHot, few, hot),
 		closed(runSpread64, few, c.Spread), closed(runHot64, few, hot), pg(runPgbenchSingle, 1, c.Spread),
 		{runOpen, dbGateway, false, func(ctx context.Context, r *rig) (result, error) { return r.openLoop(ctx, c.Spread), nil }},
 		{runNoRedis, dbGateway, true, withoutRedis},
@@ -70,7 +76,7 @@ func (c Config) steps() []step {
 	if c.Preload > 0 {
 		compared := func(name, database string) step {
 			return step{name, database, true, func(ctx context.Context, r *rig) (result, error) {
-				return r.closedLoop(ctx, many, c.Spread, max(c.warmUp(), preloadWarmUp)), nil
+				return r.closedLoop(ctx, many, terminals, c.Spread, max(c.warmUp(), preloadWarmUp)), nil
 			}}
 		}
 		all = append(all, compared(runEmpty, dbEmpty), compared(runFull, dbFull))
@@ -81,7 +87,7 @@ func (c Config) steps() []step {
 // withoutRedis measures while Redis is dead, and brings it back.
 func withoutRedis(ctx context.Context, r *rig) (result, error) {
 	r.redis.Kill()
-	res := r.closedLoop(ctx, many, r.cfg.Spread, r.cfg.warmUp())
+	res := r.closedLoop(ctx, many, terminals, r.cfg.Spread, r.cfg.warmUp())
 	return res, r.redis.Restart(ctx)
 }
 

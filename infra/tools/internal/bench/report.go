@@ -103,6 +103,7 @@ func (p *report) figures() {
 	rate("gateway at 256 connections ÷ pgbench one by one (64 clients)", runSpread, runPgbench, 2.5)
 	rate("hot customer: gateway ÷ pgbench", runHot, runPgbenchHot, 10)
 	rate("gateway: hot customer ÷ spread", runHot, runSpread, 0.8)
+	rate(fmt.Sprintf("gateway: one terminal ÷ %d terminals", terminals), runOneTill, runSpread, 0.8)
 	if open, single := m[runOpen], m[runPgbenchSingle]; open.Sales > 0 && single.MeanUS > 0 {
 		add(figure{
 			Name: fmt.Sprintf("p99 at %d/s open loop ÷ pgbench's single-client mean", p.Rate), Value: open.P99US / single.MeanUS, Target: 8,

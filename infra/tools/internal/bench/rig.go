@@ -16,6 +16,7 @@ import (
 
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/schema"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/wait"
@@ -97,7 +98,10 @@ func open(ctx context.Context, cfg Config) (*rig, error) {
 			return r, err
 		}
 	}
-	return r, nil
+	if _, err := promise.KeepKey(r.keyFile()); err != nil {
+		return r, err
+	}
+	return r, r.execute(ctx, dbPgbench, terminalsSQL, terminals)
 }
 
 // close ends everything and removes its data, also when ctx has ended.
@@ -117,8 +121,15 @@ func (r *rig) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-//go:embed sql/accounts.sql
-var accountsSQL string
+var (
+	//go:embed sql/accounts.sql
+	accountsSQL string
+	//go:embed sql/terminals.sql
+	terminalsSQL string
+)
+
+// keyFile is that of the key that signs promises.
+func (r *rig) keyFile() string { return filepath.Join(r.dir, "promise.pem") }
 
 // makeDatabase makes a database with the schema and the spread runs' customers.
 func (r *rig) makeDatabase(ctx context.Context, name string) error {
@@ -159,7 +170,8 @@ func (r *rig) serve(ctx context.Context, database string) error {
 	r.gateway = nil
 	g, err := startChild(ctx, roleGateway, filepath.Join(r.dir, "gateway.log"),
 		"DB_URL="+r.postgres.URL(roleGateway, password, database), "REDIS_URL="+r.redis.URL(), "NATS_URL="+r.nats.addr,
-		"GATEWAY_ADDR=127.0.0.1:0", "TERMINAL_RATE_PER_SECOND=1000000", "LOG_LEVEL=warn", profileVar+"="+r.cfg.Profile)
+		"GATEWAY_ADDR=127.0.0.1:0", "TERMINAL_RATE_PER_SECOND=1000000", "LOG_LEVEL=warn",
+		"PROMISE_KEY_FILE="+r.keyFile(), "PROMISE_ISSUER=https://shop.example", profileVar+"="+r.cfg.Profile)
 	if err != nil {
 		return err
 	}

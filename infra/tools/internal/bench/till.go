@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -26,13 +27,18 @@ func body(customer int) []byte {
 }
 
 // typicalAnswer is the 201 of such a record.
-const typicalAnswer = `{"sale_id":"019aaa00-0000-7000-8000-000000000000","kind":"sale","store_id":"s1","terminal_id":"t12",` +
+var typicalAnswer = `{"sale_id":"019aaa00-0000-7000-8000-000000000000","kind":"sale","store_id":"s1","terminal_id":"t12",` +
 	`"recorded_at":"2026-11-22T04:45:31.123456Z",` +
 	`"currency":"INR","total":"1249.50","loyalty":{"customer_id":"C-12345","purchase_number":2,"first_purchase":false,` +
 	`"points_earned":124,"points_redeemed":0,"points_balance":248},` +
+	`"record_number":1042,"previous_hash":"0x0000000000000000000000000000000000000000000000000000000000000000",` +
 	`"anchor":{"status":"pending","sale_hash":"0x0000000000000000000000000000000000000000000000000000000000000000",` +
 	`"proof_url":"/sales/019aaa00-0000-7000-8000-000000000000/proof"},` +
+	`"promise":"` + typicalPromise + `",` +
 	`"receipt_url":"/receipts/019aaa00-0000-7000-8000-000000000000?t=abcdefghijklmnopqrstuvwxyz012345"}`
+
+// typicalPromise is as long as a promise is.
+var typicalPromise = strings.Repeat("eyJhbGciOiJFZERT", 41)
 
 // till is one connection that sends sale after sale. It shares the cores with what it measures: it builds each request in one
 // buffer, and reads no more of an answer than HTTP asks.

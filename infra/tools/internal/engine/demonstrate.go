@@ -211,6 +211,8 @@ func (e *Engine) Do(ctx context.Context, key, method, path, idempotencyKey, body
 	request.Header.Set("Authorization", "Bearer "+key)
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	if idempotencyKey != "" {
 		request.Header.Set("Idempotency-Key", idempotencyKey)
 	}
 	response, err := http.DefaultClient.Do(request)

@@ -8,6 +8,9 @@ func (e *Engine) NATS() *local.NATS { return e.nats }
 // RoleURL is Postgres for a role.
 func (e *Engine) RoleURL(role string) string { return e.roleURL(role) }
 
+// PromiseKey is the path of the key that signs promises.
+func (e *Engine) PromiseKey() string { return e.cfg.promiseKey() }
+
 // Postgres is the engine's, for tests that kill it.
 func (e *Engine) Postgres() *local.Postgres { return e.postgres }
 

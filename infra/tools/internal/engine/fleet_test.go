@@ -33,6 +33,7 @@ import (
 	"github.com/tillseal/tillseal/services/pricing"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
@@ -68,8 +69,12 @@ func openFleet(t *testing.T) *fleet {
 	})}
 	db, redis := testkit.Database(t), testkit.Redis(t)
 	chain := testkit.Chain(t, func(c *local.ChainConfig) { c.Period = local.DefaultPeriod })
+	key := filepath.Join(t.TempDir(), "promise.pem")
+	_, err = promise.KeepKey(key)
+	require.NoError(t, err)
 	environ := []string{
 		"NATS_URL=" + f.nats.URL(), "NATS_REPLICAS=3", "PEAK_SALES_PER_SECOND=5", "LOG_LEVEL=warn", "REDIS_URL=" + redis.URL(), "GATEWAY_ADDR=127.0.0.1:0",
+		"PROMISE_KEY_FILE=" + key, "PROMISE_ISSUER=https://shop.example",
 		"RATE_STATIC=INR=254321.17", "WEB3_PROVIDER=" + chain.URL(), "ANCHOR_PRIVATE_KEY=" + testkit.DevKey, "ANCHOR_DEPLOY=true", "ANCHOR_FINALITY=latest",
 		"ANCHOR_BATCH_AGE=200ms", "ANCHOR_POLL=100ms",
 		"REPAIR_AFTER=10m", // what the transport loses stays lost within this test
@@ -273,7 +278,7 @@ func TestAClusterThatLosesANodeAndItsLeadersLosesAndDoublesNoSale(t *testing.T) 
 		selling.Go(func() error { return f.sell(ctx, f.gateways[i%2]) })
 	}
 	f.requireProgress("the start")
-	for _, s := range []string{stream.SalesRecorded, stream.SalesPriced, stream.SalesAnchored, stream.Batches, stream.SalesDLQ} {
+	for _, s := range []string{stream.SalesRecorded, stream.SalesPriced, stream.SalesAnchored, stream.SalesClosed, stream.Batches, stream.SalesDLQ} {
 		found, err := f.js.Stream(t.Context(), s)
 		require.NoError(t, err)
 		require.Equal(t, 3, found.CachedInfo().Config.Replicas)
@@ -293,13 +298,13 @@ func TestAClusterThatLosesANodeAndItsLeadersLosesAndDoublesNoSale(t *testing.T) 
 
 	ids := slices.Collect(maps.Keys(f.sold))
 	testkit.Eventually(t, soon, "every sale is in the ledger", func() error {
-		if n := f.one("SELECT count(*) FROM audit.anchored"); n < len(ids) {
+		if n := f.one("SELECT count(*) FROM audit.anchored JOIN audit.sale USING (sale_id)" + ofTills); n < len(ids) {
 			return fmt.Errorf("%d of %d", n, len(ids))
 		}
 		return nil
 	})
 	for view, what := range map[string]string{"audit.sale": "recorded", "audit.batch_leaf": "in a batch", "audit.anchored": "in the ledger"} {
-		require.Equal(t, len(ids), f.one("SELECT count(*) FROM "+view), "none is %s twice", what)
+		require.Equal(t, len(ids), f.one("SELECT count(*) FROM "+view+" WHERE sale_id IN (SELECT sale_id FROM audit.sale"+ofTills+")"), "none is %s twice", what)
 		require.Equal(t, len(ids), f.one("SELECT count(DISTINCT sale_id) FROM "+view+" WHERE sale_id::text = ANY($1)", ids), "each is %s", what)
 	}
 	f.requireCopied()

@@ -41,7 +41,7 @@ func (s *shop) requireForgeriesParked(dir string) {
 	}
 	priced := event.SalePriced{
 		SaleRecorded: recorded, AmountWei: "4913079001641901",
-		Rate: event.Rate{ID: "mine", Value: "254321.17", Currency: "INR", Tier: "live"},
+		Rate: &event.Rate{ID: "mine", Value: "254321.17", Currency: "INR", Tier: "live"},
 	}
 	priced.SaleID = uuid.Must(uuid.NewV7()).String()
 	leaf, err := merkle.Leaf(recorded.SaleHash, common.Big1)

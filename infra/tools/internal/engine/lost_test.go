@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -72,11 +73,22 @@ func (s *shop) requireHeard(n int) {
 	s.t.Helper()
 	want := strconv.Itoa(n) + " true"
 	testkit.Eventually(s.t, soon, "all sales have reached the ledger as anchored", func() error {
-		if got := s.audit("SELECT count(*) || ' ' || (count(*) = count(DISTINCT sale_id)) FROM audit.anchored JOIN audit.batch_leaf USING (sale_id)"); got != want {
+		got := s.audit("SELECT count(*) || ' ' || (count(*) = count(DISTINCT sale_id)) FROM audit.anchored JOIN audit.batch_leaf USING (sale_id) " +
+			"JOIN audit.sale USING (sale_id)" + ofTills)
+		if got != want {
 			return fmt.Errorf("%s, not %s", got, want)
 		}
 		return nil
 	})
+}
+
+// closeTill closes the till and returns the closing as it was answered.
+func (s *shop) closeTill() string {
+	s.t.Helper()
+	status, body, err := s.e.Do(s.t.Context(), s.till.Key, http.MethodPost, "/closings", uuid.NewString(), "")
+	require.NoError(s.t, err)
+	require.Equal(s.t, http.StatusCreated, status, "%s", body)
+	return string(body)
 }
 
 func TestWhatPurgedAndDeletedStreamsLoseIsAnchoredOnceAllTheSame(t *testing.T) {
@@ -101,6 +113,12 @@ func TestWhatPurgedAndDeletedStreamsLoseIsAnchoredOnceAllTheSame(t *testing.T) {
 	s.purge(js, stream.SalesPriced, before, 5)
 	resume()
 
+	resume = s.held(js, stream.SalesClosed, stream.DurableLedgerClosed)
+	closed := s.last(js, stream.SalesClosed)
+	closing := s.closeTill()
+	s.purge(js, stream.SalesClosed, closed, 1)
+	resume()
+
 	s.held(js, stream.SalesRecorded, stream.DurablePricing) // it goes with its stream
 	sold = append(sold, s.sell(5)...)
 	require.NoError(t, js.DeleteStream(t.Context(), stream.SalesRecorded))
@@ -121,8 +139,15 @@ func TestWhatPurgedAndDeletedStreamsLoseIsAnchoredOnceAllTheSame(t *testing.T) {
 	for _, a := range late {
 		s.requireAnchored(a)
 	}
+	s.reach(js, stream.SalesClosed, closed+2) // once by the gateway, once by the ledger
+	testkit.Settled(t, soon, js, stream.SalesClosed, stream.DurableLedgerClosed)
+	again, err := js.Stream(t.Context(), stream.SalesClosed)
+	require.NoError(t, err)
+	msg, err := again.GetMsg(t.Context(), closed+2)
+	require.NoError(t, err)
+	require.JSONEq(t, closing, string(msg.Data))
 	require.Equal(t, parked.saleID+" parked", s.audit("SELECT sale_id || ' ' || string_agg(DISTINCT state, ',') FROM audit.parked GROUP BY sale_id"))
-	require.Equal(t, strconv.Itoa(len(sold)), s.audit("SELECT count(*)::text FROM audit.batch_leaf"))
+	require.Equal(t, strconv.Itoa(len(sold)), s.audit("SELECT count(*)::text FROM audit.batch_leaf JOIN audit.sale USING (sale_id)"+ofTills))
 }
 
 func TestAnOlderCopyOfTheStreamsAndANATSThatIsAwayLoseNothing(t *testing.T) {

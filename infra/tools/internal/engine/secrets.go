@@ -66,6 +66,9 @@ func (s secrets) complete(path string) error {
 // seedFile is where an identity's seed for NATS is kept.
 func (c Config) seedFile(name string) string { return c.path("nkeys/" + name + ".nk") }
 
+// promiseKey is where the key that signs promises is kept.
+func (c Config) promiseKey() string { return c.path("promise.pem") }
+
 // serverConf makes the identities at the first start, and returns the configuration of a NATS that knows them.
 func (c Config) serverConf() (string, error) {
 	keys, err := identity.Keep(c.seedFile)

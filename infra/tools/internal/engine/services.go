@@ -16,6 +16,7 @@ import (
 	"github.com/tillseal/tillseal/services/pricing"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/promise"
 )
 
 // startServices starts the four services through their Run, to be kept running, and waits until tills are served.
@@ -23,8 +24,11 @@ func (e *Engine) startServices(ctx, running context.Context) error {
 	if err := e.cfg.claimMetrics(ctx); err != nil {
 		return err
 	}
+	if _, err := promise.KeepKey(e.cfg.promiseKey()); err != nil {
+		return fmt.Errorf("make the promises' key: %w", err)
+	}
 	gatewayCfg, errGateway := load[gateway.Config](e, identity.Gateway, "DB_URL="+e.roleURL("gateway"), "REDIS_URL="+e.RedisURL,
-		"GATEWAY_ADDR="+e.cfg.GatewayAddr, "METRICS_ADDR="+e.cfg.metricsAddr(0))
+		"PROMISE_KEY_FILE="+e.cfg.promiseKey(), "GATEWAY_ADDR="+e.cfg.GatewayAddr, "METRICS_ADDR="+e.cfg.metricsAddr(0))
 	pricingCfg, errPricing := load[pricing.Config](e, identity.Pricing, "METRICS_ADDR="+e.cfg.metricsAddr(1))
 	anchorCfg, errAnchor := load[anchor.Config](e, identity.Anchor, "DB_URL="+e.roleURL("anchor"), "WEB3_PROVIDER="+e.ChainURL,
 		"ANCHOR_PRIVATE_KEY="+e.secrets.AnchorKey, "ANCHOR_DEPLOY=true", "METRICS_ADDR="+e.cfg.metricsAddr(2))

@@ -67,7 +67,7 @@ func (c Config) path(name string) string { return filepath.Join(c.Dir, name) }
 // a shell that has sourced .run/env must not change the next start with them.
 var tuning = []string{
 	"LOG_LEVEL", "ALLOWED_ORIGINS", "LOYALTY_RULES", "TERMINAL_RATE_PER_SECOND", "TRUSTED_PROXIES", "RATE_STATIC", "REPAIR_AFTER", "REPAIR_MAX",
-	"PEAK_SALES_PER_SECOND",
+	"PEAK_SALES_PER_SECOND", "PROMISE_ISSUER", "PROMISE_WITHIN", "PUBLIC_CONTRACT",
 	"RATE_FEEDS", "RATE_FEED_KEY_FILES", "RATE_CURRENCIES", "RATE_POLL", "RATE_FRESH_FOR", "RATE_MAX_AGE",
 	"ANCHOR_FEE_CEILING_GWEI", "ANCHOR_FEE_RISE_AFTER", "ANCHOR_FINALITY", "ANCHOR_BATCH_MAX", "ANCHOR_BATCH_AGE", "ANCHOR_FEE_CAP_GWEI",
 	"ANCHOR_BUMP_AFTER", "ANCHOR_POLL", "ANCHOR_BATCH_AGE_MAX", "ANCHOR_BUDGET_ETH_PER_DAY",
@@ -76,7 +76,7 @@ var tuning = []string{
 // defaults fit one developer's machine: a proof within seconds, streams that fit any disk.
 var defaults = []string{
 	"RATE_STATIC=INR=254321.17,USD=3050.12,EUR=2801.40,GBP=2402.75,JPY=472150,KWD=935.250",
-	"PEAK_SALES_PER_SECOND=20", "ANCHOR_FINALITY=latest", "ANCHOR_BATCH_AGE=1s", "ANCHOR_POLL=500ms",
+	"PEAK_SALES_PER_SECOND=20", "PROMISE_ISSUER=http://127.0.0.1:8080", "ANCHOR_FINALITY=latest", "ANCHOR_BATCH_AGE=1s", "ANCHOR_POLL=500ms",
 }
 
 // environFor is a service's environment: defaults, then what tunes it, then what the engine sets.

@@ -63,7 +63,13 @@ func TestDownstreamReadsWithItsOwnConsumersWhateverBecomesOfTheOrigin(t *testing
 	for name := range names.Name() {
 		seen = append(seen, name)
 	}
-	require.ElementsMatch(t, []string{stream.SalesRecorded, stream.SalesPriced, stream.SalesAnchored}, seen)
+	require.ElementsMatch(t, []string{stream.SalesRecorded, stream.SalesPriced, stream.SalesAnchored, stream.SalesClosed}, seen)
+
+	gateway, err := jetstream.New(h.as(identity.Gateway))
+	require.NoError(t, err)
+	_, err = gateway.Publish(t.Context(), "sales.v1.closed.s1", []byte("{}"))
+	require.NoError(t, err)
+	copied(t, js, stream.SalesClosed, 1)
 
 	origin, err := h.js.Stream(t.Context(), stream.SalesRecorded)
 	require.NoError(t, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/tillseal/tillseal/infra/tools/internal/repofile"
 	"github.com/tillseal/tillseal/shared/durable"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/promise"
 )
 
 // Names of the identities. Copier makes the copies that Downstream reads; Sys inspects the server itself.
@@ -43,7 +44,7 @@ const (
 
 // Config is what cmd/identities reads from the environment.
 type Config struct {
-	Dir string `env:"NKEYS_DIR,required,notEmpty" doc:"directory that gets <name>/seed of each identity, for its holder alone, and public/nkeys.env with the public halves"`
+	Dir string `env:"NKEYS_DIR,required,notEmpty" doc:"directory that gets <name>/seed of each identity and gateway/promise.pem, for their holders alone, and public/nkeys.env with the public halves"`
 }
 
 // Check names the variable that is wrong.
@@ -54,8 +55,11 @@ func (c Config) Check() error {
 	return nil
 }
 
-// Run makes the identities that are missing, writes the public halves as NKEY_<NAME>=… and, beside the seeds of those who use the nats
-// command, a context for it, and returns; run again it changes nothing.
+// promiseKey is the gateway's key that signs promises, beside its seed.
+const promiseKey = "promise.pem"
+
+// Run makes the identities that are missing and the gateway's key that signs promises, writes the public halves as NKEY_<NAME>=… and, beside
+// the seeds of those who use the nats command, a context for it, and returns; run again it changes nothing.
 func Run(_ context.Context, cfg Config) error {
 	if err := cfg.Check(); err != nil {
 		return fault.WithKind(fault.Invalid, err)
@@ -63,6 +67,9 @@ func Run(_ context.Context, cfg Config) error {
 	keys, err := Keep(func(name string) string { return filepath.Join(cfg.Dir, name, "seed") })
 	if err != nil {
 		return err
+	}
+	if _, err := promise.KeepKey(filepath.Join(cfg.Dir, Gateway, promiseKey)); err != nil {
+		return fault.New(fault.Invalid, "NKEYS_DIR: %w", err)
 	}
 	for _, name := range []string{Operator, Downstream} {
 		content, err := Context(name, "", "")

@@ -59,7 +59,7 @@ func TestServicesMayDoWhatTheyRarelyDo(t *testing.T) {
 	h := setup(t)
 	writers := map[string]string{
 		"sales.v1.recorded.s1": identity.Gateway, "sales.v1.priced.s1": identity.Pricing, "sales.v1.anchored.s1": identity.Anchor,
-		"batches.v1.sealed": identity.Anchor, "sales.v1.dlq.ledger": identity.Ledger,
+		"batches.v1.sealed": identity.Anchor, "sales.v1.dlq.ledger": identity.Ledger, "sales.v1.closed.s1": identity.Gateway,
 	}
 	for subject, writer := range writers {
 		js, err := jetstream.New(h.as(writer))
@@ -79,7 +79,7 @@ func TestServicesMayDoWhatTheyRarelyDo(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, first.DoubleAck(t.Context())) // so that the age of the second is read
 	}
-	watches := map[string]int{identity.Gateway: 1, identity.Pricing: 3, identity.Anchor: 4, identity.Ledger: 4}
+	watches := map[string]int{identity.Gateway: 2, identity.Pricing: 3, identity.Anchor: 4, identity.Ledger: 5}
 	for _, service := range []string{identity.Gateway, identity.Pricing, identity.Anchor, identity.Ledger} { // who deletes durables comes last
 		bus, err := stream.Connect(service, h.config(service), slog.New(slog.NewTextHandler(t.Output(), nil)))
 		require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestCopiesTakeTheirSizeFromThePeakAndAreNotMadeTwice(t *testing.T) {
 	}
 	before, small := requests(), size()
 	require.NoError(t, copies.Make(t.Context(), copies.Config{Stream: h.config(identity.Copier)}, log))
-	require.Equal(t, before+uint64(5), requests(), "a check of each of three, and the two of this test: nothing was changed")
+	require.Equal(t, before+uint64(6), requests(), "a check of each of four, and the two of this test: nothing was changed")
 	cfg := h.config(identity.Copier)
 	cfg.PeakSalesPerSecond = 2
 	require.NoError(t, copies.Make(t.Context(), copies.Config{Stream: cfg}, log))

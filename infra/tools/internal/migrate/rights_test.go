@@ -71,6 +71,7 @@ var rights = []struct {
 	{"SELECT * FROM anchor.leaf", []string{"anchor", "ledger", Owner}},
 	{"SELECT * FROM anchor.rate_reference", []string{"anchor", Owner}},
 	{"SELECT * FROM audit.rate_accepted", []string{"auditor", Owner}},
+	{"SELECT * FROM audit.rate", []string{"auditor", Owner}},
 	{"SELECT * FROM anchor.extent", []string{"anchor", "ledger", Owner}},
 	{"SELECT * FROM anchor.log, anchor.deployed, anchor.foreign_batch, anchor.sighting", []string{"anchor", "ledger", Owner}},
 	{"INSERT INTO anchor.sighting DEFAULT VALUES", []string{"anchor", Owner}},

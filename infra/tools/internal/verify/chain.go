@@ -10,6 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 
 	"github.com/tillseal/tillseal/contracts/binding"
+	"github.com/tillseal/tillseal/shared/promise"
 )
 
 // view is what was answered; each step's ask adds to it.
@@ -24,6 +25,7 @@ type view struct {
 	receipt   *types.Receipt // nil: the chain does not know the transaction
 	canonical *block         // nil: the chain is not that high
 	finalized *block         // nil: nothing is final yet
+	keys      *promise.Set   // nil: signatures are not checked
 	note      string         // what this step's line says besides its promise
 }
 
@@ -31,6 +33,7 @@ type view struct {
 type block struct {
 	number uint64
 	hash   common.Hash
+	time   uint64 // Unix seconds
 }
 
 func checkChainID(p proof, v view) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -22,7 +23,9 @@ const (
 
 const usage = `verify: checks the proof of a sale against the chain, and needs nothing else from the shop.
 
-  verify [-rpc URL] [-contract 0x…] [-log URL] [proof.json | -]
+  verify [-rpc URL] [-contract 0x…] [-log URL] [-jwks URL|file] [proof.json | -]
+  verify promise --help      a shop's promise, and whether it was kept
+  verify chain --help        records of one terminal, and whether they agree with one chain
 
 The proof is the JSON of GET /sales/{id}/proof, from a file or standard input. Every hash is recomputed, then the chain is
 queried, preferably at a node of your own choice. A shop could deploy a second contract: -contract names the one that it
@@ -35,6 +38,9 @@ line of log_root says which:
   2. the contract's events, all of them since its first block. That can take minutes; progress goes to standard error.
   3. none: the batch is judged by its event in its transaction's receipt alone. log_root, contains and verify are skipped.
 Neither 1 nor 2 is needed while no other batch has followed.
+
+A proof has the promise that the till got with its 201. It must be of this record; with -jwks, the shop's
+/.well-known/jwks.json, its signature is verified too.
 
 Exit code 0: valid. 1: invalid. 2: wrong usage, or the node could not be queried: the check could not be completed.
 Not provable, and so the shop's word: the rate's tier, sources and time, which of the positions that fit is leaf_index, and
@@ -54,87 +60,103 @@ type call struct {
 	options Options
 }
 
+var errNoNode = errors.New("no node to query: give -rpc or set WEB3_PROVIDER")
+
 // Main is the program: it returns its exit code.
 func Main(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	say := func(w io.Writer, format string, values ...any) { _, _ = fmt.Fprintf(w, format, values...) } // nobody is left to report a failure to
-	c, err := parse(args, environ, stdout)
-	if errors.Is(err, flag.ErrHelp) {
-		return exitValid
-	}
-	if err != nil {
-		say(stderr, "verify: %v\n", err)
-		return exitUnknown
-	}
-	raw, err := readProof(c.file, stdin)
-	if err != nil {
-		say(stderr, "verify: read the proof: %v\n", err)
-		return exitUnknown
-	}
-	node, err := Dial(ctx, c.rpc)
-	if err != nil {
-		say(stderr, "verify: %v\n", err)
-		return exitUnknown
-	}
-	defer node.Close()
-	c.options.Progress = stderr
-	verdict, err := Run(ctx, raw, node, c.options, stdout)
-	if err != nil {
-		say(stderr, "verify: %v\n", err)
-		return exitUnknown
-	}
-	say(stdout, "%s\n", verdict)
-	if !verdict.Valid() {
-		return exitInvalid
-	}
-	return exitValid
+	return command{ctx, environ, stdin, stdout, stderr, time.Now}.main(args)
 }
 
-func parse(args, environ []string, stdout io.Writer) (call, error) {
-	env, err := config.Load[Config](environ)
-	if err != nil {
-		return call{}, err
+func (c command) main(args []string) int {
+	if len(args) > 0 {
+		switch args[0] {
+		case "chain":
+			return c.chainMain(args[1:])
+		case "promise":
+			return c.promiseMain(args[1:])
+		}
 	}
-	c := call{rpc: env.Provider, file: "-"}
-	if c.rpc == "" {
-		c.rpc = env.Public
+	return c.proofMain(args)
+}
+
+// proofMain is the program without a command.
+func (c command) proofMain(args []string) int {
+	env, err := config.Load[Config](c.environ)
+	if err != nil {
+		return c.failed(err)
 	}
 	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	url := flags.String("rpc", "", "JSON-RPC `URL` of an Ethereum node, http or https")
-	contract := flags.String("contract", "", "the `address` that the proof must name")
-	gateway := flags.String("log", "", "base `URL` of a gateway, asked for the path of an aged proof")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			_, _ = io.WriteString(stdout, usage)
-			config.Describe[Config](stdout)
-			return call{}, flag.ErrHelp
-		}
-		return call{}, errors.New("wrong usage; see --help") // the cause may quote a URL
+	jwks := flags.String("jwks", "", "")
+	f := nodeFlags(flags)
+	if code, done := c.parsed(flags, args, usage); done {
+		return code
 	}
-	if *url != "" {
-		c.rpc = config.Secret(*url)
-	}
-	if *contract != "" {
-		address := common.HexToAddress(*contract)
-		if !common.IsHexAddress(*contract) || !checksummed(*contract, address) {
-			return call{}, errors.New("-contract is not an address, or its EIP-55 checksum is wrong")
-		}
-		c.options.Contract = &address
-	}
-	if *gateway != "" {
-		if c.options.Gateway, err = NewGateway(config.Secret(*gateway)); err != nil {
-			return call{}, err
-		}
+	where, err := f.call(env)
+	if err != nil {
+		return c.failed(err)
 	}
 	switch flags.NArg() {
 	case 0:
 	case 1:
-		c.file = flags.Arg(0)
+		where.file = flags.Arg(0)
 	default:
-		return call{}, errors.New("give one proof at a time, after the flags; see --help")
+		return c.failed(errors.New("give one proof at a time, after the flags; see --help"))
 	}
+	if where.rpc == "" {
+		return c.failed(errNoNode)
+	}
+	if where.options.Keys, err = c.keys(*jwks); err != nil {
+		return c.failed(err)
+	}
+	raw, err := readProof(where.file, c.stdin)
+	if err != nil {
+		return c.failed(fmt.Errorf("read the proof: %w", err))
+	}
+	node, err := Dial(c.ctx, where.rpc)
+	if err != nil {
+		return c.failed(err)
+	}
+	defer node.Close()
+	where.options.Progress = c.stderr
+	verdict, err := Run(c.ctx, raw, node, where.options, c.stdout)
+	if err != nil {
+		return c.failed(err)
+	}
+	if !verdict.Valid() {
+		return c.conclude(exitInvalid, "%s", verdict)
+	}
+	return c.conclude(exitValid, "%s", verdict)
+}
+
+// flagsOfNode say where the chain and a path are asked for.
+type flagsOfNode struct{ rpc, contract, log *string }
+
+func nodeFlags(flags *flag.FlagSet) flagsOfNode {
+	return flagsOfNode{flags.String("rpc", "", ""), flags.String("contract", "", ""), flags.String("log", "", "")}
+}
+
+// call reads them; the environment names a node where they don't.
+func (f flagsOfNode) call(env Config) (call, error) {
+	c := call{rpc: env.Provider, file: "-"}
 	if c.rpc == "" {
-		return call{}, errors.New("no node to query: give -rpc or set WEB3_PROVIDER")
+		c.rpc = env.Public
+	}
+	if *f.rpc != "" {
+		c.rpc = config.Secret(*f.rpc)
+	}
+	if *f.contract != "" {
+		address := common.HexToAddress(*f.contract)
+		if !common.IsHexAddress(*f.contract) || !checksummed(*f.contract, address) {
+			return call{}, errors.New("-contract is not an address, or its EIP-55 checksum is wrong")
+		}
+		c.options.Contract = &address
+	}
+	if *f.log != "" {
+		var err error
+		if c.options.Gateway, err = NewGateway(config.Secret(*f.log)); err != nil {
+			return call{}, err
+		}
 	}
 	return c, nil
 }

@@ -16,9 +16,17 @@ import (
 // record are the members of a request that a sale repeats.
 type record struct{ currency, total, kind, customer, refundOf string }
 
+// checkRequest compares the request with the sale. A till's is its record; that of a record that no till sends is of another form, such as
+// the JWK of a key (RFC 7517), of which only the hash is checked.
 func checkRequest(p proof, _ view) error {
 	if sale.Keccak(p.Request) != p.Sale.RequestHash {
 		return errors.New("the request is not the one that was hashed")
+	}
+	if p.Sale.Kind != sale.KindSale && p.Sale.Kind != sale.KindRefund {
+		if p.Sale.Currency != money.NoCurrency || p.Sale.Total != "0" {
+			return fmt.Errorf("a record of kind %s has the currency %s and the total 0", p.Sale.Kind, money.NoCurrency)
+		}
+		return nil
 	}
 	r, err := readRecord(p.Request)
 	if err != nil {
@@ -80,18 +88,29 @@ func checkSaleHash(p proof, _ view) error {
 }
 
 func checkTotal(p proof, _ view) error {
-	currency, err := money.ParseCurrency(p.Sale.Currency)
+	currency, err := money.ParseRecorded(p.Sale.Currency)
 	if err != nil {
 		return errors.New("the currency is not an ISO 4217 code")
 	}
 	minor, err := currency.Parse(p.Sale.Total)
-	if err != nil || minor == 0 || currency.Format(minor) != p.Sale.Total {
+	if err != nil || currency.Format(minor) != p.Sale.Total {
 		return fmt.Errorf("%s is not a total with exactly %s's digits", p.Sale.Total, currency.Code())
 	}
 	return nil
 }
 
+// checkAmount converts the total anew. A total of zero, and no other, has no rate and is worth 0 wei.
 func checkAmount(p proof, _ view) error {
+	switch zero := money.IsZero(p.Sale.Total); {
+	case zero && p.Rate != nil:
+		return errors.New("the total is 0, which needs no rate, and there is one")
+	case zero && p.wei.Sign() != 0:
+		return fmt.Errorf("the total is 0, and amount_wei is %s", p.wei)
+	case zero:
+		return nil
+	case p.Rate == nil:
+		return errors.New("there is no rate, and the total is not 0")
+	}
 	if p.Rate.Currency != p.Sale.Currency {
 		return errors.New("the rate is for another currency")
 	}

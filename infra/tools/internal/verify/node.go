@@ -159,6 +159,7 @@ func (n *Node) block(ctx context.Context, at string) (*block, error) {
 	var read *struct {
 		Number hexutil.Uint64 `json:"number"`
 		Hash   common.Hash    `json:"hash"`
+		Time   hexutil.Uint64 `json:"timestamp"`
 	}
 	if err := json.Unmarshal(raw, &read); err != nil || read == nil {
 		return nil, err
@@ -166,5 +167,5 @@ func (n *Node) block(ctx context.Context, at string) (*block, error) {
 	if read.Hash == (common.Hash{}) {
 		return nil, errors.New("a block without a hash")
 	}
-	return &block{number: uint64(read.Number), hash: read.Hash}, nil
+	return &block{number: uint64(read.Number), hash: read.Hash, time: uint64(read.Time)}, nil
 }

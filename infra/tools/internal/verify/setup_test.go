@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
@@ -25,6 +26,7 @@ import (
 	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/merkle"
 	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
@@ -42,11 +44,14 @@ type shop struct {
 	log      *batchlog.Log
 	rows     map[uint64]batchlog.Row
 	batches  map[uint64]batchlog.Batch
+	key      *promise.Key // that signs promises
 }
 
 func setup(t *testing.T) *shop {
 	s := &shop{t: t, chain: testkit.Chain(t)}
 	var err error
+	s.key, err = promise.ParseKey(promise.NewKeyPEM())
+	require.NoError(t, err)
 	s.client, err = ethclient.DialContext(t.Context(), s.chain.URL())
 	require.NoError(t, err)
 	t.Cleanup(s.client.Close)
@@ -142,11 +147,12 @@ func tea() sale.Sale {
 	return sale.Sale{
 		SaleID: "019aa9c5-5f3a-7c3e-9d1b-2f6f0c9b7a11", Kind: sale.KindSale, StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001", Currency: "INR",
 		Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAt: 1795322731123456,
+		RecordNumber: 1042, PreviousHash: common.Hash{6},
 		RequestHash: sale.Keccak([]byte(record)), Salt: sale.Keccak([]byte("salt")),
 	}
 }
 
-// prove anchors a sale at a price in a batch with others and returns its proof.
+// prove anchors a sale at a price in a batch with others and returns its proof; a total of zero has no rate.
 func (s *shop) prove(facts sale.Sale, request, amountWei string, others int) event.Proof {
 	s.t.Helper()
 	wei, ok := new(big.Int).SetString(amountWei, 10)
@@ -162,16 +168,29 @@ func (s *shop) prove(facts sale.Sale, request, amountWei string, others int) eve
 	index, _ := tree.Index(leaf)
 	receipt := s.mine(s.anchor(tree.Root(), tree.Size()))
 	id := s.log.Size()
+	at := &event.ProofRate{Value: rate, Currency: facts.Currency, Tier: "static", Sources: []string{"static"}, ObservedAt: "2026-11-22T04:45:31.000000Z"}
+	if money.IsZero(facts.Total) {
+		at = nil
+	}
 	return event.Proof{
-		Sale: facts, Request: []byte(request), SaleHash: facts.Hash(), AmountWei: amountWei,
-		Rate: event.ProofRate{Value: rate, Currency: facts.Currency, Tier: "static", Sources: []string{"static"}, ObservedAt: "2026-11-22T04:45:31.000000Z"},
+		Sale: facts, Request: []byte(request), SaleHash: facts.Hash(), AmountWei: amountWei, Rate: at,
 		Leaf: leaf, Proof: tree.Proof(index),
-		Batch: event.ProofBatch{ID: strconv.FormatUint(id, 10), Root: tree.Root(), Size: strconv.Itoa(tree.Size()), LeafIndex: strconv.Itoa(index)},
-		Log:   s.inclusion(id),
+		Batch:   event.ProofBatch{ID: strconv.FormatUint(id, 10), Root: tree.Root(), Size: strconv.Itoa(tree.Size()), LeafIndex: strconv.Itoa(index)},
+		Log:     s.inclusion(id),
+		Promise: s.key.SignSale(promised(facts, "", "")),
 		Chain: event.ProofChain{
 			ChainID: s.chain.ChainID().String(), Contract: s.contract.Hex(), TxHash: receipt.TxHash, BlockNumber: receipt.BlockNumber.String(),
 			BlockHash: receipt.BlockHash, DeployedBlock: s.deployed.String(), Finality: "mined",
 		},
+	}
+}
+
+// promised is what the shop promises of a sale, within a day.
+func promised(facts sale.Sale, chainID, contract string) promise.Sale {
+	at := time.UnixMicro(int64(facts.RecordedAt))
+	return promise.Sale{
+		Issuer: "https://shop.example", SaleID: facts.SaleID, SaleHash: facts.Hash(), StoreID: facts.StoreID, TerminalID: facts.TerminalID,
+		RecordNumber: facts.RecordNumber, IssuedAt: at.Unix(), AnchorBy: promise.AnchorBy(at, 24*time.Hour).Unix(), ChainID: chainID, Contract: contract,
 	}
 }
 
@@ -216,7 +235,7 @@ func encode(t *testing.T, p any) []byte {
 }
 
 // change is the proof with another value at a path such as "sale.total".
-func change(t *testing.T, p event.Proof, path string, value any) []byte {
+func change(t *testing.T, p any, path string, value any) []byte {
 	t.Helper()
 	var all map[string]any
 	require.NoError(t, json.Unmarshal(encode(t, p), &all))

@@ -43,9 +43,10 @@ func (p proof) entry() batchlog.Batch {
 
 // form is what a value of the JSON must be: an object with exactly these members, a string or a list of strings.
 type form struct {
-	members map[string]form
-	text    *regexp.Regexp
-	list    *regexp.Regexp
+	members  map[string]form
+	text     *regexp.Regexp
+	list     *regexp.Regexp
+	nullable bool // or null
 }
 
 func text(pattern string) form { return form{text: regexp.MustCompile(pattern)} }
@@ -61,18 +62,19 @@ var (
 // shape is the proof in infra/docs/CONTRACT.md, 4.4.
 var shape = form{members: map[string]form{
 	"sale": {members: map[string]form{
-		"saleId": anything, "kind": text(`^(sale|refund)$`), "refundOf": anything, "storeId": anything, "terminalId": anything,
-		"customerId": anything, "currency": anything, "total": decimal, "pointsDelta": integer, "pointsBalance": integer,
-		"purchaseNumber": count, "recordedAt": count, "requestHash": bytes32, "salt": bytes32,
+		"saleId": anything, "kind": text(`^(sale|refund|adjustment|key|erasure)$`), "refundOf": anything, "storeId": anything, "terminalId": anything,
+		"recordNumber": count, "previousHash": bytes32, "customerId": anything, "currency": anything, "total": decimal,
+		"pointsDelta": integer, "pointsBalance": integer, "purchaseNumber": count, "recordedAt": count, "requestHash": bytes32, "salt": bytes32,
 	}},
 	"request": text(`^[A-Za-z0-9+/]+={0,2}$`), "sale_hash": bytes32, "amount_wei": count,
-	"rate": {members: map[string]form{
+	"rate": {nullable: true, members: map[string]form{
 		"value": decimal, "currency": anything, "tier": text(`^(live|cached|static)$`), "sources": {list: regexp.MustCompile(`.`)},
 		"observed_at": text(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$`),
 	}},
 	"leaf": bytes32, "proof": {list: bytes32.text},
-	"batch": {members: map[string]form{"id": count, "root": bytes32, "size": count, "leaf_index": count}},
-	"log":   {members: map[string]form{"size": count, "root": bytes32, "path": {list: bytes32.text}}},
+	"batch":   {members: map[string]form{"id": count, "root": bytes32, "size": count, "leaf_index": count}},
+	"log":     {members: map[string]form{"size": count, "root": bytes32, "path": {list: bytes32.text}}},
+	"promise": text(`^([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)?$`),
 	"chain": {members: map[string]form{
 		"chain_id": count, "contract": text(`^0x[0-9a-fA-F]{40}$`), "tx_hash": bytes32, "block_number": count, "block_hash": bytes32,
 		"deployed_block": count, "finality": text(`^(mined|final)$`),
@@ -143,6 +145,8 @@ func checksummed(written string, address common.Address) bool {
 
 func (f form) check(path string, v *strictjson.Value) error {
 	switch {
+	case f.nullable && v.Kind == strictjson.Null:
+		return nil
 	case f.members != nil:
 		return f.checkObject(path, v)
 	case f.list != nil:

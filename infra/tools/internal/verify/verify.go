@@ -12,6 +12,8 @@ import (
 	"io"
 
 	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/tillseal/tillseal/shared/promise"
 )
 
 // Verdict is whether a proof is valid, and if it is not, which step failed and why.
@@ -33,6 +35,7 @@ type Options struct {
 	Contract *common.Address // the contract that the shop published; nil: any with SaleAnchor's code
 	Gateway  *Gateway        // asked for the path of a proof that has aged; nil: none
 	Progress io.Writer       // how far a search of events is that takes seconds; nil: silent
+	Keys     *promise.Set    // that the shop signs promises with; nil: signatures are not checked
 }
 
 // sources are what a step's ask may query.
@@ -52,8 +55,9 @@ type step struct {
 var steps = []step{
 	{"request", "the record as received hashes to requestHash and agrees with the sale", nil, checkRequest},
 	{"sale_hash", "the sale's fields hash to sale_hash", nil, checkSaleHash},
+	{"promise", "the promise is of this record", askPromise, checkPromise},
 	{"total", "the total has exactly its currency's digits", nil, checkTotal},
-	{"amount", "amount_wei is the total at this rate", nil, checkAmount},
+	{"amount", "amount_wei is the total at this rate, or 0 for a total of 0", nil, checkAmount},
 	{"leaf", "sale_hash and amount_wei make the leaf", nil, checkLeaf},
 	{"proof", "the leaf leads to the batch's root", nil, checkProof},
 	{"position", "leaf_index and size fit the proof", nil, checkPosition},

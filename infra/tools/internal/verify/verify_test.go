@@ -32,6 +32,8 @@ func TestEveryChangedFieldFailsItsStep(t *testing.T) {
 	s.follow(4)
 	other := s.prove(tea(), record, "4913078803306000", 3) // the same sale at another price in another batch
 	p := s.sold()
+	next := tea()
+	next.RecordNumber++
 	hash := sale.Keccak([]byte("another")).Hex()
 	last := p.Proof[len(p.Proof)-1]
 	covered := map[string]bool{}
@@ -46,6 +48,10 @@ func TestEveryChangedFieldFailsItsStep(t *testing.T) {
 		{"sale.refundOf", "019aa9c5-5f3a-7c3e-9d1b-2f6f0c9b7a10", "request"},
 		{"sale.storeId", "s2", "sale_hash"},
 		{"sale.terminalId", "t2", "sale_hash"},
+		{"sale.recordNumber", "1043", "sale_hash"},
+		{"sale.recordNumber", 1042, "shape"},
+		{"sale.previousHash", hash, "sale_hash"},
+		{"sale.previousHash", "0x06", "shape"},
 		{"sale.customerId", "C-1002", "request"},
 		{"sale.currency", "USD", "request"},
 		{"sale.total", "1249.51", "request"},
@@ -74,6 +80,9 @@ func TestEveryChangedFieldFailsItsStep(t *testing.T) {
 		{"rate.tier", "guess", "shape"},
 		{"rate.sources", "static", "shape"},
 		{"rate.observed_at", "yesterday", "shape"},
+		{"promise", s.key.SignSale(promised(next, "", "")), "promise"},
+		{"promise", "a.b.c", "promise"},
+		{"promise", "x", "shape"},
 		{"leaf", other.Batch.Root.Hex(), "leaf"},
 		{"proof", append(p.Proof[:len(p.Proof)-1:len(p.Proof)-1], sale.Keccak(last[:])), "proof"},
 		{"proof", p.Proof[1:], "proof"},

@@ -43,7 +43,8 @@ type Settings struct {
 	FeeRiseAfter  time.Duration    // how long after its batch was due the oldest unanchored sale makes the cap rise
 	Poll          time.Duration    // between two checks of the chain
 	PeakPerSecond int
-	PlainKey      bool // the key comes from the environment, which is allowed on a development chain only
+	PromiseWithin time.Duration // PROMISE_WITHIN: from a sale's record to its batch's block
+	PlainKey      bool          // the key comes from the environment, which is allowed on a development chain only
 }
 
 const (
@@ -79,15 +80,16 @@ type Anchor struct {
 	sight sighting
 
 	// These do too: a new lease is no reason to repeat an alarm.
-	warnedLow    rate.Sometimes // that the account is low
-	warnedRate   rate.Sometimes // that batches are too small
-	warnedBudget rate.Sometimes // that the budget can't hold
+	warnedLow     rate.Sometimes // that the account is low
+	warnedRate    rate.Sometimes // that batches are too small
+	warnedPromise rate.Sometimes // that promises can't be kept
+	warnedBudget  rate.Sometimes // that the budget can't hold
 }
 
 // New makes an Anchor from its parts.
 func New(parts Parts) *Anchor {
 	alarm := func() rate.Sometimes { return rate.Sometimes{Interval: warnAgain} }
-	return &Anchor{Parts: parts, warnedHeld: alarm(), warnedLow: alarm(), warnedRate: alarm(), warnedBudget: alarm()}
+	return &Anchor{Parts: parts, warnedHeld: alarm(), warnedLow: alarm(), warnedRate: alarm(), warnedPromise: alarm(), warnedBudget: alarm()}
 }
 
 // Run tries for the lease, acts while it holds it, and returns on a Fatal or Invalid fault or when ctx ends (nil).

@@ -56,6 +56,9 @@ func (t *tenure) contractOn(ctx context.Context) (done bool, err error) {
 	if err := t.checkRate(ctx, len(all) == 0); err != nil {
 		return false, err
 	}
+	if err := t.checkPromise(ctx, len(all) == 0); err != nil {
+		return false, err
+	}
 	d, err := t.choose(ctx, all, &rules)
 	if err != nil {
 		return false, err

@@ -57,13 +57,7 @@ func (t *tenure) outlook(ctx context.Context, sight chain.Sight) (o outlook) {
 	wei := new(big.Int).Add(sight.BaseFeeWei, sight.TipWei)
 	wei.Mul(wei, new(big.Int).SetUint64(o.gas)).Add(wei, o.spent.L1FeeWei)
 	o.situation = budget.Situation{BatchWei: wei, Block: t.blockTime, FullADay: 24 * o.spent.FullAnHour}
-	set := t.anchor.Set.Budget
-	if set.Age == 0 {
-		set.Age = min(usualAge, set.AgeMax)
-		if t.id.Development() {
-			set.Age = min(developAge, set.AgeMax)
-		}
-	}
+	set := t.batchAges()
 	o.Plan = budget.Make(set, o.situation)
 	if o.Exceeded {
 		t.anchor.warnedBudget.Do(func() {

@@ -17,7 +17,11 @@ func (t *tenure) watchRate(ctx context.Context) {
 	if time.Since(t.rated) < rateAgain {
 		return
 	}
-	if err := t.checkRate(ctx, false); err != nil && ctx.Err() == nil {
+	err := t.checkRate(ctx, false)
+	if err == nil {
+		err = t.checkPromise(ctx, false)
+	}
+	if err != nil && ctx.Err() == nil {
 		t.anchor.Log.Info("the chain's block time could not be read; trying again later", "error", err)
 	}
 }

@@ -51,7 +51,7 @@ type Status struct {
 // Metrics are the anchor's gauges; the age of the oldest unanchored sale is the first alarm. Every replica reports what is in the
 // journal, only the active one what is on the chain.
 type Metrics struct {
-	Active, BalanceGwei, Runway, Head, TooSlow                               prometheus.Gauge
+	Active, BalanceGwei, Runway, Head, TooSlow, PromiseTooShort              prometheus.Gauge
 	RunwayHours, SpentDay, SpentMonth, ForecastDay, BatchAge, BudgetExceeded prometheus.Gauge
 
 	backlog atomic.Pointer[backlog]
@@ -79,6 +79,8 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		BudgetExceeded: gauge("budget_exceeded", "1 while the forecast is above ANCHOR_BUDGET_ETH_PER_DAY and batches can't wait longer."),
 
 		TooSlow: gauge("batches_too_small", "1 when ANCHOR_BATCH_MAX sales in each block time, as the active anchor measured it, are too few."),
+		PromiseTooShort: gauge("promise_too_short",
+			"1 when the longest wait for a batch and the chain's time to finality, as the active anchor measured it, are not less than PROMISE_WITHIN."),
 	}
 	journaled := func(name, help string, read func(*backlog) int64) {
 		registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tillseal_anchor_" + name, Help: help},

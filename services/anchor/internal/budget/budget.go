@@ -15,6 +15,16 @@ type Settings struct {
 	DayWei *big.Int      // ANCHOR_BUDGET_ETH_PER_DAY, in wei; zero or nil for none
 }
 
+// Longest is how long a batch may wait under these settings.
+func (s Settings) Longest() time.Duration {
+	if s.limited() {
+		return s.AgeMax
+	}
+	return s.Age
+}
+
+func (s Settings) limited() bool { return s.DayWei != nil && s.DayWei.Sign() > 0 }
+
 // Situation is what one batch costs now, and what makes batches besides their age.
 type Situation struct {
 	BatchWei *big.Int      // of one batch
@@ -34,7 +44,7 @@ type Plan struct {
 // sales that are not anchored are worth less than what anchoring them costs.
 func Make(set Settings, now Situation) Plan {
 	p := Plan{Age: set.Age}
-	limited := set.DayWei != nil && set.DayWei.Sign() > 0
+	limited := set.limited()
 	if limited {
 		p.Age = min(max(longEnough(now.BatchWei, set.DayWei), set.Age), set.AgeMax)
 		p.Stretched = p.Age > set.Age

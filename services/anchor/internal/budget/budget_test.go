@@ -76,3 +76,12 @@ func TestABudgetHoldsUnlessItIsSaidToBeExceeded(t *testing.T) {
 		}
 	})
 }
+
+func TestTheLongestWaitIsTheUsualOneUnlessThereIsABudget(t *testing.T) {
+	set := budget.Settings{Age: time.Minute, AgeMax: time.Hour}
+	require.Equal(t, time.Minute, set.Longest())
+	set.DayWei = new(big.Int)
+	require.Equal(t, time.Minute, set.Longest())
+	set.DayWei = big.NewInt(1)
+	require.Equal(t, time.Hour, set.Longest())
+}

@@ -37,6 +37,17 @@ func (c *Client) BlockTime(ctx context.Context) (usual time.Duration, known bool
 	return usual, known, err
 }
 
+// Heights are the newest block that most nodes agree on and the finalized one, 0 when there is none; known is false when too few of the
+// configured nodes answer to call a block final.
+func (c *Client) Heights(ctx context.Context) (head, finalized uint64, known bool, err error) {
+	err = c.read(ctx, func(ctx context.Context, agreeing []seen) (err error) {
+		head, known = agreeing[0].head.Number.Uint64(), c.Most(len(agreeing))
+		finalized, _, err = c.finalHeights(ctx, agreeing)
+		return err
+	})
+	return head, finalized, known, err
+}
+
 // medianGap takes the times of consecutive blocks in Unix seconds, newest first, two at least.
 func medianGap(times []uint64) time.Duration {
 	gaps := make([]uint64, len(times)-1)

@@ -20,7 +20,7 @@ const (
 	WhyJournal  Why = "journal"  // the journal has a leaf of the sale with another hash
 	WhyStore    Why = "store"    // the committed sale is another store's
 	WhyCurrency Why = "currency" // the rate is of another currency than the committed sale
-	WhyRate     Why = "rate"     // the journal has another rate under the rate's id
+	WhyRate     Why = "rate"     // the journal has another rate under the rate's id, or the committed total is zero and needs none
 	WhyAmount   Why = "amount"   // the committed total does not come to this at the rate
 	WhyJump     Why = "jump"     // the rate is too far from the last one; it may be true
 )
@@ -39,9 +39,9 @@ type Claim struct {
 	SaleHash     common.Hash
 	StoreID      string
 	AmountWei    *big.Int
-	RateID       string
-	RateCurrency string
-	Rate         money.Decimal // fiat per ETH
+	RateID       string        // "" for a claim without a rate
+	RateCurrency string        // and this
+	Rate         money.Decimal // fiat per ETH; the zero value for a claim without one
 }
 
 // Known is what Postgres holds about it.
@@ -68,10 +68,15 @@ func Check(c Claim, k Known) (none Refusal) {
 		return Refusal{WhyJournal, "another sale_hash is journaled for this sale"}
 	case c.StoreID != k.StoreID:
 		return Refusal{WhyStore, fmt.Sprintf("the committed sale belongs to store %q, not %q", k.StoreID, c.StoreID)}
+	case c.Rate.IsZero():
+		return checkWithoutRate(c, k)
 	case c.RateCurrency != k.Currency:
 		return Refusal{WhyCurrency, fmt.Sprintf("the rate is in %s, the committed sale in %s", c.RateCurrency, k.Currency)}
 	case k.Rate != nil && *k.Rate != Rate{c.RateCurrency, c.Rate.String()}:
 		return Refusal{WhyRate, fmt.Sprintf("another rate is journaled under this rate's id, %s %s", k.Rate.Currency, k.Rate.Value)}
+	}
+	if money.IsZero(k.Total) {
+		return Refusal{WhyRate, "the committed total is zero and needs no rate, and there is one"}
 	}
 	total, err := money.ParseDecimal(k.Total)
 	if err != nil {
@@ -79,6 +84,17 @@ func Check(c Claim, k Known) (none Refusal) {
 	}
 	if due := money.Wei(total, c.Rate); due.Cmp(c.AmountWei) != 0 {
 		return Refusal{WhyAmount, fmt.Sprintf("amount_wei is %s, the committed total comes to %s at its rate", c.AmountWei, due)}
+	}
+	return none
+}
+
+// checkWithoutRate lets only a committed total of zero be without a rate; it is worth 0 wei.
+func checkWithoutRate(c Claim, k Known) (none Refusal) {
+	switch {
+	case !money.IsZero(k.Total):
+		return Refusal{WhyAmount, "there is no rate, and the committed total is not zero"}
+	case c.AmountWei.Sign() != 0:
+		return Refusal{WhyAmount, fmt.Sprintf("amount_wei is %s, the committed total is zero", c.AmountWei)}
 	}
 	return none
 }

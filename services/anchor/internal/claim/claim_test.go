@@ -2,6 +2,7 @@ package claim_test
 
 import (
 	"math/big"
+	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -44,6 +45,41 @@ func TestAClaimIsHeldAgainstTheCommittedSaleAndTheJournal(t *testing.T) {
 		c.spoil(&claimed, &known)
 		require.Equal(t, c.want, claim.Check(claimed, known).Why, name)
 	}
+}
+
+func TestATotalOfZeroAloneHasNoRateAndNoWei(t *testing.T) {
+	hash := common.Hash{1}
+	zero := claim.Known{Committed: true, SaleHash: hash, StoreID: "s1", Currency: "EUR", Total: "0.00"}
+	sold := claim.Known{Committed: true, SaleHash: hash, StoreID: "s1", Currency: "EUR", Total: "5.00"}
+	for name, c := range map[string]struct {
+		known  claim.Known
+		wei    int64
+		rate   string
+		want   claim.Why
+		begins string
+	}{
+		"a total of zero":             {known: zero},
+		"and a rate":                  {known: zero, rate: "5", want: claim.WhyRate, begins: "the committed total is zero and needs no rate"},
+		"and an amount":               {known: zero, wei: 1, want: claim.WhyAmount, begins: "amount_wei is 1"},
+		"and both":                    {known: zero, wei: 1, rate: "5", want: claim.WhyRate},
+		"zero wei for another total":  {known: sold, want: claim.WhyAmount, begins: "there is no rate"},
+		"zero wei for it at its rate": {known: sold, rate: "5", want: claim.WhyAmount, begins: "amount_wei is 0"},
+		"an amount without a rate":    {known: sold, wei: 1e18, want: claim.WhyAmount, begins: "there is no rate"},
+		"an amount at its rate":       {known: sold, wei: 1e18, rate: "5"},
+		"a total that is none":        {known: claim.Known{Committed: true, SaleHash: hash, StoreID: "s1", Total: "zero"}, want: claim.WhyAmount},
+	} {
+		claimed := claim.Claim{SaleHash: hash, StoreID: "s1", AmountWei: big.NewInt(c.wei)}
+		if c.rate != "" {
+			claimed.RateID, claimed.RateCurrency, claimed.Rate = "r1", "EUR", decimal(t, c.rate)
+		}
+		refusal := claim.Check(claimed, c.known)
+		require.Equal(t, c.want, refusal.Why, name)
+		require.True(t, strings.HasPrefix(refusal.Text, c.begins), "%s: %s", name, refusal.Text)
+	}
+}
+
+func TestARefusalSaysWhatIsMissing(t *testing.T) {
+	hash := common.Hash{1}
 	require.Equal(t, "no sale with this sale_id is committed", claim.Check(claim.Claim{SaleHash: hash}, claim.Known{}).Text)
 	require.Equal(t, "the committed sale has another sale_hash", claim.Check(claim.Claim{SaleHash: hash}, claim.Known{Committed: true}).Text)
 }

@@ -98,9 +98,9 @@ func (in *Intake) add(ctx context.Context, leaves []journal.Leaf, indexes []int,
 		case claim.WhyJump:
 			in.jumped.Inc()
 			errs[indexes[i]] = fault.New(fault.Invalid, "rate: %s", r.Text)
-			if currency := leaves[i].Rate.Currency; !jumps[currency] {
-				jumps[currency] = true
-				in.log.Error("ALARM: a rate jumped, and its sales are parked", "reason", r.Text, "sale_id", leaves[i].SaleID.String(), "rate_id", leaves[i].Rate.ID)
+			if rate := leaves[i].Rate; !jumps[rate.Currency] {
+				jumps[rate.Currency] = true
+				in.log.Error("ALARM: a rate jumped, and its sales are parked", "reason", r.Text, "sale_id", leaves[i].SaleID.String(), "rate_id", rate.ID)
 			}
 		default:
 			in.forged.WithLabelValues(string(r.Why)).Inc()
@@ -120,7 +120,6 @@ func parse(data []byte) (journal.Leaf, error) {
 		return journal.Leaf{}, fault.New(fault.Invalid, "sale_id is not a UUID in lower case")
 	}
 	amountWei, wrong := money.ParseWei(e.AmountWei)
-	_, noRate := money.ParseDecimal(e.Rate.Value)
 	switch {
 	case wrong != nil:
 		return journal.Leaf{}, fault.New(fault.Invalid, "amount_wei %w", wrong)
@@ -128,10 +127,26 @@ func parse(data []byte) (journal.Leaf, error) {
 		return journal.Leaf{}, fault.New(fault.Invalid, "sale_hash is missing")
 	case !sale.ValidPlaceID(e.StoreID):
 		return journal.Leaf{}, fault.New(fault.Invalid, "store_id is not a valid id")
-	case e.Rate.ID == "" || e.Rate.Currency != e.Currency:
-		return journal.Leaf{}, fault.New(fault.Invalid, "rate has no id, or is for another currency than the sale")
-	case noRate != nil:
-		return journal.Leaf{}, fault.New(fault.Invalid, "rate.value %w", noRate)
+	}
+	if err := checkRate(e); err != nil {
+		return journal.Leaf{}, err
 	}
 	return journal.Leaf{SaleID: id, StoreID: e.StoreID, SaleHash: e.SaleHash, AmountWei: amountWei, Rate: e.Rate}, nil
+}
+
+// checkRate checks a rate by itself. Whether a sale may be without one, and have another amount than 0, the committed total decides.
+func checkRate(e event.SalePriced) error {
+	if e.Rate == nil {
+		return nil
+	}
+	_, wrong := money.ParseDecimal(e.Rate.Value)
+	switch {
+	case money.IsZero(e.Total) && e.AmountWei == "0":
+		return fault.New(fault.Invalid, "the total is 0, which needs no rate, and there is one")
+	case e.Rate.ID == "" || e.Rate.Currency != e.Currency:
+		return fault.New(fault.Invalid, "rate has no id, or is for another currency than the sale")
+	case wrong != nil:
+		return fault.New(fault.Invalid, "rate.value %w", wrong)
+	}
+	return nil
 }

@@ -71,7 +71,7 @@ func leaf(n int64) journal.Leaf {
 	id := uuid.Must(uuid.NewV7())
 	return journal.Leaf{
 		SaleID: id, StoreID: "s1", SaleHash: sale.Keccak(id[:]), AmountWei: new(big.Int).Mul(big.NewInt(n+1), big.NewInt(1e18)),
-		Rate: event.Rate{ID: "r1", Value: "1", Currency: "INR", Tier: "static"},
+		Rate: &event.Rate{ID: "r1", Value: "1", Currency: "INR", Tier: "static"},
 	}
 }
 

@@ -26,7 +26,7 @@ type Leaf struct {
 	StoreID   string
 	SaleHash  common.Hash
 	AmountWei *big.Int
-	Rate      event.Rate // on the way in only; a leaf that is read back has none
+	Rate      *event.Rate // on the way in only, and nil for a total of zero; a leaf that is read back has none
 }
 
 // AddLeaves journals leaves, given in the order in which they came, in one transaction. A sale that has its leaf keeps it. It returns
@@ -75,11 +75,15 @@ func begin(leaves []Leaf) (*incoming, error) {
 		leaves: leaves, claims: make([]claim.Claim, len(leaves)), known: make([]claim.Known, len(leaves)), refused: make([]claim.Refusal, len(leaves)),
 	}
 	for i, l := range leaves {
+		in.claims[i] = claim.Claim{SaleHash: l.SaleHash, StoreID: l.StoreID, AmountWei: l.AmountWei}
+		if l.Rate == nil {
+			continue
+		}
 		value, err := money.ParseDecimal(l.Rate.Value)
 		if err != nil {
 			return in, err
 		}
-		in.claims[i] = claim.Claim{SaleHash: l.SaleHash, StoreID: l.StoreID, AmountWei: l.AmountWei, RateID: l.Rate.ID, RateCurrency: l.Rate.Currency, Rate: value}
+		in.claims[i].RateID, in.claims[i].RateCurrency, in.claims[i].Rate = l.Rate.ID, l.Rate.Currency, value
 	}
 	return in, nil
 }
@@ -94,9 +98,9 @@ func (in *incoming) saleIDs() []uuid.UUID {
 
 // check compares every claim with what Postgres holds.
 func (in *incoming) check(ctx context.Context, tx pgx.Tx) error {
-	rateIDs := make([]string, len(in.leaves))
-	for i, l := range in.leaves {
-		rateIDs[i] = l.Rate.ID
+	rateIDs := make([]string, len(in.leaves)) // "" names no rate
+	for i, c := range in.claims {
+		rateIDs[i] = c.RateID
 	}
 	rows, err := tx.Query(ctx, knownSQL, pgx.NamedArgs{"sale_ids": in.saleIDs(), "rates": rateIDs})
 	if err != nil {
@@ -130,9 +134,9 @@ func (in *incoming) isNew(i int) bool {
 // followRates refuses the leaves whose rate jumps and makes the last of the others its currency's reference. The currencies are taken
 // in one order: replicas would deadlock on each other's rows.
 func (in *incoming) followRates(ctx context.Context, tx pgx.Tx) error {
-	indexes := make(map[string][]int) // of the new leaves, by currency
+	indexes := make(map[string][]int) // of the new leaves with a rate, by currency
 	for i := range in.leaves {
-		if in.isNew(i) {
+		if in.isNew(i) && in.leaves[i].Rate != nil {
 			currency := in.claims[i].RateCurrency
 			indexes[currency] = append(indexes[currency], i)
 		}
@@ -175,17 +179,23 @@ func (in *incoming) columns() (rates, rows pgx.NamedArgs, err error) {
 	}
 	slices.SortStableFunc(indexes, func(a, b int) int { return bytes.Compare(in.leaves[a].SaleID[:], in.leaves[b].SaleID[:]) })
 	var (
-		saleIDs                                              []uuid.UUID
-		hashes                                               [][]byte
-		amounts, rateOf, stores, currencyOf, totals, valueOf []string
-		ids, values, currencies, tiers, sources, observed    []string
-		byID                                                 = make(map[string]event.Rate)
+		saleIDs                                           []uuid.UUID
+		hashes                                            [][]byte
+		amounts, stores, currencyOf, totals               []string
+		rateOf, valueOf                                   []*string // null for a leaf without a rate
+		ids, values, currencies, tiers, sources, observed []string
+		byID                                              = make(map[string]*event.Rate)
 	)
 	for _, i := range indexes {
 		l := in.leaves[i]
 		saleIDs, hashes = append(saleIDs, l.SaleID), append(hashes, l.SaleHash.Bytes())
-		amounts, rateOf, stores = append(amounts, amount(l.AmountWei)), append(rateOf, l.Rate.ID), append(stores, l.StoreID)
-		currencyOf, totals, valueOf = append(currencyOf, in.known[i].Currency), append(totals, in.known[i].Total), append(valueOf, l.Rate.Value)
+		amounts, stores = append(amounts, amount(l.AmountWei)), append(stores, l.StoreID)
+		currencyOf, totals = append(currencyOf, in.known[i].Currency), append(totals, in.known[i].Total)
+		if l.Rate == nil {
+			rateOf, valueOf = append(rateOf, nil), append(valueOf, nil)
+			continue
+		}
+		rateOf, valueOf = append(rateOf, &l.Rate.ID), append(valueOf, &l.Rate.Value)
 		if _, seen := byID[l.Rate.ID]; !seen {
 			byID[l.Rate.ID] = l.Rate
 		}

@@ -62,7 +62,7 @@ func TestNoStatementJournalsALeafThatNoCommittedSaleBears(t *testing.T) {
 	otherHash.SaleHash[0] ^= 1
 	otherStore.StoreID = "s2"
 	otherAmount.AmountWei = new(big.Int).Add(otherAmount.AmountWei, big.NewInt(1))
-	otherCurrency.Rate = event.Rate{ID: "usd", Value: "1", Currency: "USD"}
+	otherCurrency.Rate = &event.Rate{ID: "usd", Value: "1", Currency: "USD"}
 	b.add(true1)
 	otherRate.Rate.Value, otherRate.AmountWei = "2", new(big.Int).Div(otherRate.AmountWei, big.NewInt(2)) // under an id that is known
 	require.Equal(t, []claim.Why{claim.WhySale, claim.WhySale, claim.WhyAmount, claim.WhyCurrency, claim.WhyRate, claim.WhyStore, ""},
@@ -72,6 +72,44 @@ func TestNoStatementJournalsALeafThatNoCommittedSaleBears(t *testing.T) {
 
 	b.exec("UPDATE anchor.leaf SET sale_hash = $1", common.Hash{0xbd}.Bytes())
 	require.Equal(t, []claim.Why{claim.WhyJournal}, why(b.add(true1)))
+}
+
+// key commits a record that no till sends and returns the leaf of its total of zero.
+func (b *book) key() journal.Leaf {
+	b.t.Helper()
+	l := leaf(0)
+	l.StoreID, l.AmountWei, l.Rate = sale.Operator, new(big.Int), nil
+	testkit.Commit(b.t, b.admin, testkit.Committed{
+		Sale: sale.Sale{
+			SaleID: l.SaleID.String(), Kind: sale.KindKey, StoreID: sale.Operator, TerminalID: sale.Operator, Currency: money.NoCurrency, Total: "0",
+		}, SaleHash: l.SaleHash,
+	})
+	return l
+}
+
+func TestATotalOfZeroAloneGetsALeafWithoutARate(t *testing.T) {
+	b := setup(t)
+	first, zero, second := leaf(1), b.key(), leaf(2)
+	b.commit(first, second)
+	noRate, noWei, dear, needless := leaf(3), leaf(4), b.key(), b.key()
+	b.commit(noRate, noWei)
+	noRate.Rate = nil
+	noWei.Rate, noWei.AmountWei = nil, new(big.Int)
+	dear.AmountWei = big.NewInt(1)
+	needless.Rate = &event.Rate{ID: "xxx", Value: "1", Currency: money.NoCurrency}
+	require.Equal(t, []claim.Why{"", "", claim.WhyAmount, claim.WhyAmount, claim.WhyAmount, claim.WhyRate, "", ""},
+		why(b.add(first, zero, noRate, noWei, dear, needless, second, zero)))
+	require.Equal(t, 3, b.count("SELECT count(*) FROM anchor.leaf"))
+	require.Equal(t, 1, b.count("SELECT count(*) FROM anchor.leaf WHERE amount_wei = 0 AND rate_id IS NULL"))
+	require.Equal(t, 1, b.count("SELECT count(*) FROM anchor.rate"))
+	require.Equal(t, 1, b.count("SELECT count(*) FROM anchor.rate_reference"), "nothing is compared with it")
+	require.Equal(t, []claim.Why{""}, why(b.add(zero)), "when it comes again")
+
+	_, err := b.Seal(t.Context(), b.scope, 1, 3)
+	require.NoError(t, err)
+	leaves, err := b.BatchLeaves(t.Context(), b.scope.Deployment, 1)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(leaves, func(l journal.Leaf) bool { return l.SaleID == zero.SaleID && l.AmountWei.Sign() == 0 }))
 }
 
 func TestTwoRatesUnderOneIDInOneDeliveryAreNotBothTaken(t *testing.T) {

@@ -60,7 +60,7 @@ func TestAPostgresThatDoesNotAnswerIsGivenUp(t *testing.T) {
 			return err
 		},
 		"AddLeaves": func() error {
-			_, err := j.AddLeaves(ctx, []Leaf{{SaleID: uuid.New(), AmountWei: big.NewInt(1), Rate: event.Rate{Value: "1"}}})
+			_, err := j.AddLeaves(ctx, []Leaf{{SaleID: uuid.New(), AmountWei: big.NewInt(1), Rate: &event.Rate{Value: "1"}}})
 			return err
 		},
 	} {

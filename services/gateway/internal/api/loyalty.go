@@ -120,19 +120,32 @@ func (s *Server) entries(c *fiber.Ctx) error {
 }
 
 func pageOf(c *fiber.Ctx) (before int64, limit int, err error) {
-	before, limit = math.MaxInt64, defaultEntries
-	if sent := c.Query("limit"); sent != "" {
-		if limit, err = strconv.Atoi(sent); err != nil || limit < 1 || limit > maxEntries {
-			return 0, 0, refusal.New(refusal.BadRequest, "the parameter limit must be from 1 to "+strconv.Itoa(maxEntries))
-		}
+	if limit, err = limitOf(c); err != nil {
+		return 0, 0, err
 	}
+	before = math.MaxInt64
 	if sent := c.Query("cursor"); sent != "" {
 		var ok bool
 		if before, ok = parseCursor(sent); !ok {
-			return 0, 0, refusal.New(refusal.BadRequest, "the parameter cursor is not a next_cursor of this call: start again without it")
+			return 0, 0, errCursor
 		}
 	}
 	return before, limit, nil
+}
+
+var errCursor = refusal.New(refusal.BadRequest, "the parameter cursor is not a next_cursor of this call: start again without it")
+
+// limitOf reads how many entries a page may have.
+func limitOf(c *fiber.Ctx) (int, error) {
+	sent := c.Query("limit")
+	if sent == "" {
+		return defaultEntries, nil
+	}
+	limit, err := strconv.Atoi(sent)
+	if err != nil || limit < 1 || limit > maxEntries {
+		return 0, refusal.New(refusal.BadRequest, "the parameter limit must be from 1 to "+strconv.Itoa(maxEntries))
+	}
+	return limit, nil
 }
 
 // cursorForm is the first byte of a cursor, so that another form can follow.

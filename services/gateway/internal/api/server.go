@@ -20,6 +20,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"golang.org/x/time/rate"
 
+	"github.com/tillseal/tillseal/services/gateway/internal/closer"
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
@@ -34,7 +35,8 @@ const (
 	stopTimeout   = 5 * time.Second // for requests in progress when the gateway stops
 	preflightLife = "600"           // seconds that a browser remembers CORS's answer
 	maxBatches    = 16              // in progress at once: each may hold some 4 MiB
-	// Receipts and the contract's log are open to anybody: each has this limit, which keeps it from slowing the tills and the other.
+	// Receipts, the contract's log and the promises' keys are open to anybody: each has this limit, which keeps it from slowing the tills
+	// and the others.
 	publicPerSecond = 100
 	publicBurst     = 200
 	// warningsPerSecond are log lines of requests that failed on an unavailable dependency, and of connections that were not kept.
@@ -74,6 +76,7 @@ func (l Limits) orUsual() Limits {
 type Server struct {
 	Terminals *terminal.Registry
 	Committer *commit.Committer
+	Closer    *closer.Closer
 	Store     *store.Store
 	Rules     *loyalty.Rules
 	Bus       *stream.Bus
@@ -93,6 +96,8 @@ type Server struct {
 	batches  chan struct{} // a slot for each batch in progress
 	receipts *rate.Limiter
 	logs     *rate.Limiter
+	keyAsks  *rate.Limiter
+	keys     keySet
 	warnings *rate.Limiter    // of requests
 	crowded  *rate.Limiter    // the same of connections
 	now      func() time.Time // time.Now when nil
@@ -129,6 +134,7 @@ func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
 	s.receipts = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.logs = rate.NewLimiter(publicPerSecond, publicBurst)
+	s.keyAsks = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.warnings = rate.NewLimiter(warningsPerSecond, warningsBurst)
 	s.crowded = rate.NewLimiter(warningsPerSecond, warningsBurst)
 	s.bodies = room{whole: bodyRoom, each: terminalRoom}
@@ -183,7 +189,11 @@ func (s *Server) routes() {
 	s.app.Get("/sales/:id/proof", s.authenticate, s.proof)
 	s.app.Get("/customers/:id/loyalty", s.authenticate, s.loyalty)
 	s.app.Get("/customers/:id/loyalty/entries", s.authenticate, s.entries)
+	s.app.Post("/closings", s.authenticate, s.closeTill)
+	s.app.Get("/closings", s.authenticate, s.closings)
+	s.app.Get("/closings/:n", s.authenticate, s.closing)
 	s.app.Get("/receipts/:id", s.receipt)
+	s.app.Get("/.well-known/jwks.json", s.jwks)
 	s.app.Get("/log", s.logHead)
 	s.app.Get("/log/:batch_id", s.logEntry)
 }

@@ -19,6 +19,7 @@ type Item struct {
 	StoreID    string
 	Key        uuid.UUID
 	Record     record.Record
+	KID        string // of a record of kind key: the key's thumbprint
 }
 
 func (it *Item) under() store.KeyOf { return store.KeyOf{TerminalID: it.TerminalID, Key: it.Key} }
@@ -41,12 +42,14 @@ type state struct {
 	byKey     map[store.KeyOf]*store.Original
 	refunds   map[uuid.UUID]*store.RefundState
 	accounts  map[string]*store.Account
-	kept      map[store.KeyOf]record.Kept
+	heads     map[string]*store.Head // by terminal
+	kept      map[store.KeyOf]*record.Kept
 	seqs      map[store.SeqOf]bool // used; false: by this group
 
 	own     map[store.KeyOf]bool // the keys of sales
-	sales   []store.Sale
+	sales   []*store.Sale        // without their answers, which seal writes
 	entries []store.Entry
+	keys    []store.PromiseKey
 }
 
 // verdict is the outcome of one record. Exactly one of kept and refused is set, except for a used key: then both may be.
@@ -71,7 +74,7 @@ func (s *state) decide(it *Item) verdict {
 	}
 	seq := it.Record.TerminalSeq
 	if kept, used := s.kept[it.under()]; used {
-		v.kept, v.replayed, v.hangs = &kept, true, s.own[it.under()]
+		v.kept, v.replayed, v.hangs = kept, true, s.own[it.under()]
 		if _, err := kept.Replay(it.Record.Fingerprint); err != nil {
 			v.refused = refusal.Of(err)
 		}
@@ -82,12 +85,17 @@ func (s *state) decide(it *Item) verdict {
 		committed, used = s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *seq}]
 	}
 	switch {
+	case s.heads[it.TerminalID] == nil:
+		v.refused = errNoHead
 	case used:
 		v.hangs = !committed
 		v.refused = refusal.New(refusal.SeqReused, "terminal_seq is used by another record of this terminal",
 			refusal.Field{Pointer: "/terminal_seq", Detail: "is already used"})
 	case it.Record.Kind == sale.KindRefund:
 		s.decideRefund(it, original, &v)
+	case it.Record.Kind == sale.KindKey:
+		s.accept(it, &v, movement{})
+		s.keys = append(s.keys, store.PromiseKey{KID: it.KID, JWK: string(it.Record.Raw), SaleID: v.sale.ID})
 	default:
 		s.decideSale(it, &v)
 	}
@@ -184,12 +192,14 @@ func (s *state) accept(it *Item, v *verdict, m movement) {
 		customerID = m.original.CustomerID
 		at = max(at, m.original.RecordedAtUS+1)
 	}
+	head := s.heads[it.TerminalID]
 	facts := sale.Sale{
-		SaleID: minted.SaleID.String(), Kind: r.Kind, StoreID: it.StoreID, TerminalID: it.TerminalID, CustomerID: customerID,
+		SaleID: minted.SaleID.String(), Kind: r.Kind, StoreID: it.StoreID, TerminalID: sale.Chain(head.TerminalID, head.Series),
+		RecordNumber: uint64(head.Records) + 1, PreviousHash: head.Hash, CustomerID: customerID,
 		Currency: r.Currency.Code(), Total: r.Currency.Format(r.Total), PurchaseNumber: uint64(m.purchase),
 		RequestHash: sale.Keccak(r.Raw), Salt: minted.Salt,
 	}
-	row := store.Sale{
+	row := &store.Sale{
 		ID: minted.SaleID, Under: it.under(), TerminalSeq: r.TerminalSeq, TotalMinor: int64(r.Total), OccurredAt: r.OccurredAt,
 		Request: r.Raw, Fingerprint: r.Fingerprint, ReceiptToken: minted.ReceiptToken,
 	}
@@ -211,14 +221,14 @@ func (s *state) accept(it *Item, v *verdict, m movement) {
 	}
 	facts.RecordedAt = uint64(at)
 	row.Facts, row.Hash = facts, facts.Hash()
-	row.Answer = answer(&row).Bytes()
+	head.Records, head.Hash = head.Records+1, row.Hash
 	s.remember(it, v, row)
 }
 
 // remember lets the group's later records see this one.
-func (s *state) remember(it *Item, v *verdict, row store.Sale) {
-	kept := record.Kept{Fingerprint: row.Fingerprint, Answer: row.Answer}
-	v.kept, v.sale = &kept, &row
+func (s *state) remember(it *Item, v *verdict, row *store.Sale) {
+	kept := &record.Kept{Fingerprint: row.Fingerprint}
+	v.kept, v.sale = kept, row
 	s.kept[row.Under], s.own[row.Under] = kept, true
 	if row.TerminalSeq != nil {
 		s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *row.TerminalSeq}] = false
@@ -234,22 +244,8 @@ func (s *state) remember(it *Item, v *verdict, row store.Sale) {
 	s.sales = append(s.sales, row)
 }
 
-func answer(row *store.Sale) record.Answer {
-	f := &row.Facts
-	a := record.Answer{
-		SaleID: f.SaleID, Kind: f.Kind, StoreID: f.StoreID, TerminalID: f.TerminalID, RecordedAt: sale.FormatTime(int64(f.RecordedAt)),
-		Currency: f.Currency, Total: f.Total,
-		Anchor:     record.Anchor{Status: "pending", SaleHash: row.Hash.Hex(), ProofURL: "/sales/" + f.SaleID + "/proof"},
-		ReceiptURL: "/receipts/" + f.SaleID + "?t=" + row.ReceiptToken,
-	}
-	if f.CustomerID != "" {
-		a.Loyalty = &record.Loyalty{
-			CustomerID: f.CustomerID, PurchaseNumber: int64(f.PurchaseNumber), FirstPurchase: f.PurchaseNumber == 1,
-			PointsEarned: row.Earned, PointsRedeemed: row.Redeemed, PointsBalance: f.PointsBalance,
-		}
-	}
-	return a
-}
+// errNoHead is for a terminal whose head is not there: it is made with the terminal, and no service deletes it.
+var errNoHead = refusal.New(refusal.Internal, "the terminal's head is missing: an operator must look")
 
 func invalid(pointer, detail string) *refusal.Error {
 	return refusal.New(refusal.InvalidRecord, "the record breaks a rule", refusal.Field{Pointer: pointer, Detail: detail})

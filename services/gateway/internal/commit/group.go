@@ -56,8 +56,9 @@ type Grouper struct {
 	Log   *slog.Logger
 	Now   func() time.Time
 	Mint  func() Minted
+	Sign  func(*store.Sale) string // the promise of a record: deterministic, and safe for concurrent use
 
-	failed, again seldom
+	failed, again, headless seldom
 }
 
 // Commit decides and commits items in their order, all in one transaction, and returns an outcome for each. It never fails as a whole: what
@@ -186,8 +187,7 @@ func (g *Grouper) transaction(ctx context.Context, items []*Item, todo []int, ou
 	if err != nil {
 		return nil, nil, err
 	}
-	before := accountsNow(s.accounts)
-	refundsBefore := refundsNow(s.refunds)
+	was := s.now()
 	verdicts := make([]verdict, len(todo))
 	for n, i := range todo {
 		verdicts[n] = s.decide(items[i])
@@ -196,7 +196,8 @@ func (g *Grouper) transaction(ctx context.Context, items []*Item, todo []int, ou
 		return rest, hanging, nil
 	}
 	if len(s.sales) > 0 {
-		if err := g.commit(ctx, tx, changesOf(s, before, refundsBefore)); err != nil {
+		g.seal(s)
+		if err := g.commit(ctx, tx, changesOf(s, was)); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -41,7 +42,9 @@ func setup(t *testing.T) *bench {
 	t.Cleanup(s.Close)
 	rules, err := loyalty.Parse([]byte(modelRules))
 	require.NoError(t, err)
+	require.NoError(t, s.AddTerminal(t.Context(), "t1", "s1", [32]byte{1}))
 	return &bench{db: db, grouper: &commit.Grouper{
+		Sign:  func(row *store.Sale) string { return "of " + row.Facts.SaleID },
 		Store: s, Rules: rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now,
 		Mint: func() commit.Minted {
 			id := uuid.Must(uuid.NewV7())
@@ -57,7 +60,8 @@ func TestGroupsAnswerAsOneByOneWould(t *testing.T) {
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
-		terminal := fmt.Sprintf("t%d", run)
+		terminal := fmt.Sprintf("run%d", run)
+		require.NoError(rt, b.grouper.Store.AddTerminal(rt.Context(), terminal, "s1", sale.Keccak([]byte(terminal))))
 		m := &shopModel{t: rt, customers: map[string]*customerModel{}, records: map[string]*recordModel{}, ids: map[string]*recordModel{}, seqs: map[int64]bool{}}
 		d := &drawer{rt: rt, prefix: fmt.Sprintf("c%d-", run)}
 		for range rapid.IntRange(1, 6).Draw(rt, "groups") {
@@ -141,6 +145,10 @@ func compare(rt *rapid.T, m *shopModel, d *drawer, out commit.Outcome, want verd
 		return
 	}
 	require.False(rt, out.Replayed)
+	m.number++
+	require.Equal(rt, m.number, got.RecordNumber, "numbers are dense over refusals and replays")
+	require.Equal(rt, m.head.Hex(), got.PreviousHash)
+	m.head = common.HexToHash(got.Anchor.SaleHash)
 	rec := want.new
 	rec.id, rec.recordedAt = got.SaleID, got.RecordedAt
 	m.ids[rec.id] = rec
@@ -174,6 +182,13 @@ func (b *bench) checkBooks(t *testing.T) {
 		"a refund state is off": `SELECT count(*) FROM sales.refund_state r
 			WHERE refunded_minor = 0 OR refunded_minor <> (SELECT sum(total_minor) FROM sales.sale s WHERE s.refund_of = r.sale_id)
 			OR points_clawed <> (SELECT -sum(points_earned) FROM sales.sale s WHERE s.refund_of = r.sale_id)`,
+		"a number is missing": `SELECT count(*) FROM (SELECT terminal_id, count(*) AS n, max(record_number) AS last FROM audit.sale GROUP BY 1) x WHERE n <> last`,
+		"a record does not name the one before": `SELECT count(*) FROM (SELECT previous_hash, record_number,
+			lag(sale_hash) OVER (PARTITION BY terminal_id ORDER BY record_number) AS before FROM audit.sale) x
+			WHERE previous_hash <> coalesce(before, '0x' || repeat('0', 64))`,
+		"a head is not the last record": `SELECT count(*) FROM audit.terminal t
+			WHERE records <> (SELECT count(*) FROM audit.sale s WHERE s.terminal_id = t.terminal_id)
+			OR records > 0 AND head_hash <> (SELECT sale_hash FROM audit.sale s WHERE s.terminal_id = t.terminal_id AND s.record_number = t.records)`,
 	} {
 		var wrong int
 		require.NoError(t, conn.QueryRow(t.Context(), sql).Scan(&wrong))
@@ -201,8 +216,9 @@ func TestTheHashIsThatOfTheRowsFacts(t *testing.T) {
 		at        int64
 	)
 	require.NoError(t, conn.QueryRow(t.Context(), `SELECT sale_id::text, kind, store_id, terminal_id, customer_id, currency, total, points_delta, points_balance,
-		purchase_number, recorded_at_us, request, salt FROM audit.sale`).Scan(&f.SaleID, &f.Kind, &f.StoreID, &f.TerminalID, &f.CustomerID, &f.Currency, &f.Total,
-		&f.PointsDelta, &f.PointsBalance, &f.PurchaseNumber, &at, &req, &salt))
+		purchase_number, record_number, recorded_at_us, request, salt FROM audit.sale`).Scan(
+		&f.SaleID, &f.Kind, &f.StoreID, &f.TerminalID, &f.CustomerID, &f.Currency, &f.Total,
+		&f.PointsDelta, &f.PointsBalance, &f.PurchaseNumber, &f.RecordNumber, &at, &req, &salt))
 	f.RecordedAt, f.RequestHash, f.Salt = uint64(at), sale.Keccak(req), [32]byte(salt)
 	require.Equal(t, "7.50", f.Total)
 	require.Contains(t, string(out.Kept.Answer), f.Hash().Hex())

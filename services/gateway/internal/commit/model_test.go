@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -19,6 +20,8 @@ type shopModel struct {
 	records   map[string]*recordModel // by key
 	ids       map[string]*recordModel
 	seqs      map[int64]bool
+	number    uint64      // of the last record
+	head      common.Hash // its sale_hash
 }
 
 type customerModel struct {

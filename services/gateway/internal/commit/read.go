@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/sale"
@@ -27,8 +28,7 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 		}
 		s.know(found, &want)
 	}
-	slices.Sort(want.Customers)
-	want.Customers = slices.Compact(want.Customers)
+	want.Customers, want.Terminals = sorted(want.Customers), sorted(want.Terminals)
 	locked, err := tx.Lock(ctx, want)
 	if err != nil {
 		return nil, err
@@ -38,7 +38,18 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 			return nil, fault.New(fault.Conflict, "another gateway has just recorded what a refund names")
 		}
 	}
-	s.refunds, s.accounts, s.kept, s.seqs = locked.Refunds, locked.Accounts, locked.Kept, locked.Seqs
+	s.refunds, s.accounts, s.heads, s.seqs = locked.Refunds, locked.Accounts, locked.Heads, locked.Seqs
+	s.kept = make(map[store.KeyOf]*record.Kept, len(locked.Kept))
+	for under, kept := range locked.Kept {
+		s.kept[under] = &kept
+	}
+	for _, id := range want.Terminals {
+		if s.heads[id] == nil {
+			g.headless.log(func(n int) {
+				g.Log.Error("a terminal has no head: its records are refused", "terminal_id", id, "times", n)
+			})
+		}
+	}
 	s.nowUS = g.Now().UnixMicro()
 	return s, nil
 }
@@ -47,7 +58,7 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 func wanted(items []*Item, todo []int, want *store.Wanted) (refundIDs [][16]byte, refundKeys []store.KeyOf) {
 	for _, i := range todo {
 		it := items[i]
-		want.Keys = append(want.Keys, it.under())
+		want.Keys, want.Terminals = append(want.Keys, it.under()), append(want.Terminals, it.TerminalID)
 		if seq := it.Record.TerminalSeq; seq != nil {
 			want.Seqs = append(want.Seqs, store.SeqOf{TerminalID: it.TerminalID, Seq: *seq})
 		}
@@ -61,6 +72,12 @@ func wanted(items []*Item, todo []int, want *store.Wanted) (refundIDs [][16]byte
 		}
 	}
 	return refundIDs, refundKeys
+}
+
+// sorted is a set in the order in which it is locked.
+func sorted(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // know takes in the sales that refunds name, and adds their refund states and their customers' accounts to what is locked.
@@ -93,18 +110,46 @@ func refundsNow(refunds map[uuid.UUID]*store.RefundState) map[uuid.UUID]int64 {
 	return refunded
 }
 
+func headsNow(heads map[string]*store.Head) map[string]int64 {
+	records := make(map[string]int64, len(heads))
+	for id, h := range heads {
+		records[id] = h.Records
+	}
+	return records
+}
+
+// before is how far everything that moves was when it was read.
+type before struct {
+	accounts map[string]int64
+	refunds  map[uuid.UUID]int64
+	heads    map[string]int64
+}
+
+func (s *state) now() before {
+	return before{accountsNow(s.accounts), refundsNow(s.refunds), headsNow(s.heads)}
+}
+
 // changesOf collects what moved.
-func changesOf(s *state, accounts map[string]int64, refunds map[uuid.UUID]int64) store.Changes {
-	c := store.Changes{Sales: s.sales, Entries: s.entries}
+func changesOf(s *state, was before) store.Changes {
+	c := store.Changes{Sales: make([]store.Sale, len(s.sales)), Entries: s.entries, Keys: s.keys}
+	for i, row := range s.sales {
+		c.Sales[i] = *row
+	}
 	for id, a := range s.accounts {
-		if before := accounts[id]; a.Entries > before {
+		if before := was.accounts[id]; a.Entries > before {
 			c.Accounts = append(c.Accounts, *a)
 			c.Before = append(c.Before, before)
 		}
 	}
 	for id, r := range s.refunds {
-		if r.RefundedMinor > refunds[id] {
+		if r.RefundedMinor > was.refunds[id] {
 			c.Refunds = append(c.Refunds, *r)
+		}
+	}
+	for id, h := range s.heads {
+		if before := was.heads[id]; h.Records > before {
+			c.Heads = append(c.Heads, *h)
+			c.Numbers = append(c.Numbers, before)
 		}
 	}
 	return c

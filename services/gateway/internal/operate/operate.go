@@ -143,14 +143,27 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 			Request:     `{"terminal_id":"t1"}`,
 			Response:    `{"terminal_id":"t1","store_id":"s1","status":"active"}`,
 		}, func(ctx context.Context, req Request) (Status, error) { return d.suspend(ctx, req, false) }),
+		d.seriesNext(),
 	}
 }
 
-var errBadID = fault.New(fault.Invalid, "terminal_id must be 1 to 32 of the characters a-z 0-9 -")
+// checkTerminal refuses what no till's id is. Nobody changes the reserved one.
+func checkTerminal(id string) error {
+	switch {
+	case !sale.ValidPlaceID(id):
+		return fault.New(fault.Invalid, "terminal_id must be 1 to 32 of the characters a-z 0-9 -")
+	case id == sale.Operator:
+		return fault.New(fault.Invalid, "there is no such terminal")
+	}
+	return nil
+}
 
 func (d *Desk) add(ctx context.Context, req AddRequest) (Added, error) {
 	if !sale.ValidPlaceID(req.StoreID) || !sale.ValidPlaceID(req.TerminalID) {
 		return Added{}, fault.New(fault.Invalid, "store_id and terminal_id must be 1 to 32 of the characters a-z 0-9 -")
+	}
+	if req.StoreID == sale.Operator || req.TerminalID == sale.Operator {
+		return Added{}, fault.New(fault.Invalid, "%s is reserved for the shop's own records", sale.Operator)
 	}
 	key, hash := terminal.NewKey()
 	if err := d.store.AddTerminal(ctx, req.TerminalID, req.StoreID, hash); err != nil {
@@ -187,8 +200,8 @@ func shown(keys []store.Key) []Key {
 }
 
 func (d *Desk) rotate(ctx context.Context, req Request) (Rotated, error) {
-	if !sale.ValidPlaceID(req.TerminalID) {
-		return Rotated{}, errBadID
+	if err := checkTerminal(req.TerminalID); err != nil {
+		return Rotated{}, err
 	}
 	key, hash := terminal.NewKey()
 	storeID, live, err := d.store.AddKey(ctx, req.TerminalID, hash)
@@ -199,8 +212,8 @@ func (d *Desk) rotate(ctx context.Context, req Request) (Rotated, error) {
 }
 
 func (d *Desk) revoke(ctx context.Context, req RevokeRequest) (Keys, error) {
-	if !sale.ValidPlaceID(req.TerminalID) {
-		return Keys{}, errBadID
+	if err := checkTerminal(req.TerminalID); err != nil {
+		return Keys{}, err
 	}
 	if req.KeyNumber < 0 || (req.KeyNumber == 0) != req.AllKeys {
 		return Keys{}, fault.New(fault.Invalid, `name the key to revoke: "key_number":1, or "all_keys":true`)
@@ -213,8 +226,8 @@ func (d *Desk) revoke(ctx context.Context, req RevokeRequest) (Keys, error) {
 }
 
 func (d *Desk) suspend(ctx context.Context, req Request, suspended bool) (Status, error) {
-	if !sale.ValidPlaceID(req.TerminalID) {
-		return Status{}, errBadID
+	if err := checkTerminal(req.TerminalID); err != nil {
+		return Status{}, err
 	}
 	storeID, err := d.store.SetSuspended(ctx, req.TerminalID, suspended)
 	if err != nil {

@@ -2,7 +2,7 @@ package record
 
 import (
 	"crypto/sha256"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,8 +13,11 @@ import (
 // Strings are equal by their characters, numbers by their value.
 type Fingerprint [sha256.Size]byte
 
+// usualCanonical is room for the canonical form of almost every record.
+const usualCanonical = 1024
+
 func fingerprint(v *strictjson.Value) Fingerprint {
-	return sha256.Sum256(canonical(nil, v))
+	return sha256.Sum256(canonical(make([]byte, 0, usualCanonical), v))
 }
 
 // canonical appends a form that two values share exactly when they are equal: members sorted, strings quoted by Go,
@@ -22,7 +25,7 @@ func fingerprint(v *strictjson.Value) Fingerprint {
 func canonical(out []byte, v *strictjson.Value) []byte {
 	switch v.Kind {
 	case strictjson.String:
-		return strconv.AppendQuote(out, v.Text)
+		return appendQuoted(out, v.Text)
 	case strictjson.Number:
 		return append(out, numberForm(v.Text)...)
 	case strictjson.Array:
@@ -32,17 +35,27 @@ func canonical(out []byte, v *strictjson.Value) []byte {
 		}
 		return append(out, ']')
 	case strictjson.Object:
-		sorted := append([]strictjson.Member(nil), v.Members...)
-		sort.Slice(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
+		sorted := slices.Clone(v.Members)
+		slices.SortFunc(sorted, func(a, b strictjson.Member) int { return strings.Compare(a.Name, b.Name) })
 		out = append(out, '{')
 		for _, m := range sorted {
-			out = append(strconv.AppendQuote(out, m.Name), ':')
+			out = append(appendQuoted(out, m.Name), ':')
 			out = append(canonical(out, m.Value), ',')
 		}
 		return append(out, '}')
 	case strictjson.Null, strictjson.Bool:
 	}
 	return append(out, v.Text...)
+}
+
+// appendQuoted is strconv.AppendQuote, which takes long over each character, with a short way for the many texts that need no escape.
+func appendQuoted(out []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return strconv.AppendQuote(out, text)
+		}
+	}
+	return append(append(append(out, '"'), text...), '"')
 }
 
 // maxExponentDigits keeps exponents within an int; a number beyond is only equal to itself as written, and no record may hold one.

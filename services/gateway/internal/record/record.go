@@ -24,7 +24,7 @@ var ErrTooLarge = refusal.New(refusal.BodyTooLarge, fmt.Sprintf("the record is l
 type Record struct {
 	Kind         sale.Kind
 	Currency     money.Currency
-	Total        money.Minor // > 0
+	Total        money.Minor // > 0, but 0 where there is no currency
 	CustomerID   string      // "" for a guest, and on refunds: the customer is the sale's
 	RedeemPoints int64
 	RefundOf     uuid.UUID // a refund has either this
@@ -62,6 +62,16 @@ func Decode(body []byte) (Record, error) {
 	return rec, nil
 }
 
+// OfKey is the record of a key that signs promises, whose JWK (RFC 7517) is its request. It has no currency, and its total is 0.
+func OfKey(jwk []byte) (Record, error) {
+	v, err := strictjson.Parse(jwk)
+	if err != nil {
+		return Record{}, err
+	}
+	none, err := money.ParseRecorded(money.NoCurrency)
+	return Record{Kind: sale.KindKey, Currency: none, Raw: jwk, Fingerprint: fingerprint(v)}, err
+}
+
 func (r *reader) record(v *strictjson.Value) Record {
 	var rec Record
 	if v.Kind != strictjson.Object {
@@ -85,6 +95,7 @@ func (r *reader) record(v *strictjson.Value) Record {
 		r.refund(v, &rec)
 	case sale.KindSale:
 		r.sale(v)
+	case sale.KindKey: // no till sends one
 	}
 	rec.Lines = r.lines(v, money)
 	rec.Tenders, rec.Tendered = r.tenders(v, money)

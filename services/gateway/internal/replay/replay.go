@@ -117,8 +117,9 @@ const (
 	isAnswer = 'a' // and the fingerprint, and the 201's bytes
 )
 
+// nameOf is a key's name in Redis. The 2 is the form of the answers: one that was cached before there were chains is not the row's any more.
 func nameOf(database string, k store.KeyOf) string {
-	return "tillseal:record:" + database + ":" + k.TerminalID + ":" + k.Key.String()
+	return "tillseal:record2:" + database + ":" + k.TerminalID + ":" + k.Key.String()
 }
 
 // mine begins the token of each of this process's claims.

@@ -69,7 +69,7 @@ func Open(ctx context.Context, url config.Secret) (*Store, error) {
 	s.pool, err = postgres.Open(ctx, url, postgres.Limits{
 		Service: "gateway", MaxConns: maxConns, Connect: connectTimeout,
 		Lock: lockTimeout, Statement: statementTimeout, IdleInTransaction: idleTimeout,
-		Prepare: s.identify, TrustIdle: true,
+		Prepare: s.identify, TrustIdle: true, Lookups: true,
 	})
 	if err != nil {
 		return nil, err

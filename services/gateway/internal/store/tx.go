@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed" // the statements
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -137,6 +138,7 @@ type SeqOf struct {
 type Wanted struct {
 	Refunded  []Original // the sales whose refund states are locked
 	Customers []string   // whose accounts are locked
+	Terminals []string   // whose heads are locked
 	Keys      []KeyOf
 	Seqs      []SeqOf
 }
@@ -161,10 +163,19 @@ type RefundState struct {
 	Fresh         bool // made by this transaction's lock: it must not be committed unused
 }
 
+// Head is where a terminal's chain of records ends.
+type Head struct {
+	TerminalID string
+	Series     int64
+	Records    int64       // of the series: the number of the last one
+	Hash       common.Hash // sale_hash of the last one; zero while there is none
+}
+
 // Locked is what the database holds once everything wanted is locked.
 type Locked struct {
 	Refunds  map[uuid.UUID]*RefundState
 	Accounts map[string]*Account
+	Heads    map[string]*Head // by terminal
 	Kept     map[KeyOf]record.Kept
 	Seqs     map[SeqOf]bool
 }
@@ -178,18 +189,20 @@ var (
 	accountsAddSQL string
 	//go:embed sql/accounts_lock.sql
 	accountsLockSQL string
+	//go:embed sql/heads_lock.sql
+	headsLockSQL string
 	//go:embed sql/seqs.sql
 	seqsSQL string
 	//go:embed sql/xid.sql
 	xidSQL string
 )
 
-// Lock takes every lock in the one global order, refund states before accounts and each sorted, and then reads keys and
+// Lock takes every lock in the one global order, refund states before accounts before heads and each sorted, and then reads keys and
 // sequence numbers: statement by statement, so that each sees what was committed while it waited. One round trip.
 func (t *Tx) Lock(ctx context.Context, w Wanted) (Locked, error) {
 	l := Locked{
 		Refunds: make(map[uuid.UUID]*RefundState), Accounts: make(map[string]*Account),
-		Seqs: make(map[SeqOf]bool),
+		Heads: make(map[string]*Head), Seqs: make(map[SeqOf]bool),
 	}
 	batch := t.batch()
 	if len(w.Refunded) > 0 {
@@ -198,6 +211,7 @@ func (t *Tx) Lock(ctx context.Context, w Wanted) (Locked, error) {
 	if len(w.Customers) > 0 {
 		l.queueAccounts(batch, w.Customers)
 	}
+	l.queueHeads(batch, w.Terminals)
 	terminals, ids := columnsOf(w.Keys)
 	batch.Queue(keptSQL, terminals, ids).Query(func(rows pgx.Rows) (err error) {
 		l.Kept, err = scanKept(rows)
@@ -245,6 +259,22 @@ func (l *Locked) queueAccounts(batch *pgx.Batch, customers []string) {
 			read := a
 			read.Fresh = fresh[a.CustomerID]
 			l.Accounts[a.CustomerID] = &read
+			return nil
+		})
+		return err
+	})
+}
+
+func (l *Locked) queueHeads(batch *pgx.Batch, terminals []string) {
+	var (
+		h    Head
+		hash []byte
+	)
+	batch.Queue(headsLockSQL, terminals).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&h.TerminalID, &h.Series, &h.Records, &hash}, func() error {
+			read := h
+			read.Hash = common.BytesToHash(hash)
+			l.Heads[h.TerminalID] = &read
 			return nil
 		})
 		return err

@@ -52,6 +52,9 @@ type Changes struct {
 	Accounts []Account     // as they are afterwards
 	Before   []int64       // each account's entries as they were read
 	Refunds  []RefundState // as they are afterwards
+	Heads    []Head        // as they are afterwards
+	Numbers  []int64       // each head's records as they were read
+	Keys     []PromiseKey
 }
 
 var (
@@ -63,6 +66,8 @@ var (
 	accountsMoveSQL string
 	//go:embed sql/refund_states_move.sql
 	refundStatesMoveSQL string
+	//go:embed sql/heads_move.sql
+	headsMoveSQL string
 )
 
 // Commit writes a group's changes and commits them, in one round trip. When unknown is true there was no answer and Fate must be
@@ -78,6 +83,10 @@ func (t *Tx) Commit(ctx context.Context, c Changes) (unknown bool, err error) {
 	}
 	if len(c.Refunds) > 0 {
 		batch.Queue(refundStatesMoveSQL, refundColumns(c.Refunds))
+	}
+	batch.Queue(headsMoveSQL, headColumns(c.Heads, c.Numbers))
+	if len(c.Keys) > 0 {
+		batch.Queue(promiseKeysInsertSQL, keyColumns(c.Keys))
 	}
 	batch.Queue("COMMIT") // not executed when a statement before it fails
 	err = t.send(ctx, batch)
@@ -97,7 +106,10 @@ func saleColumns(sales []Sale) pgx.NamedArgs {
 		"kind":            postgres.Column(sales, func(s *Sale) string { return string(s.Facts.Kind) }),
 		"refund_of":       postgres.Column(sales, func(s *Sale) *[16]byte { return idOrNull(&s.RefundOf) }),
 		"store_id":        postgres.Column(sales, func(s *Sale) string { return s.Facts.StoreID }),
-		"terminal_id":     postgres.Column(sales, func(s *Sale) string { return s.Facts.TerminalID }),
+		"terminal_id":     postgres.Column(sales, func(s *Sale) string { return s.Under.TerminalID }),
+		"chain":           postgres.Column(sales, func(s *Sale) string { return s.Facts.TerminalID }),
+		"record_number":   postgres.Column(sales, func(s *Sale) int64 { return int64(s.Facts.RecordNumber) }),
+		"previous_hash":   postgres.Column(sales, func(s *Sale) []byte { return s.Facts.PreviousHash[:] }),
 		"idempotency_key": postgres.Column(sales, func(s *Sale) [16]byte { return s.Under.Key }),
 		"terminal_seq":    postgres.Column(sales, func(s *Sale) *int64 { return s.TerminalSeq }),
 		"customer_id":     postgres.Column(sales, func(s *Sale) *string { return orNull(s.Facts.CustomerID) }),
@@ -165,5 +177,16 @@ func refundColumns(refunds []RefundState) pgx.NamedArgs {
 		"refunded_minor":  postgres.Column(refunds, func(r *RefundState) int64 { return r.RefundedMinor }),
 		"points_clawed":   postgres.Column(refunds, func(r *RefundState) int64 { return r.Clawed }),
 		"points_returned": postgres.Column(refunds, func(r *RefundState) int64 { return r.Returned }),
+	}
+}
+
+// headColumns has the heads as they are afterwards, and each head's records as they were read before.
+func headColumns(heads []Head, before []int64) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"terminal_id":    postgres.Column(heads, func(h *Head) string { return h.TerminalID }),
+		"series":         postgres.Column(heads, func(h *Head) int64 { return h.Series }),
+		"records":        postgres.Column(heads, func(h *Head) int64 { return h.Records }),
+		"head_hash":      postgres.Column(heads, func(h *Head) []byte { return h.Hash[:] }),
+		"records_before": before,
 	}
 }

@@ -1,5 +1,5 @@
-// Package book writes down what the pipeline announces: anchored sales, batches, parked messages. Rows only move forward, so a message
-// may be delivered any number of times and in any order.
+// Package book writes down what the pipeline announces: anchored sales, batches, closings, parked messages. Rows only move forward, so a
+// message may be delivered any number of times and in any order.
 package book
 
 import (
@@ -25,6 +25,9 @@ var anchoredSQL string
 //go:embed sql/batches.sql
 var batchesSQL string
 
+//go:embed sql/closed.sql
+var closedSQL string
+
 //go:embed sql/parked.sql
 var parkedSQL string
 
@@ -35,19 +38,33 @@ type Book struct {
 	forged *prometheus.CounterVec
 }
 
-// What is compared with the anchor's journal, a label of the metric.
-const (
-	whatAnchored = "sale_anchored"
-	whatBatch    = "batch"
+// said is a kind of message that is written down only where Postgres bears it out.
+type said struct {
+	what      string // a label of the metric
+	statement string // writes, and returns the indexes of what is contradicted
+	reason    string // why one of those is parked
+	alarm     string
+}
+
+const journalAlarm = "ALARM: messages in the anchor's name contradict its journal: they are forged, or the journal was changed"
+
+var (
+	ofAnchored = said{"sale_anchored", anchoredSQL, "the anchor's journal has no such sale_anchored", journalAlarm}
+	ofBatch    = said{"batch", batchesSQL, "the anchor's journal has no such batch", journalAlarm}
+	ofClosing  = said{
+		"sales_closed", closedSQL, "the gateway stored no such closing",
+		"ALARM: messages about closings contradict what the gateway stored: they are forged, or a closing was changed",
+	}
 )
 
 // New makes a book over a pool of role ledger and registers its metrics.
 func New(pool *pgxpool.Pool, log *slog.Logger, metrics prometheus.Registerer) *Book {
 	b := &Book{pool: pool, log: log, forged: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tillseal_ledger_forged_total", Help: "Messages in the anchor's name that its journal contradicts: an alarm.",
+		Name: "tillseal_ledger_forged_total",
+		Help: "Messages in the anchor's name that its journal contradicts, and closings that are not what the gateway stored: an alarm.",
 	}, []string{"what"})}
-	for _, what := range []string{whatAnchored, whatBatch} {
-		b.forged.WithLabelValues(what)
+	for _, s := range []said{ofAnchored, ofBatch, ofClosing} {
+		b.forged.WithLabelValues(s.what)
 	}
 	metrics.MustRegister(b.forged)
 	return b
@@ -60,14 +77,14 @@ const MaxBatch = 500
 // Anchored handles deliveries of SALES_ANCHORED. One that the anchor's journal contradicts is Forged.
 func (b *Book) Anchored(ctx context.Context, batch []stream.Message) []error {
 	return keep(ctx, batch, readAnchored, func(ctx context.Context, rows []anchored) ([]error, error) {
-		return b.writeJournaled(ctx, whatAnchored, anchoredSQL, anchoredColumns(rows), len(rows))
+		return b.writeBorneOut(ctx, ofAnchored, anchoredColumns(rows), len(rows))
 	})
 }
 
 // Batches handles deliveries of BATCHES, likewise.
 func (b *Book) Batches(ctx context.Context, batch []stream.Message) []error {
 	return keep(ctx, batch, readBatch, func(ctx context.Context, rows []event.Batch) ([]error, error) {
-		return b.writeJournaled(ctx, whatBatch, batchesSQL, batchColumns(rows), len(rows))
+		return b.writeBorneOut(ctx, ofBatch, batchColumns(rows), len(rows))
 	})
 }
 
@@ -85,24 +102,23 @@ func (b *Book) Parked(ctx context.Context, batch []stream.Message) []error {
 	return errs
 }
 
-// writeJournaled writes the rows that the anchor's journal has as well, and returns a Forged error for each that it has not.
-func (b *Book) writeJournaled(ctx context.Context, what, statement string, columns pgx.NamedArgs, rows int) ([]error, error) {
+// writeBorneOut writes the rows that Postgres has from their writer itself, and returns a Forged error for each that it has not.
+func (b *Book) writeBorneOut(ctx context.Context, s said, columns pgx.NamedArgs, rows int) ([]error, error) {
 	each := make([]error, rows)
-	found, err := b.pool.Query(ctx, statement, columns)
+	found, err := b.pool.Query(ctx, s.statement, columns)
 	if err != nil {
-		return each, postgres.Fault("write what the anchor announced", err)
+		return each, postgres.Fault("write down "+s.what, err)
 	}
 	contradicted, err := pgx.CollectRows(found, pgx.RowTo[int])
 	if err != nil {
-		return each, postgres.Fault("write what the anchor announced", err)
+		return each, postgres.Fault("write down "+s.what, err)
 	}
 	for _, i := range contradicted {
-		b.forged.WithLabelValues(what).Inc()
-		each[i] = fault.New(fault.Forged, "forged: the anchor's journal has no such %s", what)
+		b.forged.WithLabelValues(s.what).Inc()
+		each[i] = fault.New(fault.Forged, "forged: %s", s.reason)
 	}
 	if len(contradicted) > 0 {
-		b.log.Error("ALARM: messages in the anchor's name contradict its journal: they are forged, or the journal was changed",
-			"what", what, "messages", len(contradicted))
+		b.log.Error(s.alarm, "what", s.what, "messages", len(contradicted)) //nolint:sloglint // a constant of the kind's
 	}
 	return each, nil
 }

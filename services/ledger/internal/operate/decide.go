@@ -44,7 +44,7 @@ func (r replayRequest) args() (pgx.NamedArgs, error) {
 		"reason": r.Reason,
 	}
 	id, idErr := uuid.Parse(r.SaleID)
-	_, currencyErr := money.ParseCurrency(r.Currency)
+	_, currencyErr := money.ParseRecorded(r.Currency)
 	switch {
 	case (r.SaleID == "") == (r.Currency == ""):
 		return nil, fault.New(fault.Invalid, "either sale_id or currency must be given")

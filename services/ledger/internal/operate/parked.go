@@ -1,5 +1,5 @@
-// Package operate answers operators: it shows what the services parked, sends a sale through the pipeline again once the reason is gone,
-// and keeps who discarded one and why.
+// Package operate answers operators: it shows how the promises stand and what the services parked, sends a sale through the pipeline again
+// once the reason is gone, and keeps who discarded one and why.
 package operate
 
 import (
@@ -33,6 +33,9 @@ type Desk struct {
 	Log         *slog.Logger
 	Publisher   *republish.Publisher
 	RepairAfter time.Duration // after which a replayed sale without a leaf counts as lost
+
+	PromiseWithin time.Duration // PROMISE_WITHIN
+	Active        func() bool   // whether this replica's reconciler is the active one
 }
 
 // Limits. NATS accepts messages of up to 1 MiB.

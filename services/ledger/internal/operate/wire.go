@@ -25,6 +25,7 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 		which = sale + ` or {` + one + `}`
 	)
 	return []stream.Endpoint{
+		d.statusEndpoint(),
 		stream.Answers(stream.Endpoint{
 			Subject:     "ops.ledger.parked.list",
 			Description: "What is parked, the oldest first, in pages of up to 500; state is " + states + "; all members are optional",
@@ -123,9 +124,11 @@ func (m *moment) Scan(value any) error {
 	if !ok {
 		return fault.New(fault.Invalid, "expected a timestamptz, got %T", value)
 	}
-	*m = moment(at.UTC().Format(momentLayout))
+	*m = momentOf(at)
 	return nil
 }
+
+func momentOf(at time.Time) moment { return moment(at.UTC().Format(momentLayout)) }
 
 // readable is a message's body itself if it is JSON, or else in base64.
 func readable(body []byte) json.RawMessage {

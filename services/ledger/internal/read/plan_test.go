@@ -32,7 +32,7 @@ INSERT INTO anchor.rate VALUES ('INR', '254321.17', 'INR', 'static', '[]', '2026
 CREATE TEMP TABLE made AS SELECT n, ('01935f0e-8a7b-7c3d-9e4f-' || lpad(n::text, 12, '0'))::uuid AS id, sha256(n::text::bytea) AS hash
 FROM generate_series(1, @sales) n;
 INSERT INTO sales.sale SELECT id, 'sale', NULL, 's1', 't1', id, NULL, NULL, 'INR', '1249.50', 124950, 0, 0, 0, 0, 0, NULL, NULL, n,
-       '{"currency":"INR","total":"1249.50"}', hash, hash, hash, 'token', '' FROM made;
+       '{"currency":"INR","total":"1249.50"}', hash, hash, hash, 'token', '{}', 't1', n, hash FROM made;
 INSERT INTO anchor.leaf (sale_id, sale_hash, amount_wei, rate_id, store_id) SELECT id, hash, 1, 'INR', 's1' FROM made ORDER BY n;
 INSERT INTO anchor.batch_leaf SELECT @deployment, id, n, 0 FROM made;
 INSERT INTO ledger.batch SELECT deployment, batch_id, root, size, 'final', NULL, NULL, NULL, NULL, batch_id, now() FROM anchor.batch;`

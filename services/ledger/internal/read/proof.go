@@ -15,20 +15,23 @@ import (
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/merkle"
+	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
 type proofRow struct {
 	SaleID, Kind, RefundOf, StoreID, TerminalID, CustomerID, Currency, Total string
-	PointsDelta, PointsBalance, PurchaseNumber                               int64
+	RecordNumber, PointsDelta, PointsBalance, PurchaseNumber                 int64
+	PreviousHash                                                             []byte
 	RecordedAtUs                                                             int64
 	Request, Salt, SaleHash                                                  []byte
+	Promise                                                                  string
 
 	LeafSaleHash []byte // from here on null as far as the sale has not come: not priced yet, in no batch yet, …
 	AmountWei    *string
 
-	RateValue, RateCurrency, RateTier, RateObservedAt *string
+	RateValue, RateCurrency, RateTier, RateObservedAt *string // null for a total of 0 too
 	RateSources                                       []byte
 
 	Deployment, BatchID *int64
@@ -105,8 +108,11 @@ func assemble(row proofRow, tree *merkle.Tree, log contractLog, in batchlog.Incl
 	if !found || index != int(*row.LeafIndex) {
 		return wrong("the leaf is not at the journaled index")
 	}
-	var sources []event.RateSource
-	if err := json.Unmarshal(row.RateSources, &sources); err != nil {
+	if zero := money.IsZero(facts.Total); zero != (*row.AmountWei == "0") || zero != (row.RateValue == nil) {
+		return wrong("a total of 0, and no other, has an amount of 0 and no rate")
+	}
+	rate, err := rateOf(row)
+	if err != nil {
 		return wrong("the rate's sources can't be read")
 	}
 	proof := tree.Proof(index)
@@ -118,15 +124,12 @@ func assemble(row proofRow, tree *merkle.Tree, log contractLog, in batchlog.Incl
 		return wrong("the batch's path does not lead to the log's root")
 	}
 	return event.Proof{
-		Sale: facts, Request: row.Request, SaleHash: hash, AmountWei: *row.AmountWei,
-		Rate: event.ProofRate{
-			Value: *row.RateValue, Currency: *row.RateCurrency, Tier: *row.RateTier, Sources: names(sources), ObservedAt: *row.RateObservedAt,
-		},
-		Leaf: leaf, Proof: proof,
+		Sale: facts, Request: row.Request, SaleHash: hash, AmountWei: *row.AmountWei, Rate: rate, Leaf: leaf, Proof: proof,
 		Batch: event.ProofBatch{
 			ID: strconv.FormatInt(*row.BatchID, 10), Root: tree.Root(), Size: strconv.Itoa(tree.Size()), LeafIndex: strconv.Itoa(index),
 		},
-		Log: event.ProofLog{Size: strconv.FormatUint(in.Size, 10), Root: in.Root, Path: in.Path},
+		Log:     event.ProofLog{Size: strconv.FormatUint(in.Size, 10), Root: in.Root, Path: in.Path},
+		Promise: row.Promise,
 		Chain: event.ProofChain{
 			ChainID: *row.ChainID, Contract: common.BytesToAddress(row.Contract).Hex(), TxHash: common.BytesToHash(row.TxHash),
 			BlockNumber: *row.BlockNumber, BlockHash: common.BytesToHash(row.BlockHash), DeployedBlock: log.DeployedBlock, Finality: finality,
@@ -137,10 +140,25 @@ func assemble(row proofRow, tree *merkle.Tree, log contractLog, in batchlog.Incl
 func factsOf(row proofRow) sale.Sale {
 	return sale.Sale{
 		SaleID: row.SaleID, Kind: sale.Kind(row.Kind), RefundOf: row.RefundOf, StoreID: row.StoreID, TerminalID: row.TerminalID,
-		CustomerID: row.CustomerID, Currency: row.Currency, Total: row.Total, PointsDelta: row.PointsDelta, PointsBalance: row.PointsBalance,
+		RecordNumber: uint64(row.RecordNumber), PreviousHash: common.BytesToHash(row.PreviousHash), CustomerID: row.CustomerID,
+		Currency: row.Currency, Total: row.Total, PointsDelta: row.PointsDelta, PointsBalance: row.PointsBalance,
 		PurchaseNumber: uint64(row.PurchaseNumber), RecordedAt: uint64(row.RecordedAtUs), RequestHash: sale.Keccak(row.Request),
 		Salt: common.BytesToHash(row.Salt),
 	}
+}
+
+// rateOf is the rate of the conversion; nil for a total of 0, which has none.
+func rateOf(row proofRow) (*event.ProofRate, error) {
+	if row.RateValue == nil {
+		return nil, nil
+	}
+	var sources []event.RateSource
+	if err := json.Unmarshal(row.RateSources, &sources); err != nil {
+		return nil, err
+	}
+	return &event.ProofRate{
+		Value: *row.RateValue, Currency: *row.RateCurrency, Tier: *row.RateTier, Sources: names(sources), ObservedAt: *row.RateObservedAt,
+	}, nil
 }
 
 func names(sources []event.RateSource) []string {

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/services/ledger/internal/promises"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/testkit"
@@ -24,7 +25,7 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 // fillSQL fills a database with n sales that all are anchored and have reached the ledger, one a millisecond up to a minute ago, in batches
-// of 4,096.
+// of 4,096, and with a closing for each ten of them.
 const fillSQL = `
 SET synchronous_commit = off;
 INSERT INTO anchor.deployment (chain_id, genesis_hash, contract, replay) VALUES (1337, decode(repeat('01', 32), 'hex'), decode(repeat('02', 20), 'hex'), true);
@@ -35,15 +36,18 @@ SELECT n, (lpad(to_hex(1795000000000 + n), 12, '0') || '7000' || '8000' || lpad(
        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 60000000 - (@sales - n)::bigint * 1000 AS us
 FROM generate_series(0, @sales - 1) n;
 INSERT INTO sales.sale SELECT id, 'sale', NULL, 's1', 't1', id, NULL, NULL, 'INR', '1249.50', 124950, 0, 0, 0, 0, 0, NULL, NULL, us,
-       '{"currency":"INR","total":"1249.50"}', hash, hash, hash, 'token', repeat('a', 400)::bytea FROM made ORDER BY n;
-INSERT INTO anchor.leaf (sale_id, sale_hash, amount_wei, rate_id, store_id) SELECT id, hash, 1, 'INR', 's1' FROM made ORDER BY n;
+       '{"currency":"INR","total":"1249.50"}', hash, hash, hash, 'token', repeat('a', 400)::bytea, 't1', n + 1, hash FROM made ORDER BY n;
+INSERT INTO anchor.leaf (sale_id, sale_hash, amount_wei, rate_id, store_id, at) SELECT id, hash, 1, 'INR', 's1', now() - interval '1 hour' FROM made ORDER BY n;
 INSERT INTO anchor.batch SELECT 1, batch, decode(repeat('03', 32), 'hex'), count(*) FROM made GROUP BY batch;
 INSERT INTO anchor.batch_leaf SELECT 1, id, batch, n % 4096 FROM made ORDER BY n;
 INSERT INTO anchor.batch_event (deployment, batch_id, state, at) SELECT 1, batch_id, state, now() - interval '1 minute'
-FROM anchor.batch, unnest(ARRAY['sealed', 'broadcast', 'mined', 'final']) AS state ORDER BY batch_id;
+FROM anchor.batch, unnest(ARRAY['sealed', 'broadcast', 'mined', 'final']) WITH ORDINALITY AS e (state, n) ORDER BY batch_id, n;
 INSERT INTO ledger.batch SELECT 1, batch_id, root, size, 'final', NULL, NULL, NULL, NULL, batch_id, now() FROM anchor.batch;
 INSERT INTO ledger.anchored SELECT id, 1, batch, n % 4096, 's1', hash, 1, hash, '', hash, 1337, decode(repeat('02', 20), 'hex'), hash, 1, hash, 'latest', now()
 FROM made ORDER BY n;
+INSERT INTO sales.terminal (terminal_id, store_id) VALUES ('t1', 's1');
+INSERT INTO sales.closing SELECT 't1', 1 + n / 10, 's1', 't1', id, n + 1, n + 10, us, '{}' FROM made WHERE n % 10 = 0 ORDER BY n;
+INSERT INTO ledger.closed SELECT chain, closing_number FROM sales.closing;
 `
 
 // atRest makes such a database with every durable there and idle, and a leader over it.
@@ -65,12 +69,13 @@ func atRest(t testing.TB, sales int) (*leader, *pgx.Conn) {
 	t.Cleanup(bus.Close)
 	require.NoError(t, bus.Ensure(t.Context()))
 	for i, durable := range stream.Durables() {
-		name := []string{stream.SalesRecorded, stream.SalesPriced, stream.SalesDLQ, stream.SalesAnchored, stream.Batches}[i]
+		name := []string{stream.SalesRecorded, stream.SalesPriced, stream.SalesDLQ, stream.SalesAnchored, stream.Batches, stream.SalesClosed}[i]
 		_, err := bus.JS.CreateConsumer(t.Context(), name, jetstream.ConsumerConfig{Durable: durable, AckPolicy: jetstream.AckExplicitPolicy})
 		require.NoError(t, err)
 	}
 	r := &Reconciler{
 		Pool: pool, Bus: bus, Log: log, Metrics: NewMetrics(prometheus.NewRegistry()), RepairAfter: 30 * time.Second, RepairMax: 10 * time.Minute,
+		Alarm: promises.Alarm{Log: log, Within: 24 * time.Hour},
 	}
 	session, err := pool.Acquire(t.Context())
 	require.NoError(t, err)
@@ -126,6 +131,7 @@ func BenchmarkAtRest(b *testing.B) {
 	now := time.Now()
 	b.Log(l.explain(b, searchSQL, l.statements(now)[searchSQL]))
 	b.Log(l.explain(b, stagesSQL, l.statements(now)[stagesSQL]))
+	b.Log(l.explain(b, promises.UnkeptSQL, l.statements(now)[promises.UnkeptSQL]))
 	tick := spent / time.Duration(b.N)
 	b.ReportMetric(100*tick.Seconds()/l.atRest().Seconds(), "%core")
 	b.ReportMetric(1000*tick.Seconds(), "cpu-ms/tick")

@@ -8,10 +8,11 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// The paths that are watched. A sale's ends when it has a leaf or is parked; that of an announcement ends in the book.
+// The paths that are watched. A sale's ends when it has a leaf or is parked; those of an announcement and of a closing end in the book.
 var (
-	salesPath   = []string{stream.DurablePricing, stream.DurableAnchor, stream.DurableLedgerParked}
-	batchesPath = []string{stream.DurableLedger, stream.DurableLedgerBatches}
+	salesPath    = []string{stream.DurablePricing, stream.DurableAnchor, stream.DurableLedgerParked}
+	batchesPath  = []string{stream.DurableLedger, stream.DurableLedgerBatches}
+	closingsPath = []string{stream.DurableLedgerClosed}
 )
 
 const (
@@ -33,6 +34,7 @@ func (l *leader) check(ctx context.Context, begun time.Time) error {
 	}
 	l.sales.See(begun, pick(hops, salesPath))
 	l.batches.See(begun, pick(hops, batchesPath))
+	l.closings.See(begun, pick(hops, closingsPath))
 	return nil
 }
 
@@ -44,7 +46,7 @@ func (l *leader) hop(ctx context.Context, durable string) (Hop, error) {
 	case errors.Is(err, stream.ErrNoDurable): // everything in the stream waits for its service
 		return Hop{}, nil
 	case errors.Is(err, stream.ErrNoStream):
-		l.Log.Error("a stream is gone and is being recreated; unread sales in it are published again from Postgres", "durable", durable)
+		l.Log.Error("a stream is gone and is being recreated; what nobody had read in it is published again from Postgres", "durable", durable)
 		return Hop{}, ensureFor(ctx, l.Bus.Ensure)
 	case err != nil:
 		return Hop{}, err

@@ -20,12 +20,17 @@ var stagesSQL string
 type Metrics struct {
 	Repaired    prometheus.Counter
 	Reannounced prometheus.Counter
+	Reclosed    prometheus.Counter
 	Reset       *prometheus.CounterVec
 	Restored    *prometheus.CounterVec
 	Open        prometheus.Gauge
+	Missing     prometheus.Gauge
 	Leads       prometheus.Gauge
 	Parked      *prometheus.GaugeVec
 	Oldest      *prometheus.GaugeVec
+
+	OldestPromise prometheus.Gauge
+	Broken        prometheus.Gauge
 
 	parkers map[string]bool // services for which Parked is shown; only Count uses it once that runs
 }
@@ -39,6 +44,9 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Reannounced: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tillseal_ledger_reannounced_total", Help: "Final batches that the anchor announced again because they had not reached the ledger in full.",
 		}),
+		Reclosed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tillseal_ledger_reclosed_total", Help: "SalesClosed events published again because they had not reached the ledger.",
+		}),
 		Reset: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tillseal_ledger_durables_reset_total", Help: "Durables reset because they were ahead of their stream's end.",
 		}, []string{"durable"}),
@@ -48,6 +56,9 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Open: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_repairs_open", Help: "Sales that were found without a leaf and have none yet.",
 		}),
+		Missing: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tillseal_ledger_closings_missing", Help: "Closings whose SalesClosed had not reached the ledger in time and has not yet.",
+		}),
 		Leads: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_reconciler_active", Help: "1 on the replica whose reconciler is the active one.",
 		}),
@@ -56,7 +67,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "tillseal_ledger_oldest_sale_seconds",
 			Help: "Age of the oldest sale that waits for its leaf, for its batch, or for its SaleAnchored to reach the ledger; 0 when none does.",
 		}, []string{"stage"}),
-		parkers: make(map[string]bool),
+		OldestPromise: newOldestPromise(), Broken: newBroken(), parkers: make(map[string]bool),
 	}
 	for _, durable := range stream.Durables() { // an alarm on an increase needs the zero before
 		m.Reset.WithLabelValues(durable)
@@ -69,7 +80,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	}
 	m.parked(nil)
 	m.idle()
-	registry.MustRegister(m.Repaired, m.Reannounced, m.Reset, m.Restored, m.Open, m.Leads, m.Parked, m.Oldest)
+	registry.MustRegister(m.Repaired, m.Reannounced, m.Reclosed, m.Reset, m.Restored, m.Open, m.Missing, m.Leads, m.Parked, m.Oldest, m.OldestPromise, m.Broken)
 	return m
 }
 
@@ -77,6 +88,9 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 func (m *Metrics) idle() {
 	m.Leads.Set(0)
 	m.Open.Set(0)
+	m.Missing.Set(0)
+	m.OldestPromise.Set(0)
+	m.Broken.Set(0)
 	for _, stage := range []string{stageLeaf, stageBatch, stageAnchored} {
 		m.Oldest.WithLabelValues(stage).Set(0)
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/ledger/internal/promises"
 )
 
 // statements are those of a tick at rest, with a tick's arguments.
@@ -21,8 +23,16 @@ func (l *leader) statements(now time.Time) map[string]pgx.NamedArgs {
 		takeSQL:          next,
 		batchesSearchSQL: {"look": markBatches, "after": l.marks[markBatches].Position, "before": due, "repair_after": l.RepairAfter},
 		batchesTakeSQL:   next,
+		closingsSearchSQL: {
+			"look": markClosings, "after_us": l.marks[markClosings].Position, "before_us": due.UnixMicro(), "repair_after": l.RepairAfter,
+		},
+		closingsCloseSQL: {"clear": l.closings.Clear()},
+		closingsTakeSQL:  next,
 		stagesSQL:        {"from_us": max(l.stages.from, at.Position), "leaf": l.stages.leaf},
 		parkedSQL:        {"rows": maxCounted, "from": time.Time{}},
+
+		promises.UnkeptSQL:  {"from_us": l.stages.from, "due_us": now.Add(-24 * time.Hour).UnixMicro()},
+		promises.AdvanceSQL: {"young": promises.Young},
 	}
 }
 
@@ -44,6 +54,7 @@ func TestNoStatementOfATickReadsAWholeTable(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Positive(t, l.marks[markSales].Position)
+	require.Positive(t, l.marks[markClosings].Position)
 	for statement, args := range l.statements(time.Now()) {
 		plan := l.explain(t, statement, args)
 		plan = strings.ReplaceAll(plan, "Seq Scan on deployment", "") // a contract is deployed once in years

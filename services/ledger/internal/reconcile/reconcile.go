@@ -1,6 +1,6 @@
 // Package reconcile makes the sale its own outbox: a committed sale that has no leaf in the anchor's journal, although it is old enough
 // and nothing is pending, was lost on its way and is published again (infra/docs/CONTRACT.md, 7.3). Likewise the anchor is asked to
-// announce a final batch again that has not reached the ledger in full.
+// announce a final batch again that has not reached the ledger in full, and a closing that has not arrived is published again.
 package reconcile
 
 import (
@@ -8,11 +8,13 @@ import (
 	_ "embed" // the statements
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/tillseal/tillseal/services/ledger/internal/promises"
 	"github.com/tillseal/tillseal/services/ledger/internal/republish"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/postgres"
@@ -27,9 +29,15 @@ type Reconciler struct {
 	Publisher   *republish.Publisher
 	Log         *slog.Logger
 	Metrics     *Metrics
-	RepairAfter time.Duration // a sale's age from which it counts as lost; longer than any clock skew plus the longest transaction
-	RepairMax   time.Duration // and from which it does even while messages are pending
+	RepairAfter time.Duration  // a sale's age from which it counts as lost; longer than any clock skew plus the longest transaction
+	RepairMax   time.Duration  // and from which it does even while messages are pending
+	Alarm       promises.Alarm // about promises that are not kept; it outlives a lease, so that a new one repeats nothing
+
+	leads atomic.Bool
 }
+
+// Active reports whether this replica is the active one.
+func (r *Reconciler) Active() bool { return r.leads.Load() }
 
 const (
 	tickLongest    = 4 * time.Second        // between two ticks that find nothing to do: the ages that they show are less than 5 s old
@@ -72,6 +80,8 @@ func (r *Reconciler) lead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.leads.Store(true)
+	defer r.leads.Store(false)
 	leading, stop := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() { r.restoring(leading) })
@@ -94,13 +104,16 @@ func (r *Reconciler) lead(ctx context.Context) error {
 // leader is the active Reconciler with what it knows.
 type leader struct {
 	*Reconciler
-	session *pgx.Conn
-	marks   map[string]mark // by search, as the table has them
-	sales   Gate
-	batches Gate
-	ahead   map[string]time.Time // since when a durable was seen ahead of its stream
-	asked   time.Time            // when the anchor was last asked to announce
-	stages  stages
+	session  *pgx.Conn
+	marks    map[string]mark // by search, as the table has them
+	sales    Gate
+	batches  Gate
+	closings Gate
+	ahead    map[string]time.Time // since when a durable was seen ahead of its stream
+	asked    time.Time            // when the anchor was last asked to announce
+	stages   stages
+
+	promisesAt time.Time // when promises are searched next
 }
 
 var (
@@ -136,18 +149,22 @@ func (l *leader) tick(ctx context.Context) (more bool, err error) {
 	now := time.Now()
 	checkErr := l.check(ctx, now)
 	if checkErr == nil {
-		var sales, batches bool
+		var sales, batches, closings bool
 		if sales, err = l.repair(ctx, now); err != nil {
 			return false, err
 		}
 		if batches, err = l.announce(ctx, now); err != nil {
 			return false, err
 		}
-		more = sales || batches
+		if closings, err = l.reclose(ctx, now); err != nil {
+			return false, err
+		}
+		more = sales || batches || closings
 	}
 	if err := l.measure(ctx, now); err != nil { // also when NATS is unavailable: that is when the ages matter
 		return false, err
 	}
+	l.watchPromises(ctx, now)
 	if checkErr != nil && ctx.Err() == nil { // the lock and the session are kept
 		l.Log.Warn("the streams could not be inspected: no repairs meanwhile", "kind", fault.KindOf(checkErr).String(), "error", checkErr)
 	}

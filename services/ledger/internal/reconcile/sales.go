@@ -32,15 +32,17 @@ const (
 
 // mark is how far a search has come, as ledger.low_water has it.
 type mark struct {
-	Position int64 // recorded_at_us of a sale, or id of a batch_event
+	Position int64 // recorded_at_us of a sale, closed_at_us of a closing, or id of a batch_event
 	SaleID   string
 }
 
 // Names of the searches in ledger.low_water.
 const (
-	markSales      = "sales"
-	markSalesAgain = "sales again"
-	markBatches    = "batches"
+	markSales         = "sales"
+	markSalesAgain    = "sales again"
+	markBatches       = "batches"
+	markClosings      = "closings"
+	markClosingsAgain = "closings again"
 )
 
 // repair finds lost sales and publishes those that are due; more reports whether some were left for the next tick.

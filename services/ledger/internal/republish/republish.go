@@ -1,5 +1,5 @@
-// Package republish publishes committed sales again, for the reconciler, which found them lost, or for an operator who replays what was
-// parked. A sale whose row was changed behind the services' back is parked instead.
+// Package republish publishes committed sales and closings again, for the reconciler, which found them lost, or for an operator who replays
+// what was parked. A sale whose row was changed behind the services' back is parked instead.
 package republish
 
 import (
@@ -24,7 +24,8 @@ import (
 // Nats-Msg-Id contains it.
 type Sale struct {
 	SaleID, Kind, RefundOf, StoreID, TerminalID, CustomerID, Currency, Total string
-	PointsDelta, PointsBalance, PurchaseNumber                               int64
+	RecordNumber, PointsDelta, PointsBalance, PurchaseNumber                 int64
+	PreviousHash                                                             []byte
 	RecordedAtUs                                                             int64
 	SaleHash, Request, Salt                                                  []byte
 	Generation                                                               int
@@ -32,7 +33,8 @@ type Sale struct {
 
 func (s Sale) facts() sale.Sale {
 	return sale.Sale{
-		SaleID: s.SaleID, Kind: sale.Kind(s.Kind), RefundOf: s.RefundOf, StoreID: s.StoreID, TerminalID: s.TerminalID, CustomerID: s.CustomerID,
+		SaleID: s.SaleID, Kind: sale.Kind(s.Kind), RefundOf: s.RefundOf, StoreID: s.StoreID, TerminalID: s.TerminalID,
+		RecordNumber: uint64(s.RecordNumber), PreviousHash: common.BytesToHash(s.PreviousHash), CustomerID: s.CustomerID,
 		Currency: s.Currency, Total: s.Total, PointsDelta: s.PointsDelta, PointsBalance: s.PointsBalance, PurchaseNumber: uint64(s.PurchaseNumber),
 		RecordedAt: uint64(s.RecordedAtUs),
 	}
@@ -43,13 +45,14 @@ const StreamAltered = "sales.sale"
 
 const (
 	alteredReason = "altered: the sale's row no longer matches its sale_hash: it was changed behind the services' back, and is not published"
-	alteredSale   = "sale" // the metric's label
+
+	alteredSale, alteredClosing = "sale", "closing" // the metric's labels
 )
 
 //go:embed sql/altered.sql
 var alteredSQL string
 
-// Publisher publishes sales again. It is safe for concurrent use.
+// Publisher publishes sales and closings again. It is safe for concurrent use.
 type Publisher struct {
 	bus     *stream.Bus
 	log     *slog.Logger
@@ -59,9 +62,11 @@ type Publisher struct {
 // New makes a publisher and registers its metric.
 func New(bus *stream.Bus, log *slog.Logger, registry prometheus.Registerer) *Publisher {
 	p := &Publisher{bus: bus, log: log, altered: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tillseal_altered_total", Help: "Times that a row about to be used did not match its hash: an alarm.",
+		Name: "tillseal_altered_total", Help: "Times that a row about to be used did not match its hash, or was no closing of its own: an alarm.",
 	}, []string{"what"})}
-	p.altered.WithLabelValues(alteredSale) // an alarm on an increase needs the zero before
+	for _, what := range []string{alteredSale, alteredClosing} { // an alarm on an increase needs the zero before
+		p.altered.WithLabelValues(what)
+	}
 	registry.MustRegister(p.altered)
 	return p
 }

@@ -17,6 +17,7 @@ func row() Sale {
 	return Sale{
 		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", Kind: "refund", RefundOf: "01a1f94f-e264-7599-97ba-9d8ea7e314e4", StoreID: "s1", TerminalID: "t1",
 		CustomerID: "C-1001", Currency: "INR", Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAtUs: 1_795_322_731_123_456,
+		RecordNumber: 1042, PreviousHash: common.Hash{6}.Bytes(),
 		SaleHash: common.Hash{7}.Bytes(), Generation: 3,
 		Request: []byte(`{"lines":[{"sku":"TEA-250","quantity":"2","unit_price":"624.75"}],"tenders":[{"type":"cash","amount":"1249.50"}]}`),
 	}
@@ -27,7 +28,7 @@ func TestARowIsPublishedAsTheGatewayPublishedTheSale(t *testing.T) {
 		sale.Sale{
 			SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", Kind: sale.KindRefund, RefundOf: "01a1f94f-e264-7599-97ba-9d8ea7e314e4", StoreID: "s1",
 			TerminalID: "t1", CustomerID: "C-1001", Currency: "INR", Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2,
-			RecordedAt: 1_795_322_731_123_456,
+			RecordedAt: 1_795_322_731_123_456, RecordNumber: 1042, PreviousHash: common.Hash{6},
 		}, common.Hash{7},
 		[]event.Line{{SKU: "TEA-250", Quantity: "2", UnitPrice: "624.75"}}, []event.Tender{{Type: "cash", Amount: "1249.50"}},
 	), "gateway", 0, "")

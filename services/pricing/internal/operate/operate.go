@@ -72,10 +72,10 @@ type quoteRequest struct {
 }
 
 type quoteAnswer struct {
-	AmountWei string     `json:"amount_wei"`
-	Tier      quote.Tier `json:"tier"`
-	Age       string     `json:"age"` // of the oldest price that counts
-	Rate      event.Rate `json:"rate"`
+	AmountWei string      `json:"amount_wei"`
+	Tier      quote.Tier  `json:"tier,omitempty"` // this and what follows is absent for a total of 0, which needs no rate
+	Age       string      `json:"age,omitempty"`  // of the oldest price that counts
+	Rate      *event.Rate `json:"rate,omitempty"`
 }
 
 type sourcesAnswer struct {
@@ -142,7 +142,10 @@ func (d *Desk) quote(_ context.Context, req quoteRequest) (quoteAnswer, error) {
 	if err != nil {
 		return quoteAnswer{}, err
 	}
-	return quoteAnswer{AmountWei: wei, Tier: q.Tier(), Age: age(q, now), Rate: q.Rate()}, nil
+	if q == nil {
+		return quoteAnswer{AmountWei: wei}, nil
+	}
+	return quoteAnswer{AmountWei: wei, Tier: q.Tier(), Age: age(*q, now), Rate: new(q.Rate())}, nil
 }
 
 func age(q quote.Quote, now time.Time) string { return q.Age(now).Round(time.Second).String() }

@@ -31,19 +31,22 @@ func New(board *quote.Board, now func() time.Time, registry prometheus.Registere
 	p := &Pricer{
 		board: board, now: now,
 		priced: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tillseal_pricing_priced_total", Help: "Sales priced, by the tier of their rate.",
+			Name: "tillseal_pricing_priced_total", Help: "Sales priced, by the tier of their rate; none for totals of 0, which need no rate.",
 		}, []string{"tier"}),
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tillseal_pricing_refused_total",
 			Help: "Deliveries that could not be priced: parked in SALES_DLQ, and counted again when parking failed and they were delivered again.",
 		}),
 	}
-	for _, tier := range quote.Tiers { // an alarm on an increase needs the zero before
+	for _, tier := range append(quote.Tiers[:], noTier) { // an alarm on an increase needs the zero before
 		p.priced.WithLabelValues(string(tier))
 	}
 	registry.MustRegister(p.priced, p.refused)
 	return p
 }
+
+// noTier is the metric's label of a total of zero.
+const noTier quote.Tier = "none"
 
 // Limits of one batch's concurrency: lanes let the server store one part while the next is being priced.
 const (
@@ -86,7 +89,7 @@ func (p *Pricer) lane(ctx context.Context, publish Publish, view quote.View, now
 			continue
 		}
 		priced = append(priced, event.Priced(e, now, event.GenerationOf(msg.Header), event.TraceOf(msg.Header)))
-		tiers[quote.Tier(e.Rate.Tier)]++
+		tiers[tierOf(e)]++
 	}
 	if err := publish(ctx, priced); err != nil {
 		for i := range errs {
@@ -117,24 +120,41 @@ func price(view quote.View, data []byte) (event.SalePriced, error) {
 	if err != nil {
 		return event.SalePriced{}, err
 	}
-	return event.SalePriced{SaleRecorded: recorded, AmountWei: wei, Rate: q.Rate()}, nil
+	priced := event.SalePriced{SaleRecorded: recorded, AmountWei: wei}
+	if q != nil {
+		priced.Rate = new(q.Rate())
+	}
+	return priced, nil
 }
 
-// Convert prices a total at the rates of view; every error is Invalid and names the member.
-func Convert(view quote.View, code, text string) (wei string, q quote.Quote, err error) {
-	currency, err := money.ParseCurrency(code)
-	if err != nil {
-		return "", q, fault.New(fault.Invalid, "currency: %w", err)
+func tierOf(e event.SalePriced) quote.Tier {
+	if e.Rate == nil {
+		return noTier
 	}
-	if _, err := currency.Parse(text); err != nil {
-		return "", q, fault.New(fault.Invalid, "total %w", err)
+	return quote.Tier(e.Rate.Tier)
+}
+
+// Convert prices a total at the rates of view. A total of zero is worth 0 wei whatever the rates are, also when there is none: q is nil then.
+// Every error is Invalid and names the member.
+func Convert(view quote.View, code, text string) (wei string, q *quote.Quote, err error) {
+	currency, err := money.ParseRecorded(code)
+	if err != nil {
+		return "", nil, fault.New(fault.Invalid, "currency: %w", err)
+	}
+	minor, err := currency.Parse(text)
+	if err != nil {
+		return "", nil, fault.New(fault.Invalid, "total %w", err)
+	}
+	if minor == 0 {
+		return "0", nil, nil
 	}
 	total, err := money.ParseDecimal(text)
 	if err != nil {
-		return "", q, fault.New(fault.Invalid, "total %w", err)
+		return "", nil, fault.New(fault.Invalid, "total %w", err)
 	}
-	if q, err = view.Quote(currency); err != nil {
-		return "", q, err
+	at, err := view.Quote(currency)
+	if err != nil {
+		return "", nil, err
 	}
-	return q.Wei(total).String(), q, nil
+	return at.Wei(total).String(), &at, nil
 }

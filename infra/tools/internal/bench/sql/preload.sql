@@ -8,10 +8,11 @@ WITH s AS (
 ), sale AS (
     INSERT INTO sales.sale (sale_id, kind, store_id, terminal_id, idempotency_key, customer_id, currency, total, total_minor,
         points_earned, points_redeemed, points_delta, points_balance, purchase_number, rules_version, recorded_at_us,
-        request, fingerprint, salt, sale_hash, receipt_token, answer)
-    SELECT id, 'sale', 's1', 't' || (n % 64 + 1), gen_random_uuid(), customer, 'INR', '1249.50', 124950,
+        request, fingerprint, salt, sale_hash, receipt_token, answer, chain, record_number, previous_hash)
+    SELECT id, 'sale', 's1', 'old' || (n % 64 + 1), gen_random_uuid(), customer, 'INR', '1249.50', 124950,
         124, 0, 124, number * 124, number, '1', 1700000000000000 + n * 1000,
-        convert_to($4::text, 'UTF8'), word, word, word, left(encode(word, 'base64'), 32), convert_to($5::text, 'UTF8')
+        convert_to($4::text, 'UTF8'), word, word, word, left(encode(word, 'base64'), 32), convert_to($5::text, 'UTF8'),
+        'old' || (n % 64 + 1), n / 64 + 1, word
     FROM s
 )
 INSERT INTO sales.loyalty_entry (customer_id, entry_number, sale_id, points_delta, points_balance, rules_version)

@@ -1,7 +1,9 @@
 -- Everything that a proof is made of but its batch's place in the log, in one snapshot; what is null is not there yet. A retired deployment's
 -- batches prove nothing.
-SELECT s.sale_id::text, s.kind, coalesce(s.refund_of::text, '') AS refund_of, s.store_id, s.terminal_id, coalesce(s.customer_id, '') AS customer_id,
+SELECT s.sale_id::text, s.kind, coalesce(s.refund_of::text, '') AS refund_of, s.store_id, s.chain AS terminal_id, s.record_number, s.previous_hash,
+       coalesce(s.customer_id, '') AS customer_id,
        s.currency, s.total, s.points_delta, s.points_balance, s.purchase_number, s.recorded_at_us, s.request, s.salt, s.sale_hash,
+       coalesce((SELECT p.promise FROM sales.promise p WHERE p.sale_id = s.sale_id), '') AS promise,
        l.sale_hash AS leaf_sale_hash, l.amount_wei::text AS amount_wei,
        r.value AS rate_value, r.currency AS rate_currency, r.tier AS rate_tier, r.sources AS rate_sources, r.observed_at AS rate_observed_at,
        m.deployment, m.batch_id, m.leaf_index, b.root, b.size, d.chain_id::text AS chain_id, d.contract,

@@ -1,0 +1,134 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/promise"
+)
+
+// Limits of what is fetched from a shop.
+const (
+	fetchTimeout  = 15 * time.Second
+	maxFetchBytes = maxProofBytes // a key set and a proof are shorter
+)
+
+// command is one run of the program.
+type command struct {
+	ctx            context.Context //nolint:containedctx // of this run
+	environ        []string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	now            func() time.Time
+}
+
+// say writes a line; nobody is left to report a failure to.
+func (c command) say(format string, values ...any) {
+	_, _ = fmt.Fprintf(c.stdout, format+"\n", values...)
+}
+
+// failed ends a run that could not be completed.
+func (c command) failed(err error) int {
+	_, _ = fmt.Fprintf(c.stderr, "verify: %v\n", err)
+	return exitUnknown
+}
+
+// conclude says the last line.
+func (c command) conclude(code int, format string, values ...any) int {
+	c.say(format, values...)
+	return code
+}
+
+// parsed parses flags; done is true when the run ends with it.
+func (c command) parsed(flags *flag.FlagSet, args []string, usage string) (code int, done bool) {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		_, _ = io.WriteString(c.stdout, usage)
+		config.Describe[Config](c.stdout)
+		return exitValid, true
+	case err != nil:
+		return c.failed(errors.New("wrong usage; see --help")), true // the cause may quote a URL
+	}
+	return 0, false
+}
+
+// keys loads the shop's keys from a file or a URL; nil without one.
+func (c command) keys(from string) (*promise.Set, error) {
+	if from == "" {
+		return nil, nil //nolint:nilnil // without keys signatures are not checked
+	}
+	raw, err := c.load(from)
+	if err != nil {
+		return nil, fmt.Errorf("read the shop's keys: %w", err)
+	}
+	set, err := promise.ParseSet(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read the shop's keys: %w", err)
+	}
+	return &set, nil
+}
+
+func isURL(text string) bool {
+	return strings.HasPrefix(text, "http://") || strings.HasPrefix(text, "https://")
+}
+
+// load reads a file or a URL. An error never contains a URL.
+func (c command) load(from string) ([]byte, error) {
+	if !isURL(from) {
+		return readFile(from, c.stdin, maxFetchBytes)
+	}
+	raw, status, err := fetch(c.ctx, from)
+	if err == nil && status != http.StatusOK {
+		return nil, fmt.Errorf("HTTP status %d", status)
+	}
+	return raw, err
+}
+
+// fetch gets a URL, and follows no redirect: whoever is asked is who was named.
+func fetch(ctx context.Context, from string) (body []byte, status int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	u, err := parseURL(config.Secret(from))
+	if err != nil {
+		return nil, 0, fmt.Errorf("its URL %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, 0, errors.New("its URL can't be used") // the cause may quote it
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableKeepAlives = true // it is asked once
+	client := &http.Client{
+		Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	answer, err := client.Do(req)
+	if err != nil {
+		return nil, 0, errors.New(reason(err))
+	}
+	defer answer.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(answer.Body, maxFetchBytes+1))
+	switch {
+	case err != nil:
+		return nil, 0, errors.New(reason(err))
+	case len(body) > maxFetchBytes:
+		return nil, 0, fmt.Errorf("the answer is longer than %d bytes", maxFetchBytes)
+	}
+	return body, answer.StatusCode, nil
+}
+
+// wellKnown is where an issuer that is a URL serves its keys.
+func wellKnown(issuer string) (string, bool) {
+	u, err := url.Parse(issuer)
+	if err != nil || !isURL(issuer) {
+		return "", false
+	}
+	return u.JoinPath(".well-known", "jwks.json").String(), true
+}

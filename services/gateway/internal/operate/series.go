@@ -1,0 +1,62 @@
+package operate
+
+import (
+	"context"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+)
+
+// SeriesRequest begins a series at every terminal.
+type SeriesRequest struct {
+	Series int64  `json:"series"` // higher than the present one; 0 for the next
+	By     string `json:"by"`
+	Reason string `json:"reason"`
+}
+
+// Series is the series that has begun.
+type Series struct {
+	Series    int64 `json:"series"`
+	Terminals int   `json:"terminals"`
+}
+
+// Limits of what is kept of it, in characters.
+const (
+	maxBy     = 64
+	maxReason = 500
+)
+
+func (d *Desk) seriesNext() stream.Endpoint {
+	return stream.Answers(stream.Endpoint{
+		Subject: "ops.gateway.series.next",
+		Description: "After the database was restored to an earlier moment: every terminal goes on in a new series, its records numbered from 1 again and its " +
+			"terminal_id followed by ~ and the series, so that no number is signed twice. Call it before tills may sell again. After a second restore, whose " +
+			`moment was before the first series.next, name a series that was never used: "series":3.`,
+		Request:  `{"by":"asha","reason":"restored the backup of 22 November"}`,
+		Response: `{"series":2,"terminals":17}`,
+	}, d.next)
+}
+
+func (d *Desk) next(ctx context.Context, req SeriesRequest) (Series, error) {
+	for name, text := range map[string]struct {
+		text string
+		most int
+	}{"by": {req.By, maxBy}, "reason": {req.Reason, maxReason}} {
+		switch {
+		case strings.TrimSpace(text.text) == "":
+			return Series{}, fault.New(fault.Invalid, "%s is missing", name)
+		case utf8.RuneCountInString(text.text) > text.most:
+			return Series{}, fault.New(fault.Invalid, "%s is longer than %d characters", name, text.most)
+		case strings.ContainsFunc(text.text, unicode.IsControl):
+			return Series{}, fault.New(fault.Invalid, "%s has a control character", name)
+		}
+	}
+	if req.Series < 0 || req.Series == 1 {
+		return Series{}, fault.New(fault.Invalid, "series must be at least 2, or left out for the next one")
+	}
+	series, terminals, err := d.store.NextSeries(ctx, req.Series, req.By, req.Reason)
+	return Series{series, terminals}, err
+}

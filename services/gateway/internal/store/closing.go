@@ -1,0 +1,228 @@
+package store
+
+import (
+	"context"
+	_ "embed" // the statements
+	"errors"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/shared/closing"
+	"github.com/tillseal/tillseal/shared/sale"
+)
+
+// Limits of one read for a closing: each takes a small part of the statement timeout, and none holds much memory.
+const (
+	pageRecords = 2000
+	pageBytes   = 4 << 20 // of requests; one that is larger comes alone
+	pageSeqs    = 2000
+)
+
+var (
+	//go:embed sql/closing_kept.sql
+	closingKeptSQL string
+	//go:embed sql/closing_chains.sql
+	closingChainsSQL string
+	//go:embed sql/closing_records.sql
+	closingRecordsSQL string
+	//go:embed sql/closing_seqs.sql
+	closingSeqsSQL string
+	//go:embed sql/closing_insert.sql
+	closingInsertSQL string
+	//go:embed sql/closing.sql
+	closingSQL string
+	//go:embed sql/closings.sql
+	closingsSQL string
+	//go:embed sql/closings_of.sql
+	closingsOfSQL string
+)
+
+// ClosingUnder reads the body of the closing that is stored under a key, nil when the key is free.
+func (s *Store) ClosingUnder(ctx context.Context, under KeyOf) ([]byte, error) {
+	return s.closing(ctx, closingKeptSQL, under.TerminalID, [16]byte(under.Key))
+}
+
+// Closing reads the body of a chain's n-th closing, nil when the store has no such closing.
+func (s *Store) Closing(ctx context.Context, chain string, n int64, storeID string) ([]byte, error) {
+	return s.closing(ctx, closingSQL, chain, n, storeID)
+}
+
+func (s *Store) closing(ctx context.Context, sql string, args ...any) (body []byte, err error) {
+	err = s.show(ctx, func(ctx context.Context) error {
+		err := s.pool.QueryRow(ctx, sql, args...).Scan(&body)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return body, err
+}
+
+// Chain is a chain of a terminal's records, as far as it is committed, with its last closing.
+type Chain struct {
+	Head
+
+	Closings   int64 // the number of the last one; 0 when there is none
+	ClosedTo   int64 // its to_number
+	ClosedAtUS int64 // its closed_at, Unix microseconds
+}
+
+// Name is the chain's.
+func (c *Chain) Name() string { return sale.Chain(c.TerminalID, c.Series) }
+
+// Chains reads a terminal's chains in the order of their series, all as of one moment: the last is the present one. It waits for no lock.
+func (s *Store) Chains(ctx context.Context, terminalID string) ([]Chain, error) {
+	var all []Chain
+	err := s.show(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, closingChainsSQL, terminalID)
+		if err != nil {
+			return err
+		}
+		all = nil
+		var (
+			c            = Chain{Head: Head{TerminalID: terminalID}}
+			hash         []byte
+			last, to, at *int64
+		)
+		_, err = pgx.ForEachRow(rows, []any{&c.Series, &c.Records, &hash, &last, &to, &at}, func() error {
+			read := c
+			read.Hash = common.BytesToHash(hash)
+			if last != nil {
+				read.Closings, read.ClosedTo, read.ClosedAtUS = *last, *to, *at
+			}
+			all = append(all, read)
+			return nil
+		})
+		return err
+	})
+	return all, err
+}
+
+// Records reads a chain's records from one number to another, both included: the first of them, as many as fit a page, in order.
+func (s *Store) Records(ctx context.Context, chain string, from, to uint64) ([]closing.Record, error) {
+	to = min(to, from+pageRecords-1)
+	var all []closing.Record
+	err := s.show(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, closingRecordsSQL, chain, from, to, pageBytes)
+		if err != nil {
+			return err
+		}
+		all = make([]closing.Record, 0, to-from+1)
+		var (
+			occurredAt *string
+			seq        *int64
+			hash       []byte
+		)
+		for rows.Next() {
+			all = append(all, closing.Record{})
+			r := &all[len(all)-1]
+			if err := rows.Scan(&r.Number, &r.Kind, &r.Currency, &r.Total, &r.Earned, &r.Redeemed, &occurredAt, &seq, &r.RecordedAtUS, &hash,
+				&r.Request); err != nil {
+				rows.Close()
+				return err
+			}
+			if occurredAt != nil {
+				r.OccurredAt = *occurredAt
+			}
+			r.TerminalSeq, r.Hash = seq, common.BytesToHash(hash)
+		}
+		return rows.Err()
+	})
+	return all, err
+}
+
+// Before says which records of a terminal come before a closing's end.
+type Before struct {
+	TerminalID string
+	Ended      []string // the chains of earlier series, all of which count
+	Chain      string   // and of this one the records up to
+	Number     uint64   // this
+}
+
+// Seqs reads which of a terminal's own numbers, from one to another, records before a closing's end have. They are in ascending order, and all
+// of them up to through.
+func (s *Store) Seqs(ctx context.Context, before Before, from, to int64) (seqs []int64, through int64, err error) {
+	err = s.show(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, closingSeqsSQL, before.TerminalID, from, to, before.Ended, before.Chain, before.Number, pageSeqs)
+		if err != nil {
+			return err
+		}
+		seqs, through = nil, to
+		var (
+			seq     int64
+			counts  bool
+			scanned int
+		)
+		_, err = pgx.ForEachRow(rows, []any{&seq, &counts}, func() error {
+			if counts {
+				seqs = append(seqs, seq)
+			}
+			if scanned++; scanned == pageSeqs {
+				through = seq
+			}
+			return nil
+		})
+		return err
+	})
+	return seqs, through, err
+}
+
+// Closing is a new row of sales.closing.
+type Closing struct {
+	Chain      string
+	Number     uint64
+	StoreID    string
+	Under      KeyOf
+	From, To   uint64
+	ClosedAtUS int64
+	Body       []byte
+}
+
+// AddClosing stores a closing; added is false when its number or its key was taken meanwhile. It is tried once: after an error it is not
+// certain that nothing was stored, and ClosingUnder tells.
+func (s *Store) AddClosing(ctx context.Context, c *Closing) (added bool, err error) {
+	ctx, cancel, err := s.awake(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer cancel()
+	tag, err := s.pool.Exec(ctx, closingInsertSQL, pgx.NamedArgs{
+		"chain": c.Chain, "closing_number": c.Number, "store_id": c.StoreID, "terminal_id": c.Under.TerminalID, "idempotency_key": [16]byte(c.Under.Key),
+		"from_number": c.From, "to_number": c.To, "closed_at_us": c.ClosedAtUS, "body": c.Body,
+	})
+	return tag.RowsAffected() == 1, kinds.Fault("store a closing", err)
+}
+
+// ReadClosing is a closing as it is stored, with its place among a store's.
+type ReadClosing struct {
+	ClosingPlace
+
+	Body []byte
+}
+
+// ClosingPlace is where a closing stands among its store's.
+type ClosingPlace struct {
+	ClosedAtUS int64
+	Chain      string
+}
+
+// Closings reads up to limit of a store's closings before a place, newest first; of one chain when chain is not "".
+func (s *Store) Closings(ctx context.Context, storeID, chain string, before ClosingPlace, limit int) ([]ReadClosing, error) {
+	sql, args := closingsSQL, []any{storeID, before.ClosedAtUS, before.Chain, limit}
+	if chain != "" {
+		sql, args = closingsOfSQL, append(args, chain)
+	}
+	var all []ReadClosing
+	err := s.show(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c ReadClosing, err error) {
+			return c, row.Scan(&c.ClosedAtUS, &c.Chain, &c.Body)
+		})
+		return err
+	})
+	return all, err
+}

@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+	_ "embed" // the statements
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/shared/postgres"
+)
+
+// PromiseKey is a key that signs promises, a new row of sales.promise_key.
+type PromiseKey struct {
+	KID    string    // RFC 7638
+	JWK    string    // RFC 7517, the public half
+	SaleID uuid.UUID // of the record of kind key that names it
+}
+
+// MaxPromiseKeys is how many keys are served: more than a shop uses that changes its key each day for years.
+const MaxPromiseKeys = 1000
+
+var (
+	//go:embed sql/promise_keys_insert.sql
+	promiseKeysInsertSQL string
+	//go:embed sql/promise_keys.sql
+	promiseKeysSQL string
+)
+
+func keyColumns(keys []PromiseKey) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"kid":     postgres.Column(keys, func(k *PromiseKey) string { return k.KID }),
+		"jwk":     postgres.Column(keys, func(k *PromiseKey) string { return k.JWK }),
+		"sale_id": postgres.Column(keys, func(k *PromiseKey) [16]byte { return k.SaleID }),
+	}
+}
+
+// PromiseKeys reads the JWK of every key that ever signed promises, oldest first, at most MaxPromiseKeys.
+func (s *Store) PromiseKeys(ctx context.Context) ([]string, error) {
+	var all []string
+	err := s.show(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, promiseKeysSQL, MaxPromiseKeys)
+		if err != nil {
+			return err
+		}
+		all, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return all, err
+}

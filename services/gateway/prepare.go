@@ -1,0 +1,106 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/commit"
+	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
+	"github.com/tillseal/tillseal/services/gateway/internal/publish"
+	"github.com/tillseal/tillseal/services/gateway/internal/sign"
+	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/wait"
+)
+
+// preparePause is how often preparing is tried while Postgres is unavailable at the start.
+const preparePause = 100 * time.Millisecond
+
+// shop is what records sales. No sale is recorded before it is ready.
+type shop struct {
+	store     *store.Store
+	rules     *loyalty.Rules
+	signer    *sign.Signer
+	publisher *publish.Publisher
+	log       *slog.Logger
+	stop      context.CancelCauseFunc
+	ready     atomic.Bool
+}
+
+func (s *shop) grouper(ready func() bool) *commit.Grouper {
+	return &commit.Grouper{Store: s.store, Rules: s.rules, Ready: ready, Log: s.log, Now: time.Now, Mint: mint, Sign: s.signer.Sale}
+}
+
+// prepare checks the loyalty rules and records the key that signs promises. While Postgres is unavailable it goes on trying, and calls stop
+// with the fault if that can't succeed. The channel is closed when nothing is left to do.
+func (s *shop) prepare(ctx context.Context) (<-chan struct{}, error) {
+	done := make(chan struct{})
+	err := s.prepareOnce(ctx)
+	if err == nil || fault.Is(err, fault.Invalid) {
+		close(done)
+		return done, err
+	}
+	s.log.Warn("no sale is recorded until the loyalty rules have been checked and the promises' key is recorded", "error", err)
+	go func() {
+		defer close(done)
+		for wait.Pause(ctx, preparePause) {
+			switch err := s.prepareOnce(ctx); {
+			case err == nil:
+				return
+			case fault.Is(err, fault.Invalid):
+				s.stop(err)
+				return
+			}
+		}
+	}()
+	return done, nil
+}
+
+func (s *shop) prepareOnce(ctx context.Context) error {
+	if err := s.checkRules(ctx); err != nil {
+		return err
+	}
+	if err := s.recordKey(ctx); err != nil {
+		return err
+	}
+	s.ready.Store(true)
+	return nil
+}
+
+// checkRules refuses rules that differ from those that their version was first used with: entries name the version that they were earned
+// under.
+func (s *shop) checkRules(ctx context.Context) error {
+	same, err := s.store.RulesAreAsFirstUsed(ctx, s.rules.Version, s.rules.Hash)
+	if err == nil && !same {
+		return fault.New(fault.Invalid, "LOYALTY_RULES differ from what version %q was first used with: give changed rules a new version", s.rules.Version)
+	}
+	return err
+}
+
+// recordKey records the key that signs promises before it signs the first: a record like any other, unless a gateway has recorded it already.
+func (s *shop) recordKey(ctx context.Context) error {
+	item, err := s.signer.KeyRecord()
+	if err != nil {
+		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: %w", err)
+	}
+	out := s.grouper(nil).Commit(ctx, []*commit.Item{item})[0]
+	switch {
+	case out.Refused == nil:
+	case out.Refused.RetryAfter > 0:
+		return fault.New(fault.Transient, "record the promises' key: %w", out.Refused)
+	default:
+		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: the key could not be recorded: %w", out.Refused)
+	}
+	if out.Sale != nil {
+		s.publish(*out.Sale, item, "")
+	}
+	s.log.Info("promises are signed", "kid", item.KID, "key_is_new", out.Sale != nil)
+	return nil
+}
+
+func (s *shop) publish(row store.Sale, it *commit.Item, trace event.Trace) {
+	s.publisher.Publish(publish.Sold{Sale: row.Facts, Hash: row.Hash, Lines: it.Record.Lines, Tenders: it.Record.Tenders, Trace: trace})
+}

@@ -1,0 +1,49 @@
+package republish
+
+import (
+	"context"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/tillseal/tillseal/shared/event"
+)
+
+// Closing is a stored closing that is to be published for the Generation-th time, counted as for a Sale.
+type Closing struct {
+	Chain, StoreID string
+	Number         int64
+	Body           []byte
+	Generation     int
+}
+
+// PublishClosings publishes closings and returns how many, once all are acknowledged. A body that is not the closing that its row is of is
+// left out, with an alarm that shows nothing of it. It writes nothing: the caller must have committed before that they are to be published.
+func (p *Publisher) PublishClosings(ctx context.Context, closings []Closing) (published int, err error) {
+	msgs := make([]*nats.Msg, 0, len(closings))
+	for _, c := range closings {
+		msg, ok := c.message()
+		if !ok {
+			p.altered.WithLabelValues(alteredClosing).Inc()
+			p.log.Error("ALARM: a closing's row is not the closing that it should be: it was changed behind the services' back and is not published",
+				"terminal_id", c.Chain, "closing_number", c.Number)
+			continue
+		}
+		msgs = append(msgs, msg)
+	}
+	if len(msgs) == 0 {
+		return 0, nil
+	}
+	return len(msgs), p.bus.PublishAll(ctx, msgs)
+}
+
+// message is the same as the gateway's for this closing, except for source, generation and trace. The body is the stored one, with any members
+// that this build does not know.
+func (c Closing) message() (msg *nats.Msg, ok bool) {
+	e, err := event.Decode[event.SalesClosed](c.Body)
+	if err != nil || e.StoreID != c.StoreID || e.TerminalID != c.Chain || e.ClosingNumber != uint64(c.Number) {
+		return nil, false
+	}
+	msg = event.Closed(e, "ledger", c.Generation, "")
+	msg.Data = c.Body
+	return msg, true
+}

@@ -1,0 +1,36 @@
+package money
+
+import (
+	"math/big"
+	"math/bits"
+)
+
+// Sum is an exact sum of amounts in one currency. It has 128 bits: as many of the largest amounts as there can ever be fit. The zero value is 0.
+type Sum struct {
+	hi int64
+	lo uint64
+}
+
+// Add adds an amount, which may be negative.
+func (s *Sum) Add(m Minor) {
+	var carry uint64
+	s.lo, carry = bits.Add64(s.lo, uint64(m), 0)
+	s.hi += int64(m>>63) + int64(carry)
+}
+
+// Minus is s − t.
+func (s Sum) Minus(t Sum) Sum {
+	lo, borrow := bits.Sub64(s.lo, t.lo, 0)
+	return Sum{hi: s.hi - t.hi - int64(borrow), lo: lo}
+}
+
+// FormatSum writes s in the currency's canonical form, with a sign where it is negative.
+func (c Currency) FormatSum(s Sum) string {
+	n := new(big.Int).Lsh(big.NewInt(s.hi), 64)
+	n.Add(n, new(big.Int).SetUint64(s.lo))
+	sign := ""
+	if n.Sign() < 0 {
+		sign = "-"
+	}
+	return sign + c.point(n.Abs(n).String())
+}

@@ -1,0 +1,1 @@
+CREATE INDEX sale_rehash ON sales.sale (chain, record_number);
