@@ -52,7 +52,9 @@ func (c command) parsed(flags *flag.FlagSet, args []string, usage string) (files
 		switch err := flags.Parse(args); {
 		case errors.Is(err, flag.ErrHelp):
 			_, _ = io.WriteString(c.stdout, usage)
-			config.Describe[Config](c.stdout)
+			if flags.Lookup("rpc") != nil {
+				config.Describe[Config](c.stdout)
+			}
 			return nil, exitValid, true
 		case err != nil:
 			return nil, c.failed(errors.New("wrong usage; see --help")), true // the cause may quote a URL
