@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { Interface, getAddress } from "ethers";
 import { emitted, findPath } from "./log-path.mjs";
 import * as facts from "./proof-facts.mjs";
-import { promise } from "./promise.mjs";
+import { promise, readKeys } from "./promise.mjs";
 import { BYTES32, Invalid, Skipped, must } from "./proof-facts.mjs";
 import { Unreachable, blockAt, jsonRPC, quantity, readAt, unreadable } from "./rpc.mjs";
 
@@ -39,8 +39,6 @@ Exit code 0: valid. 1: invalid. 2: wrong usage, or the node could not be queried
 Not provable, and so the shop's word: the rate's tier, sources and time, which of the positions that fit is leaf_index, and
 deployed_block where the events are not read.
 `;
-
-const KEYS_WITHIN = 15_000; // milliseconds, for the shop's keys
 
 const SALE_ANCHOR = new Interface([
   "function nextBatchId() view returns (uint64)",
@@ -208,13 +206,6 @@ function parse(args) {
     // the cause may quote a URL
   }
   return undefined;
-}
-
-async function readKeys(from) {
-  if (!/^https?:/.test(from)) return JSON.parse(readFileSync(from, "utf8"));
-  const answer = await fetch(from, { redirect: "error", signal: AbortSignal.timeout(KEYS_WITHIN) });
-  if (!answer.ok) throw new Error(String(answer.status));
-  return answer.json();
 }
 
 async function main(args) {

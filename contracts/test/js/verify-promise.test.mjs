@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
+import { readKeys, readPromise } from "../../tools/promise.mjs";
 import { jsonRPC, verifyProof } from "../../tools/verify-proof.mjs";
 import { startAnvil } from "./anvil.mjs";
-import { JWKS, changed, here, hashOf, openShop, provide, signPromise } from "./shop.mjs";
+import { JWKS, changed, here, hashOf, openShop, provide, read, signPromise } from "./shop.mjs";
 
 let chain, provider, proof, folder;
 
@@ -34,7 +39,7 @@ test("a promise of the record is accepted, its signature with the shop's keys", 
   const [checked, unchecked] = lines.filter((line) => line.includes("promise:"));
   assert.equal(checked, "ok    promise: the promise is of this record");
   assert.match(unchecked, /its signature was not checked/);
-  const named = { chain_id: proof.chain.chain_id, contract: proof.chain.contract.toLowerCase() };
+  const named = { chain_id: proof.chain.chain_id, contract: proof.chain.contract };
   assert.deepEqual(await verdict(promised(named), { jwks: JWKS }), { valid: true });
 });
 
@@ -53,7 +58,20 @@ test("a promise of anything else is refused", async () => {
     assert.deepEqual([result.step, result.why], ["promise", `the promise has another ${name}`]);
   }
   assert.equal((await verdict(promised({ anchor_by: 1 }), { jwks: JWKS })).step, "promise");
-  for (const header of [{ alg: "none" }, { typ: "tillseal-closing+jwt" }, { crit: ["b64"] }, { kid: "x" }]) {
+  for (const claims of [
+    { record_number: "1042" },
+    { record_number: 0 },
+    { iat: undefined },
+    { iss: "" },
+    { sale_hash: proof.sale_hash.toUpperCase() },
+    { chain_id: proof.chain.chain_id },
+    { contract: proof.chain.contract },
+    { chain_id: proof.chain.chain_id, contract: proof.chain.contract.toLowerCase() },
+    { more: 1 },
+  ]) {
+    assert.equal((await verdict(promised(claims))).step, "promise", JSON.stringify(claims));
+  }
+  for (const header of [{ alg: "none" }, { typ: "tillseal-closing+jwt" }, { crit: ["b64"] }, { kid: "x" }, { jwk: JWKS.keys[0] }]) {
     assert.equal((await verdict(promised({}, header), { jwks: JWKS })).step, "promise", JSON.stringify(header));
   }
   const [head, payload, signature] = proof.promise.split(".");
@@ -61,8 +79,13 @@ test("a promise of anything else is refused", async () => {
   const forged = changed(proof, (p) => (p.promise = `${head}.${payload}.${other}`));
   assert.equal((await verdict(forged, { jwks: JWKS })).why, "the promise's signature does not match");
   assert.equal((await verdict(proof, { jwks: { keys: [] } })).why, "the promise is signed with a key that is not the shop's");
-  for (const text of ["x", "a.b", "a.b.c.d", 7, undefined]) {
-    assert.equal((await verdict(changed(proof, (p) => (p.promise = text)))).step, "shape", String(text));
+  const [key] = JWKS.keys;
+  for (const other of [{ alg: "ES256" }, { use: "enc" }, { kty: "EC" }, { crv: "X25519" }, { x: `${key.x}=` }]) {
+    const result = await verdict(proof, { jwks: { keys: [{ ...key, ...other }] } });
+    assert.equal(result.why, "the promise is signed with a key that is not the shop's", JSON.stringify(other));
+  }
+  for (const other of ["x", "a.b", "a.b.c.d", 7, undefined]) {
+    assert.equal((await verdict(changed(proof, (p) => (p.promise = other)))).step, "shape", String(other));
   }
 });
 
@@ -70,13 +93,59 @@ test("a record of before there were promises is proved without one", async () =>
   assert.deepEqual(await verdict(changed(proof, (p) => (p.promise = "")), { jwks: JWKS }), { valid: true });
 });
 
-test("the program takes the keys from a file", () => {
-  const keys = join(folder, "jwks.json");
-  writeFileSync(keys, JSON.stringify(JWKS));
-  const run = (...more) =>
-    spawnSync(process.execPath, [here("tools/verify-proof.mjs"), chain.url, "-", ...more], { input: JSON.stringify(proof), encoding: "utf8" });
-  const good = run("--jwks", keys);
-  assert.equal(good.status, 0, good.stdout);
-  assert.doesNotMatch(good.stdout, /not checked/);
-  assert.equal(run("--jwks", `${keys}.not`).status, 2);
+// With the neutral point as its key anybody can sign: R = S·B fits every message.
+test("a key for which anybody can sign is none of the shop's", async () => {
+  const x = Buffer.from([1, ...Array(31).fill(0)]).toString("base64url");
+  const kid = createHash("sha256").update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).digest("base64url");
+  const signature = Buffer.from([1, ...Array(63).fill(0)]).toString("base64url");
+  const weak = changed(proof, (p) => {
+    const [head, payload] = signPromise(p.sale, p.sale_hash, {}, { kid }).split(".");
+    p.promise = `${head}.${payload}.${signature}`;
+  });
+  const jwks = { keys: [{ kty: "OKP", crv: "Ed25519", x, kid, alg: "EdDSA", use: "sig" }, ...JWKS.keys] };
+  assert.equal((await verdict(weak, { jwks })).why, "the promise is signed with a key that is not the shop's");
+  assert.deepEqual(await verdict(proof, { jwks }), { valid: true });
+});
+
+test("what shared/promise signs is read and verified", () => {
+  const { jwks, promises } = JSON.parse(read("testdata/promises.json"));
+  for (const { typ, jws, claims } of promises) {
+    if (typ === "tillseal-sale+jwt") assert.deepEqual(readPromise(jws, jwks), claims);
+    else assert.throws(() => readPromise(jws, jwks), { message: "the promise is of another type" });
+  }
+});
+
+test("the program takes the keys from a file or a URL", async (t) => {
+  const run = async (from) => {
+    const child = spawn(process.execPath, [here("tools/verify-proof.mjs"), chain.url, "-", "--jwks", from]);
+    child.stdin.end(JSON.stringify(proof));
+    const [said] = await Promise.all([text(child.stdout), once(child, "exit")]);
+    assert.doesNotMatch(said, /sesame/);
+    return { code: child.exitCode, said };
+  };
+  const file = (value) => {
+    const path = join(folder, "jwks.json");
+    writeFileSync(path, value);
+    return path;
+  };
+  const pages = {
+    "/keys": (response) => response.end(JSON.stringify(JWKS)),
+    "/elsewhere": (response) => response.writeHead(302, { location: "/keys" }).end(),
+    "/long": (response) => response.end(JSON.stringify(JWKS) + " ".repeat(1 << 20)),
+    "/none": (response) => response.writeHead(404).end(JSON.stringify(JWKS)),
+  };
+  const server = createServer((request, response) => pages[request.url.split("?")[0]](response)).listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const url = (path) => `http://127.0.0.1:${server.address().port}${path}?key=sesame`;
+
+  const keys = JSON.stringify(JWKS);
+  assert.deepEqual(await readKeys(file(keys)), JWKS);
+  for (const value of ["", "{}", '{"keys":[1]}', keys.replace('"x"', '"d":"","x"')]) await assert.rejects(readKeys(file(value)), value);
+  const unread = [url("/elsewhere"), url("/long"), "ftp://sesame.example/", join(folder, "none.json")];
+  for (const from of unread) await assert.rejects(readKeys(from), from);
+  const good = await run(url("/keys"));
+  assert.equal(good.code, 0, good.said);
+  assert.doesNotMatch(good.said, /not checked/);
+  assert.deepEqual(await run(url("/none")), { code: 2, said: "unknown: the shop's keys cannot be read\n" });
 });

@@ -224,6 +224,7 @@ func TestASaleIsAnchoredAndIndependentCodeVerifiesIt(t *testing.T) {
 	s.requireOnce(sold...)
 	proof := s.requireAnchored(sold[0])
 	require.Contains(t, independent(t, s.e.ChainURL, proof), "\nvalid\n")
+	s.requireKept(sold, proof)
 	refund := s.record(uuid.NewString(), `{"kind":"refund","refund_of":"`+strings.ToUpper(sold[0].saleID)+`","currency":"INR","total":"0.50"}`)
 	require.Contains(t, independent(t, s.e.ChainURL, s.requireAnchored(refund)), "\nvalid\n", "a UUID is the same in either case")
 	changed := bytes.Replace(proof, []byte(`"total":"100.50"`), []byte(`"total":"100.51"`), 1)

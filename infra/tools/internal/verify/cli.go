@@ -89,19 +89,20 @@ func (c command) proofMain(args []string) int {
 	flags.SetOutput(io.Discard)
 	jwks := flags.String("jwks", "", "")
 	f := nodeFlags(flags)
-	if code, done := c.parsed(flags, args, usage); done {
+	files, code, done := c.parsed(flags, args, usage)
+	if done {
 		return code
 	}
 	where, err := f.call(env)
 	if err != nil {
 		return c.failed(err)
 	}
-	switch flags.NArg() {
+	switch len(files) {
 	case 0:
 	case 1:
-		where.file = flags.Arg(0)
+		where.file = files[0]
 	default:
-		return c.failed(errors.New("give one proof at a time, after the flags; see --help"))
+		return c.failed(errors.New("give one proof at a time; see --help"))
 	}
 	if where.rpc == "" {
 		return c.failed(errNoNode)

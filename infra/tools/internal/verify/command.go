@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -47,17 +46,23 @@ func (c command) conclude(code int, format string, values ...any) int {
 	return code
 }
 
-// parsed parses flags; done is true when the run ends with it.
-func (c command) parsed(flags *flag.FlagSet, args []string, usage string) (code int, done bool) {
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		_, _ = io.WriteString(c.stdout, usage)
-		config.Describe[Config](c.stdout)
-		return exitValid, true
-	case err != nil:
-		return c.failed(errors.New("wrong usage; see --help")), true // the cause may quote a URL
+// parsed parses flags, which may stand before, between and after the files; done is true when the run ends with it.
+func (c command) parsed(flags *flag.FlagSet, args []string, usage string) (files []string, code int, done bool) {
+	for {
+		switch err := flags.Parse(args); {
+		case errors.Is(err, flag.ErrHelp):
+			_, _ = io.WriteString(c.stdout, usage)
+			if flags.Lookup("rpc") != nil {
+				config.Describe[Config](c.stdout)
+			}
+			return nil, exitValid, true
+		case err != nil:
+			return nil, c.failed(errors.New("wrong usage; see --help")), true // the cause may quote a URL
+		case flags.NArg() == 0:
+			return files, 0, false
+		}
+		files, args = append(files, flags.Arg(0)), flags.Args()[1:]
 	}
-	return 0, false
 }
 
 // keys loads the shop's keys from a file or a URL; nil without one.
@@ -76,9 +81,8 @@ func (c command) keys(from string) (*promise.Set, error) {
 	return &set, nil
 }
 
-func isURL(text string) bool {
-	return strings.HasPrefix(text, "http://") || strings.HasPrefix(text, "https://")
-}
+// isURL takes one of any scheme, so that no URL is shown as the name of a file that is not there.
+func isURL(text string) bool { return strings.Contains(text, "://") }
 
 // load reads a file or a URL. An error never contains a URL.
 func (c command) load(from string) ([]byte, error) {
@@ -124,10 +128,10 @@ func fetch(ctx context.Context, from string) (body []byte, status int, err error
 	return body, answer.StatusCode, nil
 }
 
-// wellKnown is where an issuer that is a URL serves its keys.
+// wellKnown is where an issuer that is an http or https URL serves its keys.
 func wellKnown(issuer string) (string, bool) {
-	u, err := url.Parse(issuer)
-	if err != nil || !isURL(issuer) {
+	u, err := parseURL(config.Secret(issuer))
+	if err != nil {
 		return "", false
 	}
 	return u.JoinPath(".well-known", "jwks.json").String(), true

@@ -2,7 +2,8 @@ package verify
 
 import (
 	"context"
-	"errors"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -27,19 +28,31 @@ func checkPromise(p proof, v view) error {
 	if err != nil {
 		return err
 	}
-	at := time.UnixMicro(int64(p.Sale.RecordedAt)).Unix()
-	of := committed{
-		id: p.Sale.SaleID, store: p.Sale.StoreID, terminal: p.Sale.TerminalID, number: p.Sale.RecordNumber, hash: p.SaleHash,
-	}
-	switch err := of.differs(said); {
-	case err != nil:
+	return p.contradicts(said)
+}
+
+// contradicts says in which way a promise is not the one of the proof's record.
+func (p proof) contradicts(said promise.Sale) error {
+	if err := p.committed().differs(said); err != nil {
 		return err
-	case said.IssuedAt != at:
-		return fmt.Errorf("it was made at %s, the record at %s", moment(said.IssuedAt), moment(at))
-	case said.ChainID != "" && (said.ChainID != p.Chain.ChainID || !strings.EqualFold(said.Contract, p.Chain.Contract)):
+	}
+	if !p.at(said) {
 		return fmt.Errorf("it names contract %s of chain %s", said.Contract, said.ChainID)
 	}
 	return nil
+}
+
+// at reports whether the proof is of the contract that a promise names, if it names one.
+func (p proof) at(said promise.Sale) bool {
+	return said.ChainID == "" || (said.ChainID == p.Chain.ChainID && strings.EqualFold(said.Contract, p.Chain.Contract))
+}
+
+func (p proof) committed() committed {
+	const microseconds = 1_000_000
+	return committed{
+		id: p.Sale.SaleID, store: p.Sale.StoreID, terminal: p.Sale.TerminalID, number: p.Sale.RecordNumber, hash: p.SaleHash,
+		at: int64(p.Sale.RecordedAt / microseconds),
+	}
 }
 
 // opened reads what a promise says, verified where there are keys.
@@ -55,6 +68,16 @@ type committed struct {
 	id, store, terminal string
 	number              uint64
 	hash                common.Hash
+	at                  int64 // Unix seconds
+}
+
+// place is the terminal and number of a record, under which a shop may sign one hash.
+func (r committed) place() committed {
+	return committed{store: r.store, terminal: r.terminal, number: r.number}
+}
+
+func placeOf(said promise.Sale) committed {
+	return committed{store: said.StoreID, terminal: said.TerminalID, number: said.RecordNumber}
 }
 
 // differs says in which way a promise is of another record.
@@ -70,13 +93,29 @@ func (r committed) differs(said promise.Sale) error {
 		return fmt.Errorf("it names terminal %s", said.TerminalID)
 	case said.RecordNumber != r.number:
 		return fmt.Errorf("it signs record_number %d", said.RecordNumber)
+	case said.IssuedAt != r.at:
+		return fmt.Errorf("it was made at %s, the record at %s", moment(said.IssuedAt), moment(r.at))
 	}
 	return nil
+}
+
+// keyOf is the kid of a promise that was opened.
+func keyOf(jws string) string {
+	var header struct {
+		Kid string `json:"kid"`
+	}
+	text, _, _ := strings.Cut(jws, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(raw, &header)
+	}
+	if err != nil {
+		panic("verify: a promise without a header was opened: " + err.Error())
+	}
+	return header.Kid
 }
 
 func unix(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
 
 // moment writes Unix seconds for people.
 func moment(seconds int64) string { return unix(seconds).Format(time.RFC3339) }
-
-var errTwoHashes = errors.New("two hashes under one terminal and record_number, which convicts the shop")

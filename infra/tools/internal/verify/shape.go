@@ -41,10 +41,12 @@ func (p proof) entry() batchlog.Batch {
 	return batchlog.Batch{ID: p.batchID, Root: p.Batch.Root, Size: uint32(p.size)}
 }
 
-// form is what a value of the JSON must be: an object with exactly these members, a string or a list of strings.
+// form is what a value of the JSON must be: an object with exactly these members, a string, a number or a list of strings.
 type form struct {
 	members  map[string]form
+	open     bool // the object may have more members
 	text     *regexp.Regexp
+	number   *regexp.Regexp
 	list     *regexp.Regexp
 	nullable bool // or null
 }
@@ -52,11 +54,12 @@ type form struct {
 func text(pattern string) form { return form{text: regexp.MustCompile(pattern)} }
 
 var (
-	anything = text(``)
-	count    = text(`^(0|[1-9][0-9]{0,77})$`) // up to a uint256's digits
-	integer  = text(`^(0|-?[1-9][0-9]{0,18})$`)
-	decimal  = text(`^(0|[1-9][0-9]*)(\.[0-9]+)?$`)
-	bytes32  = text(`^0x[0-9a-f]{64}$`)
+	anything  = text(``)
+	something = text(`.`)
+	count     = text(`^(0|[1-9][0-9]{0,77})$`) // up to a uint256's digits
+	integer   = text(`^(0|-?[1-9][0-9]{0,18})$`)
+	decimal   = text(`^(0|[1-9][0-9]*)(\.[0-9]+)?$`)
+	bytes32   = text(`^0x[0-9a-f]{64}$`)
 )
 
 // shape is the proof in infra/docs/CONTRACT.md, 4.4.
@@ -159,6 +162,11 @@ func (f form) check(path string, v *strictjson.Value) error {
 			}
 		}
 		return nil
+	case f.number != nil:
+		if v.Kind != strictjson.Number || !f.number.MatchString(v.Text) {
+			return fmt.Errorf("%s is malformed", path)
+		}
+		return nil
 	default:
 		if v.Kind != strictjson.String || !f.text.MatchString(v.Text) {
 			return fmt.Errorf("%s is malformed", path)
@@ -168,7 +176,7 @@ func (f form) check(path string, v *strictjson.Value) error {
 }
 
 func (f form) checkObject(path string, v *strictjson.Value) error {
-	name := "the proof"
+	name := "it"
 	if path != "" {
 		name, path = path, path+"."
 	}
@@ -176,7 +184,7 @@ func (f form) checkObject(path string, v *strictjson.Value) error {
 	if v.Kind != strictjson.Object {
 		return fmt.Errorf("%s is not a JSON object", name)
 	}
-	if unknown := v.Unknown(names...); len(unknown) > 0 {
+	if unknown := v.Unknown(names...); len(unknown) > 0 && !f.open {
 		return fmt.Errorf("%s has an unknown member %q", name, unknown[0])
 	}
 	for _, member := range names {

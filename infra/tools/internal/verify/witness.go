@@ -7,7 +7,10 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -26,21 +29,16 @@ type witness struct {
 	previous common.Hash
 	jws      string        // its promise; "" for none
 	said     *promise.Sale // what that says; nil for none
+	signed   bool          // a key of the shop signed it
 	proof    []byte        // the whole, when it is a proof
 }
 
-// answered is the body of a 201, or of GET /sales/{id}.
-type answered struct {
-	SaleID       string      `json:"sale_id"`
-	StoreID      string      `json:"store_id"`
-	TerminalID   string      `json:"terminal_id"`
-	RecordNumber uint64      `json:"record_number"`
-	PreviousHash common.Hash `json:"previous_hash"`
-	Anchor       struct {
-		SaleHash common.Hash `json:"sale_hash"`
-	} `json:"anchor"`
-	Promise string `json:"promise"`
-}
+// answerShape is what is read of a 201's body, or that of GET /sales/{id}: infra/docs/CONTRACT.md, 3.
+var answerShape = form{open: true, members: map[string]form{
+	"sale_id": something, "store_id": something, "terminal_id": something, "recorded_at": something,
+	"record_number": {number: regexp.MustCompile(`^[1-9][0-9]{0,18}$`)}, "previous_hash": bytes32,
+	"anchor": {open: true, members: map[string]form{"sale_hash": bytes32}},
+}}
 
 // batched is one entry of the answer of POST /record/batch.
 type batched struct {
@@ -51,58 +49,64 @@ type batched struct {
 // wrongError is about a file that can be read and contradicts itself: it is a finding, not a failure to look.
 type wrongError struct{ error }
 
-// witnesses reads a proof, an answer, or the answers of a batch. keys may be nil. A wrongError is a finding.
-func witnesses(file string, raw []byte, keys *promise.Set) ([]witness, error) {
+// witnesses reads a proof, an answer, or the answers of a batch. keys may be nil. wrong are those that contradict themselves, and why; err
+// is about a file that can't be read.
+func witnesses(file string, raw []byte, keys *promise.Set) (all []witness, wrong []wrongError, err error) {
 	whole, err := strictjson.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not strict JSON: %w", file, err)
+		return nil, nil, fmt.Errorf("%s is not strict JSON: %w", file, err)
+	}
+	take := func(name string, raw []byte, v *strictjson.Value) error {
+		one, err := witnessOf(name, raw, v, keys)
+		if finding, is := errors.AsType[wrongError](err); is {
+			wrong = append(wrong, finding)
+			return nil
+		}
+		all = append(all, one)
+		return err
 	}
 	if whole.Kind != strictjson.Array {
-		one, err := witnessOf(file, raw, whole, keys)
-		return []witness{one}, err
+		err := take(file, raw, whole)
+		return all, wrong, err
 	}
 	var entries []batched
 	if err := json.Unmarshal(raw, &entries); err != nil {
-		return nil, fmt.Errorf("%s is not the answer of /record/batch: %w", file, err)
+		return nil, nil, fmt.Errorf("%s is not the answer of /record/batch", file)
 	}
-	var all []witness
 	for i, e := range entries {
 		if e.Status != http.StatusCreated {
 			continue
 		}
-		body, err := strictjson.Parse(e.Body)
-		if err != nil {
-			return nil, fmt.Errorf("%s, entry %d is not strict JSON: %w", file, i, err)
+		body := whole.Items[i].Member("body")
+		if body == nil {
+			return nil, nil, fmt.Errorf("%s is not the answer of /record/batch: entry %d has no body", file, i)
 		}
-		one, err := witnessOf(fmt.Sprintf("%s[%d]", file, i), e.Body, body, keys)
-		if err != nil {
-			return nil, err
+		if err := take(fmt.Sprintf("%s[%d]", file, i), e.Body, body); err != nil {
+			return nil, nil, err
 		}
-		all = append(all, one)
 	}
-	return all, nil
+	return all, wrong, nil
 }
 
+// witnessOf reads a proof or an answer. With a wrongError it returns what the file says none the less.
 func witnessOf(file string, raw []byte, v *strictjson.Value, keys *promise.Set) (witness, error) {
 	w := witness{file: file}
+	contradicts := func(said promise.Sale) error { return w.differs(said) }
 	switch {
 	case v.Kind == strictjson.Object && v.Member("sale") != nil:
 		p, err := read(raw)
 		if err != nil {
 			return w, fmt.Errorf("%s is not a proof: %w", file, err)
 		}
-		w.committed = committed{p.Sale.SaleID, p.Sale.StoreID, p.Sale.TerminalID, p.Sale.RecordNumber, p.Sale.Hash()}
-		if w.hash != p.SaleHash {
+		w.committed, w.previous, w.jws, w.proof = p.committed(), p.Sale.PreviousHash, p.Promise, raw
+		if p.Sale.Hash() != p.SaleHash {
 			return w, wrongError{fmt.Errorf("%s: the sale's fields do not hash to its sale_hash", file)}
 		}
-		w.previous, w.jws, w.proof = p.Sale.PreviousHash, p.Promise, raw
+		contradicts = p.contradicts
 	case v.Kind == strictjson.Object && v.Member("sale_id") != nil && v.Member("anchor") != nil:
-		var a answered
-		if err := json.Unmarshal(raw, &a); err != nil {
-			return w, fmt.Errorf("%s is not an answer: %w", file, err)
+		if err := w.answered(v); err != nil {
+			return w, fmt.Errorf("%s is not a record's answer: %w", file, err)
 		}
-		w.committed = committed{a.SaleID, a.StoreID, a.TerminalID, a.RecordNumber, a.Anchor.SaleHash}
-		w.previous, w.jws = a.PreviousHash, a.Promise
 	default:
 		return w, fmt.Errorf("%s is neither a proof nor the answer of a record", file)
 	}
@@ -116,11 +120,38 @@ func witnessOf(file string, raw []byte, v *strictjson.Value, keys *promise.Set) 
 	if err != nil {
 		return w, wrongError{fmt.Errorf("%s: its promise: %w", file, err)}
 	}
-	if err := w.differs(said); err != nil {
+	w.said, w.signed = &said, keys != nil
+	if err := contradicts(said); err != nil {
 		return w, wrongError{fmt.Errorf("%s and its own promise contradict each other: %w", file, err)}
 	}
-	w.said = &said
 	return w, nil
+}
+
+// answered reads an answer. Records of before there were promises have none.
+func (w *witness) answered(v *strictjson.Value) error {
+	if err := answerShape.check("", v); err != nil {
+		return err
+	}
+	at, err := time.Parse(time.RFC3339Nano, v.Member("recorded_at").Text)
+	if err != nil {
+		return errors.New("recorded_at is not a time of RFC 3339")
+	}
+	number, err := strconv.ParseUint(v.Member("record_number").Text, 10, 64)
+	if err != nil {
+		return errors.New("record_number is out of range")
+	}
+	w.committed = committed{
+		v.Member("sale_id").Text, v.Member("store_id").Text, v.Member("terminal_id").Text, number,
+		common.HexToHash(v.Member("anchor").Member("sale_hash").Text), at.Unix(),
+	}
+	w.previous = common.HexToHash(v.Member("previous_hash").Text)
+	if jws := v.Member("promise"); jws != nil {
+		if jws.Kind != strictjson.String {
+			return errors.New("promise is malformed")
+		}
+		w.jws = jws.Text
+	}
+	return nil
 }
 
 // readFile reads a file, or standard input for "-", up to a limit.
