@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// records are those of a till's day: a receipt of two lines each, one in ten a refund.
+// records are those of a till's day: a receipt of two lines each.
 const records = `INSERT INTO sales.sale (sale_id, kind, refund_of, store_id, terminal_id, chain, record_number, previous_hash, idempotency_key, terminal_seq,
 		currency, total, total_minor, points_earned, points_redeemed, points_delta, points_balance, purchase_number, recorded_at_us, request, fingerprint, salt,
 		sale_hash, receipt_token, answer)

@@ -62,6 +62,11 @@ func (p *Closings) Close() {
 func (p *Closings) run(ctx context.Context) {
 	defer close(p.done)
 	for msg := range p.queue {
+		if size, limit := int64(msg.Size()), p.bus.Conn.MaxPayload(); limit > 0 && size > limit { // 0: no server has told yet
+			p.log.Error("a closing is larger than what NATS takes and is not published: it has thousands of types of tender",
+				"closing", event.SubjectOf(msg.Header), "bytes", size, "limit", limit)
+			continue // it would be tried for ever, and others would wait for it
+		}
 		if err := p.bus.PublishAll(ctx, []*nats.Msg{msg}); err != nil {
 			p.log.Warn("the gateway stopped before NATS accepted its last closings: the reconciler will publish them", "closings", 1+len(p.queue), "error", err)
 			return
