@@ -107,24 +107,31 @@ func message(subject string, body any, env envelope) *nats.Msg {
 	if err != nil {
 		panic("event: a wire type does not marshal: " + err.Error()) // only strings, numbers and hashes
 	}
-	msg := nats.NewMsg(subject)
-	msg.Data = data
 	if env.trace == "" {
 		env.trace = NewTrace()
-	}
-	for key, value := range map[string]string{
-		headerID: env.id, headerSource: "tillseal/" + env.source, headerSpecVersion: "1.0", headerType: env.kind,
-		headerSubject: env.subject, headerTime: env.at, headerContentType: "application/json", headerTraceparent: string(env.trace),
-	} {
-		if value != "" {
-			msg.Header[key] = []string{value}
-		}
 	}
 	id := env.id
 	if env.generation > 0 {
 		id += "#" + strconv.Itoa(env.generation)
 	}
-	msg.Header[nats.MsgIdHdr] = []string{id}
+	headers := [...]struct{ key, value string }{
+		{headerID, env.id},
+		{headerSource, "tillseal/" + env.source},
+		{headerSpecVersion, "1.0"},
+		{headerType, env.kind},
+		{headerSubject, env.subject},
+		{headerTime, env.at},
+		{headerContentType, "application/json"},
+		{headerTraceparent, string(env.trace)},
+		{nats.MsgIdHdr, id},
+	}
+	msg := &nats.Msg{Subject: subject, Data: data, Header: make(nats.Header, len(headers))}
+	values := make([]string, len(headers)) // of all headers: one allocation, and one for the map
+	for i, h := range headers {
+		if values[i] = h.value; h.value != "" {
+			msg.Header[h.key] = values[i : i+1 : i+1]
+		}
+	}
 	return msg
 }
 
