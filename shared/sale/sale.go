@@ -59,21 +59,18 @@ type Sale struct {
 func (s *Sale) Hash() common.Hash {
 	var encoded [17 * 32]byte
 	word := func(i int) []byte { return encoded[i*32 : (i+1)*32] }
-	putText := func(i int, text string) {
-		h := Keccak([]byte(text))
-		copy(word(i), h[:])
-	}
+	putHash := func(i int, hash common.Hash) { copy(word(i), hash[:]) }
 	copy(word(0), TypeHash[:])
-	putText(1, s.SaleID)
-	putText(2, string(s.Kind))
-	putText(3, s.RefundOf)
-	putText(4, s.StoreID)
-	putText(5, s.TerminalID)
+	putHash(1, Keccak([]byte(s.SaleID)))
+	putHash(2, usualTexts.hash(string(s.Kind)))
+	putHash(3, usualTexts.hash(s.RefundOf))
+	putHash(4, usualTexts.hash(s.StoreID))
+	putHash(5, usualTexts.hash(s.TerminalID))
 	binary.BigEndian.PutUint64(word(6)[24:], s.RecordNumber)
 	copy(word(7), s.PreviousHash[:])
-	putText(8, s.CustomerID)
-	putText(9, s.Currency)
-	putText(10, s.Total)
+	putHash(8, Keccak([]byte(s.CustomerID)))
+	putHash(9, usualTexts.hash(s.Currency))
+	putHash(10, Keccak([]byte(s.Total)))
 	putInt64(word(11), s.PointsDelta)
 	putInt64(word(12), s.PointsBalance)
 	binary.BigEndian.PutUint64(word(13)[24:], s.PurchaseNumber)

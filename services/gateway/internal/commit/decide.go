@@ -197,7 +197,7 @@ func (s *state) accept(it *Item, v *verdict, m movement) {
 		SaleID: minted.SaleID.String(), Kind: r.Kind, StoreID: it.StoreID, TerminalID: sale.Chain(head.TerminalID, head.Series),
 		RecordNumber: uint64(head.Records) + 1, PreviousHash: head.Hash, CustomerID: customerID,
 		Currency: r.Currency.Code(), Total: r.Currency.Format(r.Total), PurchaseNumber: uint64(m.purchase),
-		RequestHash: sale.Keccak(r.Raw), Salt: minted.Salt,
+		RequestHash: r.Hash, Salt: minted.Salt,
 	}
 	row := &store.Sale{
 		ID: minted.SaleID, Under: it.under(), TerminalSeq: r.TerminalSeq, TotalMinor: int64(r.Total), OccurredAt: r.OccurredAt,

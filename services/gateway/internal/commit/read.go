@@ -130,11 +130,8 @@ func (s *state) now() before {
 }
 
 // changesOf collects what moved.
-func changesOf(s *state, was before) store.Changes {
-	c := store.Changes{Sales: make([]store.Sale, len(s.sales)), Entries: s.entries, Keys: s.keys}
-	for i, row := range s.sales {
-		c.Sales[i] = *row
-	}
+func changesOf(s *state, was before) *store.Changes {
+	c := &store.Changes{Sales: s.sales, Entries: s.entries, Keys: s.keys}
 	for id, a := range s.accounts {
 		if before := was.accounts[id]; a.Entries > before {
 			c.Accounts = append(c.Accounts, *a)

@@ -5,6 +5,7 @@ package record
 import (
 	"fmt"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
@@ -35,7 +36,8 @@ type Record struct {
 	OccurredAt   string       // the till's clock, as sent
 	TerminalSeq  *int64
 
-	Raw         []byte // as received
+	Raw         []byte      // as received
+	Hash        common.Hash // keccak256 of Raw: the requestHash
 	Fingerprint Fingerprint
 }
 
@@ -57,7 +59,7 @@ func Decode(body []byte) (Record, error) {
 	if r.mismatch != nil {
 		return Record{}, refusal.New(refusal.TotalsMismatch, "the amounts don't add up", *r.mismatch)
 	}
-	rec.Raw = body
+	rec.Raw, rec.Hash = body, sale.Keccak(body)
 	rec.Fingerprint = fingerprint(v)
 	return rec, nil
 }
@@ -69,7 +71,7 @@ func OfKey(jwk []byte) (Record, error) {
 		return Record{}, err
 	}
 	none, err := money.ParseRecorded(money.NoCurrency)
-	return Record{Kind: sale.KindKey, Currency: none, Raw: jwk, Fingerprint: fingerprint(v)}, err
+	return Record{Kind: sale.KindKey, Currency: none, Raw: jwk, Hash: sale.Keccak(jwk), Fingerprint: fingerprint(v)}, err
 }
 
 func (r *reader) record(v *strictjson.Value) Record {
