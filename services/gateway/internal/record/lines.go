@@ -2,7 +2,6 @@ package record
 
 import (
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -58,37 +57,69 @@ func (r *reader) line(v *strictjson.Value, at string, p *purse, out *event.Line)
 		r.refuse(at+"/sku", "is empty")
 	}
 	out.Name, _ = r.text(v, at, "name", maxNameText)
-	quantity := r.factor(v, at, "quantity", &out.Quantity)
-	price := r.factor(v, at, "unit_price", &out.UnitPrice)
-	if quantity != nil && quantity.Sign() == 0 {
+	quantity, hasQuantity := r.factor(v, at, "quantity", &out.Quantity)
+	price, hasPrice := r.factor(v, at, "unit_price", &out.UnitPrice)
+	if hasQuantity && quantity.mantissa.Sign() == 0 {
 		r.refuse(at+"/quantity", "must be greater than zero")
 	}
 	discount := r.amount(v, at, "discount", p, &out.Discount)
 	tax := r.amount(v, at, "tax", p, &out.Tax)
-	if len(r.wrong) > before || p == nil || quantity == nil || price == nil {
+	if len(r.wrong) > before || p == nil || !hasQuantity || !hasPrice {
 		return nil, false
 	}
-	amount := roundHalfUp(new(big.Rat).Mul(quantity, price), p.currency)
+	amount := product(quantity, price, p.currency)
 	amount.Sub(amount, big.NewInt(int64(discount)))
 	return amount.Add(amount, big.NewInt(int64(tax))), true
 }
 
-// factorForm is the form of a quantity or a unit price. A price is not an amount: fuel is sold at thousandths of a cent, so a price may be
-// finer than its currency; the line's amount is rounded once.
-var factorForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,14})(\.[0-9]{1,6})?$`)
+// factor is an exact decimal number: mantissa / 10^decimals.
+type factor struct {
+	mantissa *big.Int
+	decimals int
+}
 
-func (r *reader) factor(v *strictjson.Value, at, name string, out *string) *big.Rat {
+// Limits of a quantity or a unit price. A price is not an amount: fuel is sold at thousandths of a cent, so a price may be finer than its
+// currency; the line's amount is rounded once.
+const (
+	maxWhole    = 15
+	maxDecimals = 6
+)
+
+// parseFactor reads a plain decimal number, such as 0.250; ok is false when text has another form.
+func parseFactor(text string) (f factor, ok bool) {
+	whole, decimals, point := strings.Cut(text, ".")
+	switch {
+	case whole == "" || len(whole) > maxWhole || whole[0] == '0' && len(whole) > 1 || !isDigits(whole):
+		return factor{}, false
+	case point && (decimals == "" || len(decimals) > maxDecimals || !isDigits(decimals)):
+		return factor{}, false
+	}
+	f = factor{decimals: len(decimals)}
+	f.mantissa, ok = new(big.Int).SetString(whole+decimals, 10)
+	return f, ok
+}
+
+func isDigits(text string) bool {
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *reader) factor(v *strictjson.Value, at, name string, out *string) (factor, bool) {
 	text, ok := r.needed(v, at, name)
 	if !ok {
-		return nil
+		return factor{}, false
 	}
-	if !factorForm.MatchString(text) {
+	f, ok := parseFactor(text)
+	if !ok {
 		r.refuse(at+"/"+name, "must be a plain decimal number in a string, at most 15 digits before the point and 6 after it")
-		return nil
+		return factor{}, false
 	}
 	*out = text
-	f, _ := new(big.Rat).SetString(text) // the form holds
-	return f
+	return f, true
 }
 
 // amount reads an optional amount in the record's currency, 0 without one.
@@ -108,12 +139,24 @@ func (r *reader) amount(v *strictjson.Value, at, name string, p *purse, out *str
 	return m
 }
 
-// roundHalfUp turns a product, which is never negative, into minor units.
-func roundHalfUp(product *big.Rat, c money.Currency) *big.Int {
-	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(c.Digits())), nil)
-	doubled := new(big.Int).Mul(product.Num(), scale) // floor(x + 1/2) = floor((2n + d) / 2d)
-	doubled.Lsh(doubled, 1).Add(doubled, product.Denom())
-	return doubled.Div(doubled, new(big.Int).Lsh(product.Denom(), 1))
+// powers are those of ten that a product of two factors can need, up to 10^(2 maxDecimals), and those of currencies.
+var powers = func() (powers [2*maxDecimals + 1]*big.Int) {
+	for i := range powers {
+		powers[i] = new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(i)), nil)
+	}
+	return powers
+}()
+
+// product is a × b in minor units, halves rounded up; neither is negative.
+func product(a, b factor, c money.Currency) *big.Int {
+	minor := new(big.Int).Mul(a.mantissa, b.mantissa)
+	decimals := a.decimals + b.decimals - c.Digits()
+	if decimals <= 0 {
+		return minor.Mul(minor, powers[-decimals])
+	}
+	divisor := powers[decimals] // floor(x + 1/2) = floor((2n + d) / 2d)
+	minor.Lsh(minor, 1).Add(minor, divisor)
+	return minor.Div(minor, new(big.Int).Lsh(divisor, 1))
 }
 
 func (r *reader) tenders(v *strictjson.Value, p *purse) ([]event.Tender, *money.Minor) {
