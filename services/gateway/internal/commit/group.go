@@ -196,8 +196,7 @@ func (g *Grouper) transaction(ctx context.Context, items []*Item, todo []int, ou
 		return rest, hanging, nil
 	}
 	if len(s.sales) > 0 {
-		g.seal(s)
-		if err := g.commit(ctx, tx, changesOf(s, was)); err != nil {
+		if err := g.commit(ctx, tx, s, changesOf(s, was)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -232,9 +231,13 @@ func withoutUnused(todo []int, verdicts []verdict, out []Outcome) (rest, hanging
 	return rest, nil
 }
 
-// commit writes and commits, and finds out what became of a COMMIT without an answer. A group that got this far is not cut off by its budget.
-func (g *Grouper) commit(ctx context.Context, tx *store.Tx, c store.Changes) error {
+// commit seals, writes and commits, and finds out what became of a COMMIT without an answer. A group that got this far is not cut off by its
+// budget.
+func (g *Grouper) commit(ctx context.Context, tx *store.Tx, s *state, c *store.Changes) error {
 	ctx = context.WithoutCancel(ctx)
+	if err := g.sealAndMove(ctx, tx, s, c); err != nil {
+		return err
+	}
 	limited, cancel := context.WithTimeout(ctx, commitBudget)
 	defer cancel()
 	unknown, err := tx.Commit(limited, c)

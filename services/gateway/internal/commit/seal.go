@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"context"
 	"runtime"
 	"sync"
 
@@ -9,8 +10,23 @@ import (
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
-// sealEach is how many records make it worth another goroutine: a signature takes some twenty microseconds.
-const sealEach = 8
+// A signature takes some twenty microseconds.
+const (
+	sealEach = 8  // records make it worth another goroutine
+	moveEach = 16 // records make it worth another round trip
+)
+
+// sealAndMove writes the answers, and meanwhile, of a group for which that is worth a round trip of its own, all but the records to Postgres.
+func (g *Grouper) sealAndMove(ctx context.Context, tx *store.Tx, s *state, c *store.Changes) error {
+	if len(s.sales) < moveEach {
+		g.seal(s)
+		return nil
+	}
+	moved := make(chan error, 1)
+	go func() { moved <- tx.Move(ctx, c) }()
+	g.seal(s)
+	return <-moved
+}
 
 // seal writes the answers of the group's new records, with the shop's signed promise in each. The group's locks are held meanwhile, so every
 // processor helps. A promise leaves the gateway only once its record is committed.

@@ -18,6 +18,7 @@ type Tx struct {
 	store *Store
 	conn  *pgxpool.Conn
 	begun bool
+	moved bool   // Move was sent
 	xid   string // set by Lock, for Fate
 }
 

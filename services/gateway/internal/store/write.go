@@ -47,7 +47,7 @@ type Entry struct {
 
 // Changes are everything that a group writes.
 type Changes struct {
-	Sales    []Sale
+	Sales    []*Sale
 	Entries  []Entry
 	Accounts []Account     // as they are afterwards
 	Before   []int64       // each account's entries as they were read
@@ -70,21 +70,36 @@ var (
 	headsMoveSQL string
 )
 
-// Commit writes a group's changes and commits them, in one round trip. When unknown is true there was no answer and Fate must be
-// asked; otherwise an error means that nothing was committed, and a Conflict that a key or a sequence number was taken meanwhile.
-func (t *Tx) Commit(ctx context.Context, c Changes) (unknown bool, err error) {
+// Move writes a group's entries, accounts and heads. Commit does it where it was not done: it is apart from the records, so that Postgres is
+// busy with it while their answers are still being signed.
+func (t *Tx) Move(ctx context.Context, c *Changes) error {
 	batch := t.batch()
-	batch.Queue(salesInsertSQL, saleColumns(c.Sales))
+	t.queueMoves(batch, c)
+	return kinds.Fault("move what a group changes", t.ask(ctx, batch))
+}
+
+func (t *Tx) queueMoves(batch *pgx.Batch, c *Changes) {
+	t.moved = true
 	if len(c.Entries) > 0 {
 		batch.Queue(entriesInsertSQL, entryColumns(c.Entries))
 	}
 	if len(c.Accounts) > 0 {
 		batch.Queue(accountsMoveSQL, accountColumns(c.Accounts, c.Before))
 	}
-	if len(c.Refunds) > 0 {
+	batch.Queue(headsMoveSQL, headColumns(c.Heads, c.Numbers))
+}
+
+// Commit writes a group's changes and commits them, in one round trip. When unknown is true there was no answer and Fate must be
+// asked; otherwise an error means that nothing was committed, and a Conflict that a key or a sequence number was taken meanwhile.
+func (t *Tx) Commit(ctx context.Context, c *Changes) (unknown bool, err error) {
+	batch := t.batch()
+	if !t.moved {
+		t.queueMoves(batch, c)
+	}
+	batch.Queue(salesInsertSQL, saleColumns(c.Sales))
+	if len(c.Refunds) > 0 { // after the sales that they are of
 		batch.Queue(refundStatesMoveSQL, refundColumns(c.Refunds))
 	}
-	batch.Queue(headsMoveSQL, headColumns(c.Heads, c.Numbers))
 	if len(c.Keys) > 0 {
 		batch.Queue(promiseKeysInsertSQL, keyColumns(c.Keys))
 	}
@@ -100,36 +115,41 @@ func (t *Tx) Commit(ctx context.Context, c Changes) (unknown bool, err error) {
 	return true, fault.New(fault.Transient, "COMMIT got no answer: %w", err)
 }
 
-func saleColumns(sales []Sale) pgx.NamedArgs {
+// salesColumn is postgres.Column of rows that are pointed to.
+func salesColumn[V any](sales []*Sale, field func(*Sale) V) []V {
+	return postgres.Column(sales, func(s **Sale) V { return field(*s) })
+}
+
+func saleColumns(sales []*Sale) pgx.NamedArgs {
 	return pgx.NamedArgs{
-		"sale_id":         postgres.Column(sales, func(s *Sale) [16]byte { return s.ID }),
-		"kind":            postgres.Column(sales, func(s *Sale) string { return string(s.Facts.Kind) }),
-		"refund_of":       postgres.Column(sales, func(s *Sale) *[16]byte { return idOrNull(&s.RefundOf) }),
-		"store_id":        postgres.Column(sales, func(s *Sale) string { return s.Facts.StoreID }),
-		"terminal_id":     postgres.Column(sales, func(s *Sale) string { return s.Under.TerminalID }),
-		"chain":           postgres.Column(sales, func(s *Sale) string { return s.Facts.TerminalID }),
-		"record_number":   postgres.Column(sales, func(s *Sale) int64 { return int64(s.Facts.RecordNumber) }),
-		"previous_hash":   postgres.Column(sales, func(s *Sale) []byte { return s.Facts.PreviousHash[:] }),
-		"idempotency_key": postgres.Column(sales, func(s *Sale) [16]byte { return s.Under.Key }),
-		"terminal_seq":    postgres.Column(sales, func(s *Sale) *int64 { return s.TerminalSeq }),
-		"customer_id":     postgres.Column(sales, func(s *Sale) *string { return orNull(s.Facts.CustomerID) }),
-		"currency":        postgres.Column(sales, func(s *Sale) string { return s.Facts.Currency }),
-		"total":           postgres.Column(sales, func(s *Sale) string { return s.Facts.Total }),
-		"total_minor":     postgres.Column(sales, func(s *Sale) int64 { return s.TotalMinor }),
-		"points_earned":   postgres.Column(sales, func(s *Sale) int64 { return s.Earned }),
-		"points_redeemed": postgres.Column(sales, func(s *Sale) int64 { return s.Redeemed }),
-		"points_delta":    postgres.Column(sales, func(s *Sale) int64 { return s.Facts.PointsDelta }),
-		"points_balance":  postgres.Column(sales, func(s *Sale) int64 { return s.Facts.PointsBalance }),
-		"purchase_number": postgres.Column(sales, func(s *Sale) int64 { return int64(s.Facts.PurchaseNumber) }),
-		"rules_version":   postgres.Column(sales, func(s *Sale) *string { return orNull(s.RulesVersion) }),
-		"occurred_at":     postgres.Column(sales, func(s *Sale) *string { return orNull(s.OccurredAt) }),
-		"recorded_at_us":  postgres.Column(sales, func(s *Sale) int64 { return int64(s.Facts.RecordedAt) }),
-		"request":         postgres.Column(sales, func(s *Sale) []byte { return s.Request }),
-		"fingerprint":     postgres.Column(sales, func(s *Sale) []byte { return s.Fingerprint[:] }),
-		"salt":            postgres.Column(sales, func(s *Sale) []byte { return s.Facts.Salt[:] }),
-		"sale_hash":       postgres.Column(sales, func(s *Sale) []byte { return s.Hash[:] }),
-		"receipt_token":   postgres.Column(sales, func(s *Sale) string { return s.ReceiptToken }),
-		"answer":          postgres.Column(sales, func(s *Sale) []byte { return s.Answer }),
+		"sale_id":         salesColumn(sales, func(s *Sale) [16]byte { return s.ID }),
+		"kind":            salesColumn(sales, func(s *Sale) string { return string(s.Facts.Kind) }),
+		"refund_of":       salesColumn(sales, func(s *Sale) *[16]byte { return idOrNull(&s.RefundOf) }),
+		"store_id":        salesColumn(sales, func(s *Sale) string { return s.Facts.StoreID }),
+		"terminal_id":     salesColumn(sales, func(s *Sale) string { return s.Under.TerminalID }),
+		"chain":           salesColumn(sales, func(s *Sale) string { return s.Facts.TerminalID }),
+		"record_number":   salesColumn(sales, func(s *Sale) int64 { return int64(s.Facts.RecordNumber) }),
+		"previous_hash":   salesColumn(sales, func(s *Sale) []byte { return s.Facts.PreviousHash[:] }),
+		"idempotency_key": salesColumn(sales, func(s *Sale) [16]byte { return s.Under.Key }),
+		"terminal_seq":    salesColumn(sales, func(s *Sale) *int64 { return s.TerminalSeq }),
+		"customer_id":     salesColumn(sales, func(s *Sale) *string { return orNull(s.Facts.CustomerID) }),
+		"currency":        salesColumn(sales, func(s *Sale) string { return s.Facts.Currency }),
+		"total":           salesColumn(sales, func(s *Sale) string { return s.Facts.Total }),
+		"total_minor":     salesColumn(sales, func(s *Sale) int64 { return s.TotalMinor }),
+		"points_earned":   salesColumn(sales, func(s *Sale) int64 { return s.Earned }),
+		"points_redeemed": salesColumn(sales, func(s *Sale) int64 { return s.Redeemed }),
+		"points_delta":    salesColumn(sales, func(s *Sale) int64 { return s.Facts.PointsDelta }),
+		"points_balance":  salesColumn(sales, func(s *Sale) int64 { return s.Facts.PointsBalance }),
+		"purchase_number": salesColumn(sales, func(s *Sale) int64 { return int64(s.Facts.PurchaseNumber) }),
+		"rules_version":   salesColumn(sales, func(s *Sale) *string { return orNull(s.RulesVersion) }),
+		"occurred_at":     salesColumn(sales, func(s *Sale) *string { return orNull(s.OccurredAt) }),
+		"recorded_at_us":  salesColumn(sales, func(s *Sale) int64 { return int64(s.Facts.RecordedAt) }),
+		"request":         salesColumn(sales, func(s *Sale) []byte { return s.Request }),
+		"fingerprint":     salesColumn(sales, func(s *Sale) []byte { return s.Fingerprint[:] }),
+		"salt":            salesColumn(sales, func(s *Sale) []byte { return s.Facts.Salt[:] }),
+		"sale_hash":       salesColumn(sales, func(s *Sale) []byte { return s.Hash[:] }),
+		"receipt_token":   salesColumn(sales, func(s *Sale) string { return s.ReceiptToken }),
+		"answer":          salesColumn(sales, func(s *Sale) []byte { return s.Answer }),
 	}
 }
 
