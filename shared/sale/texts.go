@@ -2,6 +2,7 @@ package sale
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -34,6 +35,6 @@ func (t *texts) hash(text string) common.Hash {
 		return kept.hash
 	}
 	hash := Keccak([]byte(text))
-	place.Store(&hashedText{text, hash})
+	place.Store(&hashedText{strings.Clone(text), hash}) // a clone, as the text may be a piece of a whole request
 	return hash
 }
