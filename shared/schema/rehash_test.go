@@ -19,8 +19,17 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// beforeChains is the version of the last build whose sales had no place in a chain.
-const beforeChains = 12
+// Versions of the schema.
+const (
+	beforeChains = 12 // of the last build whose sales had no place in a chain
+	numbered     = 14 // each sale has its number
+	chained      = 16 // each has the hash of the one before
+)
+
+// insertBefore is what a gateway of that build does.
+const insertBefore = `INSERT INTO sales.sale (sale_id, kind, store_id, terminal_id, idempotency_key, currency, total, total_minor, points_earned,
+	points_redeemed, points_delta, points_balance, purchase_number, recorded_at_us, request, fingerprint, salt, sale_hash, receipt_token, answer)
+	VALUES ($1, 'sale', 's1', $2, gen_random_uuid(), 'INR', '1.00', 100, 0, 0, 0, 0, 0, $3, '{}', $4, $4, $4, 'x', $5)`
 
 // TestSalesOfBeforeGetTheirPlaceInAChain migrates a shop with more sales than one statement takes, of three tills, and one that is anchored.
 func TestSalesOfBeforeGetTheirPlaceInAChain(t *testing.T) {
@@ -42,16 +51,18 @@ func TestSalesOfBeforeGetTheirPlaceInAChain(t *testing.T) {
 		ids[i] = uuid.Must(uuid.NewV7())
 		answer := fmt.Sprintf(`{"sale_id":"%s","kind":"sale","store_id":"s1","terminal_id":"t%d","recorded_at":"…","currency":"INR","total":"1.00","loyalty":null,`+
 			`"anchor":{"status":"pending","sale_hash":"0x%064x","proof_url":"/sales/%s/proof"},"receipt_url":"/receipts/%s?t=x"}`, ids[i], i%3+1, i, ids[i], ids[i])
-		batch.Queue(`INSERT INTO sales.sale (sale_id, kind, store_id, terminal_id, idempotency_key, currency, total, total_minor, points_earned,
-			points_redeemed, points_delta, points_balance, purchase_number, recorded_at_us, request, fingerprint, salt, sale_hash, receipt_token, answer)
-			VALUES ($1, 'sale', 's1', $2, gen_random_uuid(), 'INR', '1.00', 100, 0, 0, 0, 0, 0, $3, '{}', $4, $4, $4, 'x', $5)`,
-			ids[i], fmt.Sprintf("t%d", i%3+1), i/7, make([]byte, 32), []byte(answer)) // seven at a time
+		batch.Queue(insertBefore, ids[i], fmt.Sprintf("t%d", i%3+1), i/7, make([]byte, 32), []byte(answer)) // seven at a time
 	}
 	require.NoError(t, conn.SendBatch(t.Context(), batch).Close())
 	exec(`INSERT INTO anchor.deployment (chain_id, genesis_hash, contract, replay) VALUES (1, $1, $2, false)`, make([]byte, 32), make([]byte, 20))
 	exec(`INSERT INTO anchor.rate (id, value, currency, tier, sources, observed_at) VALUES ('r', '1', 'INR', 'static', '[]', 'now')`)
 	exec(`INSERT INTO anchor.leaf (sale_id, sale_hash, amount_wei, rate_id, store_id) VALUES ($1, $2, 1, 'r', 's1')`, ids[0], make([]byte, 32))
 
+	for version := int64(numbered); version <= chained; version++ {
+		require.NoError(t, schema.MigrateTo(t.Context(), url, version))
+		_, err := conn.Exec(t.Context(), insertBefore, uuid.Must(uuid.NewV7()), "t1", sales, make([]byte, 32), []byte("{}"))
+		require.Error(t, err, "a gateway that still runs is refused from migration %d on", numbered)
+	}
 	require.NoError(t, schema.Migrate(t.Context(), url))
 	require.NoError(t, schema.Migrate(t.Context(), url), "once more changes nothing")
 	rows, err := conn.Query(t.Context(), `SELECT sale_id::text, terminal_id, record_number, previous_hash, recorded_at_us, salt, sale_hash, answer

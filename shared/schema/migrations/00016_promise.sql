@@ -1,5 +1,5 @@
 -- +goose Up
-ALTER TABLE sales.sale ALTER COLUMN chain SET NOT NULL, ALTER COLUMN record_number SET NOT NULL, ALTER COLUMN previous_hash SET NOT NULL;
+ALTER TABLE sales.sale ALTER COLUMN previous_hash SET NOT NULL, DROP CONSTRAINT IF EXISTS sale_previous_hash;
 ALTER TABLE sales.sale
     ADD CHECK (chain = terminal_id OR chain LIKE terminal_id || '~%'),
     ADD CHECK (record_number > 0),
@@ -72,4 +72,4 @@ DROP VIEW sales.promise;
 DROP TABLE sales.promise_key;
 DELETE FROM sales.terminal_head;
 ALTER TABLE sales.sale DROP CONSTRAINT sale_record_number;
-ALTER TABLE sales.sale ALTER COLUMN chain DROP NOT NULL, ALTER COLUMN record_number DROP NOT NULL, ALTER COLUMN previous_hash DROP NOT NULL;
+ALTER TABLE sales.sale ALTER COLUMN previous_hash DROP NOT NULL;
