@@ -192,6 +192,14 @@ func TestARetiredContractKeepsNoPromise(t *testing.T) {
 	s.stands("kept", 0, sold, "")
 }
 
+func TestASaleOfBeforeThereWerePromisesBreaksNone(t *testing.T) {
+	s := setup(t)
+	before, after := s.sell(1, hours(40)), s.sell(2, hours(30))
+	s.stands("broken", 2, before, "leaf")
+	s.exec(s.admin, `UPDATE ledger.unpromised SET recorded_at_us = $1`, int64(before.RecordedAt)) // as the migration leaves it
+	s.stands("broken", 1, after, "leaf")
+}
+
 func TestEveryReplicaAnswersHowThePromisesStand(t *testing.T) {
 	s := setup(t, quickly)
 	first := s.stop

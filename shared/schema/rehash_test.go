@@ -109,9 +109,10 @@ func TestSalesOfBeforeGetTheirPlaceInAChain(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Empty(t, last, "each has a head")
-	var leaves, retired int
+	var leaves, retired, unpromised int
 	require.NoError(t, conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM anchor.leaf),
-		(SELECT count(*) FROM anchor.deployment WHERE retired)`).Scan(&leaves, &retired))
+		(SELECT count(*) FROM anchor.deployment WHERE retired), (SELECT recorded_at_us FROM ledger.unpromised)`).Scan(&leaves, &retired, &unpromised))
 	require.Zero(t, leaves, "what was anchored is anchored again")
 	require.Equal(t, 1, retired)
+	require.Equal(t, (sales-1)/7, unpromised, "nothing was promised about any of them")
 }

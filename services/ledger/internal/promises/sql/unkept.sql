@@ -1,7 +1,8 @@
 -- The oldest sale that stands in no mined batch of a deployment that is not retired, what it waits for, and how many such sales were
--- recorded before a time. Whatever is not mined is in one of five places, each of which is short while all goes well, and of which no more
--- is read than its LIMIT: what is cut off is younger, or was parked later, than what is read. The limits are constants, so that the planner
--- knows how few rows there are. Each question is a scalar one, which is one look-up for each row; as a join it reads the whole table.
+-- recorded before a time; sales of before the shop promised anything are none. Whatever is not mined is in one of five places, each of which
+-- is short while all goes well, and of which no more is read than its LIMIT: what is cut off is younger, or was parked later, than what is
+-- read. The limits are constants, so that the planner knows how few rows there are. Each question is a scalar one, which is one look-up for
+-- each row; as a join it reads the whole table.
 WITH live AS MATERIALIZED ( -- batches are mined in order: the first `ours` of each contract
     SELECT deployment, ours FROM anchor.extent
 ), unkept AS MATERIALIZED (
@@ -34,6 +35,7 @@ WITH live AS MATERIALIZED ( -- batches are mined in order: the first `ours` of e
 ), recorded AS MATERIALIZED (
     SELECT s.sale_id, s.recorded_at_us, s.chain, s.record_number FROM unkept u
     CROSS JOIN LATERAL (SELECT sale_id, recorded_at_us, chain, record_number FROM sales.sale WHERE sale_id = u.sale_id LIMIT 1) s
+    WHERE s.recorded_at_us > coalesce((SELECT recorded_at_us FROM ledger.unpromised ORDER BY recorded_at_us DESC LIMIT 1), -1)
 ), oldest AS (
     SELECT * FROM recorded ORDER BY recorded_at_us, sale_id LIMIT 1
 )
