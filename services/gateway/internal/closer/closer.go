@@ -27,7 +27,9 @@ import (
 // Limits of closings.
 const (
 	maxRunning = 2 // at a time: each keeps a core and a connection busy
-	// runWithin is how long one may take: over a million records.
+	// maxWaiting is how many wait for their turn: a shop's tills are closed at the same hour.
+	maxWaiting = 64
+	// runWithin is how long one may take, its wait included: over a million records.
 	runWithin = 30 * time.Second
 	// stopWithin is how long those that run may go on when the gateway stops: their tills are still answered then.
 	stopWithin = 3 * time.Second
@@ -40,8 +42,8 @@ const (
 
 // The refusals, all for now.
 var (
-	errBusy     = refusal.Later(refusal.Overloaded, retryAfter, "other tills are being closed: send it again with the same Idempotency-Key")
-	errTooLong  = refusal.Later(refusal.Overloaded, retryAfter, "the records could not be added up in time: send it again with the same Idempotency-Key")
+	errBusy     = refusal.Later(refusal.Overloaded, retryAfter, "many other tills are being closed: send it again with the same Idempotency-Key")
+	errTooLong  = refusal.Later(refusal.Overloaded, retryAfter, "the till could not be closed in time: send it again with the same Idempotency-Key")
 	errOvertook = refusal.Later(refusal.Overloaded, retryAfter,
 		"other closings of this terminal were first, again and again: send it again with the same Idempotency-Key")
 	errAway    = refusal.Later(refusal.StoreUnavailable, retryAfter, "the closing could not be stored: send it again with the same Idempotency-Key")
@@ -58,12 +60,14 @@ type Closer struct {
 	Parts
 
 	slots   chan struct{} // one for each that runs
+	waiting chan struct{} // and one for each that waits for such a slot
 	running context.Context
-	stop    context.CancelFunc
+	stop    context.CancelFunc // ends what runs
+	open    context.Context
+	shut    context.CancelFunc // refuses what comes and what waits
 
-	mu      sync.Mutex // guards what follows
-	stopped bool
-	all     sync.WaitGroup // that were let in
+	mu  sync.Mutex     // none is let in once it is shut
+	all sync.WaitGroup // that were let in
 }
 
 // Parts are what a Closer works with; all but Summed must be set.
@@ -85,15 +89,17 @@ func New(parts Parts) (*Closer, error) {
 	case parts.Store == nil || parts.Ready == nil || parts.Publish == nil || parts.Log == nil || parts.Now == nil:
 		return nil, fault.New(fault.Invalid, "closings can't be made without their parts")
 	}
-	c := &Closer{Parts: parts, slots: make(chan struct{}, maxRunning)}
+	c := &Closer{Parts: parts, slots: make(chan struct{}, maxRunning), waiting: make(chan struct{}, maxWaiting)}
 	c.running, c.stop = context.WithCancel(context.Background())
+	c.open, c.shut = context.WithCancel(context.Background())
 	return c, nil
 }
 
-// Close refuses what comes later, and waits for what runs: after stopWithin that is ended, and stores nothing any more. It may be called again.
+// Close refuses what comes later and what waits for its turn, and waits for what runs: after stopWithin that is ended, and stores nothing any
+// more. It may be called again.
 func (c *Closer) Close() {
 	c.mu.Lock()
-	c.stopped = true
+	c.shut()
 	c.mu.Unlock()
 	timer := time.AfterFunc(stopWithin, c.stop)
 	c.all.Wait()
@@ -104,7 +110,7 @@ func (c *Closer) Close() {
 func (c *Closer) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopped {
+	if c.open.Err() != nil {
 		return false
 	}
 	c.all.Add(1)
@@ -144,23 +150,46 @@ func (c *Closer) Make(ctx context.Context, of store.Terminal, key uuid.UUID, tra
 
 func (c *Closer) make(ctx context.Context, of store.Terminal, key uuid.UUID, trace event.Trace) (body []byte, replayed bool, err error) {
 	under := store.KeyOf{TerminalID: of.ID, Key: key}
-	for n := range maxTries {
-		if body, err = ask(ctx, func() ([]byte, error) { return c.Store.ClosingUnder(ctx, under) }); body != nil || err != nil {
+	stored := func() ([]byte, error) { return c.Store.ClosingUnder(ctx, under) }
+	if body, err = ask(ctx, stored); body != nil || err != nil { // what is stored waits for nobody
+		return body, true, err
+	}
+	if err := c.turn(ctx); err != nil {
+		return nil, false, err
+	}
+	defer func() { <-c.slots }()
+	for range maxTries {
+		if body, err = ask(ctx, stored); body != nil || err != nil { // by one that had its turn before, or was first
 			return body, true, err
-		}
-		if n == 0 {
-			select {
-			case c.slots <- struct{}{}:
-				defer func() { <-c.slots }()
-			default:
-				return nil, false, errBusy
-			}
 		}
 		if body, err = c.try(ctx, of, under, trace); err == nil || !errors.Is(err, errFirst) {
 			return body, false, err
 		}
 	}
 	return nil, false, err
+}
+
+// turn waits for a slot, which the caller gives back. Slots are given in the order in which closings came.
+func (c *Closer) turn(ctx context.Context) error {
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case c.waiting <- struct{}{}:
+		defer func() { <-c.waiting }()
+	default:
+		return errBusy
+	}
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	case <-c.open.Done():
+		return errStopping
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // try closes what earlier series left open, each chain on its own, and then the present chain. All are in the present chain's name: after a

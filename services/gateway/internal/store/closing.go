@@ -186,8 +186,8 @@ type Closing struct {
 	Body       []byte
 }
 
-// AddClosing stores a closing; added is false when its number, its key or its first record was taken meanwhile, or its chain has ended. It is tried once: after an error it is not
-// certain that nothing was stored, and ClosingUnder tells.
+// AddClosing stores a closing; added is false when its number, its key or its first record was taken meanwhile, or its chain has ended. It is
+// tried once: after an error it is not certain that nothing was stored, and ClosingUnder tells.
 func (s *Store) AddClosing(ctx context.Context, c *Closing) (added bool, err error) {
 	ctx, cancel, err := s.awake(ctx)
 	if err != nil {
