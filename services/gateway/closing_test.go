@@ -10,9 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/shared/event"
-	"github.com/tillseal/tillseal/shared/stream"
 )
 
 func TestAClosingIsWhatTheTillSold(t *testing.T) {
@@ -166,44 +164,4 @@ func TestNumbersThatNeverArrivedAreNamed(t *testing.T) {
 	other.sell(newKey(), `{"currency":"INR","total":"1","terminal_seq":14}`)
 	require.Equal(t, [][2]int64{{14, 14}}, shop.till.closed().MissingTerminalSeq, "another till's number is another number")
 	require.Empty(t, shop.till.closed().MissingTerminalSeq)
-}
-
-func TestATillGoesOnInItsNextSeriesAndWhatItLeftOpenIsClosedToo(t *testing.T) {
-	shop := setup(t)
-	sub, err := shop.bus.Conn.SubscribeSync(event.SubjectClosed + ".s1")
-	require.NoError(t, err)
-	sell := func(seq int) answer {
-		_, sold := shop.till.sell(newKey(), fmt.Sprintf(`{"currency":"INR","total":"1","terminal_seq":%d}`, seq))
-		return sold
-	}
-	next := func() {
-		_, err := stream.Ask[map[string]any](t.Context(), shop.bus, "ops.gateway.series.next", map[string]string{"by": "asha", "reason": "a test"})
-		require.NoError(t, err)
-	}
-	sell(1)
-	shop.till.closed()
-	left := sell(4)
-	next() // of which t1~2 gets no record
-	next()
-	sell(2)
-	last := sell(6)
-	c := shop.till.closed()
-	require.Equal(t, []any{"t1~3", uint64(1), uint64(1), uint64(2), last.Anchor.SaleHash}, []any{
-		c.TerminalID, c.ClosingNumber, c.FromNumber, c.ToNumber, c.HeadHash.Hex(),
-	})
-	require.Equal(t, [][2]int64{{3, 3}, {5, 5}}, c.MissingTerminalSeq, "4 arrived in an earlier series")
-	old := read[event.SalesClosed](t, shop.till.do("GET", "/closings/2?terminal_id=t1", ""))
-	shop.till.promised(old)
-	require.Equal(t, []any{"t1", uint64(2), uint64(2), uint64(2), left.Anchor.SaleHash}, []any{
-		old.TerminalID, old.ClosingNumber, old.FromNumber, old.ToNumber, old.HeadHash.Hex(),
-	})
-	require.Equal(t, c, read[event.SalesClosed](t, shop.till.do("GET", "/closings/1", "")), "the present chain's")
-	refuses(t, shop.till.do("GET", "/closings/2", ""), 404, refusal.NotFound)
-	refuses(t, shop.till.do("GET", "/closings/1?terminal_id=t1~2", ""), 404, refusal.NotFound)
-	require.Equal(t, uint64(2), shop.till.closed().ClosingNumber)
-	for _, id := range []string{"t1/1/closed", "t1/2/closed", "t1~3/1/closed", "t1~3/2/closed"} {
-		said, err := sub.NextMsg(soon)
-		require.NoError(t, err)
-		require.Equal(t, id, said.Header.Get("ce-id"))
-	}
 }

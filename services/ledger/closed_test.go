@@ -45,8 +45,10 @@ func (s *shop) store(closings ...event.SalesClosed) {
 		require.NoError(s.t, err)
 		at, err := time.Parse(time.RFC3339Nano, c.ClosedAt)
 		require.NoError(s.t, err)
-		s.exec(s.gateway, `INSERT INTO sales.closing (chain, closing_number, store_id, terminal_id, idempotency_key, from_number, to_number, closed_at_us, body)
-			VALUES ($1, $2, $3, 't1', $4, $5, $6, $7, $8)`, c.TerminalID, c.ClosingNumber, c.StoreID, uuid.New(), c.FromNumber, c.ToNumber, at.UnixMicro(), body)
+		s.exec(s.gateway, `INSERT INTO sales.closing
+				(chain, closing_number, records_of, store_id, terminal_id, idempotency_key, from_number, to_number, closed_at_us, body)
+			VALUES ($1, $2, coalesce(nullif($3, ''), $1), $4, 't1', $5, $6, $7, $8, $9)`,
+			c.TerminalID, c.ClosingNumber, c.RecordsOf, c.StoreID, uuid.New(), c.FromNumber, c.ToNumber, at.UnixMicro(), body)
 	}
 }
 
@@ -102,13 +104,15 @@ func TestAClosingIsWrittenDownHoweverOftenItIsDelivered(t *testing.T) {
 	s := setup(t)
 	first, empty := s.close(1, noon), closingOf(1, noon)
 	empty.TerminalID, empty.Currencies, empty.MissingTerminalSeq = "t1~2", []event.ClosedCurrency{}, [][2]int64{}
-	s.store(empty)
-	s.publish(gateways(first), gateways(empty), event.Closed(first, "ledger", 1, ""))
+	left := closingOf(2, noon)
+	left.TerminalID, left.RecordsOf = "t1~2", "t1"
+	s.store(empty, left)
+	s.publish(gateways(first), gateways(empty), gateways(left), event.Closed(first, "ledger", 1, ""))
 	s.drained(stream.SalesClosed, stream.DurableLedgerClosed)
-	require.True(t, s.hasArrived(first) && s.hasArrived(empty))
+	require.True(t, s.hasArrived(first) && s.hasArrived(empty) && s.hasArrived(left))
 	s.publish(event.Closed(first, "ledger", 2, ""))
 	s.drained(stream.SalesClosed, stream.DurableLedgerClosed)
-	require.Equal(t, 2, s.arrived())
+	require.Equal(t, 3, s.arrived())
 	require.Empty(t, s.reasons(stream.SalesClosed))
 }
 
@@ -124,6 +128,7 @@ func TestAClosingThatIsNotTheStoredOneIsForged(t *testing.T) {
 		"another number":     func(c *event.SalesClosed) { c.ClosingNumber++ },
 		"another terminal":   func(c *event.SalesClosed) { c.TerminalID = "t2" },
 		"another store":      func(c *event.SalesClosed) { c.StoreID = "s2" },
+		"another's records":  func(c *event.SalesClosed) { c.RecordsOf = "t1~2" },
 		"fewer records":      func(c *event.SalesClosed) { c.ToNumber-- },
 		"no missing numbers": func(c *event.SalesClosed) { c.MissingTerminalSeq = nil },
 		"no promise":         func(c *event.SalesClosed) { c.Promise = "" },

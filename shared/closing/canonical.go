@@ -27,7 +27,11 @@ func Canonical(e event.SalesClosed) []byte {
 	}
 	w.raw(`],"opened_at":`).text(e.OpenedAt)
 	w.raw(`,"points":{"earned":`).number(e.Points.Earned).raw(`,"redeemed":`).number(e.Points.Redeemed)
-	w.raw(`},"store_id":`).text(e.StoreID).raw(`,"terminal_id":`).text(e.TerminalID).raw(`,"to_number":`).count(e.ToNumber).raw(`}`)
+	w.raw(`}`)
+	if e.RecordsOf != "" { // as its JSON leaves it out
+		w.raw(`,"records_of":`).text(e.RecordsOf)
+	}
+	w.raw(`,"store_id":`).text(e.StoreID).raw(`,"terminal_id":`).text(e.TerminalID).raw(`,"to_number":`).count(e.ToNumber).raw(`}`)
 	return w
 }
 

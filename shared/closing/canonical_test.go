@@ -38,7 +38,8 @@ func anyClosing(t *rapid.T) event.SalesClosed {
 	})
 	gap := rapid.Custom(func(t *rapid.T) [2]int64 { return [2]int64{number.Draw(t, "from"), number.Draw(t, "to")} })
 	return event.SalesClosed{
-		StoreID: text.Draw(t, "store"), TerminalID: text.Draw(t, "terminal"), ClosingNumber: count.Draw(t, "number"),
+		StoreID: text.Draw(t, "store"), TerminalID: text.Draw(t, "terminal"),
+		RecordsOf: rapid.OneOf(rapid.Just(""), text).Draw(t, "records of"), ClosingNumber: count.Draw(t, "number"),
 		FromNumber: count.Draw(t, "first"), ToNumber: count.Draw(t, "last"),
 		HeadHash: common.BytesToHash(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "head")),
 		OpenedAt: text.Draw(t, "opened"), ClosedAt: text.Draw(t, "closed"),

@@ -20,11 +20,21 @@ const MaxMissing = 100
 // Range is what a closing covers. An empty one ends before it begins: To is From − 1.
 type Range struct {
 	StoreID    string
-	TerminalID string      // the chain's name, as sale.Chain writes it
+	TerminalID string      // the chain in whose name it is closed, as sale.Chain writes it
 	Number     uint64      // of the closing
+	RecordsOf  string      // the ended chain whose records it covers; "" for TerminalID's own
 	From, To   uint64      // record_number
 	HeadHash   common.Hash // sale_hash of To; zero while the chain has no record
-	BeforeUS   int64       // closed_at of the closing before in Unix microseconds; 0 when there is none
+	BeforeUS   int64       // closed_at of the closing before of the same chain's records, in Unix microseconds; 0 when there is none
+	NamedAtUS  int64       // closed_at of the closing before in the same name; 0 when there is none
+}
+
+// Chain is the chain whose records the range is of.
+func (r *Range) Chain() string {
+	if r.RecordsOf != "" {
+		return r.RecordsOf
+	}
+	return r.TerminalID
 }
 
 // Record is a committed record of the chain.
@@ -63,10 +73,10 @@ func New(of Range) *Sums {
 // changed it. It never quotes the record.
 func (s *Sums) Add(r *Record) error {
 	if r.Number != s.next || r.Number > s.of.To {
-		return fault.New(fault.Fatal, "record %d of %s came where %d was expected", r.Number, s.of.TerminalID, s.next)
+		return fault.New(fault.Fatal, "record %d of %s came where %d was expected", r.Number, s.of.Chain(), s.next)
 	}
 	if err := s.add(r); err != nil {
-		return fault.New(fault.Fatal, "add record %d of %s: %w", r.Number, s.of.TerminalID, err)
+		return fault.New(fault.Fatal, "add record %d of %s: %w", r.Number, s.of.Chain(), err)
 	}
 	s.next++
 	return nil
@@ -158,18 +168,18 @@ func (s *Sums) Unknown() (from, to int64, ok bool) { return s.numbers.unknown() 
 func (s *Sums) Seen(seen []int64, through int64) { s.numbers.seen(seen, through) }
 
 // Closing is the closing of all that was added, without a promise, and when it is closed in Unix microseconds: now, or later where the range's
-// records or the closing before are.
+// records or a closing before it are. So no two closings in one name are closed at the same time, and a later number is closed later.
 func (s *Sums) Closing(nowUS int64) (event.SalesClosed, int64, error) {
 	_, _, unknown := s.Unknown()
 	switch {
 	case s.next != s.of.To+1:
-		return event.SalesClosed{}, 0, fault.New(fault.Fatal, "%s has no record %d", s.of.TerminalID, s.next)
+		return event.SalesClosed{}, 0, fault.New(fault.Fatal, "%s has no record %d", s.of.Chain(), s.next)
 	case s.of.To >= s.of.From && s.hash != s.of.HeadHash:
-		return event.SalesClosed{}, 0, fault.New(fault.Fatal, "the hash of record %d of %s is not the head's", s.of.To, s.of.TerminalID)
+		return event.SalesClosed{}, 0, fault.New(fault.Fatal, "the hash of record %d of %s is not the head's", s.of.To, s.of.Chain())
 	case unknown:
 		return event.SalesClosed{}, 0, fault.New(fault.Fatal, "it is not known which of the till's numbers came before record %d", s.of.From)
 	}
-	closedAtUS := max(nowUS, s.latest, s.of.BeforeUS+1)
+	closedAtUS := max(nowUS, s.latest, s.of.BeforeUS+1, s.of.NamedAtUS+1)
 	openedAtUS := s.of.BeforeUS
 	if openedAtUS == 0 {
 		if openedAtUS = s.first; s.of.To < s.of.From {
@@ -177,8 +187,8 @@ func (s *Sums) Closing(nowUS int64) (event.SalesClosed, int64, error) {
 		}
 	}
 	return event.SalesClosed{
-		StoreID: s.of.StoreID, TerminalID: s.of.TerminalID, ClosingNumber: s.of.Number, FromNumber: s.of.From, ToNumber: s.of.To,
-		HeadHash: s.of.HeadHash, OpenedAt: sale.FormatTime(openedAtUS), ClosedAt: sale.FormatTime(closedAtUS),
+		StoreID: s.of.StoreID, TerminalID: s.of.TerminalID, RecordsOf: s.of.RecordsOf, ClosingNumber: s.of.Number,
+		FromNumber: s.of.From, ToNumber: s.of.To, HeadHash: s.of.HeadHash, OpenedAt: sale.FormatTime(openedAtUS), ClosedAt: sale.FormatTime(closedAtUS),
 		Currencies: s.sorted(), Points: s.points, Late: event.ClosedLate{Count: s.late}, MissingTerminalSeq: s.numbers.missing(),
 	}, closedAtUS, nil
 }

@@ -175,6 +175,25 @@ func TestAClosingIsClosedAfterWhatItHolds(t *testing.T) {
 	require.Equal(t, []string{"1970-01-01T00:00:01.000000Z", "1970-01-01T00:00:02.000000Z"}, times(closed(t, 1_000_000)), "nothing was sold since")
 }
 
+func TestAClosingIsClosedAfterTheOneBeforeInItsName(t *testing.T) {
+	sums := closing.New(closing.Range{TerminalID: "t1~2", Number: 8, From: 1, To: 0, BeforeUS: 3_000_000, NamedAtUS: 5_000_000})
+	c, closedAtUS, err := sums.Closing(2_000_000)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1970-01-01T00:00:03.000000Z", "1970-01-01T00:00:05.000001Z"}, times(c), "it is opened where its chain was closed")
+	require.Equal(t, int64(5_000_001), closedAtUS)
+}
+
+func TestAClosingOfAnEndedChainSaysWhichOne(t *testing.T) {
+	sums := closing.New(closing.Range{TerminalID: "t1~2", Number: 1, RecordsOf: "t1", From: 4, To: 4})
+	wrong := sold(`{}`)
+	require.ErrorContains(t, sums.Add(&wrong), "record 0 of t1 came where 4 was expected")
+	r := sold(`{}`, func(r *closing.Record) { r.Number = 4 })
+	require.NoError(t, sums.Add(&r))
+	c, _, err := sums.Closing(1)
+	require.NoError(t, err)
+	require.Equal(t, []any{"t1~2/1", "t1", uint64(4)}, []any{c.Name(), c.RecordsOf, c.ToNumber})
+}
+
 func times(c event.SalesClosed) []string { return []string{c.OpenedAt, c.ClosedAt} }
 
 func TestMissingNumbersAreThoseThatNoRecordHas(t *testing.T) {

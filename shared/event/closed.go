@@ -7,17 +7,18 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// SalesClosed is a till's end of day (infra/docs/CONTRACT.md, 3.4): what the records of its chain from one number to another add up to. It is
+// SalesClosed is a till's end of day (infra/docs/CONTRACT.md, 3.4): what the records of a chain from one number to another add up to. It is
 // the answer of POST /closings and the event that announces it. Amounts are canonical decimals of their currency and may be negative where a
 // closing has more refunds than sales.
 type SalesClosed struct {
 	StoreID       string           `json:"store_id"`
-	TerminalID    string           `json:"terminal_id"`    // with its series, such as t1~2
-	ClosingNumber uint64           `json:"closing_number"` // dense from 1 at the terminal
-	FromNumber    uint64           `json:"from_number"`    // record_number of the first record
-	ToNumber      uint64           `json:"to_number"`      // and of the last one; from_number − 1 when there is none
-	HeadHash      common.Hash      `json:"head_hash"`      // sale_hash of to_number; zero while the terminal has no record
-	OpenedAt      string           `json:"opened_at"`      // RFC 3339 UTC: closed_at of the closing before
+	TerminalID    string           `json:"terminal_id"`          // with its series, such as t1~2
+	RecordsOf     string           `json:"records_of,omitempty"` // the ended chain, such as t1, whose records they are; "" for the terminal's own
+	ClosingNumber uint64           `json:"closing_number"`       // dense from 1 at the terminal
+	FromNumber    uint64           `json:"from_number"`          // record_number of the first record
+	ToNumber      uint64           `json:"to_number"`            // and of the last one; from_number − 1 when there is none
+	HeadHash      common.Hash      `json:"head_hash"`            // sale_hash of to_number; zero while the terminal has no record
+	OpenedAt      string           `json:"opened_at"`            // RFC 3339 UTC: closed_at of the closing before of the same chain's records
 	ClosedAt      string           `json:"closed_at"`
 	Currencies    []ClosedCurrency `json:"currencies"` // by code
 	Points        ClosedPoints     `json:"points"`

@@ -46,7 +46,7 @@ func fixtures() map[string]*nats.Msg {
 		Currency: "XXX", Total: "0", RecordedAt: moment,
 	}, common.Hash{2}, nil, nil)
 	nonce, number, hash := uint64(7), uint64(99), common.Hash{9}
-	closing, empty := closings()
+	closing, left, empty := closings()
 	return map[string]*nats.Msg{
 		"sale_recorded":        event.Recorded(recorded, "gateway", 0, trace),
 		"sale_recorded_repair": event.Recorded(guest, "ledger", 3, trace),
@@ -69,6 +69,7 @@ func fixtures() map[string]*nats.Msg {
 			BlockHash: &hash, Sequence: 41, At: "2026-11-22T04:45:32.000000Z",
 		})),
 		"sales_closed":        event.Closed(closing, "gateway", 0, trace),
+		"sales_closed_left":   event.Closed(left, "gateway", 0, trace),
 		"sales_closed_repair": event.Closed(empty, "ledger", 3, trace),
 		"parked": withTrace(event.ParkedBy(event.Parked{
 			Service: "pricing", Reason: "no rate for XAF", Stream: "SALES_RECORDED", Sequence: 5, Subject: "sales.v1.recorded.s1", SaleID: recorded.SaleID,
@@ -77,8 +78,8 @@ func fixtures() map[string]*nats.Msg {
 	}
 }
 
-// closings are one of a day and one of a terminal that has sold nothing yet.
-func closings() (day, empty event.SalesClosed) {
+// closings are one of a day, one of what an ended chain left and one of a terminal that has sold nothing yet.
+func closings() (day, left, empty event.SalesClosed) {
 	rate := "18"
 	day = event.SalesClosed{
 		StoreID: "s1", TerminalID: "t1~2", ClosingNumber: 7, FromNumber: 1042, ToNumber: 1180, HeadHash: common.Hash{1},
@@ -91,7 +92,9 @@ func closings() (day, empty event.SalesClosed) {
 		Points: event.ClosedPoints{Earned: 14_695, Redeemed: 300}, Late: event.ClosedLate{Count: 1},
 		MissingTerminalSeq: [][2]int64{{17, 17}, {21, 24}}, Promise: "e30.e30.AA",
 	}
-	return day, event.SalesClosed{
+	left = day
+	left.RecordsOf, left.ClosingNumber = "t1", 1
+	return day, left, event.SalesClosed{
 		StoreID: "s1", TerminalID: "t2", ClosingNumber: 1, FromNumber: 1, OpenedAt: "2026-11-21T18:30:00.000000Z", ClosedAt: "2026-11-22T18:30:00.000000Z",
 		Currencies: []event.ClosedCurrency{}, MissingTerminalSeq: [][2]int64{},
 	}

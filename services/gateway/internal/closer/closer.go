@@ -27,7 +27,9 @@ import (
 // Limits of closings.
 const (
 	maxRunning = 2 // at a time: each keeps a core and a connection busy
-	// runWithin is how long one may take: over a million records.
+	// maxWaiting is how many wait for their turn: a shop's tills are closed at the same hour.
+	maxWaiting = 64
+	// runWithin is how long one may take, its wait included: over a million records.
 	runWithin = 30 * time.Second
 	// stopWithin is how long those that run may go on when the gateway stops: their tills are still answered then.
 	stopWithin = 3 * time.Second
@@ -40,8 +42,8 @@ const (
 
 // The refusals, all for now.
 var (
-	errBusy     = refusal.Later(refusal.Overloaded, retryAfter, "other tills are being closed: send it again with the same Idempotency-Key")
-	errTooLong  = refusal.Later(refusal.Overloaded, retryAfter, "the records could not be added up in time: send it again with the same Idempotency-Key")
+	errBusy     = refusal.Later(refusal.Overloaded, retryAfter, "many other tills are being closed: send it again with the same Idempotency-Key")
+	errTooLong  = refusal.Later(refusal.Overloaded, retryAfter, "the till could not be closed in time: send it again with the same Idempotency-Key")
 	errOvertook = refusal.Later(refusal.Overloaded, retryAfter,
 		"other closings of this terminal were first, again and again: send it again with the same Idempotency-Key")
 	errAway    = refusal.Later(refusal.StoreUnavailable, retryAfter, "the closing could not be stored: send it again with the same Idempotency-Key")
@@ -58,12 +60,14 @@ type Closer struct {
 	Parts
 
 	slots   chan struct{} // one for each that runs
+	waiting chan struct{} // and one for each that waits for such a slot
 	running context.Context
-	stop    context.CancelFunc
+	stop    context.CancelFunc // ends what runs
+	open    context.Context
+	shut    context.CancelFunc // refuses what comes and what waits
 
-	mu      sync.Mutex // guards what follows
-	stopped bool
-	all     sync.WaitGroup // that were let in
+	mu  sync.Mutex     // none is let in once it is shut
+	all sync.WaitGroup // that were let in
 }
 
 // Parts are what a Closer works with; all but Summed must be set.
@@ -85,15 +89,17 @@ func New(parts Parts) (*Closer, error) {
 	case parts.Store == nil || parts.Ready == nil || parts.Publish == nil || parts.Log == nil || parts.Now == nil:
 		return nil, fault.New(fault.Invalid, "closings can't be made without their parts")
 	}
-	c := &Closer{Parts: parts, slots: make(chan struct{}, maxRunning)}
+	c := &Closer{Parts: parts, slots: make(chan struct{}, maxRunning), waiting: make(chan struct{}, maxWaiting)}
 	c.running, c.stop = context.WithCancel(context.Background())
+	c.open, c.shut = context.WithCancel(context.Background())
 	return c, nil
 }
 
-// Close refuses what comes later, and waits for what runs: after stopWithin that is ended, and stores nothing any more. It may be called again.
+// Close refuses what comes later and what waits for its turn, and waits for what runs: after stopWithin that is ended, and stores nothing any
+// more. It may be called again.
 func (c *Closer) Close() {
 	c.mu.Lock()
-	c.stopped = true
+	c.shut()
 	c.mu.Unlock()
 	timer := time.AfterFunc(stopWithin, c.stop)
 	c.all.Wait()
@@ -104,7 +110,7 @@ func (c *Closer) Close() {
 func (c *Closer) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopped {
+	if c.open.Err() != nil {
 		return false
 	}
 	c.all.Add(1)
@@ -144,17 +150,17 @@ func (c *Closer) Make(ctx context.Context, of store.Terminal, key uuid.UUID, tra
 
 func (c *Closer) make(ctx context.Context, of store.Terminal, key uuid.UUID, trace event.Trace) (body []byte, replayed bool, err error) {
 	under := store.KeyOf{TerminalID: of.ID, Key: key}
-	for n := range maxTries {
-		if body, err = ask(ctx, func() ([]byte, error) { return c.Store.ClosingUnder(ctx, under) }); body != nil || err != nil {
+	stored := func() ([]byte, error) { return c.Store.ClosingUnder(ctx, under) }
+	if body, err = ask(ctx, stored); body != nil || err != nil { // what is stored waits for nobody
+		return body, true, err
+	}
+	if err := c.turn(ctx); err != nil {
+		return nil, false, err
+	}
+	defer func() { <-c.slots }()
+	for range maxTries {
+		if body, err = ask(ctx, stored); body != nil || err != nil { // by one that had its turn before, or was first
 			return body, true, err
-		}
-		if n == 0 {
-			select {
-			case c.slots <- struct{}{}:
-				defer func() { <-c.slots }()
-			default:
-				return nil, false, errBusy
-			}
 		}
 		if body, err = c.try(ctx, of, under, trace); err == nil || !errors.Is(err, errFirst) {
 			return body, false, err
@@ -163,7 +169,31 @@ func (c *Closer) make(ctx context.Context, of store.Terminal, key uuid.UUID, tra
 	return nil, false, err
 }
 
-// try closes what earlier series left open, each chain on its own, and then the present chain.
+// turn waits for a slot, which the caller gives back. Slots are given in the order in which closings came.
+func (c *Closer) turn(ctx context.Context) error {
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case c.waiting <- struct{}{}:
+		defer func() { <-c.waiting }()
+	default:
+		return errBusy
+	}
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	case <-c.open.Done():
+		return errStopping
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// try closes what earlier series left open, each chain on its own, and then the present chain. All are in the present chain's name: after a
+// restore nobody knows which closings in the name of an ended chain were given out and lost.
 func (c *Closer) try(ctx context.Context, of store.Terminal, under store.KeyOf, trace event.Trace) ([]byte, error) {
 	chains, err := ask(ctx, func() ([]store.Chain, error) { return c.Store.Chains(ctx, of.ID) })
 	if err != nil {
@@ -172,73 +202,89 @@ func (c *Closer) try(ctx context.Context, of store.Terminal, under store.KeyOf, 
 	if len(chains) == 0 {
 		return nil, fault.New(fault.Fatal, "the head of terminal %s is missing", of.ID)
 	}
+	ended, present := chains[:len(chains)-1], &chains[len(chains)-1]
 	before := store.Before{TerminalID: of.ID}
-	present := len(chains) - 1
-	for i := range chains[:present] {
-		ended := &chains[i]
-		if before.Chain = ended.Name(); ended.Records > ended.ClosedTo {
-			own := store.KeyOf{TerminalID: of.ID, Key: keyOf(before.Chain, ended.Closings+1)}
-			if _, err := c.one(ctx, ended, before, of.StoreID, own, trace); err != nil {
+	for i := range ended {
+		chain := &ended[i]
+		before.Chain = chain.Name()
+		if chain.Records > chain.ClosedTo {
+			in := next(of.StoreID, present, chain)
+			own := store.KeyOf{TerminalID: of.ID, Key: keyOf(before.Chain, in.From)}
+			_, closedAtUS, err := c.one(ctx, in, before, own, trace)
+			if err != nil {
 				return nil, err
 			}
+			present.Closings, present.NamedAtUS = present.Closings+1, closedAtUS
 		}
 		before.Ended = append(before.Ended, before.Chain)
 	}
-	before.Chain = chains[present].Name()
-	return c.one(ctx, &chains[present], before, of.StoreID, under, trace)
+	before.Chain = present.Name()
+	body, _, err := c.one(ctx, next(of.StoreID, present, present), before, under, trace)
+	return body, err
+}
+
+// next is what the next closing in the present chain's name covers of a chain: all that was committed since the closing before.
+func next(storeID string, present, of *store.Chain) closing.Range {
+	in := closing.Range{
+		StoreID: storeID, TerminalID: present.Name(), Number: uint64(present.Closings) + 1, From: uint64(of.ClosedTo) + 1, To: uint64(of.Records),
+		HeadHash: of.Hash, BeforeUS: of.ClosedAtUS, NamedAtUS: present.NamedAtUS,
+	}
+	if of.Series != present.Series {
+		in.RecordsOf = of.Name()
+	}
+	return in
 }
 
 // keyOf is the key of a closing that no till asked for: the same one whoever makes it, in the form of a UUID v4 (RFC 9562, 5.4).
-func keyOf(chain string, number int64) uuid.UUID {
-	hash := sale.Keccak(fmt.Appendf(nil, "closing %s/%d", chain, number))
+func keyOf(chain string, from uint64) uuid.UUID {
+	hash := sale.Keccak(fmt.Appendf(nil, "closing of %s from %d", chain, from))
 	key := uuid.UUID(hash[:16])
 	key[6] = key[6]&0x0f | 0x40
 	key[8] = key[8]&0x3f | 0x80
 	return key
 }
 
-// one makes and stores a chain's next closing.
-func (c *Closer) one(ctx context.Context, of *store.Chain, before store.Before, storeID string, under store.KeyOf, trace event.Trace) ([]byte, error) {
-	before.Number = uint64(of.Records)
-	in := closing.Range{
-		StoreID: storeID, TerminalID: before.Chain, Number: uint64(of.Closings) + 1, From: uint64(of.ClosedTo) + 1, To: before.Number,
-		HeadHash: of.Hash, BeforeUS: of.ClosedAtUS,
-	}
+// one makes and stores a closing. The records before its end are those of before, up to the range's last.
+func (c *Closer) one(
+	ctx context.Context, in closing.Range, before store.Before, under store.KeyOf, trace event.Trace,
+) (body []byte, closedAtUS int64, err error) {
+	before.Number = in.To
 	sums, err := c.sum(ctx, in, before)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	closed, closedAtUS, err := sums.Closing(c.Now().UnixMicro())
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if c.Summed != nil {
 		c.Summed(closed.Name())
 	}
 	closed.Promise = c.Sign(&closed, closing.Hash(closed))
-	body, err := json.Marshal(closed) // as its event has it
+	body, err = json.Marshal(closed) // as its event has it
 	if err != nil {
-		return nil, fault.New(fault.Fatal, "encode closing %s: %w", closed.Name(), err)
+		return nil, 0, fault.New(fault.Fatal, "encode closing %s: %w", closed.Name(), err)
 	}
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, 0, ctx.Err()
 	}
 	added, err := c.Store.AddClosing(ctx, &store.Closing{
-		Chain: in.TerminalID, Number: in.Number, StoreID: storeID, Under: under, From: in.From, To: in.To, ClosedAtUS: closedAtUS, Body: body,
+		Chain: in.TerminalID, Number: in.Number, RecordsOf: in.Chain(), StoreID: in.StoreID, Under: under, From: in.From, To: in.To,
+		ClosedAtUS: closedAtUS, Body: body,
 	})
 	switch {
 	case errors.Is(err, store.ErrAway):
-		return nil, err
+		return nil, 0, err
 	case fault.Is(err, fault.Transient):
 		c.Log.Warn("it is not known whether a closing was stored", "closing", closed.Name(), "error", err)
-		return nil, errUnknown
+		return nil, 0, errUnknown
 	case fault.Is(err, fault.Conflict), err == nil && !added:
-		return nil, errFirst
+		return nil, 0, errFirst
 	case err != nil:
-		return nil, err
+		return nil, 0, err
 	}
 	c.Publish(closed, trace)
-	return body, nil
+	return body, closedAtUS, nil
 }
 
 // ask tries a read again that failed for the moment, unless Postgres is away.

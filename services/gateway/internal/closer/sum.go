@@ -46,7 +46,7 @@ func (c *Closer) sum(ctx context.Context, in closing.Range, before store.Before)
 // read sends the range's records page by page, and ends early where one is missing.
 func (c *Closer) read(ctx context.Context, in closing.Range, pages chan<- page) {
 	for next := in.From; next <= in.To; {
-		records, err := ask(ctx, func() ([]closing.Record, error) { return c.Store.Records(ctx, in.TerminalID, next, in.To) })
+		records, err := ask(ctx, func() ([]closing.Record, error) { return c.Store.Records(ctx, in.Chain(), next, in.To) })
 		select {
 		case pages <- page{records, err}:
 		case <-ctx.Done():

@@ -59,13 +59,15 @@ func (s *Store) closing(ctx context.Context, sql string, args ...any) (body []by
 	return body, err
 }
 
-// Chain is a chain of a terminal's records, as far as it is committed, with its last closing.
+// Chain is a chain of a terminal's records, as far as it is committed, with the last closing in its name and the last one of its records. These
+// are two once the chain, or an earlier one, has ended. Times are closed_at in Unix microseconds; all are 0 where there is no closing.
 type Chain struct {
 	Head
 
-	Closings   int64 // the number of the last one; 0 when there is none
-	ClosedTo   int64 // its to_number
-	ClosedAtUS int64 // its closed_at, Unix microseconds
+	Closings   int64 // the number of the last closing in its name
+	NamedAtUS  int64 // when that was closed
+	ClosedTo   int64 // to_number of the last closing of its records
+	ClosedAtUS int64 // when that was closed
 }
 
 // Name is the chain's.
@@ -81,15 +83,19 @@ func (s *Store) Chains(ctx context.Context, terminalID string) ([]Chain, error) 
 		}
 		all = nil
 		var (
-			c            = Chain{Head: Head{TerminalID: terminalID}}
-			hash         []byte
-			last, to, at *int64
+			c             = Chain{Head: Head{TerminalID: terminalID}}
+			hash          []byte
+			last, namedAt *int64
+			to, closedAt  *int64
 		)
-		_, err = pgx.ForEachRow(rows, []any{&c.Series, &c.Records, &hash, &last, &to, &at}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&c.Series, &c.Records, &hash, &last, &namedAt, &to, &closedAt}, func() error {
 			read := c
 			read.Hash = common.BytesToHash(hash)
 			if last != nil {
-				read.Closings, read.ClosedTo, read.ClosedAtUS = *last, *to, *at
+				read.Closings, read.NamedAtUS = *last, *namedAt
+			}
+			if to != nil {
+				read.ClosedTo, read.ClosedAtUS = *to, *closedAt
 			}
 			all = append(all, read)
 			return nil
@@ -172,6 +178,7 @@ func (s *Store) Seqs(ctx context.Context, before Before, from, to int64) (seqs [
 type Closing struct {
 	Chain      string
 	Number     uint64
+	RecordsOf  string // the chain whose records it covers
 	StoreID    string
 	Under      KeyOf
 	From, To   uint64
@@ -179,8 +186,8 @@ type Closing struct {
 	Body       []byte
 }
 
-// AddClosing stores a closing; added is false when its number or its key was taken meanwhile. It is tried once: after an error it is not
-// certain that nothing was stored, and ClosingUnder tells.
+// AddClosing stores a closing; added is false when its number, its key or its first record was taken meanwhile, or its chain has ended. It is
+// tried once: after an error it is not certain that nothing was stored, and ClosingUnder tells.
 func (s *Store) AddClosing(ctx context.Context, c *Closing) (added bool, err error) {
 	ctx, cancel, err := s.awake(ctx)
 	if err != nil {
@@ -188,8 +195,8 @@ func (s *Store) AddClosing(ctx context.Context, c *Closing) (added bool, err err
 	}
 	defer cancel()
 	tag, err := s.pool.Exec(ctx, closingInsertSQL, pgx.NamedArgs{
-		"chain": c.Chain, "closing_number": c.Number, "store_id": c.StoreID, "terminal_id": c.Under.TerminalID, "idempotency_key": [16]byte(c.Under.Key),
-		"from_number": c.From, "to_number": c.To, "closed_at_us": c.ClosedAtUS, "body": c.Body,
+		"chain": c.Chain, "closing_number": c.Number, "records_of": c.RecordsOf, "store_id": c.StoreID, "terminal_id": c.Under.TerminalID,
+		"idempotency_key": [16]byte(c.Under.Key), "from_number": c.From, "to_number": c.To, "closed_at_us": c.ClosedAtUS, "body": c.Body,
 	})
 	return tag.RowsAffected() == 1, kinds.Fault("store a closing", err)
 }

@@ -1,0 +1,7 @@
+package closer
+
+// MaxWaiting is how many closings may wait for their turn.
+const MaxWaiting = maxWaiting
+
+// Waiting is how many closings wait for their turn.
+func (c *Closer) Waiting() int { return len(c.waiting) }
