@@ -138,7 +138,7 @@ func TestWhatWasChangedIsNotClosed(t *testing.T) {
 		"a head that is another":    `UPDATE sales.terminal_head SET head_hash = decode(repeat('11', 32), 'hex') WHERE terminal_id = $1`,
 		"a request that is no JSON": `UPDATE sales.sale SET request = 'x' WHERE terminal_id = $1 AND record_number = 1`,
 		"a total that is no amount": `UPDATE sales.sale SET total = '-1' WHERE terminal_id = $1 AND record_number = 1`,
-		"a head that went back":     `INSERT INTO sales.closing VALUES ($1, 1, $1, 's1', $1, gen_random_uuid(), 1, 9, 1, '{}')`,
+		"a head that went back":     `INSERT INTO sales.closing VALUES ($1, 1, 's1', $1, gen_random_uuid(), 1, 9, 1, '{}')`,
 	} {
 		t.Run(what, func(t *testing.T) {
 			number++

@@ -185,8 +185,8 @@ func TestNoRecordIsInTwoClosingsInWhicheverName(t *testing.T) {
 	require.NoError(t, err)
 	defer admin.Close(context.Background())
 	for refusal, sql := range map[string]string{
-		"closing_of_records": `INSERT INTO sales.closing VALUES ('t1', 1, 't1', 's1', 't1', gen_random_uuid(), 1, 1, 1, '{}')`,
-		"closing_check":      `INSERT INTO sales.closing VALUES ('t1', 1, 't2', 's1', 't1', gen_random_uuid(), 2, 2, 1, '{}')`,
+		"closing_of_records": `INSERT INTO sales.closing VALUES ('t1', 1, 's1', 't1', gen_random_uuid(), 1, 1, 1, '{}')`,
+		"closing_records_of": `INSERT INTO sales.closing VALUES ('t1', 1, 's1', 't1', gen_random_uuid(), 2, 2, 1, '{}', 't2')`,
 	} {
 		_, err := admin.Exec(t.Context(), sql)
 		require.ErrorContains(t, err, refusal)

@@ -47,7 +47,7 @@ func (s *shop) store(closings ...event.SalesClosed) {
 		require.NoError(s.t, err)
 		s.exec(s.gateway, `INSERT INTO sales.closing
 				(chain, closing_number, records_of, store_id, terminal_id, idempotency_key, from_number, to_number, closed_at_us, body)
-			VALUES ($1, $2, coalesce(nullif($3, ''), $1), $4, 't1', $5, $6, $7, $8, $9)`,
+			VALUES ($1, $2, nullif($3, ''), $4, 't1', $5, $6, $7, $8, $9)`,
 			c.TerminalID, c.ClosingNumber, c.RecordsOf, c.StoreID, uuid.New(), c.FromNumber, c.ToNumber, at.UnixMicro(), body)
 	}
 }

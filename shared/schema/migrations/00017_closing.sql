@@ -1,10 +1,8 @@
 -- +goose Up
--- A till's end of day: what a chain's records from one number to another add up to. The body is the 201's bytes. What a chain that has ended
--- left is closed in the name of a later one: a database that was restored may lack closings in the name of the ended one.
+-- A till's end of day: what its chain's records from one number to another add up to. The body is the 201's bytes.
 CREATE TABLE sales.closing (
     chain           text NOT NULL,
     closing_number  bigint NOT NULL CHECK (closing_number > 0), -- dense from 1 within the chain
-    records_of      text NOT NULL, -- the chain whose records they are: this one, or an earlier one of the terminal
     store_id        text NOT NULL,
     terminal_id     text NOT NULL REFERENCES sales.terminal,
     idempotency_key uuid NOT NULL,
@@ -14,12 +12,8 @@ CREATE TABLE sales.closing (
     body            bytea NOT NULL,
     PRIMARY KEY (chain, closing_number),
     UNIQUE (terminal_id, idempotency_key), -- keys of closings are apart from those of records
-    CHECK (chain = terminal_id OR chain LIKE terminal_id || '~%'),
-    CHECK (records_of = terminal_id OR records_of LIKE terminal_id || '~%')
+    CHECK (chain = terminal_id OR chain LIKE terminal_id || '~%')
 );
--- No record is in two closings, in whichever chain's name they are: a closing begins after the one before it.
-CREATE UNIQUE INDEX closing_of_records ON sales.closing (records_of, from_number) WHERE to_number >= from_number;
-CREATE INDEX closing_last ON sales.closing (records_of, to_number, closed_at_us);
 CREATE INDEX closing_by_time ON sales.closing (store_id, closed_at_us, chain);
 CREATE INDEX closing_lately ON sales.closing (closed_at_us);
 

@@ -269,7 +269,7 @@ func (c *Closer) one(
 		return nil, 0, ctx.Err()
 	}
 	added, err := c.Store.AddClosing(ctx, &store.Closing{
-		Chain: in.TerminalID, Number: in.Number, RecordsOf: in.Chain(), StoreID: in.StoreID, Under: under, From: in.From, To: in.To,
+		Chain: in.TerminalID, Number: in.Number, RecordsOf: in.RecordsOf, StoreID: in.StoreID, Under: under, From: in.From, To: in.To,
 		ClosedAtUS: closedAtUS, Body: body,
 	})
 	switch {

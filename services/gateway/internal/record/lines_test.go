@@ -30,7 +30,9 @@ func TestAProductIsExactAndRoundedHalfUp(t *testing.T) {
 }
 
 func TestAFactorHasOneForm(t *testing.T) {
-	for _, text := range []string{"", ".", "1.", ".5", "01", "00", "-1", "+1", "1e2", "1,5", " 1", "1 ", "1.0000001", "1234567890123456", "1.5.5", "0x1", "1_0", "١"} {
+	for _, text := range []string{
+		"", ".", "1.", ".5", "01", "00", "-1", "+1", "1e2", "1,5", " 1", "1 ", "1.0000001", "1234567890123456", "1.5.5", "0x1", "1_0", "١",
+	} {
 		_, ok := parseFactor(text)
 		require.False(t, ok, text)
 	}

@@ -178,7 +178,7 @@ func (s *Store) Seqs(ctx context.Context, before Before, from, to int64) (seqs [
 type Closing struct {
 	Chain      string
 	Number     uint64
-	RecordsOf  string // the chain whose records it covers
+	RecordsOf  string // the ended chain whose records it covers; "" for Chain's own
 	StoreID    string
 	Under      KeyOf
 	From, To   uint64

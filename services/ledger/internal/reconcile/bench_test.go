@@ -46,7 +46,7 @@ INSERT INTO ledger.batch SELECT 1, batch_id, root, size, 'final', NULL, NULL, NU
 INSERT INTO ledger.anchored SELECT id, 1, batch, n % 4096, 's1', hash, 1, hash, '', hash, 1337, decode(repeat('02', 20), 'hex'), hash, 1, hash, 'latest', now()
 FROM made ORDER BY n;
 INSERT INTO sales.terminal (terminal_id, store_id) VALUES ('t1', 's1');
-INSERT INTO sales.closing SELECT 't1', 1 + n / 10, 't1', 's1', 't1', id, n + 1, n + 10, us, '{}' FROM made WHERE n % 10 = 0 ORDER BY n;
+INSERT INTO sales.closing SELECT 't1', 1 + n / 10, 's1', 't1', id, n + 1, n + 10, us, '{}' FROM made WHERE n % 10 = 0 ORDER BY n;
 INSERT INTO ledger.closed SELECT chain, closing_number FROM sales.closing;
 `
 

@@ -9,6 +9,6 @@ LEFT JOIN LATERAL (
     SELECT x.closing_number, x.closed_at_us FROM sales.closing x WHERE x.chain = c.chain ORDER BY x.closing_number DESC LIMIT 1
 ) named ON true
 LEFT JOIN LATERAL (
-    SELECT x.to_number, x.closed_at_us FROM sales.closing x WHERE x.records_of = c.chain ORDER BY x.to_number DESC, x.closed_at_us DESC LIMIT 1
+    SELECT x.to_number, x.closed_at_us FROM sales.closing x WHERE coalesce(x.records_of, x.chain) = c.chain ORDER BY x.to_number DESC, x.closed_at_us DESC LIMIT 1
 ) covering ON true
 ORDER BY c.series;
