@@ -22,6 +22,8 @@ const (
 var (
 	//go:embed sql/series_limits.sql
 	seriesLimitsSQL string
+	//go:embed sql/series_gate.sql
+	seriesGateSQL string
 	//go:embed sql/series_lock.sql
 	seriesLockSQL string
 	//go:embed sql/series_add.sql
@@ -44,6 +46,9 @@ func (s *Store) NextSeries(ctx context.Context, series int64, operator, reason s
 	defer cancel()
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, seriesLimitsSQL, milliseconds(seriesLock), milliseconds(SeriesTimeout)); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, seriesGateSQL); err != nil {
 			return err
 		}
 		locked, err := tx.Exec(ctx, seriesLockSQL)

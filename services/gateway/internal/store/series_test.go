@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
@@ -22,6 +23,7 @@ type desk struct {
 	beside *pgx.Conn // as the gateway's role
 	admin  *pgx.Conn
 	hashes byte
+	moved  int // terminals that next moved, once it has ended
 }
 
 func open(t *testing.T) *desk {
@@ -55,7 +57,8 @@ func (d *desk) key() [32]byte {
 func (d *desk) next() <-chan error {
 	done := make(chan error, 1)
 	go func() {
-		_, _, err := d.NextSeries(d.t.Context(), 0, "asha", "a test")
+		_, moved, err := d.NextSeries(d.t.Context(), 0, "asha", "a test")
+		d.moved = moved
 		done <- err
 	}()
 	return done
@@ -88,4 +91,43 @@ func TestASeriesBeginsAlthoughItTakesLongerThanATillCanWait(t *testing.T) {
 	var limit string
 	require.NoError(t, d.pool.QueryRow(t.Context(), "SHOW statement_timeout").Scan(&limit))
 	require.Equal(t, "350ms", limit, "tills' limits are what they were")
+}
+
+// series is the one that a terminal is in.
+func (d *desk) series(terminalID string) (series int64) {
+	d.t.Helper()
+	require.NoError(d.t, d.admin.QueryRow(d.t.Context(), "SELECT series FROM sales.terminal_head WHERE terminal_id = $1", terminalID).Scan(&series))
+	return series
+}
+
+func TestATerminalThatIsBeingAddedGoesOnInTheSeriesThatBegins(t *testing.T) {
+	d := open(t)
+	key := d.key()
+	d.exec(d.beside, "BEGIN")
+	d.exec(d.beside, terminalAddSQL, "t1", "s1", key[:])
+	done := d.next()
+	d.waits(0, done)
+	d.exec(d.beside, "COMMIT")
+	require.NoError(t, <-done)
+	require.Equal(t, int64(2), d.series("t1"))
+	require.Equal(t, int64(2), d.series("operator"))
+	require.Equal(t, 2, d.moved, "it was locked like any other: no record of it comes between")
+}
+
+// TestATerminalThatIsAddedWhileASeriesBeginsIsInIt holds the last lock that the series needs: it has the first ones by then.
+func TestATerminalThatIsAddedWhileASeriesBeginsIsInIt(t *testing.T) {
+	d := open(t)
+	require.NoError(t, d.AddTerminal(t.Context(), "z1", "s1", d.key()))
+	d.exec(d.beside, "BEGIN")
+	d.exec(d.beside, headsLockSQL, []string{"z1"})
+	done := d.next()
+	d.waits(0, done)
+	key := d.key()
+	err := d.AddTerminal(t.Context(), "t1", "s1", key)
+	require.True(t, fault.Is(err, fault.Transient), "%v", err)
+	d.exec(d.beside, "COMMIT")
+	require.NoError(t, <-done)
+	require.NoError(t, d.AddTerminal(t.Context(), "t1", "s1", key))
+	require.Equal(t, int64(2), d.series("t1"))
+	require.True(t, fault.Is(d.AddTerminal(t.Context(), "t1", "s1", d.key()), fault.Conflict))
 }
