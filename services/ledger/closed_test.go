@@ -300,7 +300,8 @@ func TestAClosingThatIsTooLargeForNATSIsLeftOutAndHoldsUpNoOther(t *testing.T) {
 	s.stop()
 	large := closingOf(1, noon)
 	for n := range 20_000 {
-		large.Currencies[0].Tenders = append(large.Currencies[0].Tenders, event.ClosedTender{Type: fmt.Sprintf("card, transaction 0000-%d", n), Count: 1, Amount: "1.00"})
+		card := event.ClosedTender{Type: fmt.Sprintf("card, transaction 0000-%d", n), Count: 1, Amount: "1.00"}
+		large.Currencies[0].Tenders = append(large.Currencies[0].Tenders, card)
 	}
 	s.store(large, closingOf(2, noon))
 	tries := func() int { return s.count(`SELECT generation FROM ledger.reclose WHERE closing_number = 1`) }
