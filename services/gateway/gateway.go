@@ -54,6 +54,8 @@ type Config struct {
 
 	// Closing, when set, is called with the name of each closing once it is added up, before it is signed and stored.
 	Closing func(name string) `env:"-"`
+	// Listener, when set, is what tills are served on, in place of a listener at GATEWAY_ADDR. A Run that comes so far closes it.
+	Listener net.Listener `env:"-"`
 	// Limits of connections; a zero field has its default.
 	Limits api.Limits `env:"-"`
 	// Listening, when set, is called once, before Ready, with the address that the gateway listens on: GATEWAY_ADDR may have port 0.
@@ -143,6 +145,18 @@ func (c Config) signer() (*sign.Signer, error) {
 	return sign.New(key, sign.Terms{Issuer: c.PromiseIssuer, Within: c.PromiseWithin, ChainID: chainID, Contract: contract}), nil
 }
 
+func (c Config) listen(ctx context.Context) (net.Listener, error) {
+	if c.Listener != nil {
+		return c.Listener, nil
+	}
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", c.Addr)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "cannot listen on GATEWAY_ADDR: %w", err)
+	}
+	return listener, nil
+}
+
 // Run serves tills until ctx ends, then drains: every accepted request is answered before it returns.
 // A wrong Config is an Invalid fault that names the variable; a lost dependency is waited for, not fatal.
 func Run(ctx context.Context, cfg Config) error {
@@ -198,10 +212,9 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer cache.Close()
 	m.breakerOpen.whether(cache.Open)
-	var listen net.ListenConfig
-	listener, err := listen.Listen(ctx, "tcp", cfg.Addr)
+	listener, err := cfg.listen(ctx)
 	if err != nil {
-		return fault.New(fault.Invalid, "cannot listen on GATEWAY_ADDR: %w", err)
+		return err
 	}
 	defer listener.Close()
 	err = serve(ctx, cfg, shop, tel, m, cache, bus, listener)

@@ -201,7 +201,9 @@ func TestNoSaleIsRecordedBeforeItsKeyIs(t *testing.T) {
 	shop := setup(t)
 	shop.exec("REVOKE INSERT ON sales.promise_key FROM gateway")
 	other := shop.addGateway(func(c *gateway.Config) { c.PromiseKeyFile = newKeyFile(t) })
-	refuses(t, shop.till.at(other).post(newKey(), tea), 503, refusal.StoreUnavailable)
+	early := shop.till.at(other).post(newKey(), tea)
+	refuses(t, early, 503, refusal.StoreUnavailable)
+	require.Contains(t, string(early.Body), "its key for promises")
 	shop.exec("GRANT INSERT ON sales.promise_key TO gateway")
 	eventually(t, "the key is recorded", func() error {
 		if r := shop.till.at(other).post(newKey(), tea); r.Status != http.StatusCreated {

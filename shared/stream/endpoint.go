@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,8 +25,9 @@ import (
 type Endpoint struct {
 	Subject     string // ops.<service>.<noun>.<verb>, or a read such as ledger.sales.get
 	Description string
-	Request     string // an example of the request's JSON, "" for none; the schemas come from the types
-	Response    string // an example of the answer's JSON
+	Request     string        // an example of the request's JSON, "" for none; the schemas come from the types
+	Response    string        // an example of the answer's JSON
+	Within      time.Duration // how long one request may take; 0 for endpointTimeout
 
 	answer  func(ctx context.Context, data []byte) (any, error)
 	schemas func() (request, response string, err error)
@@ -166,7 +168,7 @@ func (b *Bus) handler(ctx context.Context, e Endpoint, t *tally) micro.Handler {
 		}
 		go func() { // micro calls handlers one after another; a slow one must not hold up the next
 			defer func() { <-slots }()
-			ctx, cancel := context.WithTimeout(ctx, endpointTimeout)
+			ctx, cancel := context.WithTimeout(ctx, cmp.Or(e.Within, endpointTimeout))
 			defer cancel()
 			began := time.Now()
 			reply := b.respond(ctx, e, req)

@@ -32,6 +32,13 @@ func (b *Bus) PublishAll(ctx context.Context, msgs []*nats.Msg) error {
 	return nil
 }
 
+// Fits reports whether msg is within the largest message that the server takes, limit bytes. What does not fit is refused however often it is
+// sent. Until a server has told its limit, which is 0 then, everything fits.
+func (b *Bus) Fits(msg *nats.Msg) (limit int64, fits bool) {
+	limit = b.Conn.MaxPayload()
+	return limit, limit == 0 || int64(msg.Size()) <= limit
+}
+
 func (b *Bus) publishChunk(ctx context.Context, msgs []*nats.Msg) error {
 	for {
 		failed, err := b.publishOnce(ctx, msgs)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/tillseal/tillseal/infra/tools/internal/copies"
@@ -20,13 +21,24 @@ import (
 )
 
 // startServices starts the four services through their Run, to be kept running, and waits until tills are served.
-func (e *Engine) startServices(ctx, running context.Context) error {
+func (e *Engine) startServices(ctx, running context.Context) (err error) {
 	if err := e.cfg.claimMetrics(ctx); err != nil {
 		return err
 	}
 	if _, err := promise.KeepKey(e.cfg.promiseKey()); err != nil {
-		return fmt.Errorf("make the promises' key: %w", err)
+		return fmt.Errorf("the promises' key, which the gateway gets as PROMISE_KEY_FILE=%s: %w", e.cfg.promiseKey(), err)
 	}
+	listener, err := e.cfg.listen(ctx) // before the gateway's settings are read: its promises name the address
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = listener.Close()
+		}
+	}()
+	e.GatewayURL = urlOf(listener.Addr())
+	e.cfg.Environ = slices.Concat([]string{"PROMISE_ISSUER=" + e.GatewayURL}, e.cfg.Environ) // unless that says otherwise
 	gatewayCfg, errGateway := load[gateway.Config](e, identity.Gateway, "DB_URL="+e.roleURL("gateway"), "REDIS_URL="+e.RedisURL,
 		"PROMISE_KEY_FILE="+e.cfg.promiseKey(), "GATEWAY_ADDR="+e.cfg.GatewayAddr, "METRICS_ADDR="+e.cfg.metricsAddr(0))
 	pricingCfg, errPricing := load[pricing.Config](e, identity.Pricing, "METRICS_ADDR="+e.cfg.metricsAddr(1))
@@ -36,7 +48,8 @@ func (e *Engine) startServices(ctx, running context.Context) error {
 	if err := errors.Join(errGateway, errPricing, errAnchor, errLedger); err != nil {
 		return fault.WithKind(fault.Invalid, err)
 	}
-	tills := tills{cfg: gatewayCfg, ready: make(chan string, 1), refused: make(chan error, 1)}
+	gatewayCfg.Listener = listener
+	tills := tills{cfg: gatewayCfg, ready: make(chan struct{}), refused: make(chan error, 1)}
 	services := []struct {
 		name, meanwhile string
 		output          *io.Writer
@@ -67,9 +80,8 @@ func (e *Engine) startServices(ctx, running context.Context) error {
 		})
 	}
 	select {
-	case addr := <-tills.ready:
-		e.GatewayURL = "http://" + addr
-		e.cfg.say("gateway on %s", addr)
+	case <-tills.ready:
+		e.cfg.say("gateway on %s", listener.Addr())
 		return nil
 	case err := <-tills.refused:
 		return fmt.Errorf("gateway: %w", err)
@@ -87,16 +99,16 @@ func (e *Engine) start(ctx context.Context, group *sync.WaitGroup, p part) {
 type tills struct {
 	cfg     gateway.Config
 	served  bool
-	ready   chan string
-	refused chan error // why the first run did not come to serve
+	ready   chan struct{} // closed once tills are served
+	refused chan error    // why the first run did not come to serve
 }
 
 func (t *tills) run(ctx context.Context) error {
 	cfg := t.cfg
-	cfg.Listening = func(addr string) { t.cfg.Addr = addr } // the next run serves at the same address
-	cfg.Ready = func() {                                    // Run calls both in this goroutine
+	cfg.Listening = func(addr string) { t.cfg.Addr, t.cfg.Listener = addr, nil } // the next run serves at the same address
+	cfg.Ready = func() {                                                         // Run calls both in this goroutine
 		if !t.served {
-			t.ready <- t.cfg.Addr
+			close(t.ready)
 		}
 		t.served = true
 	}

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tillseal/tillseal/shared/fault"
 )
 
 // Config is what the engine reads from the environment. Port 0 takes a free one.
@@ -30,6 +32,24 @@ type Config struct {
 	Progress  io.Writer     `env:"-"` // one line a step
 	BlockTime time.Duration `env:"-"` // of the development chain; 0 for local.DefaultPeriod
 	Remind    time.Duration `env:"-"` // between two reports that a part stays stopped; 0 for a minute
+}
+
+// listen listens where tills are to be served.
+func (c Config) listen(ctx context.Context) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", c.GatewayAddr)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "cannot listen on GATEWAY_ADDR: %w", err)
+	}
+	return l, nil
+}
+
+// urlOf is where a server that listens at addr is called from this machine.
+func urlOf(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return "http://" + addr.String()
 }
 
 const maxPort = 65_535
@@ -76,7 +96,7 @@ var tuning = []string{
 // defaults fit one developer's machine: a proof within seconds, streams that fit any disk.
 var defaults = []string{
 	"RATE_STATIC=INR=254321.17,USD=3050.12,EUR=2801.40,GBP=2402.75,JPY=472150,KWD=935.250",
-	"PEAK_SALES_PER_SECOND=20", "PROMISE_ISSUER=http://127.0.0.1:8080", "ANCHOR_FINALITY=latest", "ANCHOR_BATCH_AGE=1s", "ANCHOR_POLL=500ms",
+	"PEAK_SALES_PER_SECOND=20", "ANCHOR_FINALITY=latest", "ANCHOR_BATCH_AGE=1s", "ANCHOR_POLL=500ms",
 }
 
 // environFor is a service's environment: defaults, then what tunes it, then what the engine sets.

@@ -3,10 +3,11 @@ package api
 import (
 	"context"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 )
@@ -20,11 +21,15 @@ const (
 
 var errManyKeys = refusal.Later(refusal.RateLimited, time.Second, "the keys are being asked for too often: try again")
 
-// keySet keeps the keys that ever signed promises, as a JWK set (RFC 7517).
+// keySet keeps the keys that ever signed promises, as a JWK set (RFC 7517). Use by many goroutines is safe.
 type keySet struct {
-	mu   sync.Mutex
+	kept    atomic.Pointer[keptKeys]
+	reading singleflight.Group // whoever asks while they are read waits for that, and not one after another
+}
+
+type keptKeys struct {
 	body []byte
-	read time.Time
+	at   time.Time
 }
 
 // jwks answers anybody.
@@ -44,19 +49,24 @@ func (s *Server) jwks(c *fiber.Ctx) error {
 
 // get returns the keys, those of before while Postgres does not answer: none is ever taken back.
 func (k *keySet) get(ctx context.Context, now time.Time, read func(context.Context) ([]string, error)) ([]byte, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.body != nil && now.Sub(k.read) < keysLife {
-		return k.body, nil
+	if kept := k.kept.Load(); kept != nil && now.Sub(kept.at) < keysLife {
+		return kept.body, nil
 	}
-	keys, err := read(ctx)
-	switch {
-	case err == nil:
-		k.body, k.read = []byte(`{"keys":[`+strings.Join(keys, ",")+`]}`), now
-	case k.body == nil:
+	_, err, _ := k.reading.Do("", func() (any, error) {
+		keys, err := read(context.WithoutCancel(ctx)) // for all who wait
+		before := k.kept.Load()
+		switch {
+		case err == nil:
+			k.kept.Store(&keptKeys{body: []byte(`{"keys":[` + strings.Join(keys, ",") + `]}`), at: now})
+		case before == nil:
+			return nil, err
+		default:
+			k.kept.Store(&keptKeys{body: before.body, at: now}) // not every request waits for a Postgres that does not answer
+		}
+		return nil, nil
+	})
+	if err != nil {
 		return nil, err
-	default:
-		k.read = now // not every request waits for a Postgres that does not answer
 	}
-	return k.body, nil
+	return k.kept.Load().body, nil
 }

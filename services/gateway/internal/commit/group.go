@@ -52,7 +52,7 @@ type Outcome struct {
 type Grouper struct {
 	Store *store.Store
 	Rules *loyalty.Rules
-	Ready func() bool // whether Rules have been checked; nil: they have
+	Ready func() bool // whether Rules have been checked and the key of Sign is recorded; nil: so it is
 	Log   *slog.Logger
 	Now   func() time.Time
 	Mint  func() Minted
@@ -72,7 +72,8 @@ func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
 		todo[i] = i
 	}
 	if g.Ready != nil && !g.Ready() {
-		g.refuse(out, todo, refusal.Later(refusal.StoreUnavailable, retryAfter, "the loyalty rules have not been checked yet: send it again"))
+		g.refuse(out, todo, refusal.Later(refusal.StoreUnavailable, retryAfter,
+			"this gateway is still preparing: its loyalty rules are to be checked and its key for promises to be recorded first; send it again"))
 		return out
 	}
 	var err error

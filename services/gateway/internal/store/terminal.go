@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/postgres"
 )
 
 // Terminal is the terminal that a key belongs to.
@@ -93,15 +94,19 @@ func (s *Store) awake(ctx context.Context) (context.Context, context.CancelFunc,
 	return ctx, cancel, nil
 }
 
-// AddTerminal stores a new terminal with its first key. A terminal id that exists, in whichever store, is a Conflict.
+// AddTerminal stores a new terminal with its first key. A terminal id that exists, in whichever store, is a Conflict; while a series begins,
+// the error is Transient.
 func (s *Store) AddTerminal(ctx context.Context, terminalID, storeID string, hash [32]byte) error {
 	ctx, cancel, err := s.awake(ctx)
 	if err != nil {
 		return err
 	}
 	defer cancel()
-	_, err = s.pool.Exec(ctx, terminalAddSQL, terminalID, storeID, hash[:])
-	if err = kinds.Fault("add a terminal", err); fault.Is(err, fault.Conflict) {
+	added, err := s.pool.Exec(ctx, terminalAddSQL, terminalID, storeID, hash[:])
+	if err == nil && added.RowsAffected() == 0 {
+		return fault.New(fault.Fatal, "add a terminal: the operator's head is missing, which every database has from its migration on")
+	}
+	if err = postgres.Fault("add a terminal", err); fault.Is(err, fault.Conflict) {
 		return fault.New(fault.Conflict, "a terminal with this id already exists")
 	}
 	return err

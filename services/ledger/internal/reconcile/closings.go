@@ -18,6 +18,10 @@ var (
 	closingsCloseSQL string
 	//go:embed sql/closings_take.sql
 	closingsTakeSQL string
+	//go:embed sql/closings_shelve.sql
+	closingsShelveSQL string
+	//go:embed sql/closings_unshelve.sql
+	closingsUnshelveSQL string
 )
 
 // Limits of closings.
@@ -88,14 +92,30 @@ func (l *leader) publishClosings(ctx context.Context, now, due time.Time, room i
 	if err != nil || len(lost) == 0 {
 		return 0, postgres.Fault("take closings", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, publishTime)
-	defer cancel()
-	published, err := l.Publisher.PublishClosings(ctx, lost)
-	if err != nil || published == 0 {
+	msgs, tooLarge := l.Publisher.SiftClosings(lost)
+	if err := l.shelve(ctx, tooLarge); err != nil || len(msgs) == 0 {
 		return len(lost), err
 	}
-	l.Metrics.Reclosed.Add(number(published))
-	l.Log.Warn("closings had not reached the ledger and were published again", "closings", published, "oldest_terminal_id", lost[0].Chain,
+	ctx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	if err := l.Publisher.PublishClosings(ctx, msgs); err != nil {
+		return len(lost), err
+	}
+	l.Metrics.Reclosed.Add(number(len(msgs)))
+	l.Log.Warn("closings had not reached the ledger and were published again", "closings", len(msgs), "oldest_terminal_id", lost[0].Chain,
 		"oldest_closing_number", lost[0].Number, "generation", lost[0].Generation)
 	return len(lost), nil
+}
+
+// shelve has closings that NATS does not take wait for the next leader.
+func (l *leader) shelve(ctx context.Context, tooLarge []republish.Closing) error {
+	if len(tooLarge) == 0 {
+		return nil
+	}
+	chains, numbers := make([]string, len(tooLarge)), make([]int64, len(tooLarge))
+	for i, c := range tooLarge {
+		chains[i], numbers[i] = c.Chain, c.Number
+	}
+	_, err := l.session.Exec(ctx, closingsShelveSQL, pgx.NamedArgs{"chains": chains, "numbers": numbers})
+	return postgres.Fault("shelve closings that are too large", err)
 }

@@ -123,10 +123,13 @@ var (
 	lowWaterSQL string
 )
 
-// begin prepares the session and reads the marks.
+// begin prepares the session, has what was shelved tried again, and reads the marks.
 func (r *Reconciler) begin(ctx context.Context, session *pgx.Conn) (*leader, error) {
 	if _, err := session.Exec(ctx, planningSQL); err != nil {
 		return nil, postgres.Fault("prepare the reconciler's session", err)
+	}
+	if _, err := session.Exec(ctx, closingsUnshelveSQL); err != nil {
+		return nil, postgres.Fault("have closings tried that were too large", err)
 	}
 	l := &leader{Reconciler: r, session: session, marks: make(map[string]mark), ahead: make(map[string]time.Time)}
 	rows, err := session.Query(ctx, lowWaterSQL)

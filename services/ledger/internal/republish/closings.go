@@ -16,10 +16,10 @@ type Closing struct {
 	Generation     int
 }
 
-// PublishClosings publishes closings and returns how many, once all are acknowledged. A body that is not the closing that its row is of is
-// left out, with an alarm that shows nothing of it. It writes nothing: the caller must have committed before that they are to be published.
-func (p *Publisher) PublishClosings(ctx context.Context, closings []Closing) (published int, err error) {
-	msgs := make([]*nats.Msg, 0, len(closings))
+// SiftClosings returns the messages of the closings that can be published, and the closings that NATS takes from nobody for their size, which
+// it logs. A body that is not the closing that its row is of is in neither, with an alarm that shows nothing of it.
+func (p *Publisher) SiftClosings(closings []Closing) (msgs []*nats.Msg, tooLarge []Closing) {
+	msgs = make([]*nats.Msg, 0, len(closings))
 	for _, c := range closings {
 		msg, ok := c.message()
 		if !ok {
@@ -28,12 +28,21 @@ func (p *Publisher) PublishClosings(ctx context.Context, closings []Closing) (pu
 				"terminal_id", c.Chain, "closing_number", c.Number)
 			continue
 		}
+		if limit, fits := p.bus.Fits(msg); !fits {
+			p.log.Error("a closing is larger than what NATS takes and is not published: it has thousands of types of tender",
+				"closing", event.SubjectOf(msg.Header), "bytes", msg.Size(), "limit", limit)
+			tooLarge = append(tooLarge, c)
+			continue
+		}
 		msgs = append(msgs, msg)
 	}
-	if len(msgs) == 0 {
-		return 0, nil
-	}
-	return len(msgs), p.bus.PublishAll(ctx, msgs)
+	return msgs, tooLarge
+}
+
+// PublishClosings publishes what SiftClosings returned, and returns once all are acknowledged. It writes nothing: the caller must have
+// committed before that they are to be published.
+func (p *Publisher) PublishClosings(ctx context.Context, msgs []*nats.Msg) error {
+	return p.bus.PublishAll(ctx, msgs)
 }
 
 // message is the same as the gateway's for this closing, except for source, generation and trace. The body is the stored one, with any members
