@@ -1,0 +1,71 @@
+package gateway_test
+
+import (
+	"bytes"
+	"flag"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	gateway "github.com/tillseal/tillseal/services/gateway"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// command runs gateway series-next as an operator does.
+func (s *shop) command(args ...string) (string, error) {
+	var out bytes.Buffer
+	err := gateway.SeriesNext().Run(s.t.Context(), args, []string{"DB_URL=" + s.db.Gateway}, &out)
+	return out.String(), err
+}
+
+// keyRecord is the place of the first key's record in its chain.
+const keyRecord = `SELECT s.terminal_id || '/' || s.record_number FROM audit.sale s JOIN audit.promise_key k USING (sale_id) ORDER BY k.recorded_at LIMIT 1`
+
+func TestADatabaseThatWasRestoredToBeforeItsKeyRecordsItInANewSeries(t *testing.T) {
+	shop := setup(t)
+	require.Equal(t, "operator/1", query[string](shop, keyRecord), "signed by the database that is lost")
+	require.NoError(t, shop.gates[0].stop())
+
+	shop.db = testkit.Database(t)
+	shop.gates = nil
+	out, err := shop.command("-by", "asha", "-reason", "restored the backup of 22 November")
+	require.NoError(t, err)
+	require.JSONEq(t, `{"series":2,"terminals":1}`, out)
+	require.Equal(t, "asha: restored the backup of 22 November", query[string](shop, "SELECT operator || ': ' || reason FROM sales.series WHERE series = 2"))
+	shop.addGateway()
+	require.Equal(t, "operator~2/1", query[string](shop, keyRecord))
+	_, sold := shop.newTill("s1", "t1").sell(newKey(), tea)
+	require.Equal(t, "t1~2", sold.TerminalID)
+	shop.checkBooks()
+}
+
+func TestTheCommandForANewSeriesRefusesWhatTheCallRefuses(t *testing.T) {
+	shop := &shop{t: t, db: testkit.Database(t)}
+	for wrong, args := range map[string][]string{
+		"reason is missing":           {"-by", "asha"},
+		"by is missing":               {"-by", " ", "-reason", "x"},
+		"control character":           {"-by", "asha", "-reason", "a\u0007"},
+		"at least 2":                  {"-by", "asha", "-reason", "x", "-series", "1"},
+		`invalid value "two"`:         {"-by", "asha", "-reason", "x", "-series", "two"},
+		"not defined: -operator":      {"-operator", "asha"},
+		`"restored" is not expected;`: {"-by", "asha", "-reason", "x", "restored"},
+	} {
+		_, err := shop.command(args...)
+		require.ErrorContains(t, err, wrong)
+		require.True(t, fault.Is(err, fault.Invalid), wrong)
+	}
+	err := gateway.SeriesNext().Run(t.Context(), []string{"-by", "asha", "-reason", "x"}, nil, &bytes.Buffer{})
+	require.ErrorContains(t, err, "DB_URL is not set")
+	help, err := shop.command("--help")
+	require.ErrorIs(t, err, flag.ErrHelp)
+	for _, named := range []string{"DB_URL", "-by name", "-reason text", "-series number"} {
+		require.Contains(t, help, named)
+	}
+	require.Zero(t, query[int](shop, "SELECT count(*)::int FROM sales.series"))
+	out, err := shop.command("-by", "asha", "-reason", "x", "-series", "7")
+	require.NoError(t, err)
+	require.JSONEq(t, `{"series":7,"terminals":1}`, out)
+	_, err = shop.command("-by", "asha", "-reason", "x", "-series", "7")
+	require.ErrorContains(t, err, "higher")
+}
