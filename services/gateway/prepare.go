@@ -81,18 +81,30 @@ func (s *shop) checkRules(ctx context.Context) error {
 }
 
 // recordKey records the key that signs promises before it signs the first: a record like any other, unless a gateway has recorded it already.
+// A key whose record or row was altered since is Invalid: nobody could check what it signs.
 func (s *shop) recordKey(ctx context.Context) error {
 	item, err := s.signer.KeyRecord()
 	if err != nil {
 		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: %w", err)
 	}
 	out := s.grouper(nil).Commit(ctx, []*commit.Item{item})[0]
+	whole, broken, err := s.store.PromiseKeyKept(ctx, item.KID, string(item.Record.Raw), store.KeyOf{TerminalID: item.TerminalID, Key: item.Key})
 	switch {
+	case broken:
+		s.log.Error("ALARM: the key that signs promises is not recorded as it was", "kid", item.KID)
+		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: the row of key %s in sales.promise_key, or the record that it names, was altered or removed: "+
+			`see "The key that signs promises" in infra/docs/OPERATIONS.md`, item.KID)
 	case out.Refused == nil:
 	case out.Refused.RetryAfter > 0:
 		return fault.New(fault.Transient, "record the promises' key: %w", out.Refused)
 	default:
 		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: the key could not be recorded: %w", out.Refused)
+	}
+	if err == nil && !whole {
+		err = fault.New(fault.Transient, "the promises' key was just recorded, and another database answers")
+	}
+	if err != nil {
+		return err
 	}
 	if out.Sale != nil {
 		s.publish(*out.Sale, item, "")

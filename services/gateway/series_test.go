@@ -69,3 +69,35 @@ func TestTheCommandForANewSeriesRefusesWhatTheCallRefuses(t *testing.T) {
 	_, err = shop.command("-by", "asha", "-reason", "x", "-series", "7")
 	require.ErrorContains(t, err, "higher")
 }
+
+// TestAGatewayDoesNotSignWithAKeyWhoseRecordWasAltered has the owner of the database do it, since no service may.
+func TestAGatewayDoesNotSignWithAKeyWhoseRecordWasAltered(t *testing.T) {
+	shop := setup(t)
+	require.NoError(t, shop.gates[0].stop())
+	const (
+		mend = `INSERT INTO sales.promise_key (kid, jwk, sale_id, recorded_at)
+			SELECT convert_from(request, 'UTF8')::json ->> 'kid', convert_from(request, 'UTF8'), sale_id, to_timestamp(recorded_at_us / 1e6)
+			FROM sales.sale s WHERE kind = 'key' AND NOT EXISTS (SELECT FROM sales.promise_key k WHERE k.sale_id = s.sale_id)`
+		remove = "DELETE FROM sales.promise_key"
+	)
+	refused := func(altered string) {
+		shop.exec(altered)
+		var log testkit.Log
+		err := shop.runAlone(func(c *gateway.Config) { c.Telemetry.LogOutput = &log })
+		require.True(t, fault.Is(err, fault.Invalid), "%v after %s", err, altered)
+		require.ErrorContains(t, err, "PROMISE_KEY_FILE: the row of key ")
+		require.Contains(t, log.String(), "ALARM: the key that signs promises is not recorded as it was")
+		require.Equal(t, 1, query[int](shop, "SELECT count(*)::int FROM audit.sale"))
+	}
+	for _, altered := range []string{
+		remove, `UPDATE sales.promise_key SET jwk = replace(jwk, '"kid":"', '"kid":"0')`, "UPDATE sales.promise_key SET sale_id = gen_random_uuid()",
+	} {
+		refused(altered)
+		shop.exec(remove)
+		shop.exec(mend)
+	}
+	gate := shop.addGateway()
+	require.Len(t, shop.served(gate).Keys, 1, "as the page says, the record has all that the row had")
+	require.NoError(t, gate.stop())
+	refused("UPDATE sales.sale SET idempotency_key = gen_random_uuid() WHERE kind = 'key'") // the key would be recorded a second time
+}
