@@ -3,11 +3,15 @@ package gateway_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
+	"net/http"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	gateway "github.com/tillseal/tillseal/services/gateway"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
@@ -100,4 +104,49 @@ func TestAGatewayDoesNotSignWithAKeyWhoseRecordWasAltered(t *testing.T) {
 	require.Len(t, shop.served(gate).Keys, 1, "as the page says, the record has all that the row had")
 	require.NoError(t, gate.stop())
 	refused("UPDATE sales.sale SET idempotency_key = gen_random_uuid() WHERE kind = 'key'") // the key would be recorded a second time
+}
+
+// TestAGatewayUnderWhichTheDatabaseIsReplacedRecordsItsKeyThereFirst has an operator put a database of before the key in the place of the present
+// one, where at first the key cannot be recorded.
+func TestAGatewayUnderWhichTheDatabaseIsReplacedRecordsItsKeyThereFirst(t *testing.T) {
+	restored := testkit.Database(t)
+	shop := setup(t)
+	shop.till.sell(newKey(), tea)
+	name := func(url string) string {
+		cfg, err := pgx.ParseConfig(url)
+		require.NoError(t, err)
+		return cfg.Database
+	}
+	there := *shop
+	there.db = restored
+	there.exec("REVOKE INSERT ON sales.promise_key FROM gateway")
+	server := *shop
+	server.db.Admin = testkit.Postgres(t).AdminURL("postgres")
+	server.exec(fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name(shop.db.Admin)))
+	server.exec(fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name(shop.db.Admin), name(restored.Admin)))
+
+	till := shop.newTill("s1", "t1")
+	refuses(t, till.post(newKey(), tea), 503, refusal.StoreUnavailable)
+	refuses(t, till.askToClose(newKey()), 503, refusal.StoreUnavailable)
+	require.Zero(t, shop.sales())
+	shop.exec("GRANT INSERT ON sales.promise_key TO gateway")
+	var sold answer
+	eventually(t, "the key is recorded, and a sale after it", func() error {
+		r := till.post(newKey(), tea)
+		if r.Status != http.StatusCreated {
+			return fmt.Errorf("%d %s", r.Status, r.Body)
+		}
+		sold = read[answer](t, r)
+		return nil
+	})
+	require.Equal(t, "operator/1", query[string](shop, keyRecord))
+	eventually(t, "its keys are served", func() error { // those of before are for a moment
+		if keys := shop.served(shop.gates[0]).Keys; len(keys) != 1 || query[string](shop, "SELECT kid FROM audit.promise_key") != keys[0].KeyID {
+			return fmt.Errorf("%v", keys)
+		}
+		return nil
+	})
+	require.Equal(t, sold.SaleID, opened(t, sold.Promise, shop.served(shop.gates[0])).SaleID)
+	till.close(newKey())
+	shop.checkBooks()
 }

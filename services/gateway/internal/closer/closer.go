@@ -227,7 +227,7 @@ func (c *Closer) one(ctx context.Context, of *store.Chain, before store.Before, 
 		Chain: in.TerminalID, Number: in.Number, StoreID: storeID, Under: under, From: in.From, To: in.To, ClosedAtUS: closedAtUS, Body: body,
 	})
 	switch {
-	case errors.Is(err, store.ErrAway):
+	case errors.Is(err, store.ErrAway), errors.Is(err, store.ErrReplaced):
 		return nil, err
 	case fault.Is(err, fault.Transient):
 		c.Log.Warn("it is not known whether a closing was stored", "closing", closed.Name(), "error", err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tillseal/tillseal/shared/postgres"
 )
@@ -42,9 +43,11 @@ func keyColumns(keys []PromiseKey) pgx.NamedArgs {
 func (s *Store) PromiseKeyKept(ctx context.Context, kid, jwk string, under KeyOf) (whole, broken bool, err error) {
 	var known bool
 	err = s.read(ctx, func(ctx context.Context) error {
-		return s.pool.QueryRow(ctx, promiseKeyKeptSQL, pgx.NamedArgs{
-			"kid": kid, "jwk": jwk, "terminal_id": under.TerminalID, "idempotency_key": [16]byte(under.Key),
-		}).Scan(&whole, &known)
+		return s.on(ctx, func(conn *pgxpool.Conn) error {
+			return conn.QueryRow(ctx, promiseKeyKeptSQL, pgx.NamedArgs{
+				"kid": kid, "jwk": jwk, "terminal_id": under.TerminalID, "idempotency_key": [16]byte(under.Key),
+			}).Scan(&whole, &known)
+		})
 	})
 	return whole, known && !whole, err
 }
