@@ -238,7 +238,7 @@ func serve(ctx context.Context, cfg Config, shop *shop, tel *telemetry.Telemetry
 	}()
 	defer func() { stopEnsuring(); <-ensured }()
 
-	committer := commit.New(context.WithoutCancel(ctx), shop.grouper(shop.ready.Load), cache, shop.publish, commit.Metrics{Group: m.group}, tel.Log)
+	committer := commit.New(context.WithoutCancel(ctx), shop.grouper(shop.store, shop.ready.Load), cache, shop.publish, commit.Metrics{Group: m.group}, tel.Log)
 	defer committer.Close()
 	m.waiting.from(committer.Waiting)
 	m.queue.from(shop.publisher.Waiting)

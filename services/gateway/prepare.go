@@ -30,50 +30,72 @@ type shop struct {
 	ready     atomic.Bool
 }
 
-func (s *shop) grouper(ready func() bool) *commit.Grouper {
-	return &commit.Grouper{Store: s.store, Rules: s.rules, Ready: ready, Log: s.log, Now: time.Now, Mint: mint, Sign: s.signer.Sale}
+func (s *shop) grouper(into *store.Store, ready func() bool) *commit.Grouper {
+	return &commit.Grouper{Store: into, Rules: s.rules, Ready: ready, Log: s.log, Now: time.Now, Mint: mint, Sign: s.signer.Sale}
 }
 
-// prepare checks the loyalty rules and records the key that signs promises. While Postgres is unavailable it goes on trying, and calls stop
-// with the fault if that can't succeed. The channel is closed when nothing is left to do.
+// prepare checks the loyalty rules and records the key that signs promises, and does so again in each database that replaces this one: a
+// restored one may have neither. While Postgres is unavailable it goes on trying, and calls stop with the fault if that can't succeed. The
+// channel is closed once ctx has ended, or the shop was stopped.
 func (s *shop) prepare(ctx context.Context) (<-chan struct{}, error) {
 	done := make(chan struct{})
 	err := s.prepareOnce(ctx)
-	if err == nil || fault.Is(err, fault.Invalid) {
+	if fault.Is(err, fault.Invalid) {
 		close(done)
 		return done, err
 	}
-	s.log.Warn("no sale is recorded until the loyalty rules have been checked and the promises' key is recorded", "error", err)
+	if err != nil {
+		s.log.Warn("no sale is recorded until the loyalty rules have been checked and the promises' key is recorded", "error", err)
+	}
 	go func() {
 		defer close(done)
-		for wait.Pause(ctx, preparePause) {
-			switch err := s.prepareOnce(ctx); {
-			case err == nil:
-				return
-			case fault.Is(err, fault.Invalid):
-				s.stop(err)
-				return
-			}
-		}
+		s.stayPrepared(ctx, err == nil)
 	}()
 	return done, nil
 }
 
+func (s *shop) stayPrepared(ctx context.Context, prepared bool) {
+	for {
+		if prepared {
+			select {
+			case <-s.store.Replaced():
+				s.log.Warn("another database answers: no sale is recorded in it until the loyalty rules have been checked and the promises' key is recorded")
+			case <-ctx.Done():
+				return
+			}
+		} else if !wait.Pause(ctx, preparePause) {
+			return
+		}
+		err := s.prepareOnce(ctx)
+		if fault.Is(err, fault.Invalid) {
+			s.stop(err)
+			return
+		}
+		prepared = err == nil
+	}
+}
+
 func (s *shop) prepareOnce(ctx context.Context) error {
-	if err := s.checkRules(ctx); err != nil {
+	database, err := s.store.Present(ctx)
+	if err != nil {
 		return err
 	}
-	if err := s.recordKey(ctx); err != nil {
+	into := s.store.Of(database)
+	if err := s.checkRules(ctx, into); err != nil {
 		return err
 	}
+	if err := s.recordKey(ctx, into); err != nil {
+		return err
+	}
+	s.store.OnlyTo(database)
 	s.ready.Store(true)
 	return nil
 }
 
 // checkRules refuses rules that differ from those that their version was first used with: entries name the version that they were earned
 // under.
-func (s *shop) checkRules(ctx context.Context) error {
-	same, err := s.store.RulesAreAsFirstUsed(ctx, s.rules.Version, s.rules.Hash)
+func (s *shop) checkRules(ctx context.Context, in *store.Store) error {
+	same, err := in.RulesAreAsFirstUsed(ctx, s.rules.Version, s.rules.Hash)
 	if err == nil && !same {
 		return fault.New(fault.Invalid, "LOYALTY_RULES differ from what version %q was first used with: give changed rules a new version", s.rules.Version)
 	}
@@ -81,18 +103,30 @@ func (s *shop) checkRules(ctx context.Context) error {
 }
 
 // recordKey records the key that signs promises before it signs the first: a record like any other, unless a gateway has recorded it already.
-func (s *shop) recordKey(ctx context.Context) error {
+// A key whose record or row was altered since is Invalid: nobody could check what it signs.
+func (s *shop) recordKey(ctx context.Context, into *store.Store) error {
 	item, err := s.signer.KeyRecord()
 	if err != nil {
 		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: %w", err)
 	}
-	out := s.grouper(nil).Commit(ctx, []*commit.Item{item})[0]
+	out := s.grouper(into, nil).Commit(ctx, []*commit.Item{item})[0]
+	whole, broken, err := into.PromiseKeyKept(ctx, item.KID, string(item.Record.Raw), store.KeyOf{TerminalID: item.TerminalID, Key: item.Key})
 	switch {
+	case broken:
+		s.log.Error("ALARM: the key that signs promises is not recorded as it was", "kid", item.KID)
+		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: the row of key %s in sales.promise_key, or the record that it names, was altered or removed: "+
+			`see "The key that signs promises" in infra/docs/OPERATIONS.md`, item.KID)
 	case out.Refused == nil:
 	case out.Refused.RetryAfter > 0:
 		return fault.New(fault.Transient, "record the promises' key: %w", out.Refused)
 	default:
 		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: the key could not be recorded: %w", out.Refused)
+	}
+	if err == nil && !whole {
+		err = fault.New(fault.Transient, "the promises' key was recorded a moment ago and is not there")
+	}
+	if err != nil {
+		return err
 	}
 	if out.Sale != nil {
 		s.publish(*out.Sale, item, "")

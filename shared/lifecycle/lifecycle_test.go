@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
+	"fmt"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,6 +39,34 @@ func TestTheExitCodeTellsWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			code := start(c.ctx, "gateway", "records sales", c.args, c.environ, &out, &out, func(context.Context, settings) error { return c.run })
+			require.Equal(t, c.code, code)
+			require.Contains(t, out.String(), c.says)
+		})
+	}
+}
+
+func TestACommandRunsInsteadOfTheService(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		ends error
+		code int
+		says string
+	}{
+		"done":    {[]string{"count", "-by", "asha"}, nil, 0, "counted by asha"},
+		"refused": {[]string{"count", "-by", "asha"}, fault.New(fault.Invalid, "nothing is there"), 2, "gateway count: nothing is there"},
+		"failed":  {[]string{"count", "-by", "asha"}, errors.New("boom"), 1, "gateway count: boom"},
+		"help":    {[]string{"count", "-by", "asha"}, flag.ErrHelp, 0, "counted"},
+		"unknown": {[]string{"cuont"}, nil, 2, `gateway has no command "cuont"; without one it records sales`},
+		"listed":  {[]string{"--help"}, nil, 0, "gateway count: counts sales"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			served := func(context.Context, settings) error { panic("the service runs") }
+			count := Command{"count", "counts sales", func(_ context.Context, args, environ []string, stdout io.Writer) error {
+				_, err := fmt.Fprintf(stdout, "counted by %s with %s", args[1], environ[0])
+				return errors.Join(err, c.ends)
+			}}
+			code := start(t.Context(), "gateway", "records sales", c.args, []string{"GATEWAY_ADDR=:1"}, &out, &out, served, count)
 			require.Equal(t, c.code, code)
 			require.Contains(t, out.String(), c.says)
 		})

@@ -8,5 +8,5 @@ import (
 
 func main() {
 	gateway.Tune()
-	lifecycle.Main("gateway", "records sales for tills over HTTP, each exactly once", gateway.Run)
+	lifecycle.Main("gateway", "records sales for tills over HTTP, each exactly once", gateway.Run, gateway.SeriesNext())
 }

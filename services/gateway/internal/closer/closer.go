@@ -273,7 +273,7 @@ func (c *Closer) one(
 		ClosedAtUS: closedAtUS, Body: body,
 	})
 	switch {
-	case errors.Is(err, store.ErrAway):
+	case errors.Is(err, store.ErrAway), errors.Is(err, store.ErrReplaced):
 		return nil, 0, err
 	case fault.Is(err, fault.Transient):
 		c.Log.Warn("it is not known whether a closing was stored", "closing", closed.Name(), "error", err)

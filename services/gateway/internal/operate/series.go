@@ -35,16 +35,18 @@ func (d *Desk) seriesNext() stream.Endpoint {
 	return stream.Answers(stream.Endpoint{
 		Subject: "ops.gateway.series.next",
 		Description: "After the database was restored to an earlier moment: every terminal goes on in a new series, its records numbered from 1 again and its " +
-			"terminal_id followed by ~ and the series, so that no number is signed twice. Call it before tills may sell again. After a second restore, whose " +
-			`moment was before the first series.next, name a series that was never used: "series":3. With tens of thousands of terminals it takes ` +
-			"seconds, 30 at most, in which tills are refused: give the request that long.",
+			"terminal_id followed by ~ and the series, so that no number is signed twice. Call it before tills may sell again; better, " +
+			"run the command gateway series-next before a gateway is started. After a second restore, whose moment was before the first " +
+			`series.next, name a series that was never used: "series":3. With tens of thousands of terminals it takes seconds, 30 at most, ` +
+			"in which tills are refused: give the request that long.",
 		Request:  `{"by":"asha","reason":"restored the backup of 22 November"}`,
 		Response: `{"series":2,"terminals":17}`,
 		Within:   store.SeriesTimeout + time.Second,
-	}, d.next)
+	}, d.NextSeries)
 }
 
-func (d *Desk) next(ctx context.Context, req SeriesRequest) (Series, error) {
+// NextSeries begins a series at every terminal.
+func (d *Desk) NextSeries(ctx context.Context, req SeriesRequest) (Series, error) {
 	for name, text := range map[string]struct {
 		text string
 		most int

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tillseal/tillseal/shared/closing"
 	"github.com/tillseal/tillseal/shared/sale"
@@ -187,18 +188,22 @@ type Closing struct {
 }
 
 // AddClosing stores a closing; added is false when its number, its key or its first record was taken meanwhile, or its chain has ended. It is
-// tried once: after an error it is not certain that nothing was stored, and ClosingUnder tells.
+// tried once: after an error it is not certain that nothing was stored, and ClosingUnder tells. Only ErrAway and ErrReplaced are certain.
 func (s *Store) AddClosing(ctx context.Context, c *Closing) (added bool, err error) {
 	ctx, cancel, err := s.awake(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer cancel()
-	tag, err := s.pool.Exec(ctx, closingInsertSQL, pgx.NamedArgs{
-		"chain": c.Chain, "closing_number": c.Number, "records_of": c.RecordsOf, "store_id": c.StoreID, "terminal_id": c.Under.TerminalID,
-		"idempotency_key": [16]byte(c.Under.Key), "from_number": c.From, "to_number": c.To, "closed_at_us": c.ClosedAtUS, "body": c.Body,
+	err = s.on(ctx, func(conn *pgxpool.Conn) error {
+		tag, err := conn.Exec(ctx, closingInsertSQL, pgx.NamedArgs{
+			"chain": c.Chain, "closing_number": c.Number, "records_of": c.RecordsOf, "store_id": c.StoreID, "terminal_id": c.Under.TerminalID,
+			"idempotency_key": [16]byte(c.Under.Key), "from_number": c.From, "to_number": c.To, "closed_at_us": c.ClosedAtUS, "body": c.Body,
+		})
+		added = tag.RowsAffected() == 1
+		return err
 	})
-	return tag.RowsAffected() == 1, kinds.Fault("store a closing", err)
+	return added, kinds.Fault("store a closing", err)
 }
 
 // ReadClosing is a closing as it is stored, with its place among a store's.

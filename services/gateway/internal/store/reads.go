@@ -9,6 +9,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 var (
@@ -123,10 +124,12 @@ var (
 func (s *Store) RulesAreAsFirstUsed(ctx context.Context, version string, hash [32]byte) (bool, error) {
 	var first []byte
 	err := s.read(ctx, func(ctx context.Context) error {
-		if _, err := s.pool.Exec(ctx, rulesAddSQL, version, hash[:]); err != nil {
-			return err
-		}
-		return s.pool.QueryRow(ctx, rulesSQL, version).Scan(&first)
+		return s.on(ctx, func(conn *pgxpool.Conn) error {
+			if _, err := conn.Exec(ctx, rulesAddSQL, version, hash[:]); err != nil {
+				return err
+			}
+			return conn.QueryRow(ctx, rulesSQL, version).Scan(&first)
+		})
 	})
 	return bytes.Equal(first, hash[:]), err
 }

@@ -38,54 +38,35 @@ const (
 // after idleTimeout, and a waiter's next try finds the locks gone.
 const HeldUp = idleTimeout + lockTimeout
 
-//go:embed sql/identity.sql
-var identitySQL string
-
 // Store is a pool of connections to Postgres. It is safe for concurrent use.
 type Store struct {
 	// Changed is called when Postgres is found to be unavailable, and when it is back. Set it before the first use; it must not block.
 	Changed func(away bool)
 
-	pool     *pgxpool.Pool
-	reads    chan struct{} // a slot for each that runs
-	watch    watch
-	identity atomic.Pointer[string]
-}
-
-// Identity distinguishes this database from one that replaced it: a restored backup, a promoted standby, a new cluster. What was cached from
-// another proves nothing about this one. It is "" until the first connection, and read on each.
-func (s *Store) Identity() string {
-	if id := s.identity.Load(); id != nil {
-		return *id
-	}
-	return ""
+	pool      *pgxpool.Pool
+	reads     chan struct{} // a slot for each that runs
+	watch     *watch
+	databases *databases
+	only      *atomic.Pointer[string] // the database that is written to; nil in it: any
 }
 
 // Open prepares the pool and does not connect yet: the gateway starts although Postgres is unavailable. A URL that can't be used is an Invalid
 // fault.
 func Open(ctx context.Context, url config.Secret) (*Store, error) {
-	s := &Store{reads: make(chan struct{}, maxReads)}
+	s := &Store{
+		reads: make(chan struct{}, maxReads), watch: &watch{}, databases: &databases{replaced: make(chan struct{}, 1)}, only: &atomic.Pointer[string]{},
+	}
 	var err error
 	s.pool, err = postgres.Open(ctx, url, postgres.Limits{
 		Service: "gateway", MaxConns: maxConns, Connect: connectTimeout,
 		Lock: lockTimeout, Statement: statementTimeout, IdleInTransaction: idleTimeout,
-		Prepare: s.identify, TrustIdle: true, Lookups: true,
+		Prepare: s.databases.identify, TrustIdle: true, Lookups: true,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.watch.running, s.watch.stop = context.WithCancel(ctx)
 	return s, nil
-}
-
-// identify reads which database a new connection leads to.
-func (s *Store) identify(ctx context.Context, conn *pgx.Conn) error {
-	var id string
-	if err := conn.QueryRow(ctx, identitySQL).Scan(&id); err != nil {
-		return err
-	}
-	s.identity.Store(&id)
-	return nil
 }
 
 // Close waits for the connections in use and closes all.

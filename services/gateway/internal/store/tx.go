@@ -31,7 +31,7 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
 	defer cancel()
 	began := s.watch.answers.Load()
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := s.take(ctx)
 	if err != nil {
 		s.heard(began, err)
 		return nil, kinds.Fault("take a connection", err)

@@ -1,0 +1,5 @@
+-- A key as of one moment. Its row and the record that names it are committed together: both are there and agree, or neither is.
+SELECT EXISTS (SELECT FROM sales.promise_key k JOIN sales.sale s USING (sale_id)
+               WHERE k.kid = @kid AND k.jwk = @jwk AND s.terminal_id = @terminal_id AND s.idempotency_key = @idempotency_key),
+       EXISTS (SELECT FROM sales.promise_key WHERE kid = @kid)
+           OR EXISTS (SELECT FROM sales.sale WHERE terminal_id = @terminal_id AND idempotency_key = @idempotency_key);
