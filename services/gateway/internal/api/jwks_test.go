@@ -45,7 +45,7 @@ func TestWhoeverAsksForTheKeysMeanwhileWaitsForTheSameRead(t *testing.T) {
 		away := errors.New("away")
 		round(away, "away")
 		round(nil, `{"keys":[{}]}`)
-		time.Sleep(keysLife) // of this bubble's own clock
+		<-time.After(keysLife) // of this bubble's own clock
 		round(away, `{"keys":[{}]}`)
 		ask()
 		require.Equal(t, int32(1), reads.Load(), "what is kept is served for a while, whatever became of the read")
