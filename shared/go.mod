@@ -3,6 +3,7 @@ module github.com/tillseal/tillseal/shared
 go 1.26.0
 
 require (
+	filippo.io/edwards25519 v1.2.0
 	github.com/caarlos0/env/v11 v11.4.2
 	github.com/cockroachdb/apd/v3 v3.2.3
 	github.com/ethereum/go-ethereum v1.17.10

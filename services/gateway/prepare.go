@@ -31,7 +31,7 @@ type shop struct {
 }
 
 func (s *shop) grouper(into *store.Store, ready func() bool) *commit.Grouper {
-	return &commit.Grouper{Store: into, Rules: s.rules, Ready: ready, Log: s.log, Now: time.Now, Mint: mint, Sign: s.signer.Sale}
+	return &commit.Grouper{Store: into, Rules: s.rules, Ready: ready, Log: s.log, Now: time.Now, Mint: mint, Sign: s.signer.Sales}
 }
 
 // prepare checks the loyalty rules and records the key that signs promises, and does so again in each database that replaces this one: a

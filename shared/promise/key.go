@@ -30,7 +30,7 @@ const (
 // Key signs promises. The private half is held by a function, so that no way of printing a Key can show it. Use by many goroutines is safe.
 type Key struct {
 	jwk                       JWK
-	sign                      func(message []byte) []byte
+	sign                      func(messages [][]byte) [][ed25519.SignatureSize]byte
 	saleHeader, closingHeader string
 }
 
@@ -39,7 +39,7 @@ func newKey(private ed25519.PrivateKey) *Key {
 	jwk := jwkOf(public)
 	return &Key{
 		jwk:           jwk,
-		sign:          func(message []byte) []byte { return ed25519.Sign(private, message) },
+		sign:          newSigner(private, public).sign,
 		saleHeader:    header(jwk.Kid, TypSale),
 		closingHeader: header(jwk.Kid, TypClosing),
 	}

@@ -208,11 +208,3 @@ func TestInspectShowsClaimsThatNobodyHasVerified(t *testing.T) {
 	_, err = promise.Inspect(forge(t, saleHeader, `{}`))
 	require.ErrorIs(t, err, promise.ErrMalformed)
 }
-
-func BenchmarkSignSale(b *testing.B) {
-	k, s := rfcKey(b), tea()
-	b.ReportAllocs()
-	for b.Loop() {
-		k.SignSale(s)
-	}
-}

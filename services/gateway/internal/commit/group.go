@@ -56,7 +56,7 @@ type Grouper struct {
 	Log   *slog.Logger
 	Now   func() time.Time
 	Mint  func() Minted
-	Sign  func(*store.Sale) string // the promise of a record: deterministic, and safe for concurrent use
+	Sign  func([]*store.Sale) []string // the promise of each record: deterministic, and safe for concurrent use
 
 	failed, again, headless seldom
 }

@@ -44,7 +44,12 @@ func setup(t *testing.T) *bench {
 	require.NoError(t, err)
 	require.NoError(t, s.AddTerminal(t.Context(), "t1", "s1", [32]byte{1}))
 	return &bench{db: db, grouper: &commit.Grouper{
-		Sign:  func(row *store.Sale) string { return "of " + row.Facts.SaleID },
+		Sign: func(rows []*store.Sale) (promises []string) {
+			for _, row := range rows {
+				promises = append(promises, "of "+row.Facts.SaleID)
+			}
+			return promises
+		},
 		Store: s, Rules: rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now,
 		Mint: func() commit.Minted {
 			id := uuid.Must(uuid.NewV7())

@@ -34,11 +34,11 @@ func (g *Grouper) seal(s *state) {
 	workers := min(runtime.GOMAXPROCS(0), 1+len(s.sales)/sealEach)
 	var all sync.WaitGroup
 	for w := range workers {
+		share := s.sales[w*len(s.sales)/workers : (w+1)*len(s.sales)/workers]
 		all.Go(func() {
-			for i := w; i < len(s.sales); i += workers {
-				row := s.sales[i]
-				a := answer(row, g.Sign(row))
-				row.Answer = a.Bytes()
+			for i, promise := range g.Sign(share) {
+				a := answer(share[i], promise)
+				share[i].Answer = a.Bytes()
 			}
 		})
 	}

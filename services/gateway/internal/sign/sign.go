@@ -72,14 +72,17 @@ type Signer struct {
 // New makes a signer.
 func New(key *promise.Key, terms Terms) *Signer { return &Signer{key: key, terms: terms} }
 
-// Sale is the promise of a record: the same record gives the same bytes.
-func (s *Signer) Sale(row *store.Sale) string {
-	f := &row.Facts
-	at := time.UnixMicro(int64(f.RecordedAt))
-	return s.key.SignSale(promise.Sale{
-		Issuer: s.terms.Issuer, SaleID: f.SaleID, SaleHash: row.Hash, StoreID: f.StoreID, TerminalID: f.TerminalID, RecordNumber: f.RecordNumber,
-		IssuedAt: at.Unix(), AnchorBy: promise.AnchorBy(at, s.terms.Within).Unix(), ChainID: s.terms.ChainID, Contract: s.terms.Contract,
-	})
+// Sales are the promises of records: the same record gives the same bytes.
+func (s *Signer) Sales(rows []*store.Sale) []string {
+	claims := make([]promise.Sale, len(rows))
+	for i, row := range rows {
+		f, at := &row.Facts, time.UnixMicro(int64(row.Facts.RecordedAt))
+		claims[i] = promise.Sale{
+			Issuer: s.terms.Issuer, SaleID: f.SaleID, SaleHash: row.Hash, StoreID: f.StoreID, TerminalID: f.TerminalID, RecordNumber: f.RecordNumber,
+			IssuedAt: at.Unix(), AnchorBy: promise.AnchorBy(at, s.terms.Within).Unix(), ChainID: s.terms.ChainID, Contract: s.terms.Contract,
+		}
+	}
+	return s.key.SignSales(claims)
 }
 
 // Closing is the promise of a closing, whose hash is that of all but its promise.

@@ -49,13 +49,14 @@ func TestAPromiseIsDueInWholeSecondsAfterTheRecord(t *testing.T) {
 	row := &store.Sale{Hash: common.Hash{1}, Facts: sale.Sale{
 		SaleID: "01a204b4-353d-73e7-85c4-7892690c578a", StoreID: "s1", TerminalID: "t1~2", RecordNumber: 7, RecordedAt: 1_795_322_731_999_999,
 	}}
-	got, err := promise.OpenSale(signer.Sale(row), promise.Set{Keys: []promise.JWK{key.JWK()}})
+	got, err := promise.OpenSale(signer.Sales([]*store.Sale{row})[0], promise.Set{Keys: []promise.JWK{key.JWK()}})
 	require.NoError(t, err)
 	require.Equal(t, promise.Sale{
 		Issuer: "shop", SaleID: row.Facts.SaleID, SaleHash: common.Hash{1}, StoreID: "s1", TerminalID: "t1~2", RecordNumber: 7,
 		IssuedAt: 1_795_322_731, AnchorBy: 1_795_322_821,
 	}, got)
-	require.Equal(t, signer.Sale(row), signer.Sale(row))
+	one := signer.Sales([]*store.Sale{row})[0]
+	require.Equal(t, []string{one, one}, signer.Sales([]*store.Sale{row, row}))
 }
 
 func TestEachKeysRecordHasAKeyOfItsOwn(t *testing.T) {
