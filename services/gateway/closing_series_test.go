@@ -175,6 +175,26 @@ func TestASeriesThatBeginsWhileATillIsClosedTakesTheClosing(t *testing.T) {
 	require.Equal(t, `t1~2/1 of "t1" 1-1 1.00`, covers(shop.till.stored("t1~2", 1)))
 }
 
+// TestAClosingOfRecordsThatWereLostMeanwhileIsNotStored takes back what a restore takes back, while a closing of it waits to be stored.
+func TestAClosingOfRecordsThatWereLostMeanwhileIsNotStored(t *testing.T) {
+	h := newHold()
+	shop := setup(t, h.configure)
+	for n := range 3 {
+		shop.till.sellNumbered(n + 1)
+	}
+	closing := closingOf(shop.till, newKey())
+	require.Equal(t, "t1/1", <-h.reached)
+	shop.exec(`DELETE FROM sales.sale WHERE chain = 't1' AND record_number > 1`)
+	shop.exec(`UPDATE sales.terminal_head SET records = 1, head_hash = (SELECT sale_hash FROM sales.sale WHERE chain = 't1') WHERE terminal_id = 't1'`)
+	for n := range 3 {
+		shop.till.sellNumbered(n + 5)
+	}
+	close(h.letGo)
+	require.Equal(t, `t1/1 of "" 1-4 19.00`, covers(read[event.SalesClosed](t, <-closing)), "as many as before, and others")
+	shop.till.sellNumbered(8)
+	require.Equal(t, `t1/2 of "" 5-5 8.00`, covers(shop.till.closed()))
+}
+
 // Whatever a gateway has read, Postgres keeps a record out of a second closing.
 func TestNoRecordIsInTwoClosingsInWhicheverName(t *testing.T) {
 	shop := setup(t)

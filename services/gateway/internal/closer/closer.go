@@ -45,7 +45,7 @@ var (
 	errBusy     = refusal.Later(refusal.Overloaded, retryAfter, "many other tills are being closed: send it again with the same Idempotency-Key")
 	errTooLong  = refusal.Later(refusal.Overloaded, retryAfter, "the till could not be closed in time: send it again with the same Idempotency-Key")
 	errOvertook = refusal.Later(refusal.Overloaded, retryAfter,
-		"other closings of this terminal were first, again and again: send it again with the same Idempotency-Key")
+		"other closings of this terminal, or a new series, were first again and again: send it again with the same Idempotency-Key")
 	errAway    = refusal.Later(refusal.StoreUnavailable, retryAfter, "the closing could not be stored: send it again with the same Idempotency-Key")
 	errUnknown = refusal.Later(refusal.CommitUnknown, retryAfter,
 		"it is not known yet whether the closing was stored: send it again with the same Idempotency-Key")
@@ -53,7 +53,7 @@ var (
 )
 
 // errFirst is why a closing starts over.
-var errFirst = errors.New("another closing of this terminal was first")
+var errFirst = errors.New("another closing of this terminal, or a new series, was first")
 
 // Closer closes tills. It is safe for concurrent use.
 type Closer struct {
@@ -140,6 +140,7 @@ func (c *Closer) Make(ctx context.Context, of store.Terminal, key uuid.UUID, tra
 	case ctx.Err() != nil:
 		return nil, false, errTooLong
 	case errors.Is(err, errFirst):
+		c.Log.Warn("a till could not be closed: again and again its closing's number was taken, a series began, or its last record was not there", "terminal", of.ID)
 		return nil, false, errOvertook
 	case kind == fault.Transient || kind == fault.Conflict:
 		c.Log.Warn("a till could not be closed", "terminal", of.ID, "error", err)
@@ -270,7 +271,7 @@ func (c *Closer) one(
 	}
 	added, err := c.Store.AddClosing(ctx, &store.Closing{
 		Chain: in.TerminalID, Number: in.Number, RecordsOf: in.RecordsOf, StoreID: in.StoreID, Under: under, From: in.From, To: in.To,
-		ClosedAtUS: closedAtUS, Body: body,
+		HeadHash: in.HeadHash, ClosedAtUS: closedAtUS, Body: body,
 	})
 	switch {
 	case errors.Is(err, store.ErrAway), errors.Is(err, store.ErrReplaced):

@@ -183,12 +183,14 @@ type Closing struct {
 	StoreID    string
 	Under      KeyOf
 	From, To   uint64
+	HeadHash   common.Hash // sale_hash of To
 	ClosedAtUS int64
 	Body       []byte
 }
 
-// AddClosing stores a closing; added is false when its number, its key or its first record was taken meanwhile, or its chain has ended. It is
-// tried once: after an error it is not certain that nothing was stored, and ClosingUnder tells. Only ErrAway and ErrReplaced are certain.
+// AddClosing stores a closing; added is false when its number, its key or its first record was taken meanwhile, its chain has ended, or its last
+// record is not in this database, which has replaced the one that it was read from. It is tried once: after an error it is not certain that
+// nothing was stored, and ClosingUnder tells. Only ErrAway and ErrReplaced are certain.
 func (s *Store) AddClosing(ctx context.Context, c *Closing) (added bool, err error) {
 	ctx, cancel, err := s.awake(ctx)
 	if err != nil {
@@ -198,7 +200,8 @@ func (s *Store) AddClosing(ctx context.Context, c *Closing) (added bool, err err
 	err = s.on(ctx, func(conn *pgxpool.Conn) error {
 		tag, err := conn.Exec(ctx, closingInsertSQL, pgx.NamedArgs{
 			"chain": c.Chain, "closing_number": c.Number, "records_of": c.RecordsOf, "store_id": c.StoreID, "terminal_id": c.Under.TerminalID,
-			"idempotency_key": [16]byte(c.Under.Key), "from_number": c.From, "to_number": c.To, "closed_at_us": c.ClosedAtUS, "body": c.Body,
+			"idempotency_key": [16]byte(c.Under.Key), "from_number": c.From, "to_number": c.To, "head_hash": c.HeadHash[:],
+			"closed_at_us": c.ClosedAtUS, "body": c.Body,
 		})
 		added = tag.RowsAffected() == 1
 		return err

@@ -131,3 +131,29 @@ func TestATerminalThatIsAddedWhileASeriesBeginsIsInIt(t *testing.T) {
 	require.Equal(t, int64(2), d.series("t1"))
 	require.True(t, fault.Is(d.AddTerminal(t.Context(), "t1", "s1", d.key()), fault.Conflict))
 }
+
+// TestAClosingIsNotStoredInASeriesThatEnds holds the last lock that the series needs, as above.
+func TestAClosingIsNotStoredInASeriesThatEnds(t *testing.T) {
+	d := open(t)
+	require.NoError(t, d.AddTerminal(t.Context(), "t1", "s1", d.key()))
+	require.NoError(t, d.AddTerminal(t.Context(), "z1", "s1", d.key()))
+	closing := &Closing{Chain: "t1", Number: 1, StoreID: "s1", Under: KeyOf{TerminalID: "t1"}, From: 1, To: 0, Body: []byte("{}")}
+	d.exec(d.beside, "BEGIN")
+	d.exec(d.beside, headsLockSQL, []string{"z1"})
+	done := d.next()
+	d.waits(0, done)
+	_, err := d.AddClosing(t.Context(), closing)
+	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
+	d.exec(d.beside, "COMMIT")
+	require.NoError(t, <-done)
+	added, err := d.AddClosing(t.Context(), closing)
+	require.NoError(t, err)
+	require.False(t, added)
+
+	d.exec(d.beside, "BEGIN")
+	d.exec(d.beside, headsLockSQL, []string{"t1"})
+	closing.Chain = "t1~2"
+	added, err = d.AddClosing(t.Context(), closing)
+	require.NoError(t, err)
+	require.True(t, added, "no record waits for a closing, nor it for a record")
+}
