@@ -29,6 +29,8 @@ const (
 	maxRunning = 2 // at a time: each keeps a core and a connection busy
 	// maxWaiting is how many wait for their turn: a shop's tills are closed at the same hour.
 	maxWaiting = 64
+	// maxOfTerminal is how many of one terminal run and wait, so that one till does not take the places of all others.
+	maxOfTerminal = 4
 	// runWithin is how long one may take, its wait included: over a million records.
 	runWithin = 30 * time.Second
 	// stopWithin is how long those that run may go on when the gateway stops: their tills are still answered then.
@@ -42,6 +44,8 @@ const (
 
 // The refusals, all for now.
 var (
+	errBusyTill = refusal.Later(refusal.Overloaded, retryAfter,
+		"this terminal is being closed already, several times at once: send it again with the same Idempotency-Key")
 	errBusy     = refusal.Later(refusal.Overloaded, retryAfter, "many other tills are being closed: send it again with the same Idempotency-Key")
 	errTooLong  = refusal.Later(refusal.Overloaded, retryAfter, "the till could not be closed in time: send it again with the same Idempotency-Key")
 	errOvertook = refusal.Later(refusal.Overloaded, retryAfter,
@@ -68,6 +72,7 @@ type Closer struct {
 
 	mu  sync.Mutex     // none is let in once it is shut
 	all sync.WaitGroup // that were let in
+	of  map[string]int // that run or wait, by terminal
 }
 
 // Parts are what a Closer works with; all but Summed must be set.
@@ -89,7 +94,7 @@ func New(parts Parts) (*Closer, error) {
 	case parts.Store == nil || parts.Ready == nil || parts.Publish == nil || parts.Log == nil || parts.Now == nil:
 		return nil, fault.New(fault.Invalid, "closings can't be made without their parts")
 	}
-	c := &Closer{Parts: parts, slots: make(chan struct{}, maxRunning), waiting: make(chan struct{}, maxWaiting)}
+	c := &Closer{Parts: parts, slots: make(chan struct{}, maxRunning), waiting: make(chan struct{}, maxWaiting), of: make(map[string]int)}
 	c.running, c.stop = context.WithCancel(context.Background())
 	c.open, c.shut = context.WithCancel(context.Background())
 	return c, nil
@@ -155,6 +160,10 @@ func (c *Closer) make(ctx context.Context, of store.Terminal, key uuid.UUID, tra
 	if body, err = ask(ctx, stored); body != nil || err != nil { // what is stored waits for nobody
 		return body, true, err
 	}
+	if !c.claim(of.ID) {
+		return nil, false, errBusyTill
+	}
+	defer c.release(of.ID)
 	if err := c.turn(ctx); err != nil {
 		return nil, false, err
 	}
@@ -168,6 +177,25 @@ func (c *Closer) make(ctx context.Context, of store.Terminal, key uuid.UUID, tra
 		}
 	}
 	return nil, false, err
+}
+
+// claim takes one of the places that a terminal has.
+func (c *Closer) claim(terminalID string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of[terminalID] == maxOfTerminal {
+		return false
+	}
+	c.of[terminalID]++
+	return true
+}
+
+func (c *Closer) release(terminalID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of[terminalID]--; c.of[terminalID] == 0 {
+		delete(c.of, terminalID)
+	}
 }
 
 // turn waits for a slot, which the caller gives back. Slots are given in the order in which closings came.
@@ -236,11 +264,11 @@ func next(storeID string, present, of *store.Chain) closing.Range {
 	return in
 }
 
-// keyOf is the key of a closing that no till asked for: the same one whoever makes it, in the form of a UUID v4 (RFC 9562, 5.4).
+// keyOf is the key of a closing that no till asked for: the same one whoever makes it, a UUID v8 (RFC 9562, 5.8), as no till may send one.
 func keyOf(chain string, from uint64) uuid.UUID {
 	hash := sale.Keccak(fmt.Appendf(nil, "closing of %s from %d", chain, from))
 	key := uuid.UUID(hash[:16])
-	key[6] = key[6]&0x0f | 0x40
+	key[6] = key[6]&0x0f | 0x80
 	key[8] = key[8]&0x3f | 0x80
 	return key
 }

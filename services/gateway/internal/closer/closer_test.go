@@ -39,7 +39,7 @@ func setup(t *testing.T, terminals int) *shop {
 	require.NoError(t, err)
 	t.Cleanup(open.Close)
 	s := &shop{
-		t: t, db: db, store: open, reached: make(chan string, 2*terminals), letGo: make(chan struct{}), now: time.UnixMicro(1_000_000),
+		t: t, db: db, store: open, reached: make(chan string, 2*terminals+closer.MaxOfTerminal*closer.MaxOfTerminal), letGo: make(chan struct{}), now: time.UnixMicro(1_000_000),
 	}
 	for n := range terminals {
 		require.NoError(t, open.AddTerminal(t.Context(), till(n).ID, "s1", [32]byte{byte(n), 1}))
@@ -114,6 +114,21 @@ func TestAClosingBeyondThoseThatMayWaitIsRefusedAtOnce(t *testing.T) {
 	}
 	require.Zero(t, s.closer.Waiting())
 	require.NoError(t, <-s.ask(t.Context(), closer.MaxWaiting+2))
+}
+
+func TestOneTillDoesNotTakeThePlacesOfOthers(t *testing.T) {
+	s := setup(t, 3)
+	all := append(s.busy(), s.queue(1, 1)...)
+	for range closer.MaxOfTerminal - 2 { // those of till 1 that are missing
+		all = append(all, s.queue(1, 1)...)
+	}
+	require.Equal(t, refusal.Overloaded, refusal.Of(<-s.ask(t.Context(), 1)).Code)
+	all = append(all, s.queue(2, 2)...)
+	close(s.letGo)
+	for _, one := range all {
+		require.NoError(t, <-one)
+	}
+	require.NoError(t, <-s.ask(t.Context(), 1))
 }
 
 func TestAClosingThatWaitsDoesSoNoLongerThanItMayTake(t *testing.T) {
