@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/sale"
@@ -61,7 +63,9 @@ func TestSalesOfBeforeGetTheirPlaceInAChain(t *testing.T) {
 	for version := int64(numbered); version <= chained; version++ {
 		require.NoError(t, schema.MigrateTo(t.Context(), url, version))
 		_, err := conn.Exec(t.Context(), insertBefore, uuid.Must(uuid.NewV7()), "t1", sales, make([]byte, 32), []byte("{}"))
-		require.Error(t, err, "a gateway that still runs is refused from migration %d on", numbered)
+		refused, _ := errors.AsType[*pgconn.PgError](err)
+		require.NotNil(t, refused, "a gateway that still runs is refused from migration %d on: %v", numbered, err)
+		require.Equal(t, "57T01", refused.Code, "of a class that is a 503 to its tills")
 	}
 	require.NoError(t, schema.Migrate(t.Context(), url))
 	require.NoError(t, schema.Migrate(t.Context(), url), "once more changes nothing")

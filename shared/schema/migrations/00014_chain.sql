@@ -29,6 +29,15 @@ CREATE TABLE sales.chain_ended (
 );
 
 -- What the shop records itself is recorded at a terminal like any other, whose key nobody has.
+-- +goose StatementBegin
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM sales.terminal WHERE terminal_id = 'operator') THEN
+        RAISE EXCEPTION 'this shop has a terminal with the id operator, which is the shop''s own from this version on: it must have another id first';
+    END IF;
+END
+$$;
+-- +goose StatementEnd
 INSERT INTO sales.terminal (terminal_id, store_id) VALUES ('operator', 'operator');
 INSERT INTO sales.terminal_status (terminal_id) VALUES ('operator');
 
@@ -39,11 +48,21 @@ FROM (SELECT sale_id, row_number() OVER (PARTITION BY terminal_id ORDER BY recor
 WHERE n.sale_id = s.sale_id;
 
 -- A gateway of an earlier build that still runs is refused each sale from here on, under the lock that the columns above took: what it wrote
--- between this migration and the next ones would be in no chain, and they would fail for good. previous_hash follows in the next one.
+-- would be in no chain, and the next migrations would fail for good. previous_hash follows in the next one.
 ALTER TABLE sales.sale
     ALTER COLUMN chain SET NOT NULL,
     ALTER COLUMN record_number SET NOT NULL,
     ADD CONSTRAINT sale_previous_hash CHECK (previous_hash IS NOT NULL) NOT VALID;
+
+-- Such a gateway names no chain. Its tills get a 503 and ask again, while a missing value (class 23) would be a 422 for a good sale.
+-- +goose StatementBegin
+CREATE FUNCTION sales.no_chain() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a gateway of a build that gives records no place in a chain' USING ERRCODE = '57T01';
+END
+$$;
+-- +goose StatementEnd
+ALTER TABLE sales.sale ALTER COLUMN chain SET DEFAULT sales.no_chain();
 
 ALTER TABLE sales.sale DROP CONSTRAINT sale_kind_check, DROP CONSTRAINT sale_total_minor_check;
 ALTER TABLE sales.sale
@@ -55,6 +74,7 @@ DELETE FROM sales.sale WHERE kind = 'key';
 ALTER TABLE sales.sale DROP CONSTRAINT sale_kind_check, DROP CONSTRAINT sale_total_minor_check;
 ALTER TABLE sales.sale ADD CONSTRAINT sale_kind_check CHECK (kind IN ('sale', 'refund')), ADD CONSTRAINT sale_total_minor_check CHECK (total_minor > 0);
 ALTER TABLE sales.sale DROP COLUMN chain, DROP COLUMN record_number, DROP COLUMN previous_hash;
+DROP FUNCTION sales.no_chain();
 DELETE FROM sales.terminal_status WHERE terminal_id = 'operator';
 DELETE FROM sales.terminal WHERE terminal_id = 'operator';
 DROP TABLE sales.chain_ended, sales.series, sales.terminal_head;
