@@ -198,6 +198,10 @@ func TestASaleOfBeforeThereWerePromisesBreaksNone(t *testing.T) {
 	s.stands("broken", 2, before, "leaf")
 	s.exec(s.admin, `UPDATE ledger.unpromised SET recorded_at_us = $1`, int64(before.RecordedAt)) // as the migration leaves it
 	s.stands("broken", 1, after, "leaf")
+
+	s.exec(s.admin, `UPDATE ledger.unpromised SET recorded_at_us = $1`, hours(35).UnixMicro())
+	s.sellMany(20_000, hours(39)) // as many as the search reads in one place
+	s.stands("broken", 1, after, "leaf")
 }
 
 func TestEveryReplicaAnswersHowThePromisesStand(t *testing.T) {

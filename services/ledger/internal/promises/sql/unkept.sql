@@ -3,12 +3,14 @@
 -- is short while all goes well, and of which no more is read than its LIMIT: what is cut off is younger, or was parked later, than what is
 -- read. The limits are constants, so that the planner knows how few rows there are. Each question is a scalar one, which is one look-up for
 -- each row; as a join it reads the whole table.
-WITH live AS MATERIALIZED ( -- batches are mined in order: the first `ours` of each contract
+WITH unpromised AS MATERIALIZED (
+    SELECT coalesce((SELECT recorded_at_us FROM ledger.unpromised ORDER BY recorded_at_us DESC LIMIT 1), -1) AS us
+), live AS MATERIALIZED ( -- batches are mined in order: the first `ours` of each contract
     SELECT deployment, ours FROM anchor.extent
 ), unkept AS MATERIALIZED (
     SELECT f.sale_id FROM ( -- recorded since the search for lost sales was last there
         SELECT sale_id FROM sales.sale
-        WHERE recorded_at_us >= greatest(@from_us::bigint, (SELECT place FROM ledger.low_water WHERE look = 'sales'))
+        WHERE recorded_at_us >= greatest(@from_us::bigint, (SELECT place FROM ledger.low_water WHERE look = 'sales'), (SELECT us + 1 FROM unpromised))
         ORDER BY recorded_at_us LIMIT 20000
     ) f WHERE (SELECT true FROM anchor.leaf l WHERE l.sale_id = f.sale_id) IS NULL
     UNION
@@ -35,7 +37,7 @@ WITH live AS MATERIALIZED ( -- batches are mined in order: the first `ours` of e
 ), recorded AS MATERIALIZED (
     SELECT s.sale_id, s.recorded_at_us, s.chain, s.record_number FROM unkept u
     CROSS JOIN LATERAL (SELECT sale_id, recorded_at_us, chain, record_number FROM sales.sale WHERE sale_id = u.sale_id LIMIT 1) s
-    WHERE s.recorded_at_us > coalesce((SELECT recorded_at_us FROM ledger.unpromised ORDER BY recorded_at_us DESC LIMIT 1), -1)
+    WHERE s.recorded_at_us > (SELECT us FROM unpromised)
 ), oldest AS (
     SELECT * FROM recorded ORDER BY recorded_at_us, sale_id LIMIT 1
 )
