@@ -25,7 +25,8 @@ const (
 // Command is what a service's program does instead of running the service when its first argument is Name.
 type Command struct {
 	Name, Purpose string
-	// Run does it and returns. An Invalid fault ends the program as wrong settings do, and flag.ErrHelp as --help does.
+	// Run does it and returns. An Invalid fault ends the program as wrong settings do, and flag.ErrHelp as --help does; when a signal stops it,
+	// it has failed.
 	Run func(ctx context.Context, args, environ []string, stdout io.Writer) error
 }
 
@@ -52,7 +53,8 @@ func start[C any](
 		i := slices.IndexFunc(commands, func(c Command) bool { return c.Name == args[0] })
 		switch {
 		case i >= 0:
-			return exit(ctx, service+" "+args[0], commands[i].Run(ctx, args[1:], environ, stdout), stderr)
+			// A command that was stopped has not done what it is for: that is no clean stop, as of a service.
+			return exit(context.WithoutCancel(ctx), service+" "+args[0], commands[i].Run(ctx, args[1:], environ, stdout), stderr)
 		case len(commands) > 0:
 			write(stderr, "%s has no command %q; without one it %s\n", service, args[0], purpose)
 			list(stderr, service, commands)

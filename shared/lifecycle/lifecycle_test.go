@@ -56,6 +56,7 @@ func TestACommandRunsInsteadOfTheService(t *testing.T) {
 		"refused": {[]string{"count", "-by", "asha"}, fault.New(fault.Invalid, "nothing is there"), 2, "gateway count: nothing is there"},
 		"failed":  {[]string{"count", "-by", "asha"}, errors.New("boom"), 1, "gateway count: boom"},
 		"help":    {[]string{"count", "-by", "asha"}, flag.ErrHelp, 0, "counted"},
+		"stopped": {[]string{"count", "-by", "asha"}, context.Canceled, 1, "gateway count: context canceled"},
 		"unknown": {[]string{"cuont"}, nil, 2, `gateway has no command "cuont"; without one it records sales`},
 		"listed":  {[]string{"--help"}, nil, 0, "gateway count: counts sales"},
 	} {
@@ -66,7 +67,12 @@ func TestACommandRunsInsteadOfTheService(t *testing.T) {
 				_, err := fmt.Fprintf(stdout, "counted by %s with %s", args[1], environ[0])
 				return errors.Join(err, c.ends)
 			}}
-			code := start(t.Context(), "gateway", "records sales", c.args, []string{"GATEWAY_ADDR=:1"}, &out, &out, served, count)
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			if errors.Is(c.ends, context.Canceled) {
+				stop()
+			}
+			code := start(ctx, "gateway", "records sales", c.args, []string{"GATEWAY_ADDR=:1"}, &out, &out, served, count)
 			require.Equal(t, c.code, code)
 			require.Contains(t, out.String(), c.says)
 		})
