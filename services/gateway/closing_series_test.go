@@ -128,7 +128,7 @@ func TestNoClosingsNameIsSignedTwiceAfterARestore(t *testing.T) {
 	require.Equal(t, given[0].ClosedAt, given[3].OpenedAt)
 	refuses(t, shop.till.do("GET", "/closings/2?terminal_id=t1", ""), 404, refusal.NotFound)
 	made := keyOf("t1~2")
-	require.Equal(t, "4", made[14:15], "a UUID v4 like all")
+	require.Equal(t, "8", made[14:15], "a UUID v8, which no till may send")
 
 	shop.exec("DELETE FROM sales.closing WHERE chain = 't1~2'") // and once more
 	shop.nextSeries()

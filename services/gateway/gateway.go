@@ -262,8 +262,8 @@ func serve(ctx context.Context, cfg Config, shop *shop, tel *telemetry.Telemetry
 		return fault.WithKind(fault.Invalid, err)
 	}
 	server := &api.Server{
-		Terminals: terminals, Committer: committer, Closer: tills, Store: shop.store, Rules: shop.rules, Bus: bus, Origins: cfg.AllowedOrigins,
-		Proxies: proxies, Limits: cfg.Limits, Log: tel.Log, Count: m.request, CountItem: m.item, CountEnd: m.end,
+		Terminals: terminals, Committer: committer, Closer: tills, Store: shop.store, Prepared: shop.ready.Load, Rules: shop.rules, Bus: bus,
+		Origins: cfg.AllowedOrigins, Proxies: proxies, Limits: cfg.Limits, Log: tel.Log, Count: m.request, CountItem: m.item, CountEnd: m.end,
 	}
 	m.connections.from(server.Connections)
 	tel.Log.Info("serving tills", "addr", listener.Addr().String(), "loyalty_rules", shop.rules.Version)

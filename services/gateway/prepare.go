@@ -9,6 +9,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/publish"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/sign"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/event"
@@ -59,6 +60,7 @@ func (s *shop) stayPrepared(ctx context.Context, prepared bool) {
 		if prepared {
 			select {
 			case <-s.store.Replaced():
+				s.ready.Store(false)
 				s.log.Warn("another database answers: no sale is recorded in it until the loyalty rules have been checked and the promises' key is recorded")
 			case <-ctx.Done():
 				return
@@ -112,7 +114,7 @@ func (s *shop) recordKey(ctx context.Context, into *store.Store) error {
 	out := s.grouper(into, nil).Commit(ctx, []*commit.Item{item})[0]
 	whole, broken, err := into.PromiseKeyKept(ctx, item.KID, string(item.Record.Raw), store.KeyOf{TerminalID: item.TerminalID, Key: item.Key})
 	switch {
-	case broken:
+	case broken, out.Refused != nil && out.Refused.Code == refusal.KeyReused:
 		s.log.Error("ALARM: the key that signs promises is not recorded as it was", "kid", item.KID)
 		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: the row of key %s in sales.promise_key, or the record that it names, was altered or removed: "+
 			`see "The key that signs promises" in infra/docs/OPERATIONS.md`, item.KID)

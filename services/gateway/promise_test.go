@@ -204,6 +204,7 @@ func TestNoSaleIsRecordedBeforeItsKeyIs(t *testing.T) {
 	early := shop.till.at(other).post(newKey(), tea)
 	refuses(t, early, 503, refusal.StoreUnavailable)
 	require.Contains(t, string(early.Body), "its key for promises")
+	refuses(t, shop.till.at(other).do("GET", "/readyz", ""), 503, refusal.StoreUnavailable)
 	shop.exec("GRANT INSERT ON sales.promise_key TO gateway")
 	eventually(t, "the key is recorded", func() error {
 		if r := shop.till.at(other).post(newKey(), tea); r.Status != http.StatusCreated {
@@ -211,6 +212,7 @@ func TestNoSaleIsRecordedBeforeItsKeyIs(t *testing.T) {
 		}
 		return nil
 	})
+	require.Equal(t, 200, shop.till.at(other).do("GET", "/readyz", "").Status)
 	require.Len(t, shop.served(other).Keys, 2)
 	require.NoError(t, os.Remove(shop.keyFile))
 	require.ErrorContains(t, shop.runAlone(), "PROMISE_KEY_FILE")

@@ -50,7 +50,8 @@ func TestTheCommandForANewSeriesRefusesWhatTheCallRefuses(t *testing.T) {
 		"reason is missing":           {"-by", "asha"},
 		"by is missing":               {"-by", " ", "-reason", "x"},
 		"control character":           {"-by", "asha", "-reason", "a\u0007"},
-		"at least 2":                  {"-by", "asha", "-reason", "x", "-series", "1"},
+		"between 2 and 999999":        {"-by", "asha", "-reason", "x", "-series", "1"},
+		"or left out":                 {"-by", "asha", "-reason", "x", "-series", "1000000"},
 		`invalid value "two"`:         {"-by", "asha", "-reason", "x", "-series", "two"},
 		"not defined: -operator":      {"-operator", "asha"},
 		`"restored" is not expected;`: {"-by", "asha", "-reason", "x", "restored"},
@@ -103,6 +104,9 @@ func TestAGatewayDoesNotSignWithAKeyWhoseRecordWasAltered(t *testing.T) {
 	gate := shop.addGateway()
 	require.Len(t, shop.served(gate).Keys, 1, "as the page says, the record has all that the row had")
 	require.NoError(t, gate.stop())
+	refused("UPDATE sales.sale SET request = request || '\\x20' WHERE kind = 'key'")
+	shop.exec("UPDATE sales.sale SET request = substring(request FOR octet_length(request) - 1) WHERE kind = 'key'")
+	refused("UPDATE sales.sale SET fingerprint = sha256(fingerprint) WHERE kind = 'key'")
 	refused("UPDATE sales.sale SET idempotency_key = gen_random_uuid() WHERE kind = 'key'") // the key would be recorded a second time
 }
 

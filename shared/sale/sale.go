@@ -63,7 +63,11 @@ func (s *Sale) Hash() common.Hash {
 	copy(word(0), TypeHash[:])
 	putHash(1, Keccak([]byte(s.SaleID)))
 	putHash(2, usualTexts.hash(string(s.Kind)))
-	putHash(3, usualTexts.hash(s.RefundOf))
+	if s.RefundOf == "" {
+		putHash(3, usualTexts.hash(""))
+	} else {
+		putHash(3, Keccak([]byte(s.RefundOf))) // no two refunds have the same
+	}
 	putHash(4, usualTexts.hash(s.StoreID))
 	putHash(5, usualTexts.hash(s.TerminalID))
 	binary.BigEndian.PutUint64(word(6)[24:], s.RecordNumber)

@@ -25,6 +25,7 @@ const (
 var (
 	errMediaType = refusal.New(refusal.MediaType, "send application/json in UTF-8, without a Content-Encoding")
 	errStoreAway = refusal.Later(refusal.StoreUnavailable, retryAfter, "the database does not answer: send it again")
+	errPreparing = refusal.Later(refusal.StoreUnavailable, retryAfter, commit.Preparing)
 	errStopping  = refusal.Later(refusal.StoreUnavailable, retryAfter, "this gateway is stopping: send it again")
 )
 

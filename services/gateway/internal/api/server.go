@@ -78,6 +78,7 @@ type Server struct {
 	Committer *commit.Committer
 	Closer    *closer.Closer
 	Store     *store.Store
+	Prepared  func() bool // whether sales may be recorded in the database that answers
 	Rules     *loyalty.Rules
 	Bus       *stream.Bus
 	Origins   []string       // that a browser may call from; "*" for all
@@ -285,6 +286,8 @@ func (s *Server) ready(c *fiber.Ctx) error {
 		return errStopping
 	case s.Store.Ping(c.UserContext()) != nil:
 		return errStoreAway
+	case !s.Prepared():
+		return errPreparing
 	}
 	return c.JSON(fiber.Map{"status": "ready"})
 }

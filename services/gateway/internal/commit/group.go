@@ -40,6 +40,9 @@ const (
 	retryAfter = time.Second
 )
 
+// Preparing is why a gateway records no sale yet.
+const Preparing = "this gateway is still preparing: its loyalty rules are to be checked and its key for promises to be recorded first; send it again"
+
 // Outcome is the outcome of one item.
 type Outcome struct {
 	Kept     *record.Kept // what is stored under the key now; nil: the key is free, or that is not known (COMMIT_UNKNOWN)
@@ -72,8 +75,7 @@ func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
 		todo[i] = i
 	}
 	if g.Ready != nil && !g.Ready() {
-		g.refuse(out, todo, refusal.Later(refusal.StoreUnavailable, retryAfter,
-			"this gateway is still preparing: its loyalty rules are to be checked and its key for promises to be recorded first; send it again"))
+		g.refuse(out, todo, refusal.Later(refusal.StoreUnavailable, retryAfter, Preparing))
 		return out
 	}
 	var err error

@@ -31,6 +31,9 @@ const (
 	maxReason = 500
 )
 
+// maxSeries is the highest series that may be named: after a slip there is room for those that follow.
+const maxSeries = 999_999
+
 func (d *Desk) seriesNext() stream.Endpoint {
 	return stream.Answers(stream.Endpoint{
 		Subject: "ops.gateway.series.next",
@@ -47,21 +50,21 @@ func (d *Desk) seriesNext() stream.Endpoint {
 
 // NextSeries begins a series at every terminal.
 func (d *Desk) NextSeries(ctx context.Context, req SeriesRequest) (Series, error) {
-	for name, text := range map[string]struct {
-		text string
-		most int
-	}{"by": {req.By, maxBy}, "reason": {req.Reason, maxReason}} {
+	for _, of := range []struct {
+		name, text string
+		most       int
+	}{{"by", req.By, maxBy}, {"reason", req.Reason, maxReason}} {
 		switch {
-		case strings.TrimSpace(text.text) == "":
-			return Series{}, fault.New(fault.Invalid, "%s is missing", name)
-		case utf8.RuneCountInString(text.text) > text.most:
-			return Series{}, fault.New(fault.Invalid, "%s is longer than %d characters", name, text.most)
-		case strings.ContainsFunc(text.text, unicode.IsControl):
-			return Series{}, fault.New(fault.Invalid, "%s has a control character", name)
+		case strings.TrimSpace(of.text) == "":
+			return Series{}, fault.New(fault.Invalid, "%s is missing", of.name)
+		case utf8.RuneCountInString(of.text) > of.most:
+			return Series{}, fault.New(fault.Invalid, "%s is longer than %d characters", of.name, of.most)
+		case strings.ContainsFunc(of.text, unicode.IsControl):
+			return Series{}, fault.New(fault.Invalid, "%s has a control character", of.name)
 		}
 	}
-	if req.Series < 0 || req.Series == 1 {
-		return Series{}, fault.New(fault.Invalid, "series must be at least 2, or left out for the next one")
+	if req.Series < 0 || req.Series == 1 || req.Series > maxSeries {
+		return Series{}, fault.New(fault.Invalid, "series must be between 2 and %d, or left out for the next one", maxSeries)
 	}
 	series, terminals, err := d.store.NextSeries(ctx, req.Series, req.By, req.Reason)
 	return Series{series, terminals}, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/postgres"
@@ -70,6 +71,10 @@ func (s *Store) NextSeries(ctx context.Context, series int64, operator, reason s
 	})
 	if fault.Has(err) { // said in full by whoever refused it
 		return 0, 0, err
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" {
+		return 0, 0, fault.New(fault.Transient, "no series was begun: something else held a terminal's head, which records and new terminals lock, for %s: "+
+			"look at pg_locks, and try again", seriesLock)
 	}
 	return begun, terminals, postgres.Fault("begin a series", err)
 }

@@ -1,5 +1,7 @@
--- A key as of one moment. Its row and the record that names it are committed together: both are there and agree, or neither is.
+-- A key as of one moment. Its row and the record that names it, whose request is the same JWK, are committed together: both are there and
+-- agree, or neither is.
 SELECT EXISTS (SELECT FROM sales.promise_key k JOIN sales.sale s USING (sale_id)
-               WHERE k.kid = @kid AND k.jwk = @jwk AND s.terminal_id = @terminal_id AND s.idempotency_key = @idempotency_key),
+               WHERE k.kid = @kid AND k.jwk = @jwk AND s.terminal_id = @terminal_id AND s.idempotency_key = @idempotency_key
+                 AND s.kind = 'key' AND s.request = convert_to(@jwk, 'UTF8')),
        EXISTS (SELECT FROM sales.promise_key WHERE kid = @kid)
            OR EXISTS (SELECT FROM sales.sale WHERE terminal_id = @terminal_id AND idempotency_key = @idempotency_key);
