@@ -39,7 +39,8 @@ func setup(t *testing.T, terminals int) *shop {
 	require.NoError(t, err)
 	t.Cleanup(open.Close)
 	s := &shop{
-		t: t, db: db, store: open, reached: make(chan string, 2*terminals+closer.MaxOfTerminal*closer.MaxOfTerminal), letGo: make(chan struct{}), now: time.UnixMicro(1_000_000),
+		t: t, db: db, store: open,
+		reached: make(chan string, 2*terminals+closer.MaxOfTerminal*closer.MaxOfTerminal), letGo: make(chan struct{}), now: time.UnixMicro(1_000_000),
 	}
 	for n := range terminals {
 		require.NoError(t, open.AddTerminal(t.Context(), till(n).ID, "s1", [32]byte{byte(n), 1}))
