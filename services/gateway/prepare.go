@@ -78,6 +78,10 @@ func (s *shop) stayPrepared(ctx context.Context, prepared bool) {
 }
 
 func (s *shop) prepareOnce(ctx context.Context) error {
+	select {
+	case <-s.store.Replaced(): // by the one that is prepared now
+	default:
+	}
 	database, err := s.store.Present(ctx)
 	if err != nil {
 		return err

@@ -145,7 +145,8 @@ func (c *Closer) Make(ctx context.Context, of store.Terminal, key uuid.UUID, tra
 	case ctx.Err() != nil:
 		return nil, false, errTooLong
 	case errors.Is(err, errFirst):
-		c.Log.Warn("a till could not be closed: again and again its closing's number was taken, a series began, or its last record was not there", "terminal", of.ID)
+		c.Log.Warn("a till could not be closed: in each try another closing was first, a series began, or the last record was not in the database",
+			"terminal", of.ID, "tries", maxTries)
 		return nil, false, errOvertook
 	case kind == fault.Transient || kind == fault.Conflict:
 		c.Log.Warn("a till could not be closed", "terminal", of.ID, "error", err)

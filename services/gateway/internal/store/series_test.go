@@ -64,6 +64,16 @@ func (d *desk) next() <-chan error {
 	return done
 }
 
+// nextHeldBy is next, once it has waited for so long for a terminal's head: beside has it until it commits.
+func (d *desk) nextHeldBy(terminalID string, long time.Duration) <-chan error {
+	d.t.Helper()
+	d.exec(d.beside, "BEGIN")
+	d.exec(d.beside, headsLockSQL, []string{terminalID})
+	done := d.next()
+	d.waits(long, done)
+	return done
+}
+
 // waits returns once the gateway has waited for a lock for so long, or done has what it waits for.
 func (d *desk) waits(long time.Duration, done <-chan error) {
 	d.t.Helper()
@@ -82,10 +92,7 @@ func (d *desk) waits(long time.Duration, done <-chan error) {
 func TestASeriesBeginsAlthoughItTakesLongerThanATillCanWait(t *testing.T) {
 	d := open(t)
 	require.NoError(t, d.AddTerminal(t.Context(), "t1", "s1", d.key()))
-	d.exec(d.beside, "BEGIN")
-	d.exec(d.beside, headsLockSQL, []string{"t1"})
-	done := d.next()
-	d.waits(2*readTimeout, done)
+	done := d.nextHeldBy("t1", 2*readTimeout)
 	d.exec(d.beside, "COMMIT")
 	require.NoError(t, <-done)
 	var limit string
@@ -118,10 +125,7 @@ func TestATerminalThatIsBeingAddedGoesOnInTheSeriesThatBegins(t *testing.T) {
 func TestATerminalThatIsAddedWhileASeriesBeginsIsInIt(t *testing.T) {
 	d := open(t)
 	require.NoError(t, d.AddTerminal(t.Context(), "z1", "s1", d.key()))
-	d.exec(d.beside, "BEGIN")
-	d.exec(d.beside, headsLockSQL, []string{"z1"})
-	done := d.next()
-	d.waits(0, done)
+	done := d.nextHeldBy("z1", 0)
 	key := d.key()
 	err := d.AddTerminal(t.Context(), "t1", "s1", key)
 	require.True(t, fault.Is(err, fault.Transient), "%v", err)
@@ -138,10 +142,7 @@ func TestAClosingIsNotStoredInASeriesThatEnds(t *testing.T) {
 	require.NoError(t, d.AddTerminal(t.Context(), "t1", "s1", d.key()))
 	require.NoError(t, d.AddTerminal(t.Context(), "z1", "s1", d.key()))
 	closing := &Closing{Chain: "t1", Number: 1, StoreID: "s1", Under: KeyOf{TerminalID: "t1"}, From: 1, To: 0, Body: []byte("{}")}
-	d.exec(d.beside, "BEGIN")
-	d.exec(d.beside, headsLockSQL, []string{"z1"})
-	done := d.next()
-	d.waits(0, done)
+	done := d.nextHeldBy("z1", 0)
 	_, err := d.AddClosing(t.Context(), closing)
 	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
 	d.exec(d.beside, "COMMIT")
