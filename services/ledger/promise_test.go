@@ -193,15 +193,16 @@ func TestARetiredContractKeepsNoPromise(t *testing.T) {
 }
 
 func TestASaleOfBeforeThereWerePromisesBreaksNone(t *testing.T) {
-	s := setup(t)
+	s := setup(t, func(cfg *ledger.Config) { cfg.RepairAfter = 10 * time.Minute })
 	before, after := s.sell(1, hours(40)), s.sell(2, hours(30))
 	s.stands("broken", 2, before, "leaf")
 	s.exec(s.admin, `UPDATE ledger.unpromised SET recorded_at_us = $1`, int64(before.RecordedAt)) // as the migration leaves it
 	s.stands("broken", 1, after, "leaf")
 
-	s.exec(s.admin, `UPDATE ledger.unpromised SET recorded_at_us = $1`, hours(35).UnixMicro())
-	s.sellMany(20_000, hours(39)) // as many as the search reads in one place
-	s.stands("broken", 1, after, "leaf")
+	ago := func(minutes time.Duration) time.Time { return time.Now().Add(-minutes * time.Minute) } // too young to be looked for as lost
+	s.exec(s.admin, `UPDATE ledger.unpromised SET recorded_at_us = $1`, ago(5).UnixMicro())
+	s.sellMany(20_000, ago(8)) // as many as the search reads in one place
+	s.stands("kept", 0, s.sell(3, ago(4)), "leaf")
 }
 
 func TestEveryReplicaAnswersHowThePromisesStand(t *testing.T) {

@@ -2,6 +2,7 @@ package commit_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
@@ -44,6 +46,29 @@ func TestAGroupThatIsCommittedItemByItemEndsWithItsTime(t *testing.T) {
 		}
 	}
 	require.NotZero(t, committed)
+	b.checkBooks(t)
+}
+
+// TestARecordWhosePointsPostgresRefusesIsRefusedAlone is of a group so large that its accounts move apart from its records.
+func TestARecordWhosePointsPostgresRefusesIsRefusedAlone(t *testing.T) {
+	b := setup(t)
+	admin, err := pgx.Connect(t.Context(), b.db.Admin)
+	require.NoError(t, err)
+	defer admin.Close(context.Background())
+	_, err = admin.Exec(t.Context(), "ALTER TABLE sales.loyalty_entry ADD CHECK (customer_id <> 'C-7')")
+	require.NoError(t, err)
+	items := make([]*commit.Item, 20)
+	for i := range items {
+		items[i] = item(t, uuid.New(), fmt.Sprintf(`{"currency":"INR","total":"100","customer_id":"C-%d"}`, i))
+	}
+	for i, out := range b.grouper.Commit(t.Context(), items) {
+		if i == 7 {
+			require.Equal(t, "INVALID_RECORD", string(out.Refused.Code))
+			continue
+		}
+		require.Nil(t, out.Refused, i)
+		require.NotNil(t, out.Sale, i)
+	}
 	b.checkBooks(t)
 }
 
