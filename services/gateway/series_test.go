@@ -132,6 +132,12 @@ func TestAGatewayUnderWhichTheDatabaseIsReplacedRecordsItsKeyThereFirst(t *testi
 	till := shop.newTill("s1", "t1")
 	refuses(t, till.post(newKey(), tea), 503, refusal.StoreUnavailable)
 	refuses(t, till.askToClose(newKey()), 503, refusal.StoreUnavailable)
+	eventually(t, "it is not ready", func() error {
+		if r := till.do("GET", "/readyz", ""); r.Status != http.StatusServiceUnavailable {
+			return fmt.Errorf("%d", r.Status)
+		}
+		return nil
+	})
 	require.Zero(t, shop.sales())
 	shop.exec("GRANT INSERT ON sales.promise_key TO gateway")
 	var sold answer
