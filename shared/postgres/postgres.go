@@ -29,13 +29,16 @@ type Limits struct {
 	Prepare func(ctx context.Context, conn *pgx.Conn) error
 	// TrustIdle hands out an idle connection without a ping: the caller finds out whether it is alive, within its own time limit.
 	TrustIdle bool
-	// Lookups says that every statement is a bounded number of look-ups by an index. Without it the planner reads a whole table where it still
-	// takes it for an empty one, and a session keeps that plan while the table grows.
+	// Lookups says that every statement is a bounded number of look-ups by an index, whatever its arguments. It is planned once a session, which
+	// takes longer than running it, and without reading whole tables: the planner may have taken them for empty ones.
 	Lookups bool
 }
 
-// lookups keep the planner to indexes and nested loops.
-var lookups = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
+// lookups keep the planner to indexes and nested loops, and a session to its plans.
+var lookups = map[string]string{
+	"plan_cache_mode": "force_generic_plan", "jit": "off",
+	"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
+}
 
 const applicationName = "application_name"
 

@@ -30,8 +30,8 @@ var (
 	promiseKeysSQL string
 )
 
-func keyColumns(keys []PromiseKey) pgx.NamedArgs {
-	return pgx.NamedArgs{
+func keyColumns(keys []PromiseKey) map[string]any {
+	return map[string]any{
 		"kid":     postgres.Column(keys, func(k *PromiseKey) string { return k.KID }),
 		"jwk":     postgres.Column(keys, func(k *PromiseKey) string { return k.JWK }),
 		"sale_id": postgres.Column(keys, func(k *PromiseKey) [16]byte { return k.SaleID }),

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	_ "embed" // the statements
+	"strconv"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/shared/fault"
 )
 
 // Tx is one group's transaction, in two round trips: BEGIN goes out with the locks, COMMIT with the changes. Every path ends in
@@ -19,7 +21,7 @@ type Tx struct {
 	conn  *pgxpool.Conn
 	begun bool
 	moved bool   // Move was sent
-	xid   string // set by Lock, for Fate
+	xid   uint64 // set by Lock, for Fate
 }
 
 // Begin takes a connection for a transaction (READ COMMITTED, the server's default), which its first statements open. The error is ErrAway, at
@@ -60,10 +62,15 @@ func (t *Tx) batch() *pgx.Batch {
 	return batch
 }
 
-// send ends it. When a connection broke, perhaps while it was idle, the others may have too: the next try gets a new one.
+// send ends it.
 func (t *Tx) send(ctx context.Context, batch *pgx.Batch) error {
+	return t.hear(func() error { return t.conn.SendBatch(ctx, batch).Close() })
+}
+
+// hear runs a round trip. When a connection broke, perhaps while it was idle, the others may have too: the next try gets a new one.
+func (t *Tx) hear(roundTrip func() error) error {
 	began := t.store.watch.answers.Load()
-	err := t.conn.SendBatch(ctx, batch).Close()
+	err := roundTrip()
 	t.store.heard(began, err)
 	if broken(err) {
 		t.store.pool.Reset()
@@ -186,20 +193,17 @@ var (
 	refundStatesAddSQL string
 	//go:embed sql/refund_states_lock.sql
 	refundStatesLockSQL string
-	//go:embed sql/accounts_add.sql
-	accountsAddSQL string
 	//go:embed sql/accounts_lock.sql
 	accountsLockSQL string
 	//go:embed sql/heads_lock.sql
 	headsLockSQL string
 	//go:embed sql/seqs.sql
 	seqsSQL string
-	//go:embed sql/xid.sql
-	xidSQL string
 )
 
 // Lock takes every lock in the one global order, refund states before accounts before heads and each sorted, and then reads keys and
-// sequence numbers: statement by statement, so that each sees what was committed while it waited. One round trip.
+// sequence numbers: statement by statement, so that each sees what was committed while it waited. One round trip. It is a Conflict when
+// another gateway made one of the accounts meanwhile. What is wanted is sorted, and each once.
 func (t *Tx) Lock(ctx context.Context, w Wanted) (Locked, error) {
 	l := Locked{
 		Refunds: make(map[uuid.UUID]*RefundState), Accounts: make(map[string]*Account),
@@ -212,7 +216,7 @@ func (t *Tx) Lock(ctx context.Context, w Wanted) (Locked, error) {
 	if len(w.Customers) > 0 {
 		l.queueAccounts(batch, w.Customers)
 	}
-	l.queueHeads(batch, w.Terminals)
+	l.queueHeads(batch, w.Terminals, &t.xid)
 	terminals, ids := columnsOf(w.Keys)
 	batch.Queue(keptSQL, terminals, ids).Query(func(rows pgx.Rows) (err error) {
 		l.Kept, err = scanKept(rows)
@@ -221,8 +225,13 @@ func (t *Tx) Lock(ctx context.Context, w Wanted) (Locked, error) {
 	if len(w.Seqs) > 0 {
 		l.queueSeqs(batch, w.Seqs)
 	}
-	batch.Queue(xidSQL).QueryRow(func(row pgx.Row) error { return row.Scan(&t.xid) })
-	return l, kinds.Fault("lock and read for a group", t.ask(ctx, batch))
+	if err := t.ask(ctx, batch); err != nil {
+		return l, kinds.Fault("lock and read for a group", err)
+	}
+	if len(l.Accounts) < len(w.Customers) {
+		return l, fault.New(fault.Conflict, "another gateway has just made an account")
+	}
+	return l, nil
 }
 
 func (l *Locked) queueRefunds(batch *pgx.Batch, sales []Original) {
@@ -248,17 +257,10 @@ func (l *Locked) queueRefunds(batch *pgx.Batch, sales []Original) {
 }
 
 func (l *Locked) queueAccounts(batch *pgx.Batch, customers []string) {
-	fresh := make(map[string]bool)
-	var id string
-	batch.Queue(accountsAddSQL, customers).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&id}, func() error { fresh[id] = true; return nil })
-		return err
-	})
 	var a Account
 	batch.Queue(accountsLockSQL, customers).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&a.CustomerID, &a.Balance, &a.Purchases, &a.Entries, &a.LastRecordedUS}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&a.CustomerID, &a.Balance, &a.Purchases, &a.Entries, &a.LastRecordedUS, &a.Fresh}, func() error {
 			read := a
-			read.Fresh = fresh[a.CustomerID]
 			l.Accounts[a.CustomerID] = &read
 			return nil
 		})
@@ -266,13 +268,13 @@ func (l *Locked) queueAccounts(batch *pgx.Batch, customers []string) {
 	})
 }
 
-func (l *Locked) queueHeads(batch *pgx.Batch, terminals []string) {
+func (l *Locked) queueHeads(batch *pgx.Batch, terminals []string, xid *uint64) {
 	var (
 		h    Head
 		hash []byte
 	)
 	batch.Queue(headsLockSQL, terminals).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&h.TerminalID, &h.Series, &h.Records, &hash}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&h.TerminalID, &h.Series, &h.Records, &hash, xid}, func() error {
 			read := h
 			read.Hash = common.BytesToHash(hash)
 			l.Heads[h.TerminalID] = &read
@@ -294,5 +296,5 @@ func (l *Locked) queueSeqs(batch *pgx.Batch, seqs []SeqOf) {
 	})
 }
 
-// XID is the transaction's id once Lock has run.
-func (t *Tx) XID() string { return t.xid }
+// XID is the transaction's id once Lock has locked a head.
+func (t *Tx) XID() string { return strconv.FormatUint(t.xid, 10) }

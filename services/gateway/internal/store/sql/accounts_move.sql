@@ -6,7 +6,7 @@ WITH moved AS (
     FROM unnest(@customer_id::text[], @points_balance::bigint[], @purchases::bigint[], @entries::bigint[], @last_recorded_us::bigint[],
                 @entries_before::bigint[])
         AS new (customer_id, points_balance, purchases, entries, last_recorded_us, entries_before)
-    WHERE a.customer_id = new.customer_id AND a.entries = new.entries_before
+    WHERE a.customer_id = ANY (ARRAY[new.customer_id]) AND a.entries = new.entries_before
     RETURNING 1
 )
 SELECT 1 / (CASE WHEN count(*) = cardinality(@customer_id) THEN 1 ELSE 0 END) FROM moved;

@@ -16,4 +16,4 @@ SELECT * FROM unnest(
     points_earned, points_redeemed, points_delta, points_balance, purchase_number, rules_version, occurred_at, recorded_at_us,
     request, fingerprint, salt, sale_hash, receipt_token, answer
 )
-ORDER BY terminal_id, idempotency_key;
+ORDER BY terminal_id COLLATE "C", idempotency_key;
