@@ -22,6 +22,7 @@ const (
 // lookups reads keys in common: what is asked while one query runs goes into the next.
 type lookups struct {
 	read func(context.Context, [][32]byte) (map[[32]byte]store.Terminal, error)
+	tell func(hash [32]byte, f found) // what was read of each key, before those who wait for it go on
 
 	mu      sync.Mutex
 	waiting []*lookup
@@ -47,7 +48,7 @@ type found struct {
 
 // ask waits for Postgres's answer about a key. The error is a refusal.
 func (l *lookups) ask(ctx context.Context, hash [32]byte) (found, error) {
-	one := l.join(context.WithoutCancel(ctx), hash)
+	one := l.join(ctx, hash)
 	if one == nil {
 		return found{}, refusal.Later(refusal.RateLimited, retryAfter, "too many unknown keys are being tried: send it again")
 	}
@@ -63,7 +64,7 @@ func (l *lookups) ask(ctx context.Context, hash [32]byte) (found, error) {
 
 var errUnchecked = refusal.Later(refusal.StoreUnavailable, retryAfter, "the terminal's key could not be checked: send it again")
 
-// join adds a key to the next query, and starts it when none runs. It returns nil when too many wait.
+// join adds a key to the next query, and starts it when none runs. Nobody has to wait for it. It returns nil when too many wait.
 func (l *lookups) join(ctx context.Context, hash [32]byte) *lookup {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,7 +81,7 @@ func (l *lookups) join(ctx context.Context, hash [32]byte) *lookup {
 	l.waiting, l.byHash[hash] = append(l.waiting, one), one
 	if !l.running {
 		l.running = true
-		go l.run(ctx)
+		go l.run(context.WithoutCancel(ctx))
 	}
 	return one
 }
@@ -126,6 +127,7 @@ func (l *lookups) answer(ctx context.Context, some []*lookup) {
 			one.err = errUnchecked
 		} else {
 			one.terminal, one.ok = terminals[one.hash]
+			l.tell(one.hash, one.found)
 		}
 		close(one.done)
 	}

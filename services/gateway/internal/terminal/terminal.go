@@ -19,7 +19,9 @@ import (
 // Limits.
 const (
 	// cacheLife is how long a key's terminal is cached: a suspension or a revoked key takes effect within it.
-	cacheLife    = 900 * time.Millisecond
+	cacheLife = 900 * time.Millisecond
+	// refreshAfter is when a key that is in use is read again, while its till goes on with what is cached: no till that sells all the time waits.
+	refreshAfter = cacheLife / 2
 	maxKnown     = 20_000 // keys and terminals kept in memory; beyond, all are dropped and read again
 	burstSeconds = 2      // of a terminal's rate that it may use at once
 	retryAfter   = time.Second
@@ -41,6 +43,7 @@ func NewKey() (key string, hash [32]byte) {
 type entry struct {
 	terminal store.Terminal
 	read     time.Time
+	asked    bool // again, in the background
 }
 
 // Registry knows the tills. It is safe for concurrent use.
@@ -56,10 +59,9 @@ type Registry struct {
 
 // New makes a registry in which each terminal may send perSecond requests.
 func New(s *store.Store, perSecond int) *Registry {
-	return &Registry{
-		store: s, rate: rate.Limit(perSecond), asked: lookups{read: s.TerminalsByKey},
-		known: make(map[[32]byte]entry), limits: make(map[string]*rate.Limiter),
-	}
+	r := &Registry{store: s, rate: rate.Limit(perSecond), known: make(map[[32]byte]entry), limits: make(map[string]*rate.Limiter)}
+	r.asked = lookups{read: s.TerminalsByKey, tell: r.remember}
+	return r
 }
 
 // Authenticate returns the terminal whose key an Authorization header carries. The error is a refusal: UNAUTHENTICATED,
@@ -75,20 +77,14 @@ func (r *Registry) Authenticate(ctx context.Context, header string) (store.Termi
 	case len(key) != keyLength || !strings.HasPrefix(key, keyPrefix):
 		return store.Terminal{}, errUnknownKey // in the same words as for one of the right form, so that a guesser learns nothing
 	}
-	hash := sha256.Sum256([]byte(key))
-	r.mu.Lock()
-	e, seen := r.known[hash]
-	r.mu.Unlock()
-	if !seen || time.Since(e.read) > cacheLife {
-		var err error
-		if e, err = r.lookUp(ctx, hash); err != nil {
-			return store.Terminal{}, err
-		}
+	t, err := r.terminalOf(ctx, sha256.Sum256([]byte(key)))
+	if err != nil {
+		return store.Terminal{}, err
 	}
-	if e.terminal.Suspended {
+	if t.Suspended {
 		return store.Terminal{}, refusal.New(refusal.Forbidden, "this terminal is suspended")
 	}
-	return e.terminal, nil
+	return t, nil
 }
 
 // The refusals of a request that carries no terminal's key.
@@ -100,27 +96,46 @@ var (
 	errUnknownKey = refusal.New(refusal.Unauthenticated, "no terminal has this key, or it was revoked")
 )
 
-// lookUp reads a key's terminal, in one query with all other keys that are asked for at the same time.
-func (r *Registry) lookUp(ctx context.Context, hash [32]byte) (entry, error) {
-	found, err := r.asked.ask(ctx, hash)
-	if err != nil {
-		return entry{}, err
+// terminalOf is the cached terminal of a key, or what Postgres answers once the key has been asked for.
+func (r *Registry) terminalOf(ctx context.Context, hash [32]byte) (store.Terminal, error) {
+	e, again := r.recall(hash)
+	switch {
+	case time.Since(e.read) > cacheLife: // or there is none
+		f, err := r.asked.ask(ctx, hash)
+		if err == nil && !f.ok {
+			err = errUnknownKey
+		}
+		return f.terminal, err
+	case again:
+		r.asked.join(ctx, hash)
 	}
-	return r.remember(hash, entry{terminal: found.terminal, read: found.at}, found.ok)
+	return e.terminal, nil
 }
 
-func (r *Registry) remember(hash [32]byte, e entry, ok bool) (entry, error) {
+// recall returns what is cached for a key, and whether it is time to read it again, which it says once.
+func (r *Registry) recall(hash [32]byte) (e entry, again bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !ok {
+	e, known := r.known[hash]
+	if again = known && !e.asked && time.Since(e.read) > refreshAfter; again {
+		e.asked = true
+		r.known[hash] = e
+	}
+	return e, again
+}
+
+// remember caches what was found for a key.
+func (r *Registry) remember(hash [32]byte, f found) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !f.ok {
 		delete(r.known, hash)
-		return entry{}, errUnknownKey
+		return
 	}
 	if len(r.known) >= maxKnown {
 		clear(r.known)
 	}
-	r.known[hash] = e
-	return e, nil
+	r.known[hash] = entry{terminal: f.terminal, read: f.at}
 }
 
 // Allow counts a request against its terminal's rate; the error is RATE_LIMITED.
