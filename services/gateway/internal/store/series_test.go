@@ -19,11 +19,12 @@ const soon = 2 * time.Minute // a limit for what takes milliseconds when the mac
 type desk struct {
 	*Store
 
-	t      *testing.T
-	beside *pgx.Conn // as the gateway's role
-	admin  *pgx.Conn
-	hashes byte
-	moved  int // terminals that next moved, once it has ended
+	t       *testing.T
+	gateway string    // the URL of the store's database
+	beside  *pgx.Conn // as the gateway's role
+	admin   *pgx.Conn
+	hashes  byte
+	moved   int // terminals that next moved, once it has ended
 }
 
 func open(t *testing.T) *desk {
@@ -38,7 +39,7 @@ func open(t *testing.T) *desk {
 		t.Cleanup(func() { _ = conn.Close(t.Context()) })
 		return conn
 	}
-	return &desk{Store: s, t: t, beside: login(db.Gateway), admin: login(db.Admin)}
+	return &desk{Store: s, t: t, gateway: db.Gateway, beside: login(db.Gateway), admin: login(db.Admin)}
 }
 
 func (d *desk) exec(conn *pgx.Conn, statement string, args ...any) {

@@ -34,8 +34,8 @@ const (
 	readTimeout      = 400 * time.Millisecond
 )
 
-// HeldUp is the longest that a gateway which froze inside a transaction keeps the others from its locks: Postgres ends it
-// after idleTimeout, and a waiter's next try finds the locks gone.
+// HeldUp is the longest that a gateway which froze inside a transaction keeps the others from its locks: Postgres ends it after idleTimeout, or
+// who waits for its locks does (endHung), and a waiter's next try finds the locks gone.
 const HeldUp = idleTimeout + lockTimeout
 
 // Store is a pool of connections to Postgres. It is safe for concurrent use.

@@ -3,11 +3,13 @@ package store
 import (
 	"context"
 	_ "embed" // the statements
+	"errors"
 	"strconv"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
@@ -199,7 +201,11 @@ var (
 	headsLockSQL string
 	//go:embed sql/seqs.sql
 	seqsSQL string
+	//go:embed sql/hung_end.sql
+	hungEndSQL string
 )
+
+const lockNotAvailable = "55P03" // lock_timeout (Postgres's manual, appendix A)
 
 // Lock takes every lock in the one global order, refund states before accounts before heads and each sorted, and then reads keys and
 // sequence numbers: statement by statement, so that each sees what was committed while it waited. One round trip. It is a Conflict when
@@ -226,12 +232,23 @@ func (t *Tx) Lock(ctx context.Context, w Wanted) (Locked, error) {
 		l.queueSeqs(batch, w.Seqs)
 	}
 	if err := t.ask(ctx, batch); err != nil {
+		t.store.endHung(ctx, err)
 		return l, kinds.Fault("lock and read for a group", err)
 	}
 	if len(l.Accounts) < len(w.Customers) {
 		return l, fault.New(fault.Conflict, "another gateway has just made an account")
 	}
 	return l, nil
+}
+
+// endHung is called with what a wait for locks came to. When its time was up, what holds them may be a gateway that Postgres waits for.
+func (s *Store) endHung(ctx context.Context, err error) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == lockNotAvailable {
+		_ = s.read(ctx, func(ctx context.Context) error { // the next try waits for the locks, and says so
+			_, err := s.pool.Exec(ctx, hungEndSQL, idleTimeout)
+			return err
+		})
+	}
 }
 
 func (l *Locked) queueRefunds(batch *pgx.Batch, sales []Original) {

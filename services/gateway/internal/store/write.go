@@ -109,14 +109,14 @@ func (t *Tx) Commit(ctx context.Context, c *Changes) (unknown bool, err error) {
 	if len(c.Keys) > 0 {
 		promiseKeysInsert.queue(batch, keyColumns(c.Keys))
 	}
-	alone := copied && batch.Len() == 0
-	switch {
-	case alone:
+	if copied && batch.Len() == 0 {
 		err = t.copySales(ctx, c.Sales, commit)
-	case copied:
-		err = t.copySales(ctx, c.Sales, "")
-	}
-	if !alone && err == nil {
+	} else {
+		if copied {
+			if err := t.copySales(ctx, c.Sales, ""); err != nil {
+				return false, kinds.Fault("send a group's sales", err)
+			}
+		}
 		batch.Queue(commit)
 		err = t.send(ctx, batch)
 	}

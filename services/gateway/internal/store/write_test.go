@@ -1,8 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"net"
+	"net/url"
+	"sync"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -11,8 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 // within runs a transaction, which it ends.
@@ -53,7 +60,8 @@ func TestARowIsTheSameWhicheverWayItIsSent(t *testing.T) {
 			_, err := tx.Lock(t.Context(), Wanted{Terminals: []string{"t1"}})
 			require.NoError(t, err)
 			sales, head := threeSales(before)
-			changes := &Changes{Sales: sales, Heads: []Head{head}, Numbers: []int64{before}}
+			refunded := []RefundState{{SaleID: sales[0].ID, TotalMinor: 1250, RefundedMinor: 1250}}
+			changes := &Changes{Sales: sales, Refunds: refunded, Heads: []Head{head}, Numbers: []int64{before}}
 			if moved {
 				require.NoError(t, tx.Move(t.Context(), changes))
 			}
@@ -75,6 +83,9 @@ func TestARowIsTheSameWhicheverWayItIsSent(t *testing.T) {
 	}
 	require.Contains(t, string(stored[4]), "gestern, kurz nach fünf")
 	require.Contains(t, string(stored[5]), `"refunds": 2`)
+	var refunds int
+	require.NoError(t, d.admin.QueryRow(t.Context(), "SELECT count(*) FROM sales.refund_state").Scan(&refunds))
+	require.Equal(t, 2, refunds)
 }
 
 func TestAnAccountThatAnotherGatewayMakesMeanwhileIsLockedByTheNextTry(t *testing.T) {
@@ -98,4 +109,104 @@ func TestAnAccountThatAnotherGatewayMakesMeanwhileIsLockedByTheNextTry(t *testin
 		require.NoError(t, err)
 		require.Equal(t, map[string]*Account{"C-1": {CustomerID: "C-1", Fresh: true}, "C-2": {CustomerID: "C-2"}}, locked.Accounts)
 	})
+}
+
+// lossy leads to Postgres, and is lost like a host once it has passed on the first bytes of a COPY.
+func lossy(t *testing.T, gateway string) string {
+	t.Helper()
+	through, err := url.Parse(gateway)
+	require.NoError(t, err)
+	postgres := through.Host
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	through.Host = listener.Addr().String()
+	var relays sync.WaitGroup
+	relay := func(client, server net.Conn) {
+		t.Cleanup(func() { _, _ = client.Close(), server.Close() })
+		relays.Go(func() { _, _ = io.Copy(client, server) })
+		relays.Go(func() {
+			for some := make([]byte, 32<<10); ; {
+				n, err := client.Read(some)
+				if err != nil {
+					return
+				}
+				if i := bytes.Index(some[:n], []byte(copyHeader)); i >= 0 {
+					_, _ = server.Write(some[:i+len(copyHeader)])
+					return
+				}
+				_, _ = server.Write(some[:n])
+			}
+		})
+	}
+	t.Cleanup(relays.Wait)
+	relays.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", postgres)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			relay(client, server)
+		}
+	})
+	t.Cleanup(func() { _ = listener.Close() })
+	return through.String()
+}
+
+// TestAGatewayThatIsLostInACopyHoldsTheOthersUpForAMoment has Postgres wait for the rest of a COPY, which no limit of its own ends.
+func TestAGatewayThatIsLostInACopyHoldsTheOthersUpForAMoment(t *testing.T) {
+	d := open(t)
+	require.NoError(t, d.AddTerminal(t.Context(), "t1", "s1", d.key()))
+	lost, err := Open(t.Context(), config.Secret(lossy(t, d.gateway)))
+	require.NoError(t, err)
+	t.Cleanup(lost.Close)
+	wanted := Wanted{Terminals: []string{"t1"}}
+	tx, err := lost.Begin(t.Context())
+	require.NoError(t, err)
+	defer tx.Rollback(context.WithoutCancel(t.Context()))
+	_, err = tx.Lock(t.Context(), wanted)
+	require.NoError(t, err)
+	sales, head := threeSales(0)
+	changes := &Changes{Sales: sales, Heads: []Head{head}, Numbers: []int64{0}}
+	require.NoError(t, tx.Move(t.Context(), changes))
+	limited, cancel := context.WithTimeout(t.Context(), HeldUp)
+	defer cancel()
+	unknown, err := tx.Commit(limited, changes)
+	require.True(t, unknown)
+	require.Error(t, err)
+
+	tries := 0
+	testkit.Eventually(t, soon, "the terminal is free", func() (err error) {
+		tries++
+		d.within(func(tx *Tx) { _, err = tx.Lock(t.Context(), wanted) })
+		return err
+	})
+	require.LessOrEqual(t, tries, 3, "one waits and ends it, and the next may be there before it is gone")
+	fate, err := d.Fate(t.Context(), tx.XID(), [][16]byte{sales[0].ID})
+	require.NoError(t, err)
+	require.Equal(t, Aborted, fate)
+}
+
+func TestARecordWithoutAnAnswerIsNotStoredWhicheverWayItIsSent(t *testing.T) {
+	d := open(t)
+	require.NoError(t, d.AddTerminal(t.Context(), "t1", "s1", d.key()))
+	for _, moved := range []bool{false, true} {
+		d.within(func(tx *Tx) {
+			_, err := tx.Lock(t.Context(), Wanted{Terminals: []string{"t1"}})
+			require.NoError(t, err)
+			sales, head := threeSales(0)
+			sales[1].Answer = nil
+			changes := &Changes{Sales: sales, Heads: []Head{head}, Numbers: []int64{0}}
+			if moved {
+				require.NoError(t, tx.Move(t.Context(), changes))
+			}
+			unknown, err := tx.Commit(t.Context(), changes)
+			require.False(t, unknown)
+			require.True(t, fault.Is(err, fault.Invalid), "%v", err)
+		})
+	}
 }

@@ -112,7 +112,7 @@ func (r *Registry) terminalOf(ctx context.Context, hash [32]byte) (store.Termina
 	return e.terminal, nil
 }
 
-// recall returns what is cached for a key, and whether it is time to read it again, which it says once.
+// recall returns what is cached for a key, and whether it is time to read it again, which it says once: when that fails, the next request waits.
 func (r *Registry) recall(hash [32]byte) (e entry, again bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -132,7 +132,7 @@ func (r *Registry) remember(hash [32]byte, f found) {
 		delete(r.known, hash)
 		return
 	}
-	if len(r.known) >= maxKnown {
+	if _, known := r.known[hash]; !known && len(r.known) >= maxKnown {
 		clear(r.known)
 	}
 	r.known[hash] = entry{terminal: f.terminal, read: f.at}
