@@ -109,6 +109,7 @@ func TestATerminalWithoutAHeadIsRefusedAlone(t *testing.T) {
 	shop := setup(t)
 	other := shop.newTill("s1", "t2")
 	shop.exec("DELETE FROM sales.terminal_head WHERE terminal_id = 't2'")
+	shop.till.sell(newKey(), tea) // once the gateway is prepared
 	refuses(t, other.post(newKey(), tea), 500, "INTERNAL")
 	shop.till.sell(newKey(), tea)
 	eventually(t, "it is in the log", func() error {
