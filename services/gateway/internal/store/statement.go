@@ -1,8 +1,9 @@
 package store
 
 import (
-	"context"
 	"regexp"
+	"slices"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -13,21 +14,17 @@ type statement struct {
 	names []string // of $1, $2 and so on
 }
 
-var nameInSQL = regexp.MustCompile(`@(\w+)`)
+var nameInSQL = regexp.MustCompile(`@\w+`)
 
-func named(sql string) statement {
-	names := make(pgx.NamedArgs)
-	for _, found := range nameInSQL.FindAllStringSubmatch(sql, -1) {
-		names[found[1]] = found[1]
-	}
-	numbered, args, err := names.RewriteQuery(context.Background(), nil, sql, nil)
-	if err != nil {
-		panic(err) // it does not depend on any input
-	}
-	s := statement{sql: numbered}
-	for _, name := range args {
-		s.names = append(s.names, name.(string)) //nolint:forcetypeassert // put in above
-	}
+func named(sql string) (s statement) {
+	s.sql = nameInSQL.ReplaceAllStringFunc(sql, func(at string) string {
+		i := slices.Index(s.names, at[1:])
+		if i < 0 {
+			i = len(s.names)
+			s.names = append(s.names, at[1:])
+		}
+		return "$" + strconv.Itoa(i+1)
+	})
 	return s
 }
 
