@@ -14,6 +14,9 @@ import (
 // accepts, 15 digits and 3 decimals, is below 10^18, so that sums of a few stay within an int64.
 type Minor int64
 
+// MaxMinor is above every amount that Parse accepts.
+const MaxMinor Minor = 1e18
+
 const (
 	maxIntegerDigits  = 15 // infra/docs/CONTRACT.md, 1.2: ^(0|[1-9][0-9]{0,14})(\.[0-9]{1,3})?$
 	maxFractionDigits = 3

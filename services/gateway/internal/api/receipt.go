@@ -82,8 +82,8 @@ func (s *Server) receipt(c *fiber.Ctx) error {
 	if page.Means = means[page.Anchor.Status]; page.Means == "" {
 		page.Means = "not known at the moment"
 	}
-	if rec, err := record.Decode(found.Request); err == nil { // it was valid when it was recorded; otherwise the page is shown without lines
-		page.Lines, page.Tenders = rec.Lines, rec.Tenders
+	if sent, err := event.SentOf(found.Request); err == nil { // it was valid when it was recorded; otherwise the page is shown without lines
+		page.Lines, page.Tenders = sent.Lines, sent.Tenders
 	}
 	var html bytes.Buffer
 	if err := receiptPage.Execute(&html, page); err != nil {

@@ -28,7 +28,7 @@ func TestLongReceiptsWaitForNATSInBoundedMemory(t *testing.T) {
 		}
 		const sold = 2000
 		for range sold {
-			p.Publish(publish.Sold{Lines: receipt})
+			p.Publish(publish.Sold{Sent: event.Sent{Lines: receipt}, Request: lines * 200})
 		}
 		if lines > 0 {
 			require.Less(t, p.Waiting(), 300, what)

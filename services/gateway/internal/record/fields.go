@@ -2,6 +2,7 @@ package record
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -13,13 +14,18 @@ import (
 	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
-// Limits of a record's members; the body's 64 KiB bound the rest.
+// Limits of a record's members (infra/docs/CONTRACT.md, 2.2); MaxBytes bounds the rest.
 const (
-	maxFields    = 20  // wrong fields in one refusal
-	maxShortText = 64  // characters of ids, amounts, times
-	maxNameText  = 200 // characters of a line's name
+	maxFields    = 20 // wrong fields in one refusal
 	maxLines     = 500
+	maxTaxes     = 20 // of a line
 	maxTenders   = 50
+	maxMembers   = 20  // of metadata
+	maxShortText = 64  // characters of ids, amounts, times
+	maxReference = 100 // of a tender
+	maxNameText  = 200 // of a line or a tax
+	maxLongText  = 500 // of a note, a reason, and a member of metadata
+	maxMember    = 40  // of the name of a member of metadata
 )
 
 // reader collects what is wrong, so that an integrator sees it all at once.
@@ -54,14 +60,17 @@ func (r *reader) text(v *strictjson.Value, at, name string, limit int) (string, 
 	if m == nil {
 		return "", false
 	}
-	pointer := at + "/" + name
+	return r.textOf(m, at+"/"+name, limit)
+}
+
+func (r *reader) textOf(m *strictjson.Value, pointer string, limit int) (string, bool) {
 	switch {
 	case m.Kind != strictjson.String:
 		r.refuse(pointer, "must be a string, not "+m.Kind.String())
 	case strings.ContainsFunc(m.Text, unicode.IsControl):
 		r.refuse(pointer, "has a control character")
 	case utf8.RuneCountInString(m.Text) > limit:
-		r.refuse(pointer, "is too long")
+		r.refuse(pointer, "has "+strconv.Itoa(utf8.RuneCountInString(m.Text))+" characters, at most "+strconv.Itoa(limit)+" are allowed")
 	default:
 		return m.Text, true
 	}
@@ -77,6 +86,23 @@ func (r *reader) needed(v *strictjson.Value, at, name string) (string, bool) {
 	return r.text(v, at, name, maxShortText)
 }
 
+// filled reads an optional text that is not blank.
+func (r *reader) filled(v *strictjson.Value, at, name string, limit int) string {
+	text, ok := r.text(v, at, name, limit)
+	if ok && strings.TrimSpace(text) == "" {
+		r.refuse(at+"/"+name, "is empty")
+	}
+	return text
+}
+
+func (r *reader) boolean(v *strictjson.Value, at, name string) bool {
+	m := v.Member(name)
+	if m != nil && m.Kind != strictjson.Bool {
+		r.refuse(at+"/"+name, "must be true or false, not "+m.Kind.String())
+	}
+	return m != nil && m.Text == "true"
+}
+
 func (r *reader) integer(v *strictjson.Value, name string) (int64, bool) {
 	m := v.Member(name)
 	if m == nil {
@@ -86,7 +112,7 @@ func (r *reader) integer(v *strictjson.Value, name string) (int64, bool) {
 		r.refuse("/"+name, "must be a number, not "+m.Kind.String())
 		return 0, false
 	}
-	n, ok := integerOf(m.Text)
+	n, ok := strictjson.Integer(m.Text)
 	if !ok {
 		r.refuse("/"+name, "must be an integer from 0 to 9007199254740991")
 	}
@@ -127,12 +153,63 @@ func (r *reader) amounts(v *strictjson.Value, rec *Record) *purse {
 	case err != nil:
 		r.refuse("/total", err.Error())
 		return nil
-	case amount == 0:
-		r.refuse("/total", "must be greater than zero")
+	case amount == 0 && rec.Kind == sale.KindRefund:
+		r.refuse("/total", "must be greater than zero: a refund gives something back")
 		return nil
 	}
 	rec.Total = amount
 	return &purse{currency, amount}
+}
+
+// amount reads an optional amount in the record's currency, 0 without one. Whether it may be below zero is the caller's to say, and to check.
+func (r *reader) amount(v *strictjson.Value, at, name string, p *purse, out *string, signed bool) money.Minor {
+	text, ok := r.text(v, at, name, maxShortText)
+	if !ok {
+		return 0
+	}
+	*out = text
+	if p == nil {
+		return 0
+	}
+	plain, negative := text, false
+	if signed {
+		plain, negative = strings.CutPrefix(text, "-")
+	}
+	m, err := p.currency.Parse(plain)
+	if err != nil {
+		r.refuse(at+"/"+name, err.Error())
+	}
+	if negative {
+		m = -m
+	}
+	return m
+}
+
+// metadata reads texts by name, which are kept and never interpreted.
+func (r *reader) metadata(v *strictjson.Value) map[string]string {
+	m := v.Member("metadata")
+	switch {
+	case m == nil:
+		return nil
+	case m.Kind != strictjson.Object:
+		r.refuse("/metadata", "must be an object, not "+m.Kind.String())
+		return nil
+	case len(m.Members) > maxMembers:
+		r.refuse("/metadata", "has "+strconv.Itoa(len(m.Members))+" members, at most "+strconv.Itoa(maxMembers)+" are allowed")
+		return nil
+	}
+	texts := make(map[string]string, len(m.Members))
+	for _, member := range m.Members {
+		at := "/metadata/" + pointerToken(member.Name)
+		switch {
+		case strings.TrimSpace(member.Name) == "" || strings.ContainsFunc(member.Name, unicode.IsControl):
+			r.refuse(at, "has a name that is empty or has a control character")
+		case utf8.RuneCountInString(member.Name) > maxMember:
+			r.refuse(at, "has a name of more than "+strconv.Itoa(maxMember)+" characters")
+		}
+		texts[member.Name], _ = r.textOf(member.Value, at, maxLongText)
+	}
+	return texts
 }
 
 // rfc3339 is the grammar of RFC 3339 section 5.6; time.Parse is laxer in some places and stricter in others.

@@ -64,10 +64,10 @@ func FuzzDecode(f *testing.F) {
 // requireSameEvent compares what the gateway publishes of a sale first with what the ledger publishes of it from the stored request.
 func requireSameEvent(t require.TestingT, rec record.Record) {
 	facts := sale.Sale{SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", StoreID: "s1", TerminalID: "t1"}
-	lines, tenders, err := event.LinesOf(rec.Raw)
+	sent, err := event.SentOf(rec.Raw)
 	require.NoError(t, err)
-	first := event.Recorded(event.RecordedOf(facts, common.Hash{1}, rec.Lines, rec.Tenders), "gateway", 0, "")
-	again := event.Recorded(event.RecordedOf(facts, common.Hash{1}, lines, tenders), "ledger", 1, "")
+	first := event.Recorded(event.RecordedOf(facts, common.Hash{1}, event.Points{}, rec.Sent), "gateway", 0, "")
+	again := event.Recorded(event.RecordedOf(facts, common.Hash{1}, event.Points{}, sent), "ledger", 1, "")
 	require.Equal(t, string(first.Data), string(again.Data))
 }
 

@@ -42,7 +42,8 @@ const (
 	Internal       Code = "INTERNAL"
 )
 
-// Field is one wrong member of a record: where it is (a JSON pointer, RFC 6901) and what is wrong. It never repeats the value.
+// Field is one wrong member of a record: where it is (a JSON pointer, RFC 6901) and what is wrong with it, amounts and quantities included, as the
+// rest of a sentence that begins with its name. It may say what a customer has, which its till may know: it is never logged.
 type Field struct {
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
@@ -53,6 +54,7 @@ type Error struct {
 	Code       Code
 	Detail     string
 	Fields     []Field
+	SaleID     string        // an earlier record that is in the way; "" for none
 	RetryAfter time.Duration // 0: trying again won't help
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/sale"
 )
 
 // Tx is one group's transaction, in two round trips: BEGIN goes out with the locks, COMMIT with the changes. Every path ends in
@@ -90,7 +91,7 @@ func (t *Tx) ask(ctx context.Context, batch *pgx.Batch) error {
 // Original is a committed record that a refund may name.
 type Original struct {
 	SaleID        uuid.UUID
-	Refund        bool // a refund itself
+	Kind          sale.Kind
 	StoreID       string
 	Under         KeyOf
 	CustomerID    string // "" for a guest
@@ -99,20 +100,39 @@ type Original struct {
 	Earned        int64
 	Redeemed      int64
 	RecordedAtUS  int64
+	Request       []byte // as received; nil unless it was asked for
 	customer      *string
-	kind          string
 	id, underUUID [16]byte
+}
+
+// Named is how a refund names its sale.
+type Named struct {
+	SaleID uuid.UUID // or, when Nil,
+	Under  KeyOf
+	Lines  bool // whether the sale's request is asked for too
 }
 
 //go:embed sql/originals.sql
 var originalsSQL string
 
-// Originals reads the records with these ids or under these keys.
-func (t *Tx) Originals(ctx context.Context, ids [][16]byte, keys []KeyOf) ([]Original, error) {
+// Originals reads the records that refunds name.
+func (t *Tx) Originals(ctx context.Context, named []Named) ([]Original, error) {
+	var (
+		ids                        [][16]byte
+		keys                       []KeyOf
+		requestsByID, requestByKey []bool
+	)
+	for _, n := range named {
+		if n.SaleID != uuid.Nil {
+			ids, requestsByID = append(ids, n.SaleID), append(requestsByID, n.Lines)
+			continue
+		}
+		keys, requestByKey = append(keys, n.Under), append(requestByKey, n.Lines)
+	}
 	terminals, uuids := columnsOf(keys)
 	var all []Original
 	batch := t.batch()
-	batch.Queue(originalsSQL, ids, terminals, uuids).Query(func(rows pgx.Rows) (err error) {
+	batch.Queue(originalsSQL, ids, requestsByID, terminals, uuids, requestByKey).Query(func(rows pgx.Rows) (err error) {
 		all, err = scanOriginals(rows)
 		return err
 	})
@@ -125,10 +145,11 @@ func scanOriginals(rows pgx.Rows) ([]Original, error) {
 		o   Original
 	)
 	_, err := pgx.ForEachRow(rows, []any{
-		&o.id, &o.kind, &o.StoreID, &o.Under.TerminalID, &o.underUUID, &o.customer, &o.Currency, &o.TotalMinor, &o.Earned, &o.Redeemed, &o.RecordedAtUS,
+		&o.id, &o.Kind, &o.StoreID, &o.Under.TerminalID, &o.underUUID, &o.customer, &o.Currency, &o.TotalMinor, &o.Earned, &o.Redeemed, &o.RecordedAtUS,
+		&o.Request,
 	}, func() error {
 		read := o
-		read.SaleID, read.Under.Key, read.Refund = o.id, o.underUUID, o.kind == "refund"
+		read.SaleID, read.Under.Key = o.id, o.underUUID
 		if o.customer != nil {
 			read.CustomerID = *o.customer
 		}
@@ -146,11 +167,18 @@ type SeqOf struct {
 
 // Wanted is what a group needs for its decisions.
 type Wanted struct {
-	Refunded  []Original // the sales whose refund states are locked
-	Customers []string   // whose accounts are locked
-	Terminals []string   // whose heads are locked
+	Refunded  []Refunded
+	Customers []string // whose accounts are locked
+	Terminals []string // whose heads are locked
 	Keys      []KeyOf
 	Seqs      []SeqOf
+}
+
+// Refunded is a sale whose refund state is locked.
+type Refunded struct {
+	SaleID     uuid.UUID
+	TotalMinor int64
+	Requests   bool // whether those of its refunds are asked for
 }
 
 // Account is a customer's loyalty account.
@@ -160,6 +188,7 @@ type Account struct {
 	Purchases      int64
 	Entries        int64
 	LastRecordedUS int64
+	BonusDue       bool // the first purchase has been, and earned on nothing
 	Fresh          bool // made by this transaction's lock: it must not be committed unused
 }
 
@@ -170,8 +199,17 @@ type RefundState struct {
 	RefundedMinor int64
 	Clawed        int64
 	Returned      int64
-	Fresh         bool // made by this transaction's lock: it must not be committed unused
+	Refunds       int      // how many there are
+	Requests      [][]byte // theirs as received, where they were asked for
+	TooLarge      bool     // and more than MaxRefundBytes of them, so that some are missing
+	Fresh         bool     // made by this transaction's lock: it must not be committed unused
 }
+
+// Limits of the refunds of one sale: a group reads them while it holds its locks.
+const (
+	MaxRefunds     = 500     // a refund of each line
+	MaxRefundBytes = 1 << 20 // of requests
+)
 
 // Head is where a terminal's chain of records ends.
 type Head struct {
@@ -187,7 +225,7 @@ type Locked struct {
 	Accounts map[string]*Account
 	Heads    map[string]*Head // by terminal
 	Kept     map[KeyOf]record.Kept
-	Seqs     map[SeqOf]bool
+	Seqs     map[SeqOf]uuid.UUID // the record that has the number
 }
 
 var (
@@ -199,6 +237,8 @@ var (
 	accountsLockSQL string
 	//go:embed sql/heads_lock.sql
 	headsLockSQL string
+	//go:embed sql/refunds_of.sql
+	refundsOfSQL string
 	//go:embed sql/seqs.sql
 	seqsSQL string
 	//go:embed sql/hung_end.sql
@@ -213,7 +253,7 @@ const lockNotAvailable = "55P03" // lock_timeout (Postgres's manual, appendix A)
 func (t *Tx) Lock(ctx context.Context, w Wanted) (Locked, error) {
 	l := Locked{
 		Refunds: make(map[uuid.UUID]*RefundState), Accounts: make(map[string]*Account),
-		Heads: make(map[string]*Head), Seqs: make(map[SeqOf]bool),
+		Heads: make(map[string]*Head), Seqs: make(map[SeqOf]uuid.UUID),
 	}
 	batch := t.batch()
 	if len(w.Refunded) > 0 {
@@ -251,10 +291,10 @@ func (s *Store) endHung(ctx context.Context, err error) {
 	}
 }
 
-func (l *Locked) queueRefunds(batch *pgx.Batch, sales []Original) {
-	ids, totals := make([][16]byte, len(sales)), make([]int64, len(sales))
+func (l *Locked) queueRefunds(batch *pgx.Batch, sales []Refunded) {
+	ids, totals, requests := make([][16]byte, len(sales)), make([]int64, len(sales)), make([]bool, len(sales))
 	for i, s := range sales {
-		ids[i], totals[i] = s.SaleID, s.TotalMinor
+		ids[i], totals[i], requests[i] = s.SaleID, s.TotalMinor, s.Requests
 		l.Refunds[s.SaleID] = &RefundState{SaleID: s.SaleID, TotalMinor: s.TotalMinor}
 	}
 	var id [16]byte
@@ -271,12 +311,21 @@ func (l *Locked) queueRefunds(batch *pgx.Batch, sales []Original) {
 		})
 		return err
 	})
+	batch.Queue(refundsOfSQL, ids, requests, MaxRefunds, MaxRefundBytes).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&id, &r.Refunds, &r.Requests, &r.TooLarge}, func() error {
+			into := l.Refunds[id]
+			into.Refunds, into.Requests, into.TooLarge = r.Refunds, r.Requests, r.TooLarge
+			r.Requests = nil
+			return nil
+		})
+		return err
+	})
 }
 
 func (l *Locked) queueAccounts(batch *pgx.Batch, customers []string) {
 	var a Account
 	batch.Queue(accountsLockSQL, customers).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&a.CustomerID, &a.Balance, &a.Purchases, &a.Entries, &a.LastRecordedUS, &a.Fresh}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&a.CustomerID, &a.Balance, &a.Purchases, &a.Entries, &a.LastRecordedUS, &a.BonusDue, &a.Fresh}, func() error {
 			read := a
 			l.Accounts[a.CustomerID] = &read
 			return nil
@@ -306,9 +355,12 @@ func (l *Locked) queueSeqs(batch *pgx.Batch, seqs []SeqOf) {
 	for i, s := range seqs {
 		terminals[i], numbers[i] = s.TerminalID, s.Seq
 	}
-	var s SeqOf
+	var (
+		s  SeqOf
+		id [16]byte
+	)
 	batch.Queue(seqsSQL, terminals, numbers).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&s.TerminalID, &s.Seq}, func() error { l.Seqs[s] = true; return nil })
+		_, err := pgx.ForEachRow(rows, []any{&s.TerminalID, &s.Seq, &id}, func() error { l.Seqs[s] = id; return nil })
 		return err
 	})
 }

@@ -25,6 +25,7 @@ import (
 type Sale struct {
 	SaleID, Kind, RefundOf, StoreID, TerminalID, CustomerID, Currency, Total string
 	RecordNumber, PointsDelta, PointsBalance, PurchaseNumber                 int64
+	PointsEarned, PointsRedeemed                                             int64
 	PreviousHash                                                             []byte
 	RecordedAtUs                                                             int64
 	SaleHash, Request, Salt                                                  []byte
@@ -111,9 +112,10 @@ func (p *Publisher) Publish(ctx context.Context, sales []Sale) error {
 
 // message is the same as the gateway's for this sale, except for source, generation and trace.
 func (p *Publisher) message(s Sale) *nats.Msg {
-	lines, tenders, err := event.LinesOf(s.Request)
-	if err != nil { // the gateway could read it once; lines and tenders are for subscribers only and are not anchored
+	sent, err := event.SentOf(s.Request)
+	if err != nil { // the gateway could read it once; what was sent is for subscribers only and is not anchored
 		p.log.Error("a sale is published again without its lines, since its stored request cannot be read", "sale_id", s.SaleID) // the error may quote it
 	}
-	return event.Recorded(event.RecordedOf(s.facts(), common.BytesToHash(s.SaleHash), lines, tenders), "ledger", s.Generation, "")
+	points := event.Points{Earned: s.PointsEarned, Redeemed: s.PointsRedeemed}
+	return event.Recorded(event.RecordedOf(s.facts(), common.BytesToHash(s.SaleHash), points, sent), "ledger", s.Generation, "")
 }
