@@ -55,7 +55,7 @@ func (c *clerk) recordsAndRefusals(shop *shop) answer {
 	c.record(by, newKey(), `{"kind":"refund","refund_of":"`+sold.SaleID+`","currency":"INR","total":"400.00"}`)
 	c.record(by, newKey(), `{"kind":"refund","refund_of_key":"`+key+`","currency":"INR","total":"1"}`)
 	for _, bad := range []string{
-		`{"currency":"INR","total":"1","total":"1"}`, `{"currency":"INR","total":"0"}`, `{"currency":"INR","total":"1","lines":[{"quantity":"1","unit_price":"2"}]}`,
+		`{"currency":"INR","total":"1","total":"1"}`, `{"currency":"INR","total":"-1"}`, `{"currency":"INR","total":"1","lines":[{"quantity":"1","unit_price":"2"}]}`,
 		`{"currency":"INR","total":"10000","customer_id":"C-1001","redeem_points":9999}`,
 		`{"kind":"refund","refund_of":"` + sold.SaleID + `","currency":"INR","total":"900"}`,
 		`{"kind":"refund","refund_of_key":"` + newKey() + `","currency":"INR","total":"1"}`, `{"currency":"INR","total":"1","terminal_seq":1042}`,

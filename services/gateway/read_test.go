@@ -21,7 +21,7 @@ func TestATillAsksWhetherItsRecordLanded(t *testing.T) {
 	shop := setup(t)
 	key := newKey()
 	refuses(t, shop.till.do("GET", "/idempotency/"+key, ""), 404, refusal.NotFound)
-	refuses(t, shop.till.post(key, `{"currency":"INR","total":"0"}`), 422, refusal.InvalidRecord)
+	refuses(t, shop.till.post(key, `{"currency":"INR","total":"-1"}`), 422, refusal.InvalidRecord)
 	refuses(t, shop.till.do("GET", "/idempotency/"+key, ""), 404, refusal.NotFound)
 	first, _ := shop.till.sell(key, tea)
 	shop.redis.Kill() // Postgres knows
@@ -78,7 +78,7 @@ func TestACustomersLoyaltyIsOneForAllStores(t *testing.T) {
 	newest, middle, oldest := page.Entries[0], page.Entries[1], page.Entries[2]
 	require.Equal(t, []any{back.SaleID, "refund", int64(0), int64(-75), int64(-75), int64(44)},
 		[]any{newest.SaleID, newest.Kind, newest.PurchaseNumber, newest.PointsEarned, newest.PointsDelta, newest.PointsBalance})
-	require.Equal(t, []any{"", "sale", int64(2), int64(9), int64(40), int64(-31), int64(119), "1"},
+	require.Equal(t, []any{"", "sale", int64(2), int64(9), int64(40), int64(-31), int64(119), "2"},
 		[]any{
 			middle.SaleID, middle.Kind, middle.PurchaseNumber, middle.PointsEarned, middle.PointsRedeemed, middle.PointsDelta, middle.PointsBalance,
 			middle.RulesVersion,

@@ -110,6 +110,9 @@ func (d *day) next(from counter) sent {
 		seq := d.number*1000 + rapid.Int64Range(0, 5).Draw(d.rt, "number")
 		s.Seq = &seq
 	}
+	if d.one(4, "offline") {
+		s.Offline, s.OccurredAt = true, "2026-11-20T10:00:00+05:30"
+	}
 	return s
 }
 
@@ -136,11 +139,9 @@ func (d *day) drawSale() ticket {
 		t.CustomerID = fmt.Sprintf("c%d-%d", d.number, c)
 		t.Redeem = rapid.SampledFrom([]int64{0, 0, 1, 7, 40, 400}).Draw(d.rt, "redeem")
 	}
-	if d.one(4, "lines") {
-		t.Lines = d.drawLines()
-		if sum := lineSum(t.Lines, t.Currency); sum.Sign() > 0 && !d.one(6, "lines are off") {
-			t.Total = sum.FloatString(bookDigits[t.Currency])
-		}
+	if d.one(2, "lines") {
+		t.Lines = d.drawLines(t.Currency)
+		d.total(&t)
 	}
 	if d.one(4, "tenders") {
 		t.Tenders = d.drawTenders(t)
@@ -148,18 +149,60 @@ func (d *day) drawSale() ticket {
 	return t
 }
 
-func (d *day) drawLines() []ticketLine {
-	lines := make([]ticketLine, rapid.IntRange(1, 3).Draw(d.rt, "lines"))
+// total makes a ticket's total what its lines add up to, but for some.
+func (d *day) total(t *ticket) {
+	sum, _, _ := linesOf(t.Lines, t.Currency)
+	if (sum.Sign() > 0 || sum.Sign() == 0 && t.Kind != "refund") && !d.one(8, "lines are off") {
+		t.Total = sum.FloatString(bookDigits[t.Currency])
+	}
+}
+
+func (d *day) drawLines(currency string) []ticketLine {
+	lines := make([]ticketLine, rapid.IntRange(1, 4).Draw(d.rt, "lines"))
 	for i := range lines {
-		lines[i] = ticketLine{
-			SKU:       rapid.SampledFrom([]string{"", "TEA-250"}).Draw(d.rt, "sku"),
-			Quantity:  rapid.SampledFrom([]string{"1", "2", "0.333", "12.5"}).Draw(d.rt, "quantity"),
-			UnitPrice: rapid.SampledFrom([]string{"10", "2.335", "499.75", "0.0005"}).Draw(d.rt, "price"),
-			Discount:  rapid.SampledFrom([]string{"", "0", "1"}).Draw(d.rt, "discount"),
-			Tax:       rapid.SampledFrom([]string{"", "0", "2"}).Draw(d.rt, "tax"),
-		}
+		lines[i] = d.drawLine(currency)
 	}
 	return lines
+}
+
+func (d *day) drawLine(currency string) ticketLine {
+	l := ticketLine{
+		Type: rapid.SampledFrom([]string{"", "", "", "tip", "gift_card", "shipping", "return", "discount", "rounding"}).Draw(d.rt, "type"),
+		SKU:  rapid.SampledFrom([]string{"", "TEA-250", "CUP"}).Draw(d.rt, "sku"),
+	}
+	sign := ""
+	switch l.Type {
+	case "tip", "gift_card", "shipping", "rounding":
+		l.Amount = rapid.SampledFrom([]string{"0", "1", "5"}).Draw(d.rt, "amount")
+		if l.Type == "rounding" && d.one(2, "down") {
+			l.Amount = "-1"
+		}
+		return l
+	case "discount":
+		l.Amount = "-" + rapid.SampledFrom([]string{"1", "10"}).Draw(d.rt, "off")
+		return l
+	case "return":
+		sign = "-"
+	}
+	l.Quantity = sign + rapid.SampledFrom([]string{"1", "2", "0.333", "12.5"}).Draw(d.rt, "quantity")
+	l.UnitPrice = rapid.SampledFrom([]string{"10", "2.335", "499.75", "0.0005"}).Draw(d.rt, "price")
+	if l.Discount = rapid.SampledFrom([]string{"", "0", "1"}).Draw(d.rt, "discount"); l.Discount != "" {
+		l.Discount = sign + l.Discount
+	}
+	switch l.Included = d.one(2, "included"); rapid.IntRange(0, 2).Draw(d.rt, "taxed") {
+	case 1:
+		l.Tax = sign + rapid.SampledFrom([]string{"0", "2"}).Draw(d.rt, "tax")
+	case 2:
+		l.Taxes = []ticketTax{{"9", sign + "1"}, {"", sign + "0"}}
+	}
+	if d.one(3, "stated") { // as another till rounds, or further off
+		exact, _ := l.adds(currency)
+		if off := rapid.SampledFrom([]string{"0", "1", "-1", "2", "-2"}).Draw(d.rt, "units off"); exact != nil && new(big.Rat).Abs(exact).Cmp(whole(1)) > 0 {
+			exact.Add(exact, new(big.Rat).Quo(fraction(off), tens(currency)))
+			l.Amount = exact.FloatString(bookDigits[currency])
+		}
+	}
+	return l
 }
 
 // drawTenders splits what is to be paid in two, sometimes a unit short.
@@ -185,7 +228,14 @@ func (d *day) drawRefund(from counter) ticket {
 	if mine := d.of(from); len(mine) > 0 && !d.one(4, "of any till") {
 		of = rapid.SampledFrom(mine).Draw(d.rt, "its own")
 	}
-	if d.one(10, "of nothing") {
+	switch rapid.IntRange(0, 9).Draw(d.rt, "of what") {
+	case 0: // of nothing
+		return t
+	case 1: // without a receipt
+		t.RefundOf = ""
+		if d.one(2, "whose") {
+			t.CustomerID = fmt.Sprintf("c%d-%d", d.number, rapid.IntRange(1, 3).Draw(d.rt, "customer"))
+		}
 		return t
 	}
 	t.Currency, t.Total = of.Currency, of.Total
@@ -196,6 +246,13 @@ func (d *day) drawRefund(from counter) ticket {
 		units := max(down(times(fraction(of.Total), fraction(part), tens(t.Currency))), 1)
 		t.Total = new(big.Rat).Quo(whole(units), tens(t.Currency)).FloatString(bookDigits[t.Currency])
 	}
+	if fraction(t.Total).Sign() == 0 {
+		t.Total = "1"
+	}
+	if t.Currency == of.Currency && d.one(2, "lines") {
+		t.Lines = d.goodsOf(of.Lines)
+		d.total(&t)
+	}
 	s := d.book.slips[of.from.terminal+"/"+of.key]
 	if s != nil && s.saleID != "" && d.one(2, "by its id") {
 		t.RefundOf = s.saleID
@@ -203,6 +260,24 @@ func (d *day) drawRefund(from counter) ticket {
 		t.RefundOf, t.RefundOfKey = "", of.key
 	}
 	return t
+}
+
+// goodsOf draws lines of what was sold, or of what was not.
+func (d *day) goodsOf(sold []ticketLine) []ticketLine {
+	var back []ticketLine
+	for _, l := range sold {
+		if l.Type == "" && d.one(2, "comes back") {
+			came := ticketLine{SKU: l.SKU, Quantity: l.Quantity, UnitPrice: l.UnitPrice}
+			if l.Quantity == "" {
+				came.Amount = l.Amount
+			}
+			back = append(back, came)
+		}
+	}
+	if len(back) == 0 || d.one(6, "more") {
+		back = append(back, ticketLine{SKU: rapid.SampledFrom([]string{"", "TEA-250", "NEVER"}).Draw(d.rt, "other"), Amount: "1"})
+	}
+	return back
 }
 
 // alone sends one record.

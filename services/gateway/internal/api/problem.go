@@ -55,6 +55,7 @@ type problem struct {
 	// Instance is the request's id as a URN, by which its log lines are found.
 	Instance string          `json:"instance"`
 	Errors   []refusal.Field `json:"errors,omitempty"`
+	SaleID   string          `json:"sale_id,omitempty"` // the earlier record that is in the way
 }
 
 // refuse writes err as a problem. An error that is not a refusal is our own failure: it is logged, and the client learns nothing of it.
@@ -88,9 +89,26 @@ func (s *Server) problem(c *fiber.Ctx, why *refusal.Error) []byte {
 func problemOf(why *refusal.Error, requestID string) ([]byte, error) {
 	kind := kinds[why.Code]
 	return event.PlainJSON(problem{
-		Type: "urn:tillseal:problem:" + string(why.Code), Title: kind.title, Status: kind.status, Code: why.Code, Detail: why.Detail,
-		Instance: "urn:tillseal:request:" + requestID, Errors: why.Fields,
+		Type: "urn:tillseal:problem:" + string(why.Code), Title: kind.title, Status: kind.status, Code: why.Code, Detail: detail(why),
+		Instance: "urn:tillseal:request:" + requestID, Errors: why.Fields, SaleID: why.SaleID,
 	})
+}
+
+// detail says what is wrong for people, who may see nothing else: with the first of the fields.
+func detail(why *refusal.Error) string {
+	if len(why.Fields) == 0 {
+		return why.Detail
+	}
+	first, more := why.Fields[0], len(why.Fields)-1
+	text := why.Detail + ": "
+	if first.Pointer != "" {
+		text += first.Pointer + " "
+	}
+	text += first.Detail
+	if more > 0 {
+		text += " (and " + strconv.Itoa(more) + " more, see errors)"
+	}
+	return text
 }
 
 // seconds writes Retry-After, at least 1.
