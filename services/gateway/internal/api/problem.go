@@ -89,26 +89,9 @@ func (s *Server) problem(c *fiber.Ctx, why *refusal.Error) []byte {
 func problemOf(why *refusal.Error, requestID string) ([]byte, error) {
 	kind := kinds[why.Code]
 	return event.PlainJSON(problem{
-		Type: "urn:tillseal:problem:" + string(why.Code), Title: kind.title, Status: kind.status, Code: why.Code, Detail: detail(why),
+		Type: "urn:tillseal:problem:" + string(why.Code), Title: kind.title, Status: kind.status, Code: why.Code, Detail: why.Sentence(),
 		Instance: "urn:tillseal:request:" + requestID, Errors: why.Fields, SaleID: why.SaleID,
 	})
-}
-
-// detail says what is wrong for people, who may see nothing else: with the first of the fields.
-func detail(why *refusal.Error) string {
-	if len(why.Fields) == 0 {
-		return why.Detail
-	}
-	first, more := why.Fields[0], len(why.Fields)-1
-	text := why.Detail + ": "
-	if first.Pointer != "" {
-		text += first.Pointer + " "
-	}
-	text += first.Detail
-	if more > 0 {
-		text += " (and " + strconv.Itoa(more) + " more, see errors)"
-	}
-	return text
 }
 
 // seconds writes Retry-After, at least 1.

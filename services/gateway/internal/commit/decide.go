@@ -107,6 +107,8 @@ func (s *state) decide(it *Item) verdict {
 	case it.Record.Kind == sale.KindKey:
 		s.accept(it, &v, movement{})
 		s.keys = append(s.keys, store.PromiseKey{KID: it.KID, JWK: string(it.Record.Raw), SaleID: v.sale.ID})
+	case it.Record.Kind == sale.KindAdjustment:
+		s.decideAdjustment(it, &v)
 	default:
 		s.decideSale(it, &v)
 	}

@@ -98,6 +98,20 @@ func (s *state) affords(r *record.Record, a *store.Account) *refusal.Error {
 	return refused(refusal.FewPoints, "the customer does not have enough points", "/redeem_points", detail)
 }
 
+// decideAdjustment decides an operator's correction, which takes no balance below zero.
+func (s *state) decideAdjustment(it *Item, v *verdict) {
+	points, balance := it.Record.Points, v.account.Balance
+	switch {
+	case points < 0 && points < -max(balance, 0):
+		v.refused = refused(refusal.FewPoints, "an adjustment takes no balance below zero", "/points",
+			"is "+strconv.FormatInt(points, 10)+", the balance is "+strconv.FormatInt(balance, 10))
+	case points > math.MaxInt64-max(balance, 0):
+		v.refused = invalid("/points", "is more than an account can hold")
+	default:
+		s.accept(it, v, movement{earned: points})
+	}
+}
+
 // decideReturn decides a return without a receipt.
 func (s *state) decideReturn(it *Item, v *verdict) {
 	r := &it.Record

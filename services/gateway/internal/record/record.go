@@ -33,6 +33,7 @@ type Record struct {
 	Total        money.Minor // ≥ 0, of a refund > 0
 	CustomerID   string      // "" for a guest, and on a refund that names its sale: the customer is the sale's
 	RedeemPoints int64
+	Points       int64      // of an adjustment: what it adds
 	RefundOf     uuid.UUID  // a refund has either this
 	RefundOfKey  uuid.UUID  // or this, or neither: a return without a receipt
 	Sums         Sums       // of the lines; nil without lines
@@ -57,14 +58,8 @@ func Decode(body []byte) (Record, error) {
 	}
 	r := &reader{}
 	rec := r.record(v)
-	if len(r.unknown) > 0 {
-		return Record{}, refusal.New(refusal.MalformedJSON, "the record has unknown members", r.unknown...)
-	}
-	if len(r.wrong) > 0 {
-		return Record{}, refusal.New(refusal.InvalidRecord, "the record breaks a rule", r.wrong...)
-	}
-	if r.mismatch != nil {
-		return Record{}, refusal.New(refusal.TotalsMismatch, Mismatch, *r.mismatch)
+	if err := r.refused(); err != nil {
+		return Record{}, err
 	}
 	rec.Raw, rec.Hash = body, sale.Keccak(body)
 	rec.Fingerprint = fingerprint(v)
@@ -79,6 +74,19 @@ func OfKey(jwk []byte) (Record, error) {
 	}
 	none, err := money.ParseRecorded(money.NoCurrency)
 	return Record{Kind: sale.KindKey, Currency: none, Raw: jwk, Hash: sale.Keccak(jwk), Fingerprint: fingerprint(v)}, err
+}
+
+// refused is the refusal of what was read; nil when nothing is wrong with it.
+func (r *reader) refused() error {
+	switch {
+	case len(r.unknown) > 0:
+		return refusal.New(refusal.MalformedJSON, "the record has unknown members", r.unknown...)
+	case len(r.wrong) > 0:
+		return refusal.New(refusal.InvalidRecord, "the record breaks a rule", r.wrong...)
+	case r.mismatch != nil:
+		return refusal.New(refusal.TotalsMismatch, Mismatch, *r.mismatch)
+	}
+	return nil
 }
 
 func (r *reader) record(v *strictjson.Value) Record {

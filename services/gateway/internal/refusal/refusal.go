@@ -3,6 +3,7 @@ package refusal
 
 import (
 	"errors"
+	"strconv"
 	"time"
 )
 
@@ -59,6 +60,23 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Detail }
+
+// Sentence says what is wrong for people, who may see nothing else: with the first of the fields. It may say what a customer has.
+func (e *Error) Sentence() string {
+	if len(e.Fields) == 0 {
+		return e.Detail
+	}
+	first, more := e.Fields[0], len(e.Fields)-1
+	text := e.Detail + ": "
+	if first.Pointer != "" {
+		text += first.Pointer + " "
+	}
+	text += first.Detail
+	if more > 0 {
+		text += " (and " + strconv.Itoa(more) + " more, see errors)"
+	}
+	return text
+}
 
 // New makes a refusal for good.
 func New(code Code, detail string, fields ...Field) *Error {
