@@ -59,7 +59,7 @@ func (c *clerk) recordsAndRefusals(shop *shop) answer {
 		`{"currency":"INR","total":"10000","customer_id":"C-1001","redeem_points":9999}`,
 		`{"kind":"refund","refund_of":"` + sold.SaleID + `","currency":"INR","total":"900"}`,
 		`{"kind":"refund","refund_of_key":"` + newKey() + `","currency":"INR","total":"1"}`, `{"currency":"INR","total":"1","terminal_seq":1042}`,
-		`{"currency":"INR","total":"1","customer_id":"` + strings.Repeat("x", 64<<10) + `"}`,
+		`{"currency":"INR","total":"1","customer_id":"` + strings.Repeat("x", 256<<10) + `"}`,
 	} {
 		c.record(by, newKey(), bad)
 	}
