@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -87,10 +88,7 @@ func TestAnAdjustmentTakesNoBalanceBelowZeroAndSaysWhoDoesItAndWhy(t *testing.T)
 	var members map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal([]byte(whole), &members))
 	with := func(name, value string) string {
-		changed := make(map[string]json.RawMessage)
-		for n, v := range members {
-			changed[n] = v
-		}
+		changed := maps.Clone(members)
 		if delete(changed, name); value != "" {
 			changed[name] = json.RawMessage(value)
 		}

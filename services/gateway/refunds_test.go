@@ -55,21 +55,23 @@ func TestWhatComesBackIsComparedLineByLine(t *testing.T) {
 	shop := setup(t)
 	const mixed = `{"currency":"EUR","total":"22.00","lines":[{"sku":"PEN","quantity":"1","unit_price":"5.00"},{"sku":"PEN","quantity":"1","unit_price":"5.00"},
 		{"sku":"TEA","quantity":"0.250","unit_price":"40.00"},{"sku":"LABEL","amount":"3.00"},{"type":"return","sku":"CUP","quantity":"-1","unit_price":"1.00"}]}`
+	const brings = "brings what comes back of this sku to "
 	sale := func() string {
 		_, a := shop.till.sell(newKey(), mixed)
 		return a.SaleID
 	}
 	for lines, want := range map[string]string{
-		`{"sku":"PEN","quantity":"2","unit_price":"0.50"}`:                                                                   "",
-		`{"sku":"PEN","quantity":"1","unit_price":"0.50"},{"sku":"PEN","quantity":"1","unit_price":"0.50"}`:                  "",
-		`{"sku":"PEN","quantity":"1","unit_price":"0.50"},{"sku":"PEN","quantity":"1.000000001","unit_price":"0.499999999"}`: "/lines/1/quantity brings what comes back of this sku to 2.000000001, the sale has 2",
-		`{"sku":"TEA","quantity":"0.250","unit_price":"4"}`:                                                                  "",
-		`{"sku":"TEA","quantity":"0.251","unit_price":"4","amount":"1.00"}`:                                                  "/lines/0/quantity brings what comes back of this sku to 0.251, the sale has 0.25",
-		`{"sku":"LABEL","amount":"1.00"}`:                                                                                    "",
-		`{"sku":"LABEL","amount":"0.50"},{"sku":"LABEL","amount":"0.50"}`:                                                    "/lines/1/sku brings what comes back of this sku to 2, the sale has 1",
-		`{"sku":"CUP","amount":"1.00"}`:                                                                                      "/lines/0/sku brings what comes back of this sku to 1, the sale has 0",
-		`{"sku":"PEN","amount":"3.00"},{"type":"return","sku":"NEW","quantity":"-1","unit_price":"2.00"}`:                    "", // taken instead
-		`{"sku":"PEN","amount":"1.50"},{"type":"discount","sku":"PROMO","amount":"-0.50"}`:                                   "",
+		`{"sku":"PEN","quantity":"2","unit_price":"0.50"}`:                                                  "",
+		`{"sku":"PEN","quantity":"1","unit_price":"0.50"},{"sku":"PEN","quantity":"1","unit_price":"0.50"}`: "",
+		`{"sku":"PEN","quantity":"1","unit_price":"0.50"},{"sku":"PEN","quantity":"1.000000001","unit_price":"0.499999999"}`: "/lines/1/quantity " + brings +
+			"2.000000001, the sale has 2",
+		`{"sku":"TEA","quantity":"0.250","unit_price":"4"}`:                                               "",
+		`{"sku":"TEA","quantity":"0.251","unit_price":"4","amount":"1.00"}`:                               "/lines/0/quantity " + brings + "0.251, the sale has 0.25",
+		`{"sku":"LABEL","amount":"1.00"}`:                                                                 "",
+		`{"sku":"LABEL","amount":"0.50"},{"sku":"LABEL","amount":"0.50"}`:                                 "/lines/1/sku " + brings + "2, the sale has 1",
+		`{"sku":"CUP","amount":"1.00"}`:                                                                   "/lines/0/sku " + brings + "1, the sale has 0",
+		`{"sku":"PEN","amount":"3.00"},{"type":"return","sku":"NEW","quantity":"-1","unit_price":"2.00"}`: "", // taken instead
+		`{"sku":"PEN","amount":"1.50"},{"type":"discount","sku":"PROMO","amount":"-0.50"}`:                "",
 	} {
 		r := shop.till.post(newKey(), back(sale(), "1.00", lines))
 		if want == "" {
@@ -87,8 +89,10 @@ func TestARefundAndItsSaleInOneBatchAreComparedToo(t *testing.T) {
 	byKey := func(total, lines string) string {
 		return `{"kind":"refund","refund_of_key":"` + key + `","currency":"EUR","total":"` + total + `","lines":[` + lines + `]}`
 	}
-	_, got := shop.till.batch(entry(key, pens(2)), entry(newKey(), byKey("1.00", onePen)), entry(newKey(), byKey("1.00", onePen)), entry(newKey(), byKey("1.00", onePen)),
-		entry(newKey(), byKey("1.00", `{"amount":"1.00"}`)))
+	_, got := shop.till.batch(
+		entry(key, pens(2)), entry(newKey(), byKey("1.00", onePen)), entry(newKey(), byKey("1.00", onePen)), entry(newKey(), byKey("1.00", onePen)),
+		entry(newKey(), byKey("1.00", `{"amount":"1.00"}`)),
+	)
 	var statuses []int
 	for _, one := range got {
 		statuses = append(statuses, one.Status)
@@ -136,7 +140,8 @@ func TestAReturnWithoutAReceiptIsRecordedAndTakesPointsBack(t *testing.T) {
 	_, a = shop.till.sell(newKey(), `{"kind":"refund","currency":"USD","total":"5.00","tenders":[{"type":"store_credit","amount":"5.00"}]}`)
 	require.Nil(t, a.Loyalty)
 	require.True(t, a.Unreferenced)
-	refuses(t, shop.till.post(newKey(), `{"kind":"refund","currency":"USD","total":"5.00","tenders":[{"type":"cash","amount":"4.99"}]}`), 422, refusal.TotalsMismatch)
+	short := `{"kind":"refund","currency":"USD","total":"5.00","tenders":[{"type":"cash","amount":"4.99"}]}`
+	refuses(t, shop.till.post(newKey(), short), 422, refusal.TotalsMismatch)
 	// It is no sale that could be refunded in turn.
 	fields := refuses(t, shop.till.post(newKey(), `{"kind":"refund","refund_of":"`+a.SaleID+`","currency":"USD","total":"1.00"}`), 422, refusal.InvalidRecord)
 	require.Equal(t, refusal.Field{Pointer: "/refund_of", Detail: "names a refund; only a sale can be refunded"}, fields[0])

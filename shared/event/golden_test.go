@@ -91,7 +91,8 @@ func slip() event.Sent {
 		Tenders: []event.Tender{
 			{Type: "cash", Amount: "199.50", Tendered: "200.00", Change: "0.50"}, {Type: "card", Amount: "1000.00", Reference: "auth 004512"},
 		},
-		OccurredAt: "2026-11-22T10:15:30+05:30", TerminalSeq: &seq, Offline: true, ExternalRef: "INV-2026-00042", Metadata: map[string]string{"table": "7", "area": "b"},
+		OccurredAt: "2026-11-22T10:15:30+05:30", TerminalSeq: &seq, Offline: true, ExternalRef: "INV-2026-00042",
+		Metadata: map[string]string{"table": "7", "area": "b"},
 	}
 }
 

@@ -19,7 +19,11 @@ CREATE INDEX sale_listed ON sales.sale (chain, recorded_at_us, record_number);
 -- The bonus of the first purchase waits where that earned on nothing.
 ALTER TABLE sales.loyalty_account ADD COLUMN bonus_due boolean NOT NULL DEFAULT false;
 
+-- What was earned and redeemed is in what the ledger publishes again.
+GRANT SELECT (points_earned, points_redeemed) ON sales.sale TO ledger;
+
 -- +goose Down
+REVOKE SELECT (points_earned, points_redeemed) ON sales.sale FROM ledger;
 ALTER TABLE sales.loyalty_account DROP COLUMN bonus_due;
 DROP INDEX sales.sale_listed, sales.sale_terminal_seq;
 ALTER TABLE sales.sale DROP COLUMN external_ref, DROP COLUMN seq_reused;

@@ -38,8 +38,16 @@ func TestTheContractsExample(t *testing.T) {
 		bonus    bool
 		earned   int64
 	}{
-		{1199_50, 2, false, 119}, {1199_50, 1, true, 169}, {0, 2, false, 0}, {9_99, 2, false, 0}, {10_00, 2, false, 1}, {1199_50, 9, false, 119},
-		{1199_50, 10, false, 149}, {1199_50, 50, false, 179}, {0, 1, true, 0}, {1, 2, true, 50},
+		{1199_50, 2, false, 119},
+		{1199_50, 1, true, 169},
+		{0, 2, false, 0},
+		{9_99, 2, false, 0},
+		{10_00, 2, false, 1},
+		{1199_50, 9, false, 119},
+		{1199_50, 10, false, 149},
+		{1199_50, 50, false, 179},
+		{0, 1, true, 0},
+		{1, 2, true, 50},
 	} {
 		earned, ok := r.Earn(inr, c.base, c.purchase, c.bonus)
 		require.True(t, ok)

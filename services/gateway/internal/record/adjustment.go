@@ -47,13 +47,13 @@ func (r *reader) adjustment(v *strictjson.Value, rec *Record) (key uuid.UUID) {
 		return key
 	}
 	r.known(v, "", "key", "customer_id", "points", "reason", "by")
-	if text, ok := r.needed(v, "", "key"); ok {
+	if text, ok := r.needed(v, "key"); ok {
 		var err error
 		if key, err = ParseKey(text); err != nil {
 			r.refuse("/key", "must be a UUID v4 that is new for each adjustment and the same for each retry")
 		}
 	}
-	if _, ok := r.needed(v, "", "customer_id"); ok {
+	if _, ok := r.needed(v, "customer_id"); ok {
 		rec.CustomerID = r.customer(v)
 	}
 	rec.Points = r.points(v)

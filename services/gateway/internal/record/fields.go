@@ -78,12 +78,12 @@ func (r *reader) textOf(m *strictjson.Value, pointer string, limit int) (string,
 }
 
 // needed reads a string that must be there.
-func (r *reader) needed(v *strictjson.Value, at, name string) (string, bool) {
+func (r *reader) needed(v *strictjson.Value, name string) (string, bool) {
 	if v.Member(name) == nil {
-		r.refuse(at+"/"+name, "is missing")
+		r.refuse("/"+name, "is missing")
 		return "", false
 	}
-	return r.text(v, at, name, maxShortText)
+	return r.text(v, "", name, maxShortText)
 }
 
 // filled reads an optional text that is not blank.
@@ -134,8 +134,8 @@ type purse struct {
 }
 
 func (r *reader) amounts(v *strictjson.Value, rec *Record) *purse {
-	code, hasCode := r.needed(v, "", "currency")
-	total, hasTotal := r.needed(v, "", "total")
+	code, hasCode := r.needed(v, "currency")
+	total, hasTotal := r.needed(v, "total")
 	if !hasCode {
 		return nil
 	}
