@@ -2,6 +2,7 @@ package record
 
 import (
 	"math/big"
+	"strconv"
 	"strings"
 
 	"github.com/tillseal/tillseal/shared/money"
@@ -18,6 +19,8 @@ type factor struct {
 const (
 	maxWhole    = 15
 	maxDecimals = 9
+
+	maxDigits = 18 // that fit an int64
 )
 
 // parseFactor reads a plain decimal number, such as 0.250 or -1; ok is false when text has another form.
@@ -31,7 +34,12 @@ func parseFactor(text string) (f factor, ok bool) {
 		return factor{}, false
 	}
 	f = factor{decimals: len(decimals)}
-	f.mantissa, ok = new(big.Int).SetString(whole+decimals, 10)
+	if digits := whole + decimals; len(digits) <= maxDigits {
+		n, _ := strconv.ParseInt(digits, 10, 64) // they are digits
+		f.mantissa, ok = big.NewInt(n), true
+	} else {
+		f.mantissa, ok = new(big.Int).SetString(digits, 10)
+	}
 	if len(plain) < len(text) {
 		f.mantissa.Neg(f.mantissa)
 	}

@@ -60,17 +60,18 @@ func (r *reader) text(v *strictjson.Value, at, name string, limit int) (string, 
 	if m == nil {
 		return "", false
 	}
-	return r.textOf(m, at+"/"+name, limit)
+	return r.textOf(m, at, name, limit)
 }
 
-func (r *reader) textOf(m *strictjson.Value, pointer string, limit int) (string, bool) {
+// textOf reads the text at a pointer, which is put together only for a refusal: a long slip has hundreds of them.
+func (r *reader) textOf(m *strictjson.Value, at, name string, limit int) (string, bool) {
 	switch {
 	case m.Kind != strictjson.String:
-		r.refuse(pointer, "must be a string, not "+m.Kind.String())
+		r.refuse(at+"/"+name, "must be a string, not "+m.Kind.String())
 	case strings.ContainsFunc(m.Text, unicode.IsControl):
-		r.refuse(pointer, "has a control character")
+		r.refuse(at+"/"+name, "has a control character")
 	case utf8.RuneCountInString(m.Text) > limit:
-		r.refuse(pointer, "has "+strconv.Itoa(utf8.RuneCountInString(m.Text))+" characters, at most "+strconv.Itoa(limit)+" are allowed")
+		r.refuse(at+"/"+name, "has "+strconv.Itoa(utf8.RuneCountInString(m.Text))+" characters, at most "+strconv.Itoa(limit)+" are allowed")
 	default:
 		return m.Text, true
 	}
@@ -200,14 +201,15 @@ func (r *reader) metadata(v *strictjson.Value) map[string]string {
 	}
 	texts := make(map[string]string, len(m.Members))
 	for _, member := range m.Members {
-		at := "/metadata/" + pointerToken(member.Name)
+		const at = "/metadata"
+		name := pointerToken(member.Name)
 		switch {
 		case strings.TrimSpace(member.Name) == "" || strings.ContainsFunc(member.Name, unicode.IsControl):
-			r.refuse(at, "has a name that is empty or has a control character")
+			r.refuse(at+"/"+name, "has a name that is empty or has a control character")
 		case utf8.RuneCountInString(member.Name) > maxMember:
-			r.refuse(at, "has a name of more than "+strconv.Itoa(maxMember)+" characters")
+			r.refuse(at+"/"+name, "has a name of more than "+strconv.Itoa(maxMember)+" characters")
 		}
-		texts[member.Name], _ = r.textOf(member.Value, at, maxLongText)
+		texts[member.Name], _ = r.textOf(member.Value, at, name, maxLongText)
 	}
 	return texts
 }

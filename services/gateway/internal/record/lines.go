@@ -13,15 +13,14 @@ import (
 // list reads an optional array of objects.
 func (r *reader) list(v *strictjson.Value, at, name string, limit int) (items []*strictjson.Value, present bool) {
 	m := v.Member(name)
-	at += "/" + name
 	switch {
 	case m == nil:
 		return nil, false
 	case m.Kind != strictjson.Array:
-		r.refuse(at, "must be an array, not "+m.Kind.String())
+		r.refuse(at+"/"+name, "must be an array, not "+m.Kind.String())
 		return nil, false
 	case len(m.Items) > limit:
-		r.refuse(at, "has "+strconv.Itoa(len(m.Items))+" entries, at most "+strconv.Itoa(limit)+" are allowed")
+		r.refuse(at+"/"+name, "has "+strconv.Itoa(len(m.Items))+" entries, at most "+strconv.Itoa(limit)+" are allowed")
 		return nil, false
 	}
 	return m.Items, true
@@ -216,7 +215,10 @@ func (l *line) factors(v *strictjson.Value) (quantity, unit factor, ok bool) {
 	quantity, okQuantity := l.factor(v, "quantity", &l.out.Quantity)
 	unit, okUnit := l.factor(v, "unit_price", &l.out.UnitPrice)
 	if okQuantity {
-		l.signed("quantity", quantity.mantissa.Sign(), true)
+		if quantity.mantissa.Sign() == 0 {
+			l.refuse(l.at+"/quantity", "must not be zero")
+		}
+		l.signed(l.at, "quantity", quantity.mantissa.Sign())
 	}
 	if okUnit && l.sign != either && unit.mantissa.Sign() < 0 {
 		l.refuse(l.at+"/unit_price", "must not be negative: "+signedLines)
@@ -227,15 +229,12 @@ func (l *line) factors(v *strictjson.Value) (quantity, unit factor, ok bool) {
 const signedLines = "negative values belong to lines of type return, discount and rounding"
 
 // signed checks a value's sign against the line's type.
-func (l *line) signed(name string, sign int, notZero bool) {
-	at := l.at + "/" + name
+func (l *line) signed(at, name string, sign int) {
 	switch {
-	case notZero && sign == 0:
-		l.refuse(at, "must not be zero")
 	case l.sign == upward && sign < 0:
-		l.refuse(at, "must not be negative: "+signedLines)
+		l.refuse(at+"/"+name, "must not be negative: "+signedLines)
 	case l.sign == downward && sign > 0:
-		l.refuse(at, "must be negative on a line of type return: it is what comes back")
+		l.refuse(at+"/"+name, "must be negative on a line of type return: it is what comes back")
 	}
 }
 
@@ -256,7 +255,7 @@ func (l *line) factor(v *strictjson.Value, name string, out *string) (factor, bo
 // amount reads an optional amount of the line, 0 without one.
 func (l *line) amount(v *strictjson.Value, name string, out *string) money.Minor {
 	m := l.reader.amount(v, l.at, name, l.purse, out, true)
-	l.signed(name, int(m), false)
+	l.signed(l.at, name, int(m))
 	return m
 }
 
@@ -274,13 +273,12 @@ func (l *line) taxes(v *strictjson.Value) (sum money.Minor) {
 		l.out.Taxes = make([]event.Tax, len(items))
 	}
 	for i, item := range items {
-		sum += l.tax(item, "taxes/"+strconv.Itoa(i), &l.out.Taxes[i]) // fits: maxTaxes × 10^18
+		sum += l.tax(item, l.at+"/taxes/"+strconv.Itoa(i), &l.out.Taxes[i]) // fits: maxTaxes × 10^18
 	}
 	return sum
 }
 
-func (l *line) tax(v *strictjson.Value, name string, out *event.Tax) money.Minor {
-	at := l.at + "/" + name
+func (l *line) tax(v *strictjson.Value, at string, out *event.Tax) money.Minor {
 	if v.Kind != strictjson.Object {
 		l.refuse(at, "must be an object, not "+v.Kind.String())
 		return 0
@@ -298,6 +296,6 @@ func (l *line) tax(v *strictjson.Value, name string, out *event.Tax) money.Minor
 		return 0
 	}
 	m := l.reader.amount(v, at, "amount", l.purse, &out.Amount, true)
-	l.signed(name+"/amount", int(m), false)
+	l.signed(at, "amount", int(m))
 	return m
 }
