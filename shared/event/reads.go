@@ -6,12 +6,31 @@ import (
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
-// Subjects of reads: NATS requests that the ledger answers (infra/docs/CONTRACT.md, 6.5).
+// Subjects of reads: NATS requests that the ledger and pricing answer (infra/docs/CONTRACT.md, 6.5).
 const (
 	SubjectSalesGet  = "ledger.sales.get"
 	SubjectProofsGet = "ledger.proofs.get"
 	SubjectLogGet    = "ledger.log.get"
+	// SubjectCurrenciesGet is answered by pricing.
+	SubjectCurrenciesGet = "pricing.currencies.get"
 )
+
+// CurrenciesQuery asks which currencies have a rate.
+type CurrenciesQuery struct{}
+
+// PricedCurrencies are the currencies that a sale would be priced in now, by code. A sale in another one is parked until there is a rate.
+type PricedCurrencies struct {
+	Currencies []PricedCurrency `json:"currencies"`
+	At         string           `json:"at"` // RFC 3339 UTC
+}
+
+// PricedCurrency is a currency with the rate that its sales would be priced at.
+type PricedCurrency struct {
+	Currency   string `json:"currency"`
+	Tier       string `json:"tier"`        // live | cached | static
+	Value      string `json:"value"`       // fiat per ETH
+	ObservedAt string `json:"observed_at"` // RFC 3339 UTC
+}
 
 // SaleQuery asks about one sale.
 type SaleQuery struct {

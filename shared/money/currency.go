@@ -2,6 +2,8 @@
 package money
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tillseal/tillseal/shared/fault"
@@ -42,6 +44,11 @@ func ParseCurrency(code string) (Currency, error) {
 		return Currency{}, fault.New(fault.Invalid, "not the code of an ISO 4217 currency, in capitals")
 	}
 	return c, nil
+}
+
+// Currencies are all that ParseCurrency knows, by code.
+func Currencies() []Currency {
+	return slices.SortedFunc(maps.Values(currencies), func(a, b Currency) int { return strings.Compare(a.code, b.code) })
 }
 
 // NoCurrency is ISO 4217's code for transactions that no currency is involved in: that of the records that no till sends, whose total is 0.

@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
-	"strings"
 
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/money"
@@ -73,8 +72,7 @@ func (r *Rules) PointWorth(c money.Currency) string {
 	if worth == nil {
 		return "0 " + c.Code()
 	}
-	text := worth.FloatString(maxFactorDecimals)
-	return strings.TrimRight(strings.TrimRight(text, "0"), ".") + " " + c.Code()
+	return decimal(worth) + " " + c.Code()
 }
 
 // Earn is what a customer's purchase with this number, counted from 1, earns on a base: floor(base × points per unit × tier's multiplier), and the

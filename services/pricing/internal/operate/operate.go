@@ -116,6 +116,12 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 		`"observed_at":"2026-11-22T04:45:31Z","fetched_at":"2026-11-22T04:45:40Z"}],"succeeded_at":"2026-11-22T04:45:40Z"}]}`
 	return []stream.Endpoint{
 		stream.Answers(stream.Endpoint{
+			Subject: event.SubjectCurrenciesGet, Description: "Lists the currencies that a sale would be priced in now; sales in any other are parked",
+			Request: `{}`,
+			Response: `{"currencies":[{"currency":"INR","tier":"live","value":"254321.17","observed_at":"2026-11-22T04:45:31Z"}],` +
+				`"at":"2026-11-22T04:45:43Z"}`,
+		}, func(context.Context, event.CurrenciesQuery) (event.PricedCurrencies, error) { return d.priced(), nil }),
+		stream.Answers(stream.Endpoint{
 			Subject: "ops.pricing.quote", Description: "Prices a total in wei as a sale would be priced now",
 			Request: `{"currency":"INR","total":"499.00"}`,
 			Response: `{"amount_wei":"1962085971844185","tier":"live","age":"12s","rate":{"id":"INR-live-…","value":"254321.17","currency":"INR","tier":"live",` +
@@ -158,6 +164,20 @@ func (d *Desk) answer() sourcesAnswer {
 	}
 	for _, s := range d.states() {
 		answer.Sources = append(answer.Sources, stateOf(s, now))
+	}
+	return answer
+}
+
+// priced are all currencies that have a rate, by the look-up that prices their sales.
+func (d *Desk) priced() event.PricedCurrencies {
+	now := d.now()
+	view := d.board.At(now)
+	answer := event.PricedCurrencies{Currencies: []event.PricedCurrency{}, At: stamp(now)}
+	for _, c := range money.Currencies() {
+		if q, err := view.Quote(c); err == nil {
+			r := q.Rate()
+			answer.Currencies = append(answer.Currencies, event.PricedCurrency{Currency: r.Currency, Tier: r.Tier, Value: r.Value, ObservedAt: r.ObservedAt})
+		}
 	}
 	return answer
 }
