@@ -111,6 +111,7 @@ const (
 	callRecord  = "POST /record"
 	callBatch   = "POST /record/batch"
 	callLanded  = "GET /idempotency/{key}"
+	callSales   = "GET /sales"
 	callSale    = "GET /sales/{id}"
 	callProof   = "GET /sales/{id}/proof"
 	callLoyalty = "GET /customers/{id}/loyalty"

@@ -177,7 +177,42 @@ func TestAReceiptIsShownToWhoeverHoldsItsToken(t *testing.T) {
 		refuses(t, get(wrong), 404, refusal.NotFound)
 	}
 	_, refund := shop.till.sell(newKey(), `{"kind":"refund","refund_of":"`+sold.SaleID+`","currency":"INR","total":"10"}`)
-	require.Contains(t, string(get(refund.ReceiptURL).Body), "Receipt of a refund")
+	page = string(get(refund.ReceiptURL).Body)
+	require.Contains(t, page, "Receipt of a refund")
+	require.Contains(t, page, "<dt>Refund of</dt><dd>"+sold.SaleID+"</dd>")
+	_, loose := shop.till.sell(newKey(), `{"kind":"refund","currency":"INR","total":"10"}`)
+	require.Contains(t, string(get(loose.ReceiptURL).Body), "<dt>Refund of</dt><dd>a purchase whose receipt was not shown</dd>")
+}
+
+func TestAReceiptShowsWhatTheSlipSays(t *testing.T) {
+	shop := setup(t)
+	slip := func(body string) string {
+		t.Helper()
+		_, sold := shop.till.sell(newKey(), body)
+		return string(shop.till.do("GET", sold.ReceiptURL, "", "Authorization", "").Body)
+	}
+	page := slip(`{"currency":"INR","total":"1239.50","external_ref":"INV-<i>42","note":"not for the shopper","metadata":{"table":"hidden"},"lines":[
+		{"sku":"TEA-250","name":"Assam <b>tea</b>","quantity":"2","unit_price":"624.75","discount":"0.50","tax_included":true,
+		 "taxes":[{"name":"<u>CGST","rate":"9","amount":"95.26"},{"amount":"95.27"}],"amount":"1249.00"},
+		{"type":"return","sku":"CUP","quantity":"-1","unit_price":"20.00"},{"type":"service_charge","amount":"10.00"},{"amount":"0.50"}],
+		"tenders":[{"type":"cash","amount":"1199.50","tendered":"1200.00","change":"0.50","reference":"<s>drawer 2"},{"type":"card","amount":"40"}]}`)
+	for _, shown := range []string{
+		"<dt>Reference</dt><dd>INV-&lt;i&gt;42</dd>",
+		"<tr><td>Assam &lt;b&gt;tea&lt;/b&gt;</td><td>2 × 624.75<br>discount 0.50<br>&lt;u&gt;CGST 9 % 95.26<br>tax 95.27<br>tax included</td><td>1249.00</td></tr>",
+		"<tr><td>CUP (return)</td><td>-1 × 20.00</td><td></td></tr>",
+		"<tr><td>service charge</td><td></td><td>10.00</td></tr>",
+		"<tr><td>item</td><td></td><td>0.50</td></tr>",
+		"<dt>cash</dt><dd>1199.50 (tendered 1200.00, change 0.50, reference &lt;s&gt;drawer 2)</dd>",
+		"<dt>card</dt><dd>40</dd>",
+	} {
+		require.Contains(t, page, shown)
+	}
+	for _, hidden := range []string{"not for the shopper", "hidden", "Refund of", "<b>", "<i>", "<u>", "<s>"} {
+		require.NotContains(t, page, hidden)
+	}
+	page = slip(`{"currency":"INR","total":"5","lines":[{"name":"Pen","quantity":"1","unit_price":"4","tax":"1"}]}`)
+	require.Contains(t, page, "<tr><td>Pen</td><td>1 × 4<br>tax 1</td><td></td></tr>")
+	require.NotContains(t, page, "<dt>Reference</dt>")
 }
 
 func TestEveryAnswerNamesItsRequest(t *testing.T) {

@@ -37,10 +37,11 @@ type SaleQuery struct {
 	SaleID string `json:"sale_id"`
 }
 
-// SaleStatus is how far a sale has come: pending, batched, broadcast, mined or final. What is not known yet is left out.
+// SaleStatus is how far a sale has come: pending, parked, batched, broadcast, mined or final. What is not known yet is left out.
 type SaleStatus struct {
 	SaleID      string       `json:"sale_id"`
 	Status      string       `json:"status"`
+	Reason      string       `json:"reason,omitempty"` // why it is parked
 	BatchID     string       `json:"batch_id,omitempty"`
 	TxHash      *common.Hash `json:"tx_hash,omitempty"`
 	BlockNumber string       `json:"block_number,omitempty"`

@@ -11,10 +11,11 @@ ALTER TABLE sales.sale ADD COLUMN seq_reused boolean NOT NULL DEFAULT false CHEC
 DROP INDEX sales.sale_terminal_seq;
 CREATE UNIQUE INDEX sale_terminal_seq ON sales.sale (terminal_id, terminal_seq) WHERE terminal_seq IS NOT NULL AND NOT seq_reused;
 
--- What a store's records are listed by.
+-- What a store's records are listed by, page by page in the order of the index.
 ALTER TABLE sales.sale ADD COLUMN external_ref text;
-CREATE INDEX sale_external_ref ON sales.sale (store_id, external_ref) WHERE external_ref IS NOT NULL;
+CREATE INDEX sale_external_ref ON sales.sale (store_id, external_ref, recorded_at_us, chain, record_number) WHERE external_ref IS NOT NULL;
 CREATE INDEX sale_listed ON sales.sale (chain, recorded_at_us, record_number);
+CREATE INDEX terminal_of_store ON sales.terminal (store_id);
 
 -- The bonus of the first purchase waits where that earned on nothing.
 ALTER TABLE sales.loyalty_account ADD COLUMN bonus_due boolean NOT NULL DEFAULT false;
@@ -25,7 +26,7 @@ GRANT SELECT (points_earned, points_redeemed) ON sales.sale TO ledger;
 -- +goose Down
 REVOKE SELECT (points_earned, points_redeemed) ON sales.sale FROM ledger;
 ALTER TABLE sales.loyalty_account DROP COLUMN bonus_due;
-DROP INDEX sales.sale_listed, sales.sale_terminal_seq;
+DROP INDEX sales.terminal_of_store, sales.sale_listed, sales.sale_terminal_seq;
 ALTER TABLE sales.sale DROP COLUMN external_ref, DROP COLUMN seq_reused;
 CREATE UNIQUE INDEX sale_terminal_seq ON sales.sale (terminal_id, terminal_seq) WHERE terminal_seq IS NOT NULL;
 ALTER TABLE sales.sale DROP CONSTRAINT sale_kind_check, DROP CONSTRAINT sale_total_minor_check, DROP CONSTRAINT sale_refund_of_check;

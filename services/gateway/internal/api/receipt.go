@@ -35,6 +35,7 @@ const receiptPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; 
 // means is what an anchor's status means to a shopper.
 var means = map[string]string{
 	"pending":   "recorded, and waiting for its batch",
+	"parked":    "recorded, and held back until an operator of the shop acts",
 	"batched":   "in a batch that is about to be anchored",
 	"broadcast": "in a batch whose transaction is on its way to Ethereum",
 	"mined":     "anchored on Ethereum; the block can still change",
@@ -48,8 +49,10 @@ type receipt struct {
 	Refund     bool
 	SaleID     uuid.UUID
 	RecordedAt string
-	Lines      []event.Line
-	Tenders    []event.Tender
+	Returned   string // the sale that a refund is of, or that it is of none
+	Reference  string
+	Lines      []slipLine
+	Tenders    []slipTender
 	Anchor     record.Anchor
 	Means      string
 }
@@ -77,13 +80,16 @@ func (s *Server) receipt(c *fiber.Ctx) error {
 		Anchor: s.anchor(c.UserContext(), id, record.Anchor{SaleHash: found.Hash.Hex()}),
 	}
 	if page.Refund {
-		page.Title = "Receipt of a refund"
+		page.Title, page.Returned = "Receipt of a refund", "a purchase whose receipt was not shown"
+		if found.RefundOf != uuid.Nil {
+			page.Returned = found.RefundOf.String()
+		}
 	}
 	if page.Means = means[page.Anchor.Status]; page.Means == "" {
 		page.Means = "not known at the moment"
 	}
 	if sent, err := event.SentOf(found.Request); err == nil { // it was valid when it was recorded; otherwise the page is shown without lines
-		page.Lines, page.Tenders = sent.Lines, sent.Tenders
+		page.Reference, page.Lines, page.Tenders = sent.ExternalRef, slipLines(sent.Lines), slipTenders(sent.Tenders)
 	}
 	var html bytes.Buffer
 	if err := receiptPage.Execute(&html, page); err != nil {

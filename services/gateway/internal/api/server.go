@@ -187,6 +187,7 @@ func (s *Server) routes() {
 	s.app.Post("/record", s.authenticate, s.record)
 	s.app.Post(pathBatch, s.authenticate, s.batch)
 	s.app.Get("/idempotency/:key", s.authenticate, s.kept)
+	s.app.Get("/sales", s.authenticate, s.sales)
 	s.app.Get("/sales/:id", s.authenticate, s.sale)
 	s.app.Get("/sales/:id/proof", s.authenticate, s.proof)
 	s.app.Get("/loyalty/rules", s.authenticate, s.loyaltyRules)

@@ -48,6 +48,7 @@ type Warning struct {
 // Anchor is how far the record's proof has come. What is not known yet is left out.
 type Anchor struct {
 	Status      string `json:"status"`
+	Reason      string `json:"reason,omitempty"` // why it is parked
 	SaleHash    string `json:"sale_hash"`
 	ProofURL    string `json:"proof_url"`
 	BatchID     string `json:"batch_id,omitempty"`

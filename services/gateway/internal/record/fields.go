@@ -224,15 +224,28 @@ func (r *reader) occurredAt(v *strictjson.Value) string {
 	if !ok {
 		return ""
 	}
-	if rfc3339.MatchString(text) {
-		plain := strings.ToUpper(text)
-		if plain[secondsEnd-2:secondsEnd] == "60" { // a leap second is a time that a clock may show
-			plain = plain[:secondsEnd-2] + "59" + plain[secondsEnd:]
-		}
-		if _, err := time.Parse(time.RFC3339Nano, plain); err == nil {
-			return text
-		}
+	if _, ok := ParseTime(text); !ok {
+		r.refuse("/occurred_at", "must be an RFC 3339 time with an offset")
+		return ""
 	}
-	r.refuse("/occurred_at", "must be an RFC 3339 time with an offset")
-	return ""
+	return text
+}
+
+// ParseTime reads an RFC 3339 time with an offset.
+func ParseTime(text string) (time.Time, bool) {
+	if !rfc3339.MatchString(text) {
+		return time.Time{}, false
+	}
+	plain, leap := strings.ToUpper(text), time.Duration(0)
+	if plain[secondsEnd-2:secondsEnd] == "60" { // a leap second is a time that a clock may show
+		plain, leap = plain[:secondsEnd-2]+"59"+plain[secondsEnd:], time.Second
+	}
+	t, err := time.Parse(time.RFC3339Nano, plain)
+	return t.Add(leap), err == nil
+}
+
+// ValidExternalRef reports whether a record's external_ref may be text.
+func ValidExternalRef(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl) && strings.TrimSpace(text) != "" &&
+		utf8.RuneCountInString(text) <= maxShortText
 }
