@@ -115,6 +115,8 @@ const (
 	callSale    = "GET /sales/{id}"
 	callProof   = "GET /sales/{id}/proof"
 	callLoyalty = "GET /customers/{id}/loyalty"
+	callRules   = "GET /loyalty/rules"
+	callRates   = "GET /currencies"
 	callEntries = "GET /customers/{id}/loyalty/entries"
 	callReceipt = "GET /receipts/{id}"
 	callClose   = "POST /closings"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -83,4 +84,20 @@ func TestATillAsksWhichCurrenciesHaveARateNow(t *testing.T) {
 	require.JSONEq(t, `{"currency":"AED","digits":2,"rate":"none","redeemable":false}`, string(all[0]))
 	// A sale is taken in any of them.
 	shop.till.sell(newKey(), `{"currency":"KWD","total":"1.000"}`)
+}
+
+func TestTheDocumentedRulesCanBeUsed(t *testing.T) {
+	document, err := os.ReadFile("../../infra/docs/CONFIGURATION.md")
+	require.NoError(t, err)
+	_, after, found := strings.Cut(string(document), "## The loyalty rules")
+	require.True(t, found)
+	_, after, found = strings.Cut(after, "```json\n")
+	require.True(t, found)
+	example, _, found := strings.Cut(after, "```")
+	require.True(t, found)
+	rules, err := loyalty.Parse([]byte(example))
+	require.NoError(t, err)
+	shown, err := json.Marshal(rules)
+	require.NoError(t, err)
+	require.JSONEq(t, example, string(shown), "the example has every member")
 }

@@ -51,18 +51,22 @@ func (r *rateSet) get(now time.Time, ask func() (event.PricedCurrencies, error))
 	}
 	_, _, _ = r.asking.Do("", func() (any, error) {
 		answer, err := ask()
-		if err != nil {
-			r.kept.Store(&keptRates{until: now.Add(ratesUnknownLife)})
-			return nil, nil
+		kept := &keptRates{until: now.Add(ratesUnknownLife)}
+		if err == nil {
+			kept = ratesOf(answer, now)
 		}
-		tiers := make(map[string]string, len(answer.Currencies))
-		for _, c := range answer.Currencies {
-			tiers[c.Currency] = c.Tier
-		}
-		r.kept.Store(&keptRates{tiers: tiers, until: now.Add(ratesLife)})
-		return nil, nil
+		r.kept.Store(kept)
+		return nil, err
 	})
 	return r.kept.Load().tiers
+}
+
+func ratesOf(answer event.PricedCurrencies, now time.Time) *keptRates {
+	tiers := make(map[string]string, len(answer.Currencies))
+	for _, c := range answer.Currencies {
+		tiers[c.Currency] = c.Tier
+	}
+	return &keptRates{tiers: tiers, until: now.Add(ratesLife)}
 }
 
 // currencies answers which currencies records may have, and which of them have a rate now. Records are taken in all of them.

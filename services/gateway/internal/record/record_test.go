@@ -153,7 +153,8 @@ func BenchmarkDecode(b *testing.B) {
 		return `{"currency":"INR","total":"` + total + `","lines":[` + strings.Repeat(line+",", n-1) + line + `]}`
 	}
 	for name, body := range map[string]string{
-		"no line": `{"currency":"INR","total":"35382.60"}`, "one line": full, "30 lines with two taxes": of("35382.60", taxed, 30), "500 lines": of("500.00", line, 500),
+		"no line": `{"currency":"INR","total":"35382.60"}`, "one line": full,
+		"30 lines with two taxes": of("35382.60", taxed, 30), "500 lines": of("500.00", line, 500),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(body)))
