@@ -112,6 +112,7 @@ func TestWhatTillsReallyPrintIsRecordedAsPrinted(t *testing.T) {
 				c.check(t, r, first)
 				if c.Expect.Status == http.StatusCreated {
 					requireTold(t, sub, read[answer](t, r).SaleID, body)
+					requireReadBack(t, till, read[answer](t, r).SaleID, body)
 				}
 			})
 		}
@@ -180,5 +181,16 @@ func requireTold(t *testing.T, sub *nats.Subscription, saleID, body string) {
 		if sent[name] != nil {
 			require.JSONEq(t, string(sent[name]), string(said[name]), name)
 		}
+	}
+}
+
+// requireReadBack requires that the record is given back as it was sent.
+func requireReadBack(t *testing.T, till *till, saleID, body string) {
+	t.Helper()
+	r := till.do(http.MethodGet, "/sales/"+saleID, "")
+	require.Equal(t, http.StatusOK, r.Status, "%s", r.Body)
+	shown := read[map[string]json.RawMessage](t, r)
+	for name, sent := range read[map[string]json.RawMessage](t, reply{Body: []byte(body)}) {
+		require.Equal(t, string(sent), string(shown[name]), name)
 	}
 }
