@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -14,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
-	"github.com/tillseal/tillseal/shared/sale"
 )
 
 type salesPage struct {
@@ -196,7 +196,9 @@ func TestAListFromAMomentHasItAndUpToAMomentDoesNot(t *testing.T) {
 	} {
 		require.Equal(t, want, shop.till.listed(1, func() {}, url.Values{query[0]: {query[1]}}), "%s", query)
 	}
-	require.Less(t, first.RecordedAt, next.RecordedAt, sale.FormatTime(0)+" is their form")
+	newest := *read[salesPage](t, shop.till.do("GET", "/sales?limit=1", "")).NextCursor
+	require.Equal(t, []string{"t1/1"}, shop.till.listed(1, nil, url.Values{"cursor": {newest}}))
+	require.Empty(t, shop.till.listed(1, nil, url.Values{"cursor": {newest}, "to": {first.RecordedAt}}), "a cursor goes no further back than to")
 }
 
 func TestAListRefusesWhatItDoesNotUnderstand(t *testing.T) {
@@ -206,10 +208,14 @@ func TestAListRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		shop.till.closed()
 	}
 	next := *read[salesPage](t, shop.till.do("GET", "/sales?limit=1", "")).NextCursor
+	raw, err := base64.RawURLEncoding.DecodeString(next)
+	require.NoError(t, err)
+	raw[0]--
+	otherForm := base64.RawURLEncoding.EncodeToString(raw)
 	closings := *read[closingsPage](t, shop.till.do("GET", "/closings?limit=1", "")).NextCursor
 	for query, expected := range map[string]string{
 		"limit=0": "from 1 to 200", "limit=201": "from 1 to 200", "limit=x": "from 1 to 200",
-		"cursor=x": "next_cursor", "cursor=" + closings: "next_cursor", "cursor=" + next[:8]: "next_cursor", "cursor=" + next + "AAAA": "next_cursor",
+		"cursor=x": "next_cursor", "cursor=" + closings: "next_cursor", "cursor=" + otherForm: "next_cursor", "cursor=" + next[:8]: "next_cursor", "cursor=" + next + "AAAA": "next_cursor",
 		"terminal_id=T1": "such as t1 or t1~2", "terminal_id=t1~": "such as t1 or t1~2", "terminal_id=%00": "such as t1 or t1~2",
 		"external_ref=": "1 to 64 characters", "external_ref=%20": "only spaces", "external_ref=a%00": "control characters",
 		"external_ref=%ff": "one of a record", "external_ref=" + strings.Repeat("x", 65): "1 to 64 characters",
