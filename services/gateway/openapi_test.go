@@ -106,7 +106,9 @@ func (c *clerk) reads(shop *shop, sold answer) {
 	nobody := &till{t: c.t, url: by.url}
 	c.call(by, callSale, sale, "")
 	page := read[salesPage](c.t, c.call(by, callSales, "/sales?limit=1", ""))
-	for _, query := range []string{"", "external_ref=INV-42", "terminal_id=t1&from=2026-11-22T00:00:00Z&to=9999-11-22T00:00:00Z", "limit=1&cursor=" + *page.NextCursor} {
+	for _, query := range []string{
+		"", "external_ref=INV-42", "terminal_id=t1&from=2026-11-22T00:00:00Z&to=9999-11-22T00:00:00Z", "limit=1&cursor=" + *page.NextCursor,
+	} {
 		for _, one := range read[salesPage](c.t, c.call(by, callSales, "/sales?"+query, "")).Sales {
 			c.call(by, callSale, "/sales/"+read[answer](c.t, reply{Body: one}).SaleID, "") // refunds too
 		}
@@ -168,7 +170,8 @@ func (c *clerk) reads(shop *shop, sold answer) {
 func forTerminals() map[string]string {
 	id := "01a204b4-353d-73e7-85c4-7892690c578a"
 	return map[string]string{
-		callRecord: "/record", callBatch: "/record/batch", callLanded: "/idempotency/" + newKey(), callSales: "/sales", callSale: "/sales/" + id, callProof: "/sales/" + id + "/proof",
+		callRecord: "/record", callBatch: "/record/batch", callLanded: "/idempotency/" + newKey(), callSales: "/sales",
+		callSale: "/sales/" + id, callProof: "/sales/" + id + "/proof",
 		callLoyalty: "/customers/nobody/loyalty", callEntries: "/customers/nobody/loyalty/entries",
 		callClose: "/closings", callClosed: "/closings", callClosing: "/closings/99",
 	}
