@@ -22,7 +22,8 @@ SELECT gen_random_uuid(), 'sale', CASE WHEN t = 4 THEN 's2' ELSE 's1' END, 't' |
 FROM generate_series(1, 4) t, generate_series(1, 2000) n`
 
 // did is what a scan of sales.sale in a plan read, once for each loop.
-var did = regexp.MustCompile(`(?m) on sale\b.*actual rows=(\d+)\S* loops=(\d+)\)$(?:\n +(?:Index Cond|Heap Fetches|Filter).*)*(?:\n +Rows Removed by Filter: (\d+))?`)
+var did = regexp.MustCompile(`(?m) on sale\b.*actual rows=(\d+)\S* loops=(\d+)\)$` +
+	`(?:\n +(?:Index Cond|Heap Fetches|Filter).*)*(?:\n +Rows Removed by Filter: (\d+))?`)
 
 func TestAPageOfAListReadsNoMoreThanItNeedsHoweverManyRecordsThereAre(t *testing.T) {
 	const limit = 11
