@@ -11,6 +11,7 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/slip"
 )
 
 // currency are the sums in one currency.
@@ -68,7 +69,7 @@ func (c *currency) add(r *Record) error {
 		for _, tax := range line.Taxes {
 			rate := ""
 			if tax.Rate != nil {
-				rate = canonicalRate(*tax.Rate)
+				rate = slip.CanonicalRate(*tax.Rate)
 			}
 			if err := c.addTax(rate, tax.Amount, sign); err != nil {
 				return err
@@ -84,7 +85,7 @@ func (c *currency) add(r *Record) error {
 }
 
 func (c *currency) addTax(rate, amount string, sign money.Minor) error {
-	m, err := c.signed(amount)
+	m, err := c.ParseSigned(amount)
 	if err != nil {
 		return fault.New(fault.Fatal, "a tax %w", err)
 	}
@@ -98,7 +99,7 @@ func (c *currency) addTax(rate, amount string, sign money.Minor) error {
 }
 
 func (c *currency) addTender(of *event.Tender, sign money.Minor) error {
-	m, err := c.signed(of.Amount)
+	m, err := c.ParseSigned(of.Amount)
 	if err != nil {
 		return fault.New(fault.Fatal, "a tender %w", err)
 	}
@@ -110,29 +111,6 @@ func (c *currency) addTender(of *event.Tender, sign money.Minor) error {
 	sum.count++
 	sum.amount.Add(sign * m)
 	return nil
-}
-
-// signed reads an amount that may be negative, as a return's tax is.
-func (c *currency) signed(text string) (money.Minor, error) {
-	positive, negative := strings.CutPrefix(text, "-")
-	m, err := c.Parse(positive)
-	if negative {
-		m = -m
-	}
-	return m, err
-}
-
-// canonicalRate is a decimal without leading and trailing zeros: 9, 9.0 and 9.00 are one rate.
-func canonicalRate(text string) string {
-	whole, fraction, _ := strings.Cut(text, ".")
-	whole, fraction = strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
-	if whole == "" {
-		whole = "0"
-	}
-	if fraction == "" {
-		return whole
-	}
-	return whole + "." + fraction
 }
 
 // compareRates orders canonical rates by value, and none before all.

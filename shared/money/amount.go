@@ -43,6 +43,16 @@ func (c Currency) Parse(s string) (Minor, error) {
 	return m, nil
 }
 
+// ParseSigned reads an amount that may be below zero, as a return's tax is: with a minus sign before what Parse reads.
+func (c Currency) ParseSigned(s string) (Minor, error) {
+	plain, negative := strings.CutPrefix(s, "-")
+	m, err := c.Parse(plain)
+	if negative {
+		m = -m
+	}
+	return m, err
+}
+
 // Format writes m in canonical form, with exactly the currency's decimals: 1249.50, 300, 0.005.
 func (c Currency) Format(m Minor) string {
 	sign := ""

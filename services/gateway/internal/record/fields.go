@@ -172,16 +172,13 @@ func (r *reader) amount(v *strictjson.Value, at, name string, p *purse, out *str
 	if p == nil {
 		return 0
 	}
-	plain, negative := text, false
+	parse := p.currency.Parse
 	if signed {
-		plain, negative = strings.CutPrefix(text, "-")
+		parse = p.currency.ParseSigned
 	}
-	m, err := p.currency.Parse(plain)
+	m, err := parse(text)
 	if err != nil {
 		r.refuse(at+"/"+name, err.Error())
-	}
-	if negative {
-		m = -m
 	}
 	return m
 }

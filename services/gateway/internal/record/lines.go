@@ -7,6 +7,7 @@ import (
 
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/slip"
 	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
@@ -68,21 +69,6 @@ func (r *reader) rounding(at string, c money.Currency, sum money.Sum) {
 	}
 }
 
-// sign says which values a type of line may have.
-type sign int
-
-const (
-	upward   sign = iota // none below zero
-	downward             // none above zero, but its unit price
-	either
-)
-
-// signs has all types of line.
-var signs = map[event.LineType]sign{
-	event.LineItem: upward, event.LineTip: upward, event.LineServiceCharge: upward, event.LineShipping: upward, event.LineGiftCard: upward,
-	event.LineDeposit: upward, event.LineReturn: downward, event.LineDiscount: either, event.LineRounding: either,
-}
-
 // line is a line that is being read.
 type line struct {
 	*reader
@@ -90,7 +76,7 @@ type line struct {
 	at    string // its pointer
 	purse *purse // nil: no amount can be read
 	kind  event.LineType
-	sign  sign
+	sign  slip.Sign
 	out   *event.Line
 }
 
@@ -118,7 +104,7 @@ func (l *line) read(v *strictjson.Value) (amount money.Minor, ok bool) {
 		return 0, false
 	}
 	if priced {
-		if amount, ok = l.price(quantity.times(unit, l.purse.currency), discount, tax, amount, stated); !ok {
+		if amount, ok = l.price(quantity.Times(unit, l.purse.currency), discount, tax, amount, stated); !ok {
 			return 0, false
 		}
 	}
@@ -131,9 +117,9 @@ func (l *line) readType(v *strictjson.Value) {
 		l.kind, l.out.Type = event.LineType(text), event.LineType(text)
 	}
 	var known bool
-	if l.sign, known = signs[l.kind]; !known {
+	if l.sign, known = slip.SignOf(l.kind); !known {
 		l.refuse(l.at+"/type", "must be one of "+lineTypes)
-		l.sign = either // nothing else is known to be wrong
+		l.sign = slip.Either // nothing else is known to be wrong
 	}
 }
 
@@ -146,34 +132,26 @@ var lineTypes = func() string {
 }()
 
 // price is what quantity and unit price come to, or the stated amount if that is the same but for a till's own rounding.
-func (l *line) price(gross price, discount, tax, stated money.Minor, isStated bool) (money.Minor, bool) {
+func (l *line) price(gross slip.Price, discount, tax, stated money.Minor, isStated bool) (money.Minor, bool) {
 	c := l.purse.currency
-	if most := gross.outward(); most.CmpAbs(big.NewInt(int64(discount))) < 0 {
-		l.refuse(l.at+"/discount", "is "+c.Format(discount)+", quantity × unit_price is only "+gross.text(c))
+	if most := gross.Outward(); most.CmpAbs(big.NewInt(int64(discount))) < 0 {
+		l.refuse(l.at+"/discount", "is "+c.Format(discount)+", quantity × unit_price is only "+gross.Text(c))
 		return 0, false
 	}
-	if !l.out.TaxIncluded {
-		discount -= tax // what is taken off, less what is put on
-	}
-	exact := gross.plus(-discount)
+	exact := slip.Exact(gross, discount, tax, l.out.TaxIncluded)
 	if isStated {
-		if !exact.within(stated) {
-			l.mismatched(l.at+"/amount", "is "+c.Format(stated)+", quantity × unit_price − discount"+l.andTaxes()+" is "+exact.text(c)+
+		if !exact.Within(stated) {
+			l.mismatched(l.at+"/amount", "is "+c.Format(stated)+", quantity × unit_price − discount"+l.andTaxes()+" is "+exact.Text(c)+
 				": at most "+c.Format(1)+" of difference is a till's rounding")
 			return 0, false
 		}
 		return stated, true
 	}
-	amount := exact.rounded()
-	if amount.CmpAbs(big.NewInt(int64(money.MaxMinor))) >= 0 {
+	amount, fits := l.sign.Charged(exact)
+	if !fits {
 		l.refuse(l.at+"/unit_price", "times quantity is more than an amount can be")
-		return 0, false
 	}
-	m := money.Minor(amount.Int64())
-	if l.sign == upward && m < 0 || l.sign == downward && m > 0 {
-		m = 0 // the discount is all of a price that had been rounded up
-	}
-	return m, true
+	return amount, fits
 }
 
 func (l *line) andTaxes() string {
@@ -200,27 +178,27 @@ func (l *line) taxFits(v *strictjson.Value, tax, amount money.Minor) bool {
 func abs(m money.Minor) money.Minor { return max(m, -m) }
 
 // factors reads quantity and unit price, which come together.
-func (l *line) factors(v *strictjson.Value) (quantity, unit factor, ok bool) {
+func (l *line) factors(v *strictjson.Value) (quantity, unit slip.Factor, ok bool) {
 	hasQuantity, hasUnit := v.Member("quantity") != nil, v.Member("unit_price") != nil
 	switch {
 	case !hasQuantity && !hasUnit:
-		return factor{}, factor{}, false
+		return slip.Factor{}, slip.Factor{}, false
 	case !hasQuantity:
 		l.refuse(l.at+"/quantity", "is missing: quantity and unit_price come together")
-		return factor{}, factor{}, false
+		return slip.Factor{}, slip.Factor{}, false
 	case !hasUnit:
 		l.refuse(l.at+"/unit_price", "is missing: quantity and unit_price come together")
-		return factor{}, factor{}, false
+		return slip.Factor{}, slip.Factor{}, false
 	}
 	quantity, okQuantity := l.factor(v, "quantity", &l.out.Quantity)
 	unit, okUnit := l.factor(v, "unit_price", &l.out.UnitPrice)
 	if okQuantity {
-		if quantity.mantissa.Sign() == 0 {
+		if quantity.Sign() == 0 {
 			l.refuse(l.at+"/quantity", "must not be zero")
 		}
-		l.signed(l.at, "quantity", quantity.mantissa.Sign())
+		l.signed(l.at, "quantity", quantity.Sign())
 	}
-	if okUnit && l.sign != either && unit.mantissa.Sign() < 0 {
+	if okUnit && l.sign != slip.Either && unit.Sign() < 0 {
 		l.refuse(l.at+"/unit_price", "must not be negative: "+signedLines)
 	}
 	return quantity, unit, okQuantity && okUnit
@@ -231,22 +209,22 @@ const signedLines = "negative values belong to lines of type return, discount an
 // signed checks a value's sign against the line's type.
 func (l *line) signed(at, name string, sign int) {
 	switch {
-	case l.sign == upward && sign < 0:
+	case l.sign == slip.Upward && sign < 0:
 		l.refuse(at+"/"+name, "must not be negative: "+signedLines)
-	case l.sign == downward && sign > 0:
+	case l.sign == slip.Downward && sign > 0:
 		l.refuse(at+"/"+name, "must be negative on a line of type return: it is what comes back")
 	}
 }
 
-func (l *line) factor(v *strictjson.Value, name string, out *string) (factor, bool) {
+func (l *line) factor(v *strictjson.Value, name string, out *string) (slip.Factor, bool) {
 	text, ok := l.text(v, l.at, name, maxShortText)
 	if !ok {
-		return factor{}, false
+		return slip.Factor{}, false
 	}
-	f, ok := parseFactor(text)
+	f, ok := slip.ParseFactor(text)
 	if !ok {
 		l.refuse(l.at+"/"+name, "must be a plain decimal number in a string, such as 0.250, at most 15 digits before the point and 9 after it")
-		return factor{}, false
+		return slip.Factor{}, false
 	}
 	*out = text
 	return f, true
@@ -286,7 +264,7 @@ func (l *line) tax(v *strictjson.Value, at string, out *event.Tax) money.Minor {
 	l.known(v, at, "name", "rate", "amount")
 	out.Name, _ = l.text(v, at, "name", maxNameText)
 	if rate, ok := l.text(v, at, "rate", maxShortText); ok {
-		if f, ok := parseFactor(rate); !ok || f.mantissa.Sign() < 0 || rate[0] == '-' {
+		if f, ok := slip.ParseFactor(rate); !ok || f.Sign() < 0 || rate[0] == '-' {
 			l.refuse(at+"/rate", "must be a plain decimal number in a string, in per cent, such as 9 or 2.5")
 		}
 		out.Rate = rate

@@ -4,7 +4,11 @@ import (
 	"math/big"
 
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/slip"
 )
+
+// billion is one whole in units of 10^-9.
+const billion = 1_000_000_000
 
 // Quantities are how many of each sku lines are of, in units of 10^-9.
 type Quantities map[string]*big.Int
@@ -17,13 +21,13 @@ func Goods(l *event.Line) (quantity *big.Int, ok bool) {
 		return nil, false
 	}
 	if l.Quantity == "" {
-		return new(big.Int).Set(powers[maxDecimals]), true
+		return big.NewInt(billion), true
 	}
-	f, ok := parseFactor(l.Quantity)
+	f, ok := slip.ParseFactor(l.Quantity)
 	if !ok {
 		return nil, false
 	}
-	return f.mantissa.Mul(f.mantissa, powers[maxDecimals-f.decimals]), true
+	return f.Billionths(), true
 }
 
 // Add adds lines' goods.
@@ -53,11 +57,11 @@ func (q Quantities) Of(sku string) *big.Int {
 
 // FormatQuantity writes a quantity as a line has it, without trailing zeros.
 func FormatQuantity(n *big.Int) string {
-	whole, part := new(big.Int).QuoRem(n, powers[maxDecimals], new(big.Int))
+	whole, part := new(big.Int).QuoRem(n, big.NewInt(billion), new(big.Int))
 	if part.Sign() == 0 {
 		return whole.String()
 	}
-	digits := new(big.Int).Add(part, powers[maxDecimals]).String()[1:]
+	digits := new(big.Int).Add(part, big.NewInt(billion)).String()[1:]
 	for digits[len(digits)-1] == '0' {
 		digits = digits[:len(digits)-1]
 	}

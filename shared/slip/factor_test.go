@@ -1,4 +1,4 @@
-package record
+package slip
 
 import (
 	"math/big"
@@ -17,15 +17,15 @@ func TestAProductIsExactAndRoundedAwayFromZero(t *testing.T) {
 		a, b := form.Draw(t, "quantity"), form.Draw(t, "unit price")
 		currency, err := money.ParseCurrency(rapid.SampledFrom([]string{"JPY", "EUR", "KWD"}).Draw(t, "currency"))
 		require.NoError(t, err)
-		quantity, isA := parseFactor(a)
-		price, isB := parseFactor(b)
+		quantity, isA := ParseFactor(a)
+		price, isB := ParseFactor(b)
 		require.True(t, isA && isB)
 
 		x, _ := new(big.Rat).SetString(a)
 		y, _ := new(big.Rat).SetString(b)
 		scale := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(currency.Digits())), nil))
 		x.Mul(x, y).Mul(x, scale)
-		got := quantity.times(price, currency)
+		got := quantity.Times(price, currency)
 		require.Zero(t, x.Cmp(new(big.Rat).SetFrac(got.units, got.per)))
 		size := new(big.Rat).Abs(x)
 		half := new(big.Rat).Add(size, big.NewRat(1, 2))
@@ -34,15 +34,15 @@ func TestAProductIsExactAndRoundedAwayFromZero(t *testing.T) {
 			rounded.Neg(rounded)
 		}
 		require.Equal(t, rounded.String(), got.rounded().String())
-		require.False(t, new(big.Rat).SetInt(got.outward()).Cmp(size) < 0)
-		require.True(t, new(big.Rat).Sub(new(big.Rat).SetInt(got.outward()), size).Cmp(big.NewRat(1, 1)) < 0)
-		written, ok := new(big.Rat).SetString(got.text(currency))
+		require.False(t, new(big.Rat).SetInt(got.Outward()).Cmp(size) < 0)
+		require.True(t, new(big.Rat).Sub(new(big.Rat).SetInt(got.Outward()), size).Cmp(big.NewRat(1, 1)) < 0)
+		written, ok := new(big.Rat).SetString(got.Text(currency))
 		require.True(t, ok)
 		require.Zero(t, x.Cmp(written.Mul(written, scale)), "it is written as it is")
 		if near := rapid.Int64Range(-3, 3).Draw(t, "off"); rounded.IsInt64() && rounded.CmpAbs(big.NewInt(1<<60)) < 0 {
 			m := money.Minor(rounded.Int64() + near)
 			off := new(big.Rat).Sub(x, new(big.Rat).SetInt64(int64(m)))
-			require.Equal(t, off.Abs(off).Cmp(big.NewRat(1, 1)) <= 0, got.within(m))
+			require.Equal(t, off.Abs(off).Cmp(big.NewRat(1, 1)) <= 0, got.Within(m))
 		}
 	})
 }
@@ -52,11 +52,11 @@ func TestAFactorHasOneForm(t *testing.T) {
 		"", ".", "1.", ".5", "01", "00", "--1", "-", "-01", "- 1", "+1", "1e2", "1,5", " 1", "1 ", "1.0000000001", "1234567890123456", "1.5.5", "0x1",
 		"1_0", "١",
 	} {
-		_, ok := parseFactor(text)
+		_, ok := ParseFactor(text)
 		require.False(t, ok, text)
 	}
 	for _, text := range []string{"0", "0.0", "0.000000001", "123456789012345.999999999", "10", "-1", "-0.5", "-0"} {
-		_, ok := parseFactor(text)
+		_, ok := ParseFactor(text)
 		require.True(t, ok, text)
 	}
 }
