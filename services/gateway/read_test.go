@@ -199,7 +199,7 @@ func TestAReceiptShowsWhatTheSlipSays(t *testing.T) {
 	for _, shown := range []string{
 		"<dt>Reference</dt><dd>INV-&lt;i&gt;42</dd>",
 		"<tr><td>Assam &lt;b&gt;tea&lt;/b&gt;</td><td>2 × 624.75<br>discount 0.50<br>&lt;u&gt;CGST 9 % 95.26<br>tax 95.27<br>tax included</td><td>1249.00</td></tr>",
-		"<tr><td>CUP (return)</td><td>-1 × 20.00</td><td></td></tr>",
+		"<tr><td>CUP (return)</td><td>-1 × 20.00</td><td>-20.00</td></tr>",
 		"<tr><td>service charge</td><td></td><td>10.00</td></tr>",
 		"<tr><td>item</td><td></td><td>0.50</td></tr>",
 		"<dt>cash</dt><dd>1199.50 (tendered 1200.00, change 0.50, reference &lt;s&gt;drawer 2)</dd>",
@@ -211,7 +211,7 @@ func TestAReceiptShowsWhatTheSlipSays(t *testing.T) {
 		require.NotContains(t, page, hidden)
 	}
 	page = slip(`{"currency":"INR","total":"5","lines":[{"name":"Pen","quantity":"1","unit_price":"4","tax":"1"}]}`)
-	require.Contains(t, page, "<tr><td>Pen</td><td>1 × 4<br>tax 1</td><td></td></tr>")
+	require.Contains(t, page, "<tr><td>Pen</td><td>1 × 4<br>tax 1</td><td>5.00</td></tr>")
 	require.NotContains(t, page, "<dt>Reference</dt>")
 }
 

@@ -89,7 +89,7 @@ func (s *Server) receipt(c *fiber.Ctx) error {
 		page.Means = "not known at the moment"
 	}
 	if sent, err := event.SentOf(found.Request); err == nil { // it was valid when it was recorded; otherwise the page is shown without lines
-		page.Reference, page.Lines, page.Tenders = sent.ExternalRef, slipLines(sent.Lines), slipTenders(sent.Tenders)
+		page.Reference, page.Lines, page.Tenders = sent.ExternalRef, slipLines(sent.Lines, found.Currency), slipTenders(sent.Tenders)
 	}
 	var html bytes.Buffer
 	if err := receiptPage.Execute(&html, page); err != nil {

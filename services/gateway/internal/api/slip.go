@@ -5,18 +5,24 @@ import (
 	"strings"
 
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/slip"
 )
 
-// slipLine is a line of a receipt's page, of what the till said of it and nothing else.
+// slipLine is a line of a receipt's page: what the till said of it, and what it adds to the total.
 type slipLine struct {
 	What, Amount string
 	Details      []string
 }
 
-func slipLines(lines []event.Line) []slipLine {
+func slipLines(lines []event.Line, code string) []slipLine {
 	shown := make([]slipLine, len(lines))
+	currency, err := money.ParseCurrency(code)
 	for i := range lines {
 		shown[i] = slipLineOf(&lines[i])
+		if amount, wrong := slip.Adds(&lines[i], currency); err == nil && wrong == nil { // else as it was sent, or nothing
+			shown[i].Amount = currency.Format(amount)
+		}
 	}
 	return shown
 }
