@@ -160,7 +160,7 @@ func TestARefundThatFindsNoSaleSaysWhere(t *testing.T) {
 	}{
 		{elsewhere, `"refund_of":"` + sold.SaleID + `"`, "/refund_of", "names a sale of another store, whose terminals alone can refund it"},
 		{shop.till, `"refund_of":"01a1f94f-e264-7599-97ba-9d8ea7e314e5"`, "/refund_of", "names no sale"},
-		{second, `"refund_of_key":"` + key + `"`, "/refund_of_key", "is no key of this terminal: a key belongs to the terminal that sent it; " +
+		{second, `"refund_of_key":"` + key + `"`, "/refund_of_key", "is no key of terminal t2: a key belongs to the terminal that sent it; " +
 			"name another terminal's sale by its sale_id, in refund_of"},
 	} {
 		fields := refuses(t, c.till.post(newKey(), refund(c.of)), 404, refusal.NotFound)

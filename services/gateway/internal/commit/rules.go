@@ -173,7 +173,7 @@ func refundable(it *Item, original *store.Original) *refusal.Error {
 	switch {
 	case original == nil && pointer == "/refund_of_key":
 		return refused(refusal.NotFound, "this terminal has recorded nothing under the key", pointer,
-			"is no key of this terminal: a key belongs to the terminal that sent it; name another terminal's sale by its sale_id, in refund_of")
+			"is no key of terminal "+it.TerminalID+": a key belongs to the terminal that sent it; name another terminal's sale by its sale_id, in refund_of")
 	case original == nil:
 		return refused(refusal.NotFound, "the store has no such sale", pointer, "names no sale")
 	case original.StoreID != it.StoreID:
