@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/tillseal/tillseal/shared/config"
 )
@@ -85,7 +86,9 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 		say("%v", err)
 		return exitFailed
 	}
-	x := exporter{say: say, totals: tally{currencies: make(map[string]*sums)}}
+	ticker := time.NewTicker(progressEvery)
+	defer ticker.Stop()
+	x := exporter{say: say, tick: ticker.C, totals: tally{currencies: make(map[string]*sums)}}
 	err = x.run(ctx, req, cfg, stdout)
 	switch {
 	case ctx.Err() != nil:
