@@ -91,7 +91,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	x := exporter{say: say, tick: ticker.C, totals: tally{currencies: make(map[string]*sums)}}
 	err = x.run(ctx, req, cfg, stdout)
 	switch {
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil: // whatever was interrupted, the cause is the signal
 		say("stopped after %d records", x.totals.records)
 		return exitStopped
 	case err != nil:

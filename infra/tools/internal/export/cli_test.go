@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -120,6 +121,8 @@ func TestAFileIsThereWhenItIsWholeAndReplacesNoneUnasked(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "mine", string(kept))
 	require.Equal(t, []string{"november.csv"}, names())
+	out = run(t.Context(), t, "postgres://auditor@127.0.0.1:1/tillseal", args...)
+	require.Contains(t, out.stderr, "is there already", "it says so before it reads a month of records")
 
 	out = run(t.Context(), t, db.Auditor, append(args, "-force")...)
 	require.Zero(t, out.code, out.stderr)
@@ -133,6 +136,20 @@ func TestAFileIsThereWhenItIsWholeAndReplacesNoneUnasked(t *testing.T) {
 	out = run(t.Context(), t, db.Auditor, "-closing", "t1/1", "-out", filepath.Join(dir, "no", "folder.csv"))
 	require.Equal(t, 2, out.code)
 	require.Contains(t, out.stderr, "-out: ")
+}
+
+func TestAFileThatSomebodyMakesMeanwhileIsNotReplaced(t *testing.T) {
+	db := database(t)
+	leave(t, db.Admin, "t1", 10, nil)
+	file := filepath.Join(t.TempDir(), "x.csv")
+	tick := make(chan time.Time, 1)
+	tick <- time.Now()
+	theirs := func(string, ...any) { require.NoError(t, os.WriteFile(file, []byte("theirs"), 0o600)) }
+	err := export.RunWith(t.Context(), tick, theirs, db.Auditor, io.Discard, "-store", "s1", "-from", seconds(0), "-to", seconds(10), "-out", file)
+	require.ErrorContains(t, err, "is there already")
+	kept, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, "theirs", string(kept))
 }
 
 // TestAStoppedExportLeavesNoFile stops it when the first warning says that it is under way.

@@ -105,7 +105,7 @@ func TestAnExportHasAsManyPagesAsItNeeds(t *testing.T) {
 
 func TestALongExportSaysHowFarItIs(t *testing.T) {
 	db := database(t)
-	leave(t, db.Admin, "t1", 200, nil)
+	leave(t, db.Admin, "t1", 300, nil)
 	tick := make(chan time.Time, 1)
 	var said []string
 	say := func(format string, values ...any) {
