@@ -52,6 +52,11 @@ func TestAPeriodHasAStoresTillsInOrderAndNoOperatorsRecord(t *testing.T) {
 	require.Equal(t, want[:4], got("-store", "s1", "-terminal", "t1"), "with all its series, and without t10")
 	require.Equal(t, want[3:4], got("-store", "s1", "-terminal", "t1~10"))
 	require.Len(t, got("-store", "s2"), 1)
+	own := shop.run(append([]string{"-store", "operator"}, ever...)...).whole()
+	require.Equal(t, []string{"key", "adjustment"}, own.column("kind"))
+	require.Equal(t, []string{"XXX", "XXX"}, own.column("currency"))
+	require.Equal(t, []string{"0", "0"}, own.column("signed_total"))
+	require.Equal(t, []string{"", "5"}, own.column("points_earned"))
 	for want, args := range map[string][]string{
 		"-terminal: store s2 has no terminal t1":    append([]string{"-store", "s2", "-terminal", "t1"}, ever...),
 		"-terminal: store s1 has no terminal t1~99": append([]string{"-store", "s1", "-terminal", "t1~99"}, ever...),
