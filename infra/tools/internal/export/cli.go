@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/tillseal/tillseal/shared/config"
 )
@@ -85,10 +86,12 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 		say("%v", err)
 		return exitFailed
 	}
-	x := exporter{say: say, totals: tally{currencies: make(map[string]*sums)}}
+	ticker := time.NewTicker(progressEvery)
+	defer ticker.Stop()
+	x := exporter{say: say, tick: ticker.C, totals: tally{currencies: make(map[string]*sums)}}
 	err = x.run(ctx, req, cfg, stdout)
 	switch {
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil: // whatever was interrupted, the cause is the signal
 		say("stopped after %d records", x.totals.records)
 		return exitStopped
 	case err != nil:

@@ -28,7 +28,8 @@ const (
 		{"type":"return","sku":"TEA-250","name":"Assam tea","quantity":"-0.4","unit_price":"500.00","tax_included":true,"taxes":[{"rate":"5","amount":"-9.52"}]}],
 		"tenders":[{"type":"cash","amount":"100.00"}]}`
 	refund = `{"kind":"refund","refund_of":"%s","currency":"INR","total":"525.00","lines":[
-		{"sku":"TEA-250","name":"Assam tea","quantity":"1","unit_price":"500","taxes":[{"name":"CGST","rate":"2.5","amount":"12.50"},{"name":"SGST","rate":"2.5","amount":"12.50"}]}],
+		{"sku":"TEA-250","name":"Assam tea","quantity":"1","unit_price":"500",
+		 "taxes":[{"name":"CGST","rate":"2.5","amount":"12.50"},{"name":"SGST","rate":"2.5","amount":"12.50"}]}],
 		"tenders":[{"type":"cash","amount":"525.00"}],"reason":"stale"}`
 	dollars = `{"currency":"USD","total":"3.50","tenders":[{"type":"cash","amount":"3.50"}]}`
 )

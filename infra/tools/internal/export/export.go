@@ -18,6 +18,7 @@ const progressEvery = time.Second
 // exporter is one run.
 type exporter struct {
 	say    func(format string, values ...any) // a line to standard error
+	tick   <-chan time.Time                   // when to say how far it is
 	totals tally
 	doubts int // warnings that were given
 }
@@ -120,13 +121,11 @@ func (x *exporter) chains(ctx context.Context, snap *snapshot, spans []span, to 
 	for _, of := range spans {
 		all += of.records
 	}
-	ticker := time.NewTicker(progressEvery)
-	defer ticker.Stop()
 	for _, of := range spans {
 		c := chain{exporter: x, span: of, next: of.first}
 		err := snap.each(ctx, of, func(r *row) error {
 			select {
-			case <-ticker.C:
+			case <-x.tick:
 				x.say("%d of %d records", x.totals.records, all)
 			default:
 			}

@@ -41,8 +41,9 @@ func leave(t testing.TB, adminURL, terminal string, n int, clock func(number int
 		if clock != nil {
 			at = clock(number)
 		}
-		request := fmt.Appendf(nil, `{"kind":%q,"currency":"INR","total":"1249.50","lines":[{"sku":"TEA-250","name":"Assam tea","quantity":"2","unit_price":"499.75",`+
-			`"taxes":[{"rate":"12.5","amount":"125.00"},{"rate":"12.50","amount":"125.00"}]}],"tenders":[{"type":"cash","amount":"1249.50"}],"terminal_seq":%d}`,
+		request := fmt.Appendf(nil, `{"kind":%q,"currency":"INR","total":"1249.50","lines":[{"sku":"TEA-250","name":"Assam tea","quantity":"2",`+
+			`"unit_price":"499.75","taxes":[{"rate":"12.5","amount":"125.00"},{"rate":"12.50","amount":"125.00"}]}],`+
+			`"tenders":[{"type":"cash","amount":"1249.50"}],"terminal_seq":%d}`,
 			kind, number)
 		facts := sale.Sale{
 			SaleID: uuid.NewString(), Kind: kind, StoreID: "s1", TerminalID: terminal, RecordNumber: uint64(number), PreviousHash: previous, Currency: "INR",
@@ -50,8 +51,8 @@ func leave(t testing.TB, adminURL, terminal string, n int, clock func(number int
 		}
 		hash := facts.Hash()
 		row := []any{
-			facts.SaleID, string(kind), "s1", terminal, terminal, number, previous[:], uuid.NewString(), "INR", "1249.50", 124950,
-			0, 0, 0, 0, 0, at, request, make([]byte, 32), salt[:], hash[:], "receipt", []byte(`{"loyalty":null,"promise":"x.y.z"}`),
+			facts.SaleID, string(kind), "s1", terminal, terminal, number, previous.Bytes(), uuid.NewString(), "INR", "1249.50", 124950,
+			0, 0, 0, 0, 0, at, request, make([]byte, 32), salt.Bytes(), hash.Bytes(), "receipt", []byte(`{"loyalty":null,"promise":"x.y.z"}`),
 		}
 		previous = hash
 		return row, nil

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/tillseal/tillseal/shared/event"
@@ -32,15 +33,15 @@ var tables = map[string]table{
 		records,
 	},
 	"lines": {
-		append(of[:len(of):len(of)], "line", "type", "sku", "name", "quantity", "unit_price", "discount", "tax_included", "amount"),
+		append(slices.Clip(of), "line", "type", "sku", "name", "quantity", "unit_price", "discount", "tax_included", "amount"),
 		lines,
 	},
 	"tenders": {
-		append(of[:len(of):len(of)], "tender", "type", "amount", "tendered", "change", "reference"),
+		append(slices.Clip(of), "tender", "type", "amount", "tendered", "change", "reference"),
 		tenders,
 	},
 	"taxes": {
-		append(of[:len(of):len(of)], "line", "name", "rate", "amount", "tax_included"),
+		append(slices.Clip(of), "line", "name", "rate", "amount", "tax_included"),
 		taxes,
 	},
 }
@@ -90,8 +91,9 @@ func lines(r *Record, emit func(...string) error) error {
 		if kind == "" {
 			kind = event.LineItem
 		}
-		if err := emit(append(r.of(), strconv.Itoa(i+1), text(string(kind)), text(l.SKU), text(l.Name), r.signed(l.Quantity), figure(l.UnitPrice),
-			r.amount(l.Discount), strconv.FormatBool(l.TaxIncluded), r.added[i])...); err != nil {
+		row := append(r.of(), strconv.Itoa(i+1), text(string(kind)), text(l.SKU), text(l.Name), r.signed(l.Quantity), figure(l.UnitPrice),
+			r.amount(l.Discount), strconv.FormatBool(l.TaxIncluded), r.added[i])
+		if err := emit(row...); err != nil {
 			return err
 		}
 	}
@@ -101,7 +103,8 @@ func lines(r *Record, emit func(...string) error) error {
 func tenders(r *Record, emit func(...string) error) error {
 	for i := range r.Tenders {
 		t := &r.Tenders[i]
-		if err := emit(append(r.of(), strconv.Itoa(i+1), text(t.Type), r.amount(t.Amount), r.amount(t.Tendered), r.amount(t.Change), text(t.Reference))...); err != nil {
+		row := append(r.of(), strconv.Itoa(i+1), text(t.Type), r.amount(t.Amount), r.amount(t.Tendered), r.amount(t.Change), text(t.Reference))
+		if err := emit(row...); err != nil {
 			return err
 		}
 	}
@@ -120,7 +123,8 @@ func taxes(r *Record, emit func(...string) error) error {
 			if decimal.MatchString(rate) {
 				rate = slip.CanonicalRate(rate)
 			}
-			if err := emit(append(r.of(), strconv.Itoa(i+1), text(tax.Name), figure(rate), r.amount(tax.Amount), strconv.FormatBool(l.TaxIncluded))...); err != nil {
+			row := append(r.of(), strconv.Itoa(i+1), text(tax.Name), figure(rate), r.amount(tax.Amount), strconv.FormatBool(l.TaxIncluded))
+			if err := emit(row...); err != nil {
 				return err
 			}
 		}

@@ -250,9 +250,15 @@ func (l *line) taxes(v *strictjson.Value) (sum money.Minor) {
 	if len(items) > 0 {
 		l.out.Taxes = make([]event.Tax, len(items))
 	}
+	var all money.Sum // twenty of the largest amounts don't fit one
 	for i, item := range items {
-		sum += l.tax(item, l.at+"/taxes/"+strconv.Itoa(i), &l.out.Taxes[i]) // fits: maxTaxes × 10^18
+		all.Add(l.tax(item, l.at+"/taxes/"+strconv.Itoa(i), &l.out.Taxes[i]))
 	}
+	if !all.Within(money.MaxMinor) {
+		l.refuse(l.at+"/taxes", "come to more than an amount can be")
+		return 0
+	}
+	sum, _ = all.Minor()
 	return sum
 }
 

@@ -38,6 +38,13 @@ func withLines(currency, total string, lines ...string) string {
 	return fmt.Sprintf(`{"currency":%q,"total":%q,"lines":[%s]}`, currency, total, strings.Join(lines, ","))
 }
 
+// TestTaxesDontWrapAround has twenty taxes that come to 2^64 fils, which is nothing to an int64.
+func TestTaxesDontWrapAround(t *testing.T) {
+	most := strings.Repeat(`{"amount":"999999999999999.999"},`, 18)
+	body := withLines("KWD", "1.000", `{"amount":"1.000","tax_included":true,"taxes":[`+most+`{"amount":"446744073709551.634"}]}`)
+	require.Equal(t, invalid+"/lines/0/taxes come to more than an amount can be", outcome(body))
+}
+
 // addsUp has whoever reads the record later get the total from its lines, those without an amount too.
 func addsUp(t *testing.T, body string) {
 	t.Helper()
