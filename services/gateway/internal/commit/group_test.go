@@ -69,7 +69,9 @@ func TestGroupsAnswerAsOneByOneWould(t *testing.T) {
 		run++
 		terminal := fmt.Sprintf("run%d", run)
 		require.NoError(rt, b.grouper.Store.AddTerminal(rt.Context(), terminal, "s1", sale.Keccak([]byte(terminal))))
-		m := &shopModel{t: rt, customers: map[string]*customerModel{}, records: map[string]*recordModel{}, ids: map[string]*recordModel{}, seqs: map[int64]*recordModel{}}
+		m := &shopModel{
+			t: rt, customers: map[string]*customerModel{}, records: map[string]*recordModel{}, ids: map[string]*recordModel{}, seqs: map[int64]*recordModel{},
+		}
 		d := &drawer{rt: rt, prefix: fmt.Sprintf("c%d-", run)}
 		for range rapid.IntRange(1, 6).Draw(rt, "groups") {
 			var items []*commit.Item
