@@ -164,4 +164,8 @@ func TestTheDocumentedRulesCanBeUsed(t *testing.T) {
 	shown, err := json.Marshal(rules)
 	require.NoError(t, err)
 	require.JSONEq(t, example, string(shown), "the example has every member")
+	section, _, _ := strings.Cut(after, "\n## ")
+	for member := range read[map[string]json.RawMessage](t, reply{Body: shown}) {
+		require.Contains(t, section, "\n| `"+member+"` | ")
+	}
 }
