@@ -190,11 +190,9 @@ func (d *Desk) priced() event.PricedCurrencies {
 			continue // the sale would be parked
 		}
 		rate := q.Rate()
-		one := event.PricedCurrency{Currency: c.Code(), Tier: rate.Tier, Value: rate.Value, ObservedAt: rate.ObservedAt}
-		if end, ok := q.Until(); ok {
-			one.ExpiresAt = stamp(end)
-		}
-		answer.Currencies = append(answer.Currencies, one)
+		answer.Currencies = append(answer.Currencies, event.PricedCurrency{
+			Currency: c.Code(), Tier: rate.Tier, Value: rate.Value, ObservedAt: rate.ObservedAt, ExpiresAt: stamp(q.Until()),
+		})
 	}
 	return answer
 }

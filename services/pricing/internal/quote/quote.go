@@ -70,8 +70,8 @@ func (q Quote) Holds(now time.Time) bool {
 	return !q.none() && (q.until.IsZero() || now.Before(q.until))
 }
 
-// Until is when the quote ceases to hold; ok is false for one that holds for ever.
-func (q Quote) Until() (end time.Time, ok bool) { return q.until, !q.until.IsZero() }
+// Until is when the quote ceases to hold; the zero time for one that holds for ever.
+func (q Quote) Until() time.Time { return q.until }
 
 // Newer reports whether q, as of now, replaces other: it was observed later, or other is the zero value, or its time is in the future because
 // the clock of whoever kept it was ahead.
