@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,6 +15,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
@@ -32,58 +32,122 @@ func TestATillAsksForTheRulesOfTheProgramme(t *testing.T) {
 	require.JSONEq(t, bookRules, string(shop.till.at(g).do("GET", "/loyalty/rules", "").Body))
 }
 
-type currencies struct {
-	RatesKnown bool `json:"rates_known"`
-	Currencies []struct {
-		Currency   string
-		Digits     int
-		Rate       string
-		Redeemable bool
+// rates asks which currencies have a rate now, and checks what does not depend on that.
+func (t *till) rates() (known bool, byCode map[string]string) {
+	t.t.Helper()
+	r := t.do("GET", "/currencies", "")
+	require.Equal(t.t, 200, r.Status, "%s", r.Body)
+	answer := read[struct {
+		RatesKnown bool `json:"rates_known"`
+		Currencies []struct {
+			Currency   string
+			Digits     int
+			Rate       string
+			Redeemable bool
+		}
+	}](t.t, r)
+	byCode = make(map[string]string)
+	var redeemable []string
+	for i, c := range answer.Currencies {
+		known := money.Currencies()[i]
+		require.Equal(t.t, []any{known.Code(), known.Digits()}, []any{c.Currency, c.Digits})
+		byCode[c.Currency] = c.Rate
+		if c.Redeemable {
+			redeemable = append(redeemable, c.Currency)
+		}
 	}
+	require.Len(t.t, byCode, len(money.Currencies()))
+	require.Equal(t.t, []string{"EUR", "GBP", "INR", "JPY", "USD"}, redeemable)
+	return answer.RatesKnown, byCode
+}
+
+// pricing answers which currencies have a rate in place of the pricing service.
+func (s *shop) pricing(answer func() (event.PricedCurrencies, error)) (stop func()) {
+	s.t.Helper()
+	stop, err := s.bus.Serve(context.Background(), "stands in for pricing", stream.Answers(stream.Endpoint{Subject: event.SubjectCurrenciesGet},
+		func(context.Context, event.CurrenciesQuery) (event.PricedCurrencies, error) { return answer() }))
+	require.NoError(s.t, err)
+	return stop
+}
+
+// waitForRate asks until a currency's rate is as a test wants it: an answer is kept for a while.
+func (t *till) waitForRate(code, want string) {
+	t.t.Helper()
+	eventually(t.t, code+" is "+want, func() error {
+		known, rates := t.rates()
+		if rates[code] != want {
+			return errors.New(rates[code])
+		}
+		require.Equal(t.t, want != "unknown", known)
+		return nil
+	})
 }
 
 func TestATillAsksWhichCurrenciesHaveARateNow(t *testing.T) {
 	shop := setup(t)
 	refuses(t, shop.till.do("GET", "/currencies", "", "Authorization", ""), 401, refusal.Unauthenticated)
-	of := func(r reply) (known bool, rates map[string]string) {
-		require.Equal(t, 200, r.Status)
-		answer := read[currencies](t, r)
-		rates = make(map[string]string)
-		for _, c := range answer.Currencies {
-			rates[c.Currency] = c.Rate
-		}
-		require.Equal(t, len(answer.Currencies), len(rates))
-		return answer.RatesKnown, rates
-	}
-	known, rates := of(shop.till.do("GET", "/currencies", "")) // nobody prices
-	require.False(t, known)
-	require.Equal(t, "unknown", rates["INR"])
-	require.Equal(t, "unknown", rates["KWD"])
-	require.Len(t, rates, 155)
-
-	var asked atomic.Int64
-	stop, err := shop.bus.Serve(context.Background(), "stands in for pricing", stream.Answers(stream.Endpoint{Subject: event.SubjectCurrenciesGet},
-		func(context.Context, event.CurrenciesQuery) (event.PricedCurrencies, error) {
-			asked.Add(1)
-			return event.PricedCurrencies{Currencies: []event.PricedCurrency{{Currency: "INR", Tier: "live", Value: "254321.17"}}}, nil
-		}))
-	require.NoError(t, err)
-	defer stop()
-	eventually(t, "pricing is asked again", func() error {
-		if known, rates = of(shop.till.do("GET", "/currencies", "")); !known {
-			return errors.New("not known")
-		}
-		return nil
+	stop := shop.pricing(func() (event.PricedCurrencies, error) {
+		return event.PricedCurrencies{Currencies: []event.PricedCurrency{{Currency: "INR", Tier: "live"}, {Currency: "USD", Tier: "static"}}}, nil
 	})
-	require.Equal(t, "live", rates["INR"])
-	require.Equal(t, "none", rates["KWD"])
-	require.Equal(t, int64(1), asked.Load())
-	shop.till.do("GET", "/currencies", "")
-	require.Equal(t, int64(1), asked.Load(), "one answer serves many tills")
-	all := read[struct{ Currencies []json.RawMessage }](t, shop.till.do("GET", "/currencies", "")).Currencies
-	require.JSONEq(t, `{"currency":"AED","digits":2,"rate":"none","redeemable":false}`, string(all[0]))
-	// A sale is taken in any of them.
-	shop.till.sell(newKey(), `{"currency":"KWD","total":"1.000"}`)
+	shop.till.waitForRate("INR", "live")
+	known, rates := shop.till.rates()
+	require.True(t, known)
+	require.Equal(t, []string{"live", "static", "none"}, []string{rates["INR"], rates["USD"], rates["KWD"]})
+	shop.till.sell(newKey(), `{"currency":"KWD","total":"1.000"}`) // a sale is taken in any of them
+
+	stop()
+	shop.till.waitForRate("INR", "unknown")
+	defer shop.pricing(func() (event.PricedCurrencies, error) { return event.PricedCurrencies{}, nil })()
+	shop.till.waitForRate("INR", "none")
+}
+
+func TestATillLearnsTheCurrenciesWhateverBecomesOfPricing(t *testing.T) {
+	shop := setup(t)
+	unknown := func() {
+		t.Helper()
+		known, rates := shop.till.rates()
+		require.False(t, known)
+		for code, rate := range rates {
+			require.Equal(t, "unknown", rate, code)
+		}
+	}
+	asked := make(chan struct{}, 1)
+	note := func() {
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+	}
+	untilAsked := func() { // that nothing is known is kept for a while too
+		t.Helper()
+		eventually(t, "pricing is asked", func() error {
+			unknown()
+			select {
+			case <-asked:
+				return nil
+			default:
+				return errors.New("not yet")
+			}
+		})
+	}
+	unknown() // nobody answers
+	answer := make(chan struct{})
+	stop := shop.pricing(func() (event.PricedCurrencies, error) {
+		note()
+		<-answer // it takes its time
+		return event.PricedCurrencies{}, nil
+	})
+	untilAsked()
+	close(answer)
+	stop()
+	defer shop.pricing(func() (event.PricedCurrencies, error) {
+		note()
+		return event.PricedCurrencies{}, errors.New("broken")
+	})()
+	untilAsked()
+	shop.nats.Stop()
+	unknown()
+	shop.till.sell(newKey(), tea)
 }
 
 func TestTheDocumentedRulesCanBeUsed(t *testing.T) {
@@ -100,4 +164,8 @@ func TestTheDocumentedRulesCanBeUsed(t *testing.T) {
 	shown, err := json.Marshal(rules)
 	require.NoError(t, err)
 	require.JSONEq(t, example, string(shown), "the example has every member")
+	section, _, _ := strings.Cut(after, "\n## ")
+	for member := range read[map[string]json.RawMessage](t, reply{Body: shown}) {
+		require.Contains(t, section, "\n| `"+member+"` | ")
+	}
 }

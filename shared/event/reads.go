@@ -18,10 +18,10 @@ const (
 // CurrenciesQuery asks which currencies have a rate.
 type CurrenciesQuery struct{}
 
-// PricedCurrencies are the currencies that a sale would be priced in now, by code. A sale in another one is parked until there is a rate.
+// PricedCurrencies are the currencies that a sale would be priced in now, by code. A sale of more than 0 in another one is parked.
 type PricedCurrencies struct {
 	Currencies []PricedCurrency `json:"currencies"`
-	At         string           `json:"at"` // RFC 3339 UTC
+	At         string           `json:"at"` // RFC 3339 UTC, by the clock of the replica that answered
 }
 
 // PricedCurrency is a currency with the rate that its sales would be priced at.
@@ -30,6 +30,8 @@ type PricedCurrency struct {
 	Tier       string `json:"tier"`        // live | cached | static
 	Value      string `json:"value"`       // fiat per ETH
 	ObservedAt string `json:"observed_at"` // RFC 3339 UTC
+	// ExpiresAt is when the rate ends unless a newer one comes first, RFC 3339 UTC; absent for one that holds for ever.
+	ExpiresAt string `json:"expires_at,omitempty"`
 }
 
 // SaleQuery asks about one sale.

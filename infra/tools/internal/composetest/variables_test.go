@@ -98,6 +98,9 @@ func TestTheExampleDocumentsExactlyWhatIsRead(t *testing.T) {
 	}
 }
 
+// described are the variables that have a section of the page, by its fragment.
+var described = map[string]string{"LOYALTY_RULES": "the-loyalty-rules"}
+
 // table is what infra/docs/CONFIGURATION.md has about the settings, made of the programs' own words.
 func table() string {
 	type row struct {
@@ -131,7 +134,11 @@ func table() string {
 		case r.Default == "":
 			value = ""
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Name, value, r.Doc, strings.Join(r.readers, ", "))
+		name := "`" + r.Name + "`"
+		if section := described[r.Name]; section != "" {
+			name = "[" + name + "](#" + section + ")"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, value, r.Doc, strings.Join(r.readers, ", "))
 	}
 	return b.String()
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/stream"
 )
@@ -44,22 +45,35 @@ type keptRates struct {
 	until time.Time
 }
 
-// get returns the tier of each currency that has a rate, nil where pricing does not say.
-func (r *rateSet) get(now time.Time, ask func() (event.PricedCurrencies, error)) map[string]string {
-	if kept := r.kept.Load(); kept != nil && now.Before(kept.until) {
+// get returns the tier of each currency that has a rate, nil where pricing does not say. It returns within ratesWithin whatever ask does: a
+// connection to NATS that is stuck holds up even the question whether it is connected. Whoever comes meanwhile waits for the same ask.
+func (r *rateSet) get(now func() time.Time, ask func() (event.PricedCurrencies, error)) map[string]string {
+	if kept := r.kept.Load(); kept.holds(now()) {
 		return kept.tiers
 	}
-	_, _, _ = r.asking.Do("", func() (any, error) {
+	asked := r.asking.DoChan("", func() (any, error) {
+		if r.kept.Load().holds(now()) { // asked by somebody else just before
+			return nil, nil
+		}
 		answer, err := ask()
-		kept := &keptRates{until: now.Add(ratesUnknownLife)}
+		kept := &keptRates{until: now().Add(ratesUnknownLife)}
 		if err == nil {
-			kept = ratesOf(answer, now)
+			kept = ratesOf(answer, now())
 		}
 		r.kept.Store(kept)
-		return nil, err
+		return nil, nil
 	})
-	return r.kept.Load().tiers
+	late := time.NewTimer(ratesWithin)
+	defer late.Stop()
+	select {
+	case <-asked:
+		return r.kept.Load().tiers
+	case <-late.C:
+		return nil
+	}
 }
+
+func (k *keptRates) holds(now time.Time) bool { return k != nil && now.Before(k.until) }
 
 func ratesOf(answer event.PricedCurrencies, now time.Time) *keptRates {
 	tiers := make(map[string]string, len(answer.Currencies))
@@ -71,7 +85,8 @@ func ratesOf(answer event.PricedCurrencies, now time.Time) *keptRates {
 
 // currencies answers which currencies records may have, and which of them have a rate now. Records are taken in all of them.
 func (s *Server) currencies(c *fiber.Ctx) error {
-	tiers := s.rates.get(s.now(), func() (event.PricedCurrencies, error) { return s.askRates(c.UserContext()) })
+	ctx := context.WithoutCancel(c.UserContext()) // for all who wait
+	tiers := s.rates.get(s.now, func() (event.PricedCurrencies, error) { return s.askRates(ctx) })
 	answer := currenciesAnswer{RatesKnown: tiers != nil, Currencies: make([]currencyShown, 0, len(money.Currencies()))}
 	for _, known := range money.Currencies() {
 		rate := tiers[known.Code()]
@@ -87,10 +102,15 @@ func (s *Server) currencies(c *fiber.Ctx) error {
 }
 
 func (s *Server) askRates(ctx context.Context) (event.PricedCurrencies, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ratesWithin) // for all who wait
+	if !s.Bus.Conn.IsConnected() {
+		return event.PricedCurrencies{}, errNoNATS
+	}
+	ctx, cancel := context.WithTimeout(ctx, ratesWithin)
 	defer cancel()
 	return stream.Ask[event.PricedCurrencies](ctx, s.Bus, event.SubjectCurrenciesGet, event.CurrenciesQuery{})
 }
+
+var errNoNATS = fault.New(fault.Transient, "NATS is not connected")
 
 // loyaltyRules answers with the rules in use.
 func (s *Server) loyaltyRules(c *fiber.Ctx) error { return c.JSON(s.Rules) }

@@ -1,7 +1,6 @@
 package loyalty_test
 
 import (
-	"encoding/json"
 	"math/big"
 	"strings"
 	"testing"
@@ -193,25 +192,4 @@ func TestAReturnWithoutAReceiptTakesBackWhatThePlainRateGives(t *testing.T) {
 	require.Equal(t, "0.25 INR", r.PointWorth(currency(t, "INR")))
 	require.Equal(t, "1 JPY", r.PointWorth(currency(t, "JPY")))
 	require.Equal(t, "0 KWD", r.PointWorth(currency(t, "KWD")))
-}
-
-func TestRulesAreShownAsAFileThatReadsAlike(t *testing.T) {
-	const short = `{"version":"x","points_per_unit":{"INR":"0.10","USD":"100.000000","EUR":"0"},"first_purchase_bonus":0,
-		"tiers":[{"name":"base","from_purchase":1,"multiplier":"1.0"}],"point_worth":{}}`
-	for _, file := range []string{loyalty.Default, short} {
-		r, err := loyalty.Parse([]byte(file))
-		require.NoError(t, err)
-		shown, err := json.Marshal(r)
-		require.NoError(t, err)
-		again, err := loyalty.Parse(shown)
-		require.NoError(t, err)
-		twice, err := json.Marshal(again)
-		require.NoError(t, err)
-		require.Equal(t, string(shown), string(twice))
-		if file == short {
-			require.JSONEq(t, `{"version":"x","points_per_unit":{"INR":"0.1","USD":"100"},"first_purchase_bonus":0,
-				"tiers":[{"name":"base","from_purchase":1,"multiplier":"1"}],"point_worth":{},
-				"earn_nothing":["tip","gift_card","deposit","rounding"],"offline_redeem_max":1000}`, string(shown))
-		}
-	}
 }

@@ -1,7 +1,6 @@
 package loyalty
 
 import (
-	"encoding/json"
 	"math/big"
 	"strings"
 
@@ -25,7 +24,8 @@ type shownTier struct {
 	Multiplier string `json:"multiplier"`
 }
 
-// MarshalJSON writes the rules as a file that Parse reads: decimals without trailing zeros, and what was left out as it counts.
+// MarshalJSON writes the rules as a file that Parse reads: decimals without trailing zeros, what was left out as it counts, and no currency that
+// is at "0". Parse gives the same rules again; only their Hash is that of another file.
 func (r *Rules) MarshalJSON() ([]byte, error) {
 	out := shown{
 		Version: r.Version, PerUnit: decimals(r.perUnit), Bonus: r.bonus, Tiers: make([]shownTier, len(r.tiers)), PointWorth: decimals(r.worth),
@@ -34,7 +34,7 @@ func (r *Rules) MarshalJSON() ([]byte, error) {
 	for i, t := range r.tiers {
 		out.Tiers[i] = shownTier{t.name, t.from, decimal(t.multiplier)}
 	}
-	return json.Marshal(out)
+	return event.PlainJSON(out)
 }
 
 func decimals(of map[string]*big.Rat) map[string]string {
