@@ -37,7 +37,7 @@ func DecodeAdjustment(body []byte) (uuid.UUID, Record, error) {
 	if err := r.refused(); err != nil {
 		return uuid.Nil, Record{}, err
 	}
-	rec.Raw, rec.Hash, rec.Fingerprint = body, sale.Keccak(body), fingerprint(v)
+	rec.Raw, rec.Hash, rec.Fingerprint = body, sale.Keccak(body), fingerprint(v, len(body))
 	return key, rec, nil
 }
 

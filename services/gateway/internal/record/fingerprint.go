@@ -13,11 +13,12 @@ import (
 // Strings are equal by their characters, numbers by their value.
 type Fingerprint [sha256.Size]byte
 
-// usualCanonical is room for the canonical form of almost every record.
-const usualCanonical = 1024
+// canonicalMore is how much longer than what was sent the canonical form of almost every record is at most.
+const canonicalMore = 64
 
-func fingerprint(v *strictjson.Value) Fingerprint {
-	return sha256.Sum256(canonical(make([]byte, 0, usualCanonical), v))
+// fingerprint is that of a value, which had so many bytes when it was sent.
+func fingerprint(v *strictjson.Value, sent int) Fingerprint {
+	return sha256.Sum256(canonical(make([]byte, 0, sent+canonicalMore), v))
 }
 
 // canonical appends a form that two values share exactly when they are equal: members sorted, strings quoted by Go,

@@ -62,7 +62,7 @@ func Decode(body []byte) (Record, error) {
 		return Record{}, err
 	}
 	rec.Raw, rec.Hash = body, sale.Keccak(body)
-	rec.Fingerprint = fingerprint(v)
+	rec.Fingerprint = fingerprint(v, len(body))
 	return rec, nil
 }
 
@@ -73,7 +73,7 @@ func OfKey(jwk []byte) (Record, error) {
 		return Record{}, err
 	}
 	none, err := money.ParseRecorded(money.NoCurrency)
-	return Record{Kind: sale.KindKey, Currency: none, Raw: jwk, Hash: sale.Keccak(jwk), Fingerprint: fingerprint(v)}, err
+	return Record{Kind: sale.KindKey, Currency: none, Raw: jwk, Hash: sale.Keccak(jwk), Fingerprint: fingerprint(v, len(jwk))}, err
 }
 
 // refused is the refusal of what was read; nil when nothing is wrong with it.
