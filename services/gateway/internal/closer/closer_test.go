@@ -43,7 +43,7 @@ func setup(t *testing.T, terminals int) *shop {
 		reached: make(chan string, 2*terminals+closer.MaxOfTerminal*closer.MaxOfTerminal), letGo: make(chan struct{}), now: time.UnixMicro(1_000_000),
 	}
 	for n := range terminals {
-		require.NoError(t, open.AddTerminal(t.Context(), till(n).ID, "s1", [32]byte{byte(n), 1}))
+		testkit.Insist(t, "add a terminal", func() error { return open.AddTerminal(t.Context(), till(n).ID, "s1", [32]byte{byte(n), 1}) })
 	}
 	s.closer, err = closer.New(closer.Parts{
 		Store: open, Ready: func() bool { return true }, Sign: func(*event.SalesClosed, common.Hash) string { return "signed" },

@@ -42,7 +42,7 @@ func setup(t *testing.T) *bench {
 	t.Cleanup(s.Close)
 	rules, err := loyalty.Parse([]byte(modelRules))
 	require.NoError(t, err)
-	require.NoError(t, s.AddTerminal(t.Context(), "t1", "s1", [32]byte{1}))
+	testkit.Insist(t, "add a terminal", func() error { return s.AddTerminal(t.Context(), "t1", "s1", [32]byte{1}) })
 	return &bench{db: db, grouper: &commit.Grouper{
 		Sign: func(rows []*store.Sale) (promises []string) {
 			for _, row := range rows {
@@ -66,7 +66,9 @@ func TestGroupsAnswerAsOneByOneWould(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
 		terminal := fmt.Sprintf("run%d", run)
-		require.NoError(rt, b.grouper.Store.AddTerminal(rt.Context(), terminal, "s1", sale.Keccak([]byte(terminal))))
+		testkit.Insist(t, "add a terminal", func() error {
+			return b.grouper.Store.AddTerminal(rt.Context(), terminal, "s1", sale.Keccak([]byte(terminal)))
+		})
 		m := &shopModel{t: rt, customers: map[string]*customerModel{}, records: map[string]*recordModel{}, ids: map[string]*recordModel{}, seqs: map[int64]bool{}}
 		d := &drawer{rt: rt, prefix: fmt.Sprintf("c%d-", run)}
 		for range rapid.IntRange(1, 6).Draw(rt, "groups") {

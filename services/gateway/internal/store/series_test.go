@@ -54,6 +54,13 @@ func (d *desk) key() [32]byte {
 	return [32]byte{d.hashes}
 }
 
+// addTill adds a terminal of store s1 with a key of its own.
+func (d *desk) addTill(id string) {
+	d.t.Helper()
+	key := d.key()
+	testkit.Insist(d.t, "add terminal "+id, func() error { return d.AddTerminal(d.t.Context(), id, "s1", key) })
+}
+
 // next begins the next series and returns its error once it has ended.
 func (d *desk) next() <-chan error {
 	done := make(chan error, 1)
@@ -92,7 +99,7 @@ func (d *desk) waits(long time.Duration, done <-chan error) {
 // TestASeriesBeginsAlthoughItTakesLongerThanATillCanWait holds the lock of one terminal for longer than a group may wait for one.
 func TestASeriesBeginsAlthoughItTakesLongerThanATillCanWait(t *testing.T) {
 	d := open(t)
-	require.NoError(t, d.AddTerminal(t.Context(), "t1", "s1", d.key()))
+	d.addTill("t1")
 	done := d.nextHeldBy("t1", 2*readTimeout)
 	d.exec(d.beside, "COMMIT")
 	require.NoError(t, <-done)
@@ -125,7 +132,7 @@ func TestATerminalThatIsBeingAddedGoesOnInTheSeriesThatBegins(t *testing.T) {
 // TestATerminalThatIsAddedWhileASeriesBeginsIsInIt holds the last lock that the series needs: it has the first ones by then.
 func TestATerminalThatIsAddedWhileASeriesBeginsIsInIt(t *testing.T) {
 	d := open(t)
-	require.NoError(t, d.AddTerminal(t.Context(), "z1", "s1", d.key()))
+	d.addTill("z1")
 	done := d.nextHeldBy("z1", 0)
 	key := d.key()
 	err := d.AddTerminal(t.Context(), "t1", "s1", key)
@@ -140,8 +147,8 @@ func TestATerminalThatIsAddedWhileASeriesBeginsIsInIt(t *testing.T) {
 // TestAClosingIsNotStoredInASeriesThatEnds holds the last lock that the series needs, as above.
 func TestAClosingIsNotStoredInASeriesThatEnds(t *testing.T) {
 	d := open(t)
-	require.NoError(t, d.AddTerminal(t.Context(), "t1", "s1", d.key()))
-	require.NoError(t, d.AddTerminal(t.Context(), "z1", "s1", d.key()))
+	d.addTill("t1")
+	d.addTill("z1")
 	closing := &Closing{Chain: "t1", Number: 1, StoreID: "s1", Under: KeyOf{TerminalID: "t1"}, From: 1, To: 0, Body: []byte("{}")}
 	done := d.nextHeldBy("z1", 0)
 	_, err := d.AddClosing(t.Context(), closing)

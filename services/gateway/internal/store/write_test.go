@@ -53,7 +53,7 @@ func threeSales(after int64) (sales []*Sale, head Head) {
 
 func TestARowIsTheSameWhicheverWayItIsSent(t *testing.T) {
 	d := open(t)
-	require.NoError(t, d.AddTerminal(t.Context(), "t1", "s1", d.key()))
+	d.addTill("t1")
 	for way, moved := range []bool{false, true} {
 		d.within(func(tx *Tx) {
 			before := int64(3 * way)
@@ -160,7 +160,7 @@ func lossy(t *testing.T, gateway string) string {
 // TestAGatewayThatIsLostInACopyHoldsTheOthersUpForAMoment has Postgres wait for the rest of a COPY, which no limit of its own ends.
 func TestAGatewayThatIsLostInACopyHoldsTheOthersUpForAMoment(t *testing.T) {
 	d := open(t)
-	require.NoError(t, d.AddTerminal(t.Context(), "t1", "s1", d.key()))
+	d.addTill("t1")
 	lost, err := Open(t.Context(), config.Secret(lossy(t, d.gateway)))
 	require.NoError(t, err)
 	t.Cleanup(lost.Close)
@@ -193,7 +193,7 @@ func TestAGatewayThatIsLostInACopyHoldsTheOthersUpForAMoment(t *testing.T) {
 
 func TestARecordWithoutAnAnswerIsNotStoredWhicheverWayItIsSent(t *testing.T) {
 	d := open(t)
-	require.NoError(t, d.AddTerminal(t.Context(), "t1", "s1", d.key()))
+	d.addTill("t1")
 	for _, moved := range []bool{false, true} {
 		d.within(func(tx *Tx) {
 			_, err := tx.Lock(t.Context(), Wanted{Terminals: []string{"t1"}})
