@@ -150,10 +150,14 @@ func (c *consumption) parked(p poison) event.Parked {
 		Service: c.service, Reason: cut(p.reason.Error(), maxParkedReason), Stream: s.name, Sequence: p.m.Sequence, Subject: cut(p.m.Subject, maxParkedReason),
 		SaleID: cut(event.SubjectOf(p.m.Header), maxParkedReason), Forged: fault.Is(p.reason, fault.Forged), At: time.Now().UTC().Format(time.RFC3339Nano),
 	}
+	limit := maxParkedBody
+	if largest := c.Conn.MaxPayload(); largest > 0 {
+		limit = min(limit, int(largest)/2) // in base64 a body is longer by a third
+	}
 	switch data := p.m.Data; {
-	case len(data) > maxParkedBody:
-		parked.Raw = data[:maxParkedBody]
-		parked.Reason += fmt.Sprintf(" (its first %d of %d bytes are kept)", maxParkedBody, len(data))
+	case len(data) > limit:
+		parked.Raw = data[:limit]
+		parked.Reason += fmt.Sprintf(" (its first %d of %d bytes are kept)", limit, len(data))
 	case json.Valid(data):
 		parked.Data = data
 	default:

@@ -94,7 +94,7 @@ func (p *Publisher) run(ctx context.Context) {
 	for first := range p.queue {
 		collect := time.NewTimer(collectFor)
 		<-collect.C
-		msgs, held := []*nats.Msg{message(first)}, sizeOf(first)
+		msgs, held := p.add(nil, first), sizeOf(first)
 	more:
 		for len(msgs) < maxBatch {
 			select {
@@ -102,7 +102,7 @@ func (p *Publisher) run(ctx context.Context) {
 				if !open {
 					break more
 				}
-				msgs, held = append(msgs, message(s)), held+sizeOf(s)
+				msgs, held = p.add(msgs, s), held+sizeOf(s)
 			default:
 				break more
 			}
@@ -113,6 +113,16 @@ func (p *Publisher) run(ctx context.Context) {
 		}
 		p.held.Add(-held)
 	}
+}
+
+// add adds the message of a sale to msgs, unless it is larger than what NATS takes: it would be tried for ever, and others would wait for it.
+func (p *Publisher) add(msgs []*nats.Msg, s Sold) []*nats.Msg {
+	msg := message(s)
+	if err := p.bus.Fits(msg); err != nil {
+		p.log.Error("a sale is larger than what NATS takes and is not published: the reconciler will park it", "sale_id", s.Sale.SaleID, "error", err)
+		return msgs
+	}
+	return append(msgs, msg)
 }
 
 // sizeOf estimates the bytes that a sale takes while it waits: its facts and what was sent, of which its texts are pieces.

@@ -12,6 +12,7 @@ import (
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 func TestLongReceiptsWaitForNATSInBoundedMemory(t *testing.T) {
@@ -40,3 +41,5 @@ func TestLongReceiptsWaitForNATSInBoundedMemory(t *testing.T) {
 		p.Close()
 	}
 }
+
+func TestMain(m *testing.M) { testkit.Main(m) }
