@@ -68,19 +68,22 @@ func exact(t *testing.T, value any) any {
 // FuzzLines: a line that is taken adds what fractions give, rounded once and away from zero, or what the till states within a minor unit of it;
 // whatever a till writes, no line hides more than that.
 func FuzzLines(f *testing.F) {
-	for _, seed := range [][8]string{
-		{"", "2", "4.50", "", "", "", "9.00", "EUR"},
-		{"", "3", "4.835", "14.51", "", "", "0.00", "EUR"},
-		{"return", "-1", "50.00", "-5", "", "", "-45.00", "USD"},
-		{"", "0.255", "398", "", "", "101", "101", "JPY"},
-		{"tip", "", "", "", "", "2.00", "2.00", "INR"},
-		{"", "1", "100", "", "18", "", "118", "INR"},
-		{"discount", "1", "-0.0005", "", "", "", "-0.001", "KWD"},
-		{"rounding", "", "", "", "", "-0.41", "-0.41", "INR"},
+	for _, seed := range [][9]string{
+		{"", "2", "4.50", "", "", "", "", "9.00", "EUR"},
+		{"", "3", "4.835", "14.51", "", "", "", "0.00", "EUR"},
+		{"return", "-1", "50.00", "-5", "", "", "", "-45.00", "USD"},
+		{"", "0.255", "398", "", "", "", "101", "101", "JPY"},
+		{"tip", "", "", "", "", "", "2.00", "2.00", "INR"},
+		{"", "1", "100", "", "18", "", "", "118", "INR"},
+		{"discount", "1", "-0.0005", "", "", "", "", "-0.001", "KWD"},
+		{"", "1", "106.20", "", "8.10", "8.10", "106.20", "106.20", "INR"},
+		{"discount", "", "", "", "-0.80", "0.80", "-10", "-10", "INR"},
+		{"", "1", "1", "", "999999999999999", "999999999999999", "", "1", "JPY"},
+		{"rounding", "", "", "", "", "", "-0.41", "-0.41", "INR"},
 	} {
-		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4], seed[5], seed[6], seed[7], false)
+		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4], seed[5], seed[6], seed[7], seed[8], false)
 	}
-	f.Fuzz(func(t *testing.T, kind, quantity, price, discount, tax, amount, total, currency string, included bool) {
+	f.Fuzz(func(t *testing.T, kind, quantity, price, discount, tax, second, amount, total, currency string, included bool) {
 		line := map[string]any{"tax_included": included}
 		for name, text := range map[string]string{
 			"type": kind, "quantity": quantity, "unit_price": price, "discount": discount, "tax": tax, "amount": amount,
@@ -88,6 +91,10 @@ func FuzzLines(f *testing.F) {
 			if text != "" {
 				line[name] = text
 			}
+		}
+		if second != "" {
+			delete(line, "tax")
+			line["taxes"] = []map[string]any{{"amount": tax}, {"amount": second, "rate": "9"}}
 		}
 		// What goes the other way makes the total one that a sale can have.
 		lines := []map[string]any{line}
@@ -106,7 +113,12 @@ func FuzzLines(f *testing.F) {
 		if len(lines) == 2 {
 			adds.Sub(adds, fractionOf(t, lines[1]["amount"].(string)))
 		}
-		taxes := fractionOf(t, tax)
+		taxes := new(big.Rat)
+		for _, text := range []string{tax, second} {
+			one := fractionOf(t, text)
+			require.True(t, one.Sign() == 0 || one.Sign() == adds.Sign(), "a tax goes the way of its line")
+			taxes.Add(taxes, one)
+		}
 		require.False(t, new(big.Rat).Abs(taxes).Cmp(new(big.Rat).Abs(adds)) > 0, "the taxes are at most the line")
 		if signed := []string{"return", "discount", "rounding"}; !slices.Contains(signed, kind) {
 			require.False(t, adds.Sign() < 0)

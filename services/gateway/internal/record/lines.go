@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"math/big"
 	"strconv"
 	"strings"
@@ -78,6 +79,8 @@ type line struct {
 	kind  event.LineType
 	sign  slip.Sign
 	out   *event.Line
+
+	above, below string // the pointers of its first tax above zero and of its first below
 }
 
 // read returns what the line adds to the total; ok is false when that is not known.
@@ -108,7 +111,7 @@ func (l *line) read(v *strictjson.Value) (amount money.Minor, ok bool) {
 			return 0, false
 		}
 	}
-	return amount, l.taxFits(v, tax, amount)
+	return amount, l.taxesFit(v, tax, amount)
 }
 
 func (l *line) readType(v *strictjson.Value) {
@@ -161,17 +164,21 @@ func (l *line) andTaxes() string {
 	return " + taxes"
 }
 
-// taxFits checks that a line is not less than the taxes in it.
-func (l *line) taxFits(v *strictjson.Value, tax, amount money.Minor) bool {
-	if abs(tax) <= abs(amount) {
+// taxesFit checks that a line is not less than the taxes in it, and that none of them goes the other way, which would be hidden in a closing.
+func (l *line) taxesFit(v *strictjson.Value, tax, amount money.Minor) bool {
+	c := l.purse.currency
+	switch {
+	case abs(tax) > abs(amount) && v.Member("tax") != nil:
+		l.refuse(l.at+"/tax", "comes to "+c.Format(tax)+", the line with it to "+c.Format(amount))
+	case abs(tax) > abs(amount):
+		l.refuse(l.at+"/taxes", "come to "+c.Format(tax)+", the line with them to "+c.Format(amount))
+	case amount <= 0 && l.above != "":
+		l.refuse(l.above, "is above zero, the line comes to "+c.Format(amount))
+	case amount >= 0 && l.below != "":
+		l.refuse(l.below, "is below zero, the line comes to "+c.Format(amount))
+	default:
 		return true
 	}
-	at := l.at + "/taxes"
-	if v.Member("tax") != nil {
-		at = l.at + "/tax"
-	}
-	c := l.purse.currency
-	l.refuse(at, "come to "+c.Format(tax)+", the line with them to "+c.Format(amount))
 	return false
 }
 
@@ -245,14 +252,19 @@ func (l *line) taxes(v *strictjson.Value) (sum money.Minor) {
 	}
 	items, present := l.list(v, l.at, "taxes", maxTaxes)
 	if !present {
-		return l.amount(v, "tax", &l.out.Tax)
+		sum = l.amount(v, "tax", &l.out.Tax)
+		l.direction(l.at+"/tax", sum)
+		return sum
 	}
 	if len(items) > 0 {
 		l.out.Taxes = make([]event.Tax, len(items))
 	}
 	var all money.Sum // twenty of the largest amounts don't fit one
 	for i, item := range items {
-		all.Add(l.tax(item, l.at+"/taxes/"+strconv.Itoa(i), &l.out.Taxes[i]))
+		at := l.at + "/taxes/" + strconv.Itoa(i)
+		tax := l.tax(item, at, &l.out.Taxes[i])
+		l.direction(at+"/amount", tax)
+		all.Add(tax)
 	}
 	if !all.Within(money.MaxMinor) {
 		l.refuse(l.at+"/taxes", "come to more than an amount can be")
@@ -260,6 +272,15 @@ func (l *line) taxes(v *strictjson.Value) (sum money.Minor) {
 	}
 	sum, _ = all.Minor()
 	return sum
+}
+
+func (l *line) direction(at string, tax money.Minor) {
+	if tax > 0 {
+		l.above = cmp.Or(l.above, at)
+	}
+	if tax < 0 {
+		l.below = cmp.Or(l.below, at)
+	}
 }
 
 func (l *line) tax(v *strictjson.Value, at string, out *event.Tax) money.Minor {

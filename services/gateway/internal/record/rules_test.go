@@ -158,7 +158,7 @@ func TestTaxesAreInTheLineOrOnTopOfIt(t *testing.T) {
 		// Taxes are at most the line.
 		{inr("18.00", `{"amount":"18.00",`+gst+`}`), ""},
 		{inr("17.99", `{"amount":"17.99",`+gst+`}`), invalid + "/lines/0/taxes come to 18.00, the line with them to 17.99"},
-		{inr("17.99", `{"amount":"17.99","tax":"18.00"}`), invalid + "/lines/0/tax come to 18.00, the line with them to 17.99"},
+		{inr("17.99", `{"amount":"17.99","tax":"18.00"}`), invalid + "/lines/0/tax comes to 18.00, the line with it to 17.99"},
 		{inr("1.80", `{"quantity":"1","unit_price":"10.00","discount":"10.00","tax":"1.80"}`), ""}, // a sample is taxed all the same
 		// Their form.
 		{inr("1.00", `{"amount":"1.00","taxes":[{"rate":"0","amount":"0"}]}`), ""},
@@ -221,6 +221,23 @@ func TestOnlyReturnsDiscountsAndRoundingsAreNegative(t *testing.T) {
 		{usd("70.00", `{"type":"discount","quantity":"1","unit_price":"-10.00"}`, sold), ""},
 		{usd("80.00", `{"type":"discount","amount":"-10.00"}`, sold, `{"type":"discount","name":"void","amount":"10.00"}`), ""},
 		{usd("79.50", `{"type":"rounding","amount":"-0.50"}`, sold), ""},
+		// A tax goes the way of its line.
+		{usd("70.00", `{"type":"discount","amount":"-10.00","tax":"-1.00"}`, sold), ""},
+		{usd("90.00", `{"type":"discount","amount":"10.00","tax":"1.00"}`, sold), ""},
+		{usd("70.00", `{"type":"discount","amount":"-10.00","tax":"1.00"}`, sold), invalid + "/lines/0/tax is above zero, the line comes to -10.00"},
+		{usd("90.00", `{"type":"discount","amount":"10.00","tax":"-1.00"}`, sold), invalid + "/lines/0/tax is below zero, the line comes to 10.00"},
+		{
+			usd("70.00", `{"type":"discount","amount":"-10.00","taxes":[{"rate":"8","amount":"-1.00"},{"rate":"9","amount":"0.50"}]}`, sold),
+			invalid + "/lines/0/taxes/1/amount is above zero, the line comes to -10.00",
+		},
+		{
+			usd("79.50", `{"type":"rounding","amount":"-0.50","taxes":[{"amount":"0"},{"amount":"0.10"},{"amount":"0.20"}]}`, sold),
+			invalid + "/lines/0/taxes/1/amount is above zero, the line comes to -0.50",
+		},
+		{
+			usd("80.00", `{"type":"rounding","amount":"0","taxes":[{"amount":"0.10"},{"amount":"-0.10"}]}`, sold),
+			invalid + "/lines/0/taxes/0/amount is above zero, the line comes to 0.00",
+		},
 	} {
 		require.Equal(t, c.want, outcome(c.body), c.body)
 	}

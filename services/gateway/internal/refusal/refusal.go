@@ -73,7 +73,7 @@ func (e *Error) Sentence() string {
 	}
 	text += first.Detail
 	if more > 0 {
-		text += " (and " + strconv.Itoa(more) + " more, see errors)"
+		text += " (and " + strconv.Itoa(more) + " more)"
 	}
 	return text
 }
