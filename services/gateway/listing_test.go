@@ -218,6 +218,7 @@ func TestAListRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		"cursor=x": "next_cursor", "cursor=" + closings: "next_cursor", "cursor=" + otherForm: "next_cursor",
 		"cursor=" + next[:8]: "next_cursor", "cursor=" + next + "AAAA": "next_cursor",
 		"terminal_id=T1": "such as t1 or t1~2", "terminal_id=t1~": "such as t1 or t1~2", "terminal_id=%00": "such as t1 or t1~2",
+		"terminal_id=": "such as t1 or t1~2", "from=": "RFC 3339", "to=": "RFC 3339",
 		"external_ref=": "1 to 64 characters", "external_ref=%20": "only spaces", "external_ref=a%00": "control characters",
 		"external_ref=%ff": "one of a record", "external_ref=" + strings.Repeat("x", 65): "1 to 64 characters",
 		"from=2026-11-22": "RFC 3339", "from=2026-11-22T10:15:30": "offset", "to=2026-11-22T10:15:30+05:30": "%2B", "to=2026-02-30T00:00:00Z": "RFC 3339",

@@ -82,11 +82,13 @@ func TestASaleIsShownWithItsRefundsAndARefundWithItsSale(t *testing.T) {
 	shown := second.shown(sold.SaleID)
 	require.Equal(t, `"410.51"`, shown["refunded"])
 	require.Equal(t, fmt.Sprintf(`["%s","%s","%s"]`, first.SaleID, next.SaleID, last.SaleID), shown["refunds"])
+	require.Equal(t, `"`+strings.ToUpper(key)+`"`, shop.till.shown(first.SaleID)["refund_of_key"], "as it was sent")
+	require.NotContains(t, shop.till.shown(next.SaleID), "refund_of_key")
 	for _, refund := range []answer{first, next, last} {
 		shown = shop.till.shown(refund.SaleID)
 		require.Equal(t, `"`+sold.SaleID+`"`, shown["refund_of"])
 		require.Equal(t, `"C-1"`, shown["customer_id"], "the customer is the sale's")
-		for _, absent := range []string{"refund_of_key", "refunded", "refunds", "unreferenced"} {
+		for _, absent := range []string{"refunded", "refunds", "unreferenced"} {
 			require.NotContains(t, shown, absent)
 		}
 		refuses(t, stranger.do("GET", "/sales/"+refund.SaleID, ""), 404, refusal.NotFound)

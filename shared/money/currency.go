@@ -80,7 +80,7 @@ func (c Currency) MaxRounding() Minor {
 
 // smallestCoins are those of more than two units that are in everyday use, in minor units: there a sum in cash is rounded to a multiple of it.
 var smallestCoins = map[string]Minor{
-	"AMD": 10_00, "CLP": 10, "COP": 50_00, "CRC": 5_00, "HUF": 5_00, "IDR": 50_00, "IQD": 250_000, "KHR": 50_00, "KRW": 10, "LAK": 500_00,
-	"LBP": 250_00, "MMK": 50_00, "MNT": 20_00, "PYG": 50, "RWF": 5, "TZS": 50_00, "UGX": 50, "UZS": 50_00, "VND": 200, "VUV": 5, "XAF": 5, "XOF": 5,
-	"XPF": 5,
+	"AMD": 10_00, "ARS": 10_00, "BIF": 50, "CLP": 10, "COP": 50_00, "CRC": 5_00, "DZD": 5_00, "GNF": 500, "HUF": 5_00, "IDR": 50_00, "IQD": 250_000,
+	"IRR": 1000_00, "KHR": 50_00, "KRW": 10, "KZT": 5_00, "LAK": 500_00, "LBP": 250_00, "MGA": 50_00, "MMK": 50_00, "MNT": 20_00, "MWK": 10_00,
+	"NGN": 5_00, "PYG": 50, "RWF": 5, "SYP": 50_00, "TZS": 50_00, "UGX": 50, "UZS": 50_00, "VND": 200, "VUV": 5, "XAF": 5, "XOF": 5, "XPF": 5,
 }

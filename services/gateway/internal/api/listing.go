@@ -81,7 +81,7 @@ var errExternalRef = refusal.New(refusal.BadRequest,
 
 func listingOf(c *fiber.Ctx) (l store.Listing, err error) {
 	l = store.Listing{StoreID: terminalOf(c).StoreID, SinceUS: math.MinInt64, Before: store.Place{RecordedAtUS: math.MaxInt64}}
-	if c.Context().QueryArgs().Has("external_ref") { // an empty one, which no record has, is a till's mistake and would list all
+	if c.Context().QueryArgs().Has("external_ref") { // an empty one, as of the others, is a till's mistake and would list all
 		if l.ExternalRef = string([]byte(c.Query("external_ref"))); !record.ValidExternalRef(l.ExternalRef) {
 			return l, errExternalRef
 		}
@@ -109,10 +109,10 @@ func listingOf(c *fiber.Ctx) (l store.Listing, err error) {
 
 // momentOf reads a time in Unix microseconds: the first that is not before the time given.
 func momentOf(c *fiber.Ctx, name string, otherwise int64) (int64, error) {
-	sent := c.Query(name)
-	if sent == "" {
+	if !c.Context().QueryArgs().Has(name) {
 		return otherwise, nil
 	}
+	sent := c.Query(name)
 	t, ok := record.ParseTime(sent)
 	if !ok {
 		return 0, refusal.New(refusal.BadRequest, "the parameter "+name+

@@ -17,7 +17,7 @@ type Since struct {
 
 // sentMembers are the members of a record that its answer does not have, in the order in which they are shown.
 var sentMembers = []string{
-	"customer_id", "redeem_points", "lines", "tenders", "occurred_at", "terminal_seq", "offline", "external_ref", "note", "reason", "metadata",
+	"refund_of_key", "customer_id", "redeem_points", "lines", "tenders", "occurred_at", "terminal_seq", "offline", "external_ref", "note", "reason", "metadata",
 }
 
 // AnchorOf reads the anchor of a 201's bytes.
