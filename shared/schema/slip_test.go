@@ -25,7 +25,8 @@ func TestTheMigrationForSlipsGivesUpWhereItWouldHoldUpTills(t *testing.T) {
 	require.NoError(t, group.Rollback(t.Context()))
 
 	require.NoError(t, schema.MigrateTo(t.Context(), url, 24))
-	_, err = conn.Exec(t.Context(), `CREATE UNIQUE INDEX sale_terminal_seq_once ON sales.sale (terminal_id, terminal_seq); CREATE INDEX sale_listed ON sales.sale (chain)`)
+	_, err = conn.Exec(t.Context(), `CREATE UNIQUE INDEX sale_terminal_seq_once ON sales.sale (terminal_id, terminal_seq);
+		CREATE INDEX sale_listed ON sales.sale (chain)`)
 	require.NoError(t, err)
 	require.NoError(t, schema.Migrate(t.Context(), url))
 	for what, left := range map[string]string{
