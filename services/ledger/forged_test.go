@@ -261,31 +261,3 @@ func TestAnAlteredSaleAmongOthersIsParkedAgainInsteadOfReplayed(t *testing.T) {
 	require.Equal(t, altered.SaleID, list.Parked[0].SaleID)
 	require.Contains(t, list.Parked[0].Reason, "altered: ")
 }
-
-func TestASaleThatIsTooLargeForNATSIsParkedAndHoldsUpNoOther(t *testing.T) {
-	addr, adjust := measured(t)
-	var log testkit.Log
-	s := setup(t, quickly, adjust, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = &log })
-	p := s.run(lose)
-	large := s.sellAs(1, noon, `{"currency":"INR","total":"1249.50","external_ref":"`+strings.Repeat("n", 1<<20)+`"}`)
-	sound := s.sell(2, noon.Add(time.Second))
-	s.waitFor("the other is repaired twice", func() bool { return len(p.of(sound.SaleID)) > 1 })
-	list := s.parked(map[string]any{"service": "ledger"})
-	require.Equal(t, 1, list.Total)
-	require.Equal(t, large.SaleID, list.Parked[0].SaleID)
-	require.Contains(t, list.Parked[0].Reason, "too large for NATS, whose max_payload must be raised")
-	require.Contains(t, log.String(), "ALARM: a sale is larger than what NATS takes")
-	require.Equal(t, "0", scrape(t, addr)[`tillseal_altered_total{what="sale"}`])
-	_, err := s.replay(map[string]string{"sale_id": large.SaleID})
-	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
-	require.ErrorContains(t, err, "too large for NATS")
-
-	s.park(7, sound) // among others
-	s.exec(s.admin, `DELETE FROM ledger.parked WHERE service = 'ledger'`)
-	s.park(8, large)
-	got, err := stream.Ask[map[string]int](t.Context(), s.bus, "ops.ledger.parked.replay", map[string]string{"currency": "INR"})
-	require.NoError(t, err)
-	require.Equal(t, map[string]int{"replayed": 1, "too_large": 1}, got)
-	require.Empty(t, p.of(large.SaleID))
-	require.NotContains(t, log.String(), "publishing again")
-}

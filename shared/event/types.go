@@ -173,9 +173,25 @@ type Parked struct {
 	Subject  string          `json:"subject"`
 	SaleID   string          `json:"sale_id,omitempty"` // the ce-subject, when there was one
 	Data     json.RawMessage `json:"data,omitempty"`    // the message's body when it is JSON
-	Raw      []byte          `json:"raw,omitempty"`     // and in base64 when it is not
+	Raw      []byte          `json:"raw,omitempty"`     // and in base64 when it is not, or was cut
+	Claim    *Claim          `json:"claim,omitempty"`   // of a body that was cut
 	Forged   bool            `json:"forged,omitempty"`  // none of the services published it: the sale that it names is not held up
 	At       string          `json:"at"`
+}
+
+// Claim is what a message says its sale is, so that it can be compared with the committed one. What it lacks is nil.
+type Claim struct {
+	SaleHash *common.Hash `json:"sale_hash,omitempty"`
+	Currency *string      `json:"currency,omitempty"`
+	Total    *string      `json:"total,omitempty"`
+}
+
+// ClaimOf reads a message's body; one that can't be read claims nothing.
+func ClaimOf(data []byte) (c Claim) {
+	if err := json.Unmarshal(data, &c); err != nil {
+		return Claim{}
+	}
+	return c
 }
 
 // The hashes of each type, for Decode.

@@ -209,6 +209,10 @@ func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.
 		reply.Data, err = event.PlainJSON(answer)
 	}
 	if err == nil {
+		if err := b.Fits(reply); err != nil {
+			reply.Data = nil
+			return refuse("409", "the answer is too large, ask for less: "+err.Error())
+		}
 		return reply
 	}
 	switch fault.KindOf(err) {
