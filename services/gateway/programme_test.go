@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,10 +27,7 @@ func TestATillAsksForTheRulesOfTheProgramme(t *testing.T) {
 	require.Equal(t, 200, r.Status)
 	require.JSONEq(t, loyalty.Default, string(r.Body))
 
-	path := filepath.Join(t.TempDir(), "rules.json")
-	require.NoError(t, os.WriteFile(path, []byte(bookRules), 0o600))
-	g := shop.addGateway(func(c *gateway.Config) { c.LoyaltyRules = path })
-	require.JSONEq(t, bookRules, string(shop.till.at(g).do("GET", "/loyalty/rules", "").Body))
+	require.JSONEq(t, bookRules, string(shop.till.at(shop.ruled(bookRules)).do("GET", "/loyalty/rules", "").Body))
 }
 
 // rates asks which currencies have a rate now, and checks what does not depend on that.
@@ -168,4 +166,42 @@ func TestTheDocumentedRulesCanBeUsed(t *testing.T) {
 	for member := range read[map[string]json.RawMessage](t, reply{Body: shown}) {
 		require.Contains(t, section, "\n| `"+member+"` | ")
 	}
+}
+
+// ruled starts a gateway with rules of its own.
+func (s *shop) ruled(rules string) *gate {
+	path := filepath.Join(s.t.TempDir(), "rules.json")
+	require.NoError(s.t, os.WriteFile(path, []byte(rules), 0o600))
+	return s.addGateway(func(c *gateway.Config) { c.LoyaltyRules = path })
+}
+
+func TestRefundsPayBackWhatTheSaleTook(t *testing.T) {
+	shop := setup(t)
+	till := shop.till.at(shop.ruled(bookRules)) // a point pays half a yen
+	till.sell(newKey(), `{"currency":"INR","total":"100000","customer_id":"C-1"}`)
+	sold := func(total, points int, tenders string) answer {
+		_, a := till.sell(newKey(), fmt.Sprintf(`{"currency":"JPY","total":"%d","customer_id":"C-1","redeem_points":%d%s}`, total, points, tenders))
+		return a
+	}
+	back := func(of answer, total int, cash string) string {
+		return fmt.Sprintf(`{"kind":"refund","refund_of":"%s","currency":"JPY","total":"%d","tenders":[{"type":"cash","amount":"%s"}]}`, of.SaleID, total, cash)
+	}
+	inParts := sold(6, 6, `,"tenders":[{"type":"cash","amount":"3"}]`)
+	for n, due := range []string{"1", "0", "1", "0", "1", "0"} {
+		other := map[string]string{"0": "1", "1": "0"}[due]
+		fields := refuses(t, till.post(newKey(), back(inParts, 1, other)), 422, refusal.TotalsMismatch)
+		require.Contains(t, fields[0].Detail, "add up to "+other+", the total is 1", "%d", n)
+		till.sell(newKey(), back(inParts, 1, due))
+	}
+
+	// The rules have changed: a point pays nothing any more.
+	changed, silent := sold(100, 100, `,"tenders":[{"type":"cash","amount":"50"}]`), sold(100, 100, "")
+	till = shop.till.at(shop.ruled(strings.NewReplacer(`"version":"book"`, `"version":"dearer"`, `,"JPY":"0.5"`, ``).Replace(bookRules)))
+	fields := refuses(t, till.post(newKey(), back(changed, 100, "100")), 422, refusal.TotalsMismatch)
+	require.Equal(t, "add up to 100, the total is 100, of which the returned points pay 50", fields[0].Detail)
+	till.sell(newKey(), back(changed, 100, "50"))
+	fields = refuses(t, till.post(newKey(), back(silent, 100, "50")), 422, refusal.InvalidRecord)
+	require.Contains(t, fields[0].Pointer+" "+fields[0].Detail, "/tenders can't be compared with the total: the sale has none")
+	_, a := till.sell(newKey(), `{"kind":"refund","refund_of":"`+silent.SaleID+`","currency":"JPY","total":"100"}`)
+	require.Equal(t, int64(-100), a.Loyalty.PointsRedeemed)
 }

@@ -26,7 +26,7 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 		if err != nil {
 			return nil, err
 		}
-		s.know(found, &want)
+		s.know(found, named, &want)
 	}
 	want.Customers, want.Terminals = sorted(want.Customers), sorted(want.Terminals)
 	locked, err := tx.Lock(ctx, want)
@@ -68,7 +68,9 @@ func wanted(items []*Item, todo []int, want *store.Wanted) (named []store.Named)
 		}
 		switch r := &it.Record; {
 		case r.Kind == sale.KindRefund && !r.Unreferenced():
-			named = append(named, store.Named{SaleID: r.RefundOf, Under: store.KeyOf{TerminalID: it.TerminalID, Key: r.RefundOfKey}, Lines: hasGoods(r)})
+			named = append(named, store.Named{
+				SaleID: r.RefundOf, Under: store.KeyOf{TerminalID: it.TerminalID, Key: r.RefundOfKey}, Lines: hasGoods(r), Paid: r.Tendered != nil,
+			})
 		case r.CustomerID != "":
 			want.Customers = append(want.Customers, r.CustomerID)
 		}
@@ -83,22 +85,32 @@ func sorted(names []string) []string {
 }
 
 // know takes in the sales that refunds name, and adds their refund states and their customers' accounts to what is locked.
-func (s *state) know(found []store.Original, want *store.Wanted) {
+func (s *state) know(found []store.Original, named []store.Named, want *store.Wanted) {
 	for i := range found {
 		o := &found[i]
 		if known := s.originals[o.SaleID]; known != nil {
-			if known.Request == nil { // one of the refunds may have lines and the other none
+			if known.Request == nil { // one of the refunds may have asked for it and the other not
 				known.Request = o.Request
 			}
 			o = known
 		}
 		s.originals[o.SaleID], s.byKey[o.Under] = o, o
 	}
+	compared := make(map[uuid.UUID]bool)
+	for _, n := range named {
+		o := s.originals[n.SaleID]
+		if n.SaleID == uuid.Nil {
+			o = s.byKey[n.Under]
+		}
+		if o != nil && n.Lines {
+			compared[o.SaleID] = true
+		}
+	}
 	for id, o := range s.originals {
 		if o.Kind != sale.KindSale {
 			continue
 		}
-		want.Refunded = append(want.Refunded, store.Refunded{SaleID: id, TotalMinor: o.TotalMinor, Requests: o.Request != nil})
+		want.Refunded = append(want.Refunded, store.Refunded{SaleID: id, TotalMinor: o.TotalMinor, Requests: compared[id]})
 		if o.CustomerID != "" {
 			want.Customers = append(want.Customers, o.CustomerID)
 		}

@@ -152,9 +152,7 @@ func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
 	clawed := loyalty.Share(original.Earned, money.Minor(refunded), money.Minor(past.TotalMinor))
 	returned := loyalty.Share(original.Redeemed, money.Minor(refunded), money.Minor(past.TotalMinor))
 	m := movement{earned: -(clawed - past.Clawed), redeemed: -(returned - past.Returned), original: original}
-	// The tenders of a refund are what the shopper gets back beside the points.
-	worth, _ := s.rules.Worth(r.Currency, -m.redeemed)
-	if v.refused = tendersFit(r, worth, "the returned points"); v.refused != nil {
+	if v.refused = s.paysBack(r, original, past.Returned, returned); v.refused != nil {
 		return
 	}
 	past.RefundedMinor, past.Clawed, past.Returned, past.Refunds = refunded, clawed, returned, past.Refunds+1
@@ -162,6 +160,45 @@ func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
 		back.Add(r.Lines)
 	}
 	s.accept(it, v, m)
+}
+
+// paysBack checks the tenders of a refund: what the shopper gets back beside the points, of which all refunds until now returned before, and
+// with this one after. What each returns is the difference of what all of them are worth, so that parts never drift.
+func (s *state) paysBack(r *record.Record, original *store.Original, before, after int64) *refusal.Error {
+	if r.Tendered == nil {
+		return nil
+	}
+	worth := s.worthOf(r.Currency, original)
+	was, known := worth(before)
+	is, fits := worth(after)
+	if !known || !fits {
+		return invalid("/tenders", "can't be compared with the total: the sale has none, and what its points paid is not known any more; leave them out")
+	}
+	return tendersFit(r, is-was, "the returned points")
+}
+
+// worthOf tells what points of those that a sale redeemed paid of it: by its own tenders, since the rules may have changed, and where it has none
+// by the rules of today.
+func (s *state) worthOf(c money.Currency, original *store.Original) func(points int64) (money.Minor, bool) {
+	today := func(points int64) (money.Minor, bool) { return s.rules.Worth(c, points) }
+	sent, err := event.SentOf(original.Request)
+	if err != nil || len(sent.Tenders) == 0 || original.Redeemed == 0 {
+		return today
+	}
+	paid := money.Minor(original.TotalMinor)
+	for i := range sent.Tenders {
+		m, err := c.Parse(sent.Tenders[i].Amount)
+		if err != nil {
+			return today // a record of an earlier build, which took what it did not read
+		}
+		paid -= m
+	}
+	if paid < 0 {
+		return today
+	}
+	return func(points int64) (money.Minor, bool) {
+		return money.Minor(loyalty.Share(int64(paid), money.Minor(points), money.Minor(original.Redeemed))), true
+	}
 }
 
 // refundable checks what a refund names.

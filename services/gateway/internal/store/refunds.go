@@ -31,7 +31,8 @@ type Original struct {
 type Named struct {
 	SaleID uuid.UUID // or, when Nil,
 	Under  KeyOf
-	Lines  bool // whether the sale's request is asked for too
+	Lines  bool // whether it has goods that are compared with the sale's
+	Paid   bool // and tenders: for either the sale's request is asked for too
 }
 
 var (
@@ -54,10 +55,10 @@ func (t *Tx) Originals(ctx context.Context, named []Named) ([]Original, error) {
 	)
 	for _, n := range named {
 		if n.SaleID != uuid.Nil {
-			ids, requestsByID = append(ids, n.SaleID), append(requestsByID, n.Lines)
+			ids, requestsByID = append(ids, n.SaleID), append(requestsByID, n.Lines || n.Paid)
 			continue
 		}
-		keys, requestByKey = append(keys, n.Under), append(requestByKey, n.Lines)
+		keys, requestByKey = append(keys, n.Under), append(requestByKey, n.Lines || n.Paid)
 	}
 	terminals, uuids := columnsOf(keys)
 	var all []Original
