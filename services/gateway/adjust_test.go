@@ -51,6 +51,10 @@ func TestAnOperatorCorrectsACustomersPoints(t *testing.T) {
 	require.Equal(t, string(first), string(again))
 	_, refused = shop.adjust(key, "C-7", -49)
 	require.Equal(t, "409 IDEMPOTENCY_KEY_REUSED: this Idempotency-Key has been used for another record", refused)
+	_, refused = shop.adjust(newKey(), "C-7", 1<<53-1-99)
+	require.Contains(t, refused, "/points is more than an account can hold")
+	_, refused = shop.adjust(`"`+newKey()+`"`, "C-7", 1)
+	require.Contains(t, refused, "/key must be a UUID v4")
 
 	msg, err := sub.NextMsg(soon)
 	require.NoError(t, err)

@@ -214,8 +214,8 @@ func TestAListRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	otherForm := base64.RawURLEncoding.EncodeToString(raw)
 	closings := *read[closingsPage](t, shop.till.do("GET", "/closings?limit=1", "")).NextCursor
 	for query, expected := range map[string]string{
-		"limit=0": "from 1 to 200", "limit=201": "from 1 to 200", "limit=x": "from 1 to 200",
-		"cursor=x": "next_cursor", "cursor=" + closings: "next_cursor", "cursor=" + otherForm: "next_cursor",
+		"limit=": "from 1 to 200", "limit=0": "from 1 to 200", "limit=201": "from 1 to 200", "limit=x": "from 1 to 200",
+		"cursor=": "next_cursor", "cursor=x": "next_cursor", "cursor=" + closings: "next_cursor", "cursor=" + otherForm: "next_cursor",
 		"cursor=" + next[:8]: "next_cursor", "cursor=" + next + "AAAA": "next_cursor",
 		"terminal_id=T1": "such as t1 or t1~2", "terminal_id=t1~": "such as t1 or t1~2", "terminal_id=%00": "such as t1 or t1~2",
 		"terminal_id=": "such as t1 or t1~2", "from=": "RFC 3339", "to=": "RFC 3339",

@@ -99,10 +99,10 @@ func TestEntriesAreReadPageByPageWhileNewOnesCome(t *testing.T) {
 		sell()
 	}
 	var seen []int64
-	cursor := ""
+	query := "?limit=3"
 	for pages := 0; ; pages++ {
 		require.Less(t, pages, 10)
-		page := read[entriesPage](t, shop.till.do("GET", "/customers/C/loyalty/entries?limit=3&cursor="+url.QueryEscape(cursor), ""))
+		page := read[entriesPage](t, shop.till.do("GET", "/customers/C/loyalty/entries"+query, ""))
 		require.LessOrEqual(t, len(page.Entries), 3)
 		for _, e := range page.Entries {
 			seen = append(seen, e.PurchaseNumber)
@@ -111,12 +111,12 @@ func TestEntriesAreReadPageByPageWhileNewOnesCome(t *testing.T) {
 		if page.NextCursor == nil {
 			break
 		}
-		cursor = *page.NextCursor
+		query = "?limit=3&cursor=" + url.QueryEscape(*page.NextCursor)
 	}
 	require.Equal(t, []int64{7, 6, 5, 4, 3, 2, 1}, seen)
 	require.Len(t, read[entriesPage](t, shop.till.do("GET", "/customers/C/loyalty/entries?limit=200", "")).Entries, 10)
 	for _, q := range []string{
-		"limit=0", "limit=201", "limit=x", "limit=-1", "cursor=x", "cursor=" + cursor + "AA", "cursor=%00", "cursor=AgAAAAAAAAAB",
+		"limit=", "limit=0", "limit=201", "limit=x", "limit=-1", "cursor=", "cursor=x", query[1:] + "AA", "cursor=%00", "cursor=AgAAAAAAAAAB",
 		"cursor=AQAAAAAAAAAA",
 	} {
 		refuses(t, shop.till.do("GET", "/customers/C/loyalty/entries?"+q, ""), 400, refusal.BadRequest)

@@ -20,7 +20,8 @@ CREATE UNIQUE INDEX CONCURRENTLY sale_terminal_seq_once ON sales.sale (terminal_
 DROP INDEX CONCURRENTLY IF EXISTS sales.sale_terminal_seq;
 
 -- +goose Down
--- Fails, and keeps what there is, where a number was used again.
+-- Fails where a number was used again, and keeps what the tills need.
+DROP INDEX CONCURRENTLY IF EXISTS sales.sale_terminal_seq;
 CREATE UNIQUE INDEX CONCURRENTLY sale_terminal_seq ON sales.sale (terminal_id, terminal_seq) WHERE terminal_seq IS NOT NULL;
 DROP INDEX CONCURRENTLY sales.sale_terminal_seq_once;
 DROP INDEX CONCURRENTLY sales.sale_listed;

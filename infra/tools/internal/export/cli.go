@@ -88,7 +88,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	}
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
-	x := exporter{say: say, tick: ticker.C, totals: tally{currencies: make(map[string]*sums)}}
+	x := exporter{say: say, tick: ticker.C, totals: newTally()}
 	err = x.run(ctx, req, cfg, stdout)
 	switch {
 	case err != nil && ctx.Err() != nil: // whatever was interrupted, the cause is the signal

@@ -14,6 +14,6 @@ func RunWith(ctx context.Context, tick <-chan time.Time, say func(format string,
 	if err != nil {
 		return err
 	}
-	x := exporter{say: say, tick: tick, totals: tally{currencies: make(map[string]*sums)}}
+	x := exporter{say: say, tick: tick, totals: newTally()}
 	return x.run(ctx, req, Config{DBURL: config.Secret(url)}, stdout)
 }

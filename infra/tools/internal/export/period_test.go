@@ -57,6 +57,7 @@ func TestAPeriodHasAStoresTillsInOrderAndNoOperatorsRecord(t *testing.T) {
 	require.Equal(t, []string{"XXX", "XXX"}, own.column("currency"))
 	require.Equal(t, []string{"0", "0"}, own.column("signed_total"))
 	require.Equal(t, []string{"", "5"}, own.column("points_earned"))
+	require.Equal(t, []string{"", "asha"}, own.column("by"))
 	for want, args := range map[string][]string{
 		"-terminal: store s2 has no terminal t1":    append([]string{"-store", "s2", "-terminal", "t1"}, ever...),
 		"-terminal: store s1 has no terminal t1~99": append([]string{"-store", "s1", "-terminal", "t1~99"}, ever...),
@@ -68,6 +69,17 @@ func TestAPeriodHasAStoresTillsInOrderAndNoOperatorsRecord(t *testing.T) {
 		require.Contains(t, out.stderr, want)
 		require.Empty(t, out.stdout)
 	}
+}
+
+func TestADayBeginsWithItsFirstMomentWhereThereIsNoMidnight(t *testing.T) {
+	shop := &shop{t: t, db: database(t)}
+	first := time.Date(2026, time.September, 6, 4, 0, 0, 0, time.UTC).UnixMicro() // America/Santiago: clocks go from 23:59:59 to 01:00
+	leave(t, shop.db.Admin, "t1", 2, func(number int) int64 { return first + int64(number) - 2 })
+	of := func(from, to string) []string {
+		return shop.run("-store", "s1", "-from", from, "-to", to, "-zone", "America/Santiago").whole().column("record_number")
+	}
+	require.Equal(t, []string{"1"}, of("2026-09-05", "2026-09-06"))
+	require.Equal(t, []string{"2"}, of("2026-09-06", "2026-09-07"))
 }
 
 func TestAPeriodBeginsWithItsFirstMomentAndEndsBeforeItsLast(t *testing.T) {

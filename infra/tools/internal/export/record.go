@@ -55,6 +55,7 @@ type Record struct {
 	Tenders      []event.Tender    `json:"tenders,omitempty"`
 	Note         string            `json:"note,omitempty"`
 	Reason       string            `json:"reason,omitempty"`
+	By           string            `json:"by,omitempty"` // of an adjustment: who corrected the points
 	Metadata     map[string]string `json:"metadata,omitempty"`
 	SaleHash     string            `json:"sale_hash"`
 
@@ -135,12 +136,13 @@ func (r *Record) readRequest(request []byte) bool {
 	var why struct {
 		Note   string `json:"note"`
 		Reason string `json:"reason"`
+		By     string `json:"by"`
 	}
 	if json.Unmarshal(request, &why) != nil {
 		return false
 	}
 	r.OccurredAt, r.TerminalSeq, r.Offline, r.ExternalRef = sent.OccurredAt, sent.TerminalSeq, sent.Offline, sent.ExternalRef
-	r.Lines, r.Tenders, r.Metadata, r.Note, r.Reason = sent.Lines, sent.Tenders, sent.Metadata, why.Note, why.Reason
+	r.Lines, r.Tenders, r.Metadata, r.Note, r.Reason, r.By = sent.Lines, sent.Tenders, sent.Metadata, why.Note, why.Reason, why.By
 	return true
 }
 

@@ -124,7 +124,9 @@ func (r *request) period(from, to, zone string) error {
 // records have none between.
 func moment(name, value string, in *time.Location) (int64, error) {
 	at, err := time.ParseInLocation(time.DateOnly, value, in)
-	if err != nil {
+	if err == nil {
+		at = beginning(at, value)
+	} else {
 		at, err = time.Parse(time.RFC3339Nano, value)
 	}
 	if value == "" {
@@ -134,4 +136,17 @@ func moment(name, value string, in *time.Location) (int64, error) {
 		return 0, fmt.Errorf("-%s must be a day such as 2026-11-01, or a time such as 2026-11-01T06:00:00+05:30, not %q", name, value)
 	}
 	return at.Add(time.Microsecond - 1).UnixMicro(), nil
+}
+
+// beginning is the first moment of a day, of which at is midnight as time.ParseInLocation reads it: where clocks are put forward at midnight, there
+// is none, and that is a moment of the day before or a later one of the day.
+func beginning(at time.Time, day string) time.Time {
+	start, end := at.ZoneBounds()
+	switch {
+	case at.Format(time.DateOnly) < day:
+		return end
+	case at.Format(time.TimeOnly) != "00:00:00":
+		return start
+	}
+	return at
 }

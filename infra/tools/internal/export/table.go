@@ -28,7 +28,7 @@ var tables = map[string]table{
 	"records": {
 		[]string{
 			"sale_id", "kind", "store_id", "terminal_id", "record_number", "recorded_at", "occurred_at", "terminal_seq", "offline", "external_ref", "currency",
-			"total", "signed_total", "customer_id", "refund_of", "points_earned", "points_redeemed", "points_balance", "note", "reason", "metadata", "sale_hash",
+			"total", "signed_total", "customer_id", "refund_of", "points_earned", "points_redeemed", "points_balance", "note", "reason", "by", "metadata", "sale_hash",
 		},
 		records,
 	},
@@ -63,7 +63,8 @@ func records(r *Record, emit func(...string) error) error {
 	}
 	return emit(text(r.SaleID), text(string(r.Kind)), text(r.StoreID), text(r.TerminalID), strconv.FormatUint(r.RecordNumber, 10), r.RecordedAt,
 		text(r.OccurredAt), seq, strconv.FormatBool(r.Offline), text(r.ExternalRef), text(r.Currency), figure(r.Total), r.SignedTotal, text(r.CustomerID),
-		text(r.RefundOf), earned, redeemed, balance, text(r.Note), text(r.Reason), text(metadata), text(r.SaleHash))
+		text(r.RefundOf), earned, redeemed, balance, text(r.Note), text(r.Reason), text(r.By), text(metadata),
+		text(r.SaleHash))
 }
 
 // amount is an amount of a line, a tender or a tax: below zero on a refund, so that a column adds up to what a closing says.
@@ -114,11 +115,7 @@ func tenders(r *Record, emit func(...string) error) error {
 func taxes(r *Record, emit func(...string) error) error {
 	for i := range r.Lines {
 		l := &r.Lines[i]
-		all := l.Taxes
-		if l.Tax != "" {
-			all = []event.Tax{{Amount: l.Tax}} // one sum, of no known rate
-		}
-		for _, tax := range all {
+		for _, tax := range taxesOf(l) {
 			rate := tax.Rate
 			if decimal.MatchString(rate) {
 				rate = slip.CanonicalRate(rate)
@@ -130,4 +127,12 @@ func taxes(r *Record, emit func(...string) error) error {
 		}
 	}
 	return nil
+}
+
+// taxesOf are a line's taxes; one sum is a tax of no known rate.
+func taxesOf(l *event.Line) []event.Tax {
+	if l.Tax != "" {
+		return []event.Tax{{Amount: l.Tax}}
+	}
+	return l.Taxes
 }

@@ -82,9 +82,9 @@ func (s *Server) closings(c *fiber.Ctx) error {
 		return err
 	}
 	before := store.ClosingPlace{ClosedAtUS: math.MaxInt64}
-	if sent := c.Query("cursor"); sent != "" {
+	if c.Context().QueryArgs().Has("cursor") {
 		var ok bool
-		if before, ok = parseClosingCursor(sent); !ok {
+		if before, ok = parseClosingCursor(c.Query("cursor")); !ok {
 			return errCursor
 		}
 	}

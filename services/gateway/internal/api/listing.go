@@ -95,8 +95,8 @@ func listingOf(c *fiber.Ctx) (l store.Listing, err error) {
 	if l.Before.RecordedAtUS, err = momentOf(c, "to", l.Before.RecordedAtUS); err != nil {
 		return l, err
 	}
-	if sent := c.Query("cursor"); sent != "" {
-		at, ok := parseSalesCursor(sent)
+	if c.Context().QueryArgs().Has("cursor") {
+		at, ok := parseSalesCursor(c.Query("cursor"))
 		if !ok {
 			return l, errCursor
 		}

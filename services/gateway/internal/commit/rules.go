@@ -1,7 +1,6 @@
 package commit
 
 import (
-	"math"
 	"math/big"
 	"strconv"
 
@@ -13,6 +12,9 @@ import (
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 )
+
+// maxBalance is the most that an account holds or owes: every reader of JSON keeps it exact.
+const maxBalance = 1<<53 - 1
 
 func refused(code refusal.Code, what, pointer, detail string) *refusal.Error {
 	return refusal.New(code, what, refusal.Field{Pointer: pointer, Detail: detail})
@@ -41,7 +43,7 @@ func (s *state) decideSale(it *Item, v *verdict) {
 		m.purchase = a.Purchases + 1
 		due := a.BonusDue || m.purchase == 1
 		earned, ok := s.rules.Earn(r.Currency, base, uint64(m.purchase), due)
-		if !fits || !ok || earned > math.MaxInt64-max(a.Balance, 0) {
+		if !fits || !ok || earned > maxBalance-max(a.Balance, 0) {
 			v.refused = invalid("/total", "earns more points than an account can hold")
 			return
 		}
@@ -105,7 +107,7 @@ func (s *state) decideAdjustment(it *Item, v *verdict) {
 	case points < 0 && points < -max(balance, 0):
 		v.refused = refused(refusal.FewPoints, "an adjustment takes no balance below zero", "/points",
 			"is "+strconv.FormatInt(points, 10)+", the balance is "+strconv.FormatInt(balance, 10))
-	case points > math.MaxInt64-max(balance, 0):
+	case points > maxBalance-max(balance, 0):
 		v.refused = invalid("/points", "is more than an account can hold")
 	default:
 		s.accept(it, v, movement{earned: points})
@@ -121,7 +123,7 @@ func (s *state) decideReturn(it *Item, v *verdict) {
 	m := movement{}
 	if a := v.account; a != nil {
 		clawed, ok := s.rules.Claw(r.Currency, r.Total)
-		if !ok || clawed > 0 && a.Balance < math.MinInt64+clawed {
+		if !ok || clawed > 0 && a.Balance < clawed-maxBalance {
 			v.refused = invalid("/total", "claws back more points than an account can owe")
 			return
 		}

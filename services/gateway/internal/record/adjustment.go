@@ -48,8 +48,7 @@ func (r *reader) adjustment(v *strictjson.Value, rec *Record) (key uuid.UUID) {
 	}
 	r.known(v, "", "key", "customer_id", "points", "reason", "by")
 	if text, ok := r.needed(v, "key"); ok {
-		var err error
-		if key, err = ParseKey(text); err != nil {
+		if key, ok = parseBareKey(text); !ok {
 			r.refuse("/key", "must be a UUID v4 that is new for each adjustment and the same for each retry")
 		}
 	}

@@ -44,7 +44,7 @@ func (r *reader) lines(v *strictjson.Value, p *purse) ([]event.Line, Sums) {
 	}
 	lines, sums := make([]event.Line, len(items)), make(Sums)
 	var all money.Sum
-	whole := p != nil
+	whole, rounds := p != nil, ""
 	for i, item := range items {
 		l := line{reader: r, at: "/lines/" + strconv.Itoa(i), purse: p, out: &lines[i]}
 		amount, ok := l.read(item)
@@ -54,8 +54,11 @@ func (r *reader) lines(v *strictjson.Value, p *purse) ([]event.Line, Sums) {
 		all.Add(amount)
 		sums.add(l.kind, amount)
 		if l.kind == event.LineRounding {
-			r.rounding(l.at, p.currency, sums[l.kind])
+			rounds = l.at
 		}
+	}
+	if rounds != "" {
+		r.rounding(rounds, p.currency, sums[event.LineRounding])
 	}
 	if whole && !all.Is(p.total) {
 		r.mismatched("/lines", "add up to "+p.currency.FormatSum(all)+", the total is "+p.currency.Format(p.total))
@@ -63,7 +66,7 @@ func (r *reader) lines(v *strictjson.Value, p *purse) ([]event.Line, Sums) {
 	return lines, sums
 }
 
-// rounding checks what the lines that round have come to.
+// rounding checks what the lines that round come to together, the last of them at a pointer.
 func (r *reader) rounding(at string, c money.Currency, sum money.Sum) {
 	if most := c.MaxRounding(); !sum.Within(most) {
 		r.refuse(at+"/amount", "brings what is rounded to "+c.FormatSum(sum)+", at most "+c.Format(most)+" either way is rounding")

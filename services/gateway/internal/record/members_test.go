@@ -104,6 +104,8 @@ func TestARefundNamesItsSaleOnceOrNone(t *testing.T) {
 	}
 	for members, want := range map[string]string{
 		"," + id: "", "," + key: "", "": "", `,"customer_id":"C"`: "",
+		`,"refund_of_key":" 0b6a2d5e-6d8e-4c93-9d3e-1e4f7c9f1a2b"`:    invalid + "/refund_of_key must be the sale's Idempotency-Key, a UUID v4",
+		`,"refund_of_key":"\"0b6a2d5e-6d8e-4c93-9d3e-1e4f7c9f1a2b\""`: invalid + "/refund_of_key must be the sale's Idempotency-Key, a UUID v4",
 		"," + id + "," + key:             invalid + "/refund_of_key is given together with refund_of: give only one",
 		"," + id + `,"customer_id":"C"`:  invalid + "/customer_id does not belong to a refund that names its sale: the customer is the sale's",
 		"," + key + `,"customer_id":"C"`: invalid + "/customer_id does not belong to a refund that names its sale: the customer is the sale's",

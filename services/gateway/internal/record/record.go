@@ -181,8 +181,7 @@ func (r *reader) refund(v *strictjson.Value, rec *Record) {
 		}
 	}
 	if key, ok := r.text(v, "", "refund_of_key", maxShortText); ok {
-		var err error
-		if rec.RefundOfKey, err = ParseKey(key); err != nil {
+		if rec.RefundOfKey, ok = parseBareKey(key); !ok {
 			r.refuse("/refund_of_key", "must be the sale's Idempotency-Key, a UUID v4")
 		}
 	}

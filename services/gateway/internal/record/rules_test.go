@@ -269,6 +269,10 @@ func TestRoundingIsOfAUnitOrHalfTheSmallestCoin(t *testing.T) {
 		require.Equal(t, invalid+at+"-"+c.beyond+", at most "+c.most+" either way is rounding", of(line("-"+c.beyond)))
 		require.Contains(t, of(line(c.most)+","+line(c.most)), invalid+"/lines/2/amount brings what is rounded to ", "many small ones hide as much")
 	}
+	up, down := `{"type":"rounding","amount":"0.75"}`, `{"type":"rounding","amount":"-1.00"}`
+	for _, order := range [][]string{{up, up, down}, {up, down, up}, {down, up, up}} {
+		require.Empty(t, outcome(withLines("INR", "9.00", append(order, `{"amount":"8.50"}`)...)), "what counts is what they come to together")
+	}
 	require.Empty(t, outcome(withLines("INR", "1179.00", `{"amount":"1179.41"}`, `{"type":"rounding","amount":"-0.41"}`)))
 }
 
