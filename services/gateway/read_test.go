@@ -210,6 +210,15 @@ func TestAReceiptShowsWhatTheSlipSays(t *testing.T) {
 	for _, hidden := range []string{"not for the shopper", "hidden", "Refund of", "<b>", "<i>", "<u>", "<s>"} {
 		require.NotContains(t, page, hidden)
 	}
+	require.NotContains(t, page, "Sold at")
+	require.NotContains(t, page, "offline")
+	page = slip(`{"currency":"INR","total":"1000","customer_id":"C-7","redeem_points":70,"offline":true,"occurred_at":"2026-11-22T10:15:30+05:30"}`)
+	require.Contains(t, page, "<dt>Sold at</dt><dd>2026-11-22T10:15:30&#43;05:30 by the till's clock</dd>")
+	require.Contains(t, page, ", afterwards: the till was offline</dd>")
+	require.Contains(t, page, "<dt>Points redeemed beyond the balance</dt><dd>70</dd>")
+	page = slip(`{"currency":"INR","total":"1000","customer_id":"C-7","redeem_points":10}`)
+	require.Contains(t, page, "<dt>Points redeemed</dt><dd>10</dd>")
+	require.NotContains(t, page, "beyond the balance")
 	page = slip(`{"currency":"INR","total":"5","lines":[{"name":"Pen","quantity":"1","unit_price":"4","tax":"1"}]}`)
 	require.Contains(t, page, "<tr><td>Pen</td><td>1 × 4<br>tax 1</td><td>5.00</td></tr>")
 	require.NotContains(t, page, "<dt>Reference</dt>")

@@ -51,6 +51,9 @@ type receipt struct {
 	RecordedAt string
 	Returned   string // the sale that a refund is of, or that it is of none
 	Reference  string
+	OccurredAt string // by the till's clock; "" where it did not say
+	Offline    bool
+	Shortfall  int64 // points that were redeemed beyond the balance
 	Lines      []slipLine
 	Tenders    []slipTender
 	Anchor     record.Anchor
@@ -85,11 +88,15 @@ func (s *Server) receipt(c *fiber.Ctx) error {
 			page.Returned = found.RefundOf.String()
 		}
 	}
+	if !page.Refund {
+		page.Shortfall = max(0, found.Redeemed-max(0, found.Balance-found.Earned+found.Redeemed))
+	}
 	if page.Means = means[page.Anchor.Status]; page.Means == "" {
 		page.Means = "not known at the moment"
 	}
 	if sent, err := event.SentOf(found.Request); err == nil { // it was valid when it was recorded; otherwise the page is shown without lines
-		page.Reference, page.Lines, page.Tenders = sent.ExternalRef, slipLines(sent.Lines, found.Currency), slipTenders(sent.Tenders)
+		page.Reference, page.OccurredAt, page.Offline = sent.ExternalRef, sent.OccurredAt, sent.Offline
+		page.Lines, page.Tenders = slipLines(sent.Lines, found.Currency), slipTenders(sent.Tenders)
 	}
 	var html bytes.Buffer
 	if err := receiptPage.Execute(&html, page); err != nil {
