@@ -194,6 +194,14 @@ func TestRefundsPayBackWhatTheSaleTook(t *testing.T) {
 		till.sell(newKey(), back(inParts, 1, due))
 	}
 
+	// All of it was paid by points, and each part is less than one point is worth.
+	_, free := till.sell(newKey(), `{"currency":"INR","total":"1.00","customer_id":"C-1","redeem_points":4}`)
+	for range 5 {
+		small := `{"kind":"refund","refund_of":"` + free.SaleID + `","currency":"INR","total":"0.20","tenders":[{"type":"cash","amount":"%s"}]}`
+		refuses(t, till.post(newKey(), fmt.Sprintf(small, "0.01")), 422, refusal.TotalsMismatch)
+		till.sell(newKey(), fmt.Sprintf(small, "0.00"))
+	}
+
 	// The rules have changed: a point pays nothing any more.
 	changed, silent := sold(100, 100, `,"tenders":[{"type":"cash","amount":"50"}]`), sold(100, 100, "")
 	till = shop.till.at(shop.ruled(strings.NewReplacer(`"version":"book"`, `"version":"dearer"`, `,"JPY":"0.5"`, ``).Replace(bookRules)))

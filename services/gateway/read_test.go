@@ -216,6 +216,8 @@ func TestAReceiptShowsWhatTheSlipSays(t *testing.T) {
 	require.Contains(t, page, "<dt>Sold at</dt><dd>2026-11-22T10:15:30&#43;05:30 by the till's clock</dd>")
 	require.Contains(t, page, ", afterwards: the till was offline</dd>")
 	require.Contains(t, page, "<dt>Points redeemed beyond the balance</dt><dd>70</dd>")
+	page = slip(`{"kind":"refund","currency":"INR","total":"1","occurred_at":"2026-11-22T10:15:30Z"}`)
+	require.Contains(t, page, "<dt>Refunded at</dt><dd>2026-11-22T10:15:30Z by the till's clock</dd>")
 	page = slip(`{"currency":"INR","total":"1000","customer_id":"C-7","redeem_points":10}`)
 	require.Contains(t, page, "<dt>Points redeemed</dt><dd>10</dd>")
 	require.NotContains(t, page, "beyond the balance")

@@ -73,6 +73,11 @@ func fixtures() map[string]*nats.Msg {
 			Service: "pricing", Reason: "no rate for XAF", Stream: "SALES_RECORDED", Sequence: 5, Subject: "sales.v1.recorded.s1", SaleID: recorded.SaleID,
 			Data: json.RawMessage(`{"sale_id":"x"}`), At: "2026-11-22T04:45:32Z",
 		}, at)),
+		"parked_cut": withTrace(event.ParkedBy(event.Parked{
+			Service: "pricing", Reason: "no rate for XAF (its first 1 of 90000 bytes are kept)", Stream: "SALES_RECORDED", Sequence: 6,
+			Subject: "sales.v1.recorded.s1", SaleID: recorded.SaleID, Raw: []byte("{"),
+			Claim: &event.Claim{SaleHash: &recorded.SaleHash, Currency: &recorded.Currency, Total: &recorded.Total}, At: "2026-11-22T04:45:32Z",
+		}, at)),
 	}
 }
 

@@ -4,6 +4,7 @@ package event
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 )
@@ -186,10 +187,18 @@ type Claim struct {
 	Total    *string      `json:"total,omitempty"`
 }
 
+// maxClaimed is how many bytes of a text are claimed: no currency and no amount has as many, and a message must not become too large by them.
+const maxClaimed = 255
+
 // ClaimOf reads a message's body; one that can't be read claims nothing.
 func ClaimOf(data []byte) (c Claim) {
 	if err := json.Unmarshal(data, &c); err != nil {
 		return Claim{}
+	}
+	for _, text := range []*string{c.Currency, c.Total} {
+		if text != nil && len(*text) > maxClaimed {
+			*text = strings.ToValidUTF8((*text)[:maxClaimed], "")
+		}
 	}
 	return c
 }

@@ -260,5 +260,15 @@ func TestAMessageThatIsTooLargeToParkWholeIsParkedCut(t *testing.T) {
 	require.Equal(t, fmt.Sprintf("not an event (its first 81920 of %d bytes are kept)", len(large.Data)), parked.Reason)
 	require.Equal(t, large.Data[:80<<10], parked.Raw)
 	require.Equal(t, &event.Claim{SaleHash: &hash, Currency: new("INR"), Total: new("1.00")}, parked.Claim)
+
+	large = sales(1)[0] // its claim is what is long
+	large.Header.Set(nats.MsgIdHdr, "long claim")
+	large.Data = []byte(`{"currency":"` + strings.Repeat("x", 500_000) + `","total":"` + strings.Repeat("1", 500_000) + `"}`)
+	require.NoError(t, bus.PublishAll(t.Context(), []*nats.Msg{large}))
+	msg, err = dlq.Next(jetstream.FetchMaxWait(soon))
+	require.NoError(t, err)
+	parked, err = event.Decode[event.Parked](msg.Data())
+	require.NoError(t, err)
+	require.Equal(t, []int{255, 255}, []int{len(*parked.Claim.Currency), len(*parked.Claim.Total)})
 	testkit.Settled(t, soon, bus.JS, stream.SalesRecorded, stream.DurablePricing)
 }

@@ -29,7 +29,10 @@ func TestAnAlteredRecordIsExportedWithAWarning(t *testing.T) {
 			"does not hash", "has a line of which it can't be known what it adds to the total",
 		},
 		`request = convert_to(replace(convert_from(request, 'UTF8'), '"rate":"2.50","amount":"25.00"', '"rate":"12","amount":"15.00"'), 'UTF8')`: {
-			"does not hash", "differ in tax of 2.5 % in INR: expected 25.00, found 0.00", "differ in tax of 12 % in INR: expected none, found 15.00",
+			"does not hash", "differ in tax of \"2.5\" % in INR: expected 25.00, found 0.00", "differ in tax of \"12\" % in INR: expected none, found 15.00",
+		},
+		`request = convert_to(replace(convert_from(request, 'UTF8'), '"2.50"', '"\u001b[8m"'), 'UTF8')`: {
+			"does not hash", `differ in tax of "2.5" % in INR: expected 25.00, found 0.00`,
 		},
 		`request = convert_to(replace(convert_from(request, 'UTF8'), '"card"', '"cash"'), 'UTF8')`: {
 			"does not hash", `differ in payments by "card" in INR: expected 1 of 90.00, found none`,
@@ -52,6 +55,7 @@ func TestAnAlteredRecordIsExportedWithAWarning(t *testing.T) {
 			require.Contains(t, out.stdout, first.SaleID, altered)
 			require.Contains(t, out.stderr, "warning: record 1 of t1, sale_id "+first.SaleID+", ")
 			require.Contains(t, out.stderr, "what was exported is not all as it should be")
+			require.NotContains(t, out.stderr, "\x1b", "nothing that was altered writes to the terminal")
 			for _, warning := range warnings {
 				require.Contains(t, out.stderr, warning, altered)
 			}

@@ -71,15 +71,27 @@ func TestAPeriodHasAStoresTillsInOrderAndNoOperatorsRecord(t *testing.T) {
 	}
 }
 
-func TestADayBeginsWithItsFirstMomentWhereThereIsNoMidnight(t *testing.T) {
+func TestADayBeginsWithItsFirstMomentWhateverClocksDo(t *testing.T) {
 	shop := &shop{t: t, db: database(t)}
-	first := time.Date(2026, time.September, 6, 4, 0, 0, 0, time.UTC).UnixMicro() // America/Santiago: clocks go from 23:59:59 to 01:00
-	leave(t, shop.db.Admin, "t1", 2, func(number int) int64 { return first + int64(number) - 2 })
-	of := func(from, to string) []string {
-		return shop.run("-store", "s1", "-from", from, "-to", to, "-zone", "America/Santiago").whole().column("record_number")
+	days := []struct{ zone, before, day, after, first string }{ // by the moment
+		{"Asia/Amman", "2021-10-28", "2021-10-29", "2021-10-30", "2021-10-28T21:00:00Z"},       // 00:00 to 00:59 come twice
+		{"Asia/Kolkata", "2026-02-28", "2026-03-01", "2026-03-02", "2026-02-28T18:30:00Z"},     // as usual
+		{"Asia/Beirut", "2026-03-28", "2026-03-29", "2026-03-30", "2026-03-28T22:00:00Z"},      // from 23:59:59 to 01:00
+		{"America/Santiago", "2026-09-05", "2026-09-06", "2026-09-07", "2026-09-06T04:00:00Z"}, // the same
+		{"America/Havana", "2026-10-31", "2026-11-01", "2026-11-02", "2026-11-01T04:00:00Z"},   // 00:00 to 00:59 come twice
 	}
-	require.Equal(t, []string{"1"}, of("2026-09-05", "2026-09-06"))
-	require.Equal(t, []string{"2"}, of("2026-09-06", "2026-09-07"))
+	leave(t, shop.db.Admin, "t1", 2*len(days), func(number int) int64 { // the last moment of the day before, and the first of the day
+		first, err := time.Parse(time.RFC3339, days[(number-1)/2].first)
+		require.NoError(t, err)
+		return first.UnixMicro() - int64(number%2)
+	})
+	for i, d := range days {
+		of := func(from, to string) []string {
+			return shop.run("-store", "s1", "-from", from, "-to", to, "-zone", d.zone).whole().column("record_number")
+		}
+		require.Equal(t, []string{strconv.Itoa(2*i + 1)}, of(d.before, d.day), d.zone)
+		require.Equal(t, []string{strconv.Itoa(2*i + 2)}, of(d.day, d.after), d.zone)
+	}
 }
 
 func TestAPeriodBeginsWithItsFirstMomentAndEndsBeforeItsLast(t *testing.T) {

@@ -138,8 +138,8 @@ func moment(name, value string, in *time.Location) (int64, error) {
 	return at.Add(time.Microsecond - 1).UnixMicro(), nil
 }
 
-// beginning is the first moment of a day, of which at is midnight as time.ParseInLocation reads it: where clocks are put forward at midnight, there
-// is none, and that is a moment of the day before or a later one of the day.
+// beginning is the first moment of a day, of which at is midnight as time.ParseInLocation reads it. Where clocks are put forward at midnight, there
+// is none, and that is a moment of the day before or a later one of the day; where they are put back to it, it may be the second.
 func beginning(at time.Time, day string) time.Time {
 	start, end := at.ZoneBounds()
 	switch {
@@ -147,6 +147,12 @@ func beginning(at time.Time, day string) time.Time {
 		return end
 	case at.Format(time.TimeOnly) != "00:00:00":
 		return start
+	case !start.IsZero():
+		_, before := start.Add(-1).Zone()
+		_, after := at.Zone()
+		if first := at.Add(time.Duration(after-before) * time.Second); first.Before(start) {
+			return first
+		}
 	}
 	return at
 }

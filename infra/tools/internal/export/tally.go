@@ -46,7 +46,9 @@ func (t *tally) add(r *Record) {
 	}
 	for i := range r.Lines {
 		for _, tax := range taxesOf(&r.Lines[i]) {
-			_ = p.AddTax(r.Kind, tax.Rate, tax.Amount)
+			if tax.Rate == "" || decimal.MatchString(tax.Rate) { // another text was altered, and could write to a terminal what it likes
+				_ = p.AddTax(r.Kind, tax.Rate, tax.Amount)
+			}
 		}
 	}
 	for i := range r.Tenders {
@@ -126,7 +128,7 @@ func figuresOf(c event.ClosedCurrency) map[string]string {
 	for _, tax := range c.Tax {
 		name := "tax without a rate"
 		if tax.Rate != nil {
-			name = "tax of " + *tax.Rate + " %"
+			name = "tax of " + strconv.Quote(*tax.Rate) + " %"
 		}
 		all[name] = tax.Amount
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
@@ -44,6 +45,7 @@ type state struct {
 	seqs      map[store.SeqOf]holder          // that are used
 	sold      map[uuid.UUID]record.Quantities // of sales with refunds that have lines
 	returned  map[uuid.UUID]record.Quantities // by their refunds so far
+	byPoints  map[uuid.UUID]money.Minor       // what points paid of sales with refunds that have tenders
 
 	own     map[store.KeyOf]bool // the keys of sales
 	sales   []*store.Sale        // without their answers, which seal writes

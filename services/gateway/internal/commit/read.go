@@ -9,6 +9,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
@@ -18,6 +19,7 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 		rules: g.Rules, mint: g.Mint,
 		originals: make(map[uuid.UUID]*store.Original), byKey: make(map[store.KeyOf]*store.Original),
 		own: make(map[store.KeyOf]bool), sold: make(map[uuid.UUID]record.Quantities), returned: make(map[uuid.UUID]record.Quantities),
+		byPoints: make(map[uuid.UUID]money.Minor),
 	}
 	var want store.Wanted
 	named := wanted(items, todo, &want)

@@ -13,7 +13,7 @@ import (
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
-// maxBalance is the most that an account holds or owes: every reader of JSON keeps it exact.
+// maxBalance is the most that what is earned brings an account to, and what it may owe for a return: every reader of JSON keeps it exact.
 const maxBalance = 1<<53 - 1
 
 func refused(code refusal.Code, what, pointer, detail string) *refusal.Error {
@@ -43,7 +43,7 @@ func (s *state) decideSale(it *Item, v *verdict) {
 		m.purchase = a.Purchases + 1
 		due := a.BonusDue || m.purchase == 1
 		earned, ok := s.rules.Earn(r.Currency, base, uint64(m.purchase), due)
-		if !fits || !ok || earned > maxBalance-max(a.Balance, 0) {
+		if !fits || !ok || earned > 0 && earned > maxBalance-max(a.Balance, 0) {
 			v.refused = invalid("/total", "earns more points than an account can hold")
 			return
 		}
@@ -107,7 +107,7 @@ func (s *state) decideAdjustment(it *Item, v *verdict) {
 	case points < 0 && points < -max(balance, 0):
 		v.refused = refused(refusal.FewPoints, "an adjustment takes no balance below zero", "/points",
 			"is "+strconv.FormatInt(points, 10)+", the balance is "+strconv.FormatInt(balance, 10))
-	case points > maxBalance-max(balance, 0):
+	case points > 0 && points > maxBalance-max(balance, 0):
 		v.refused = invalid("/points", "is more than an account can hold")
 	default:
 		s.accept(it, v, movement{earned: points})
@@ -154,7 +154,7 @@ func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
 	clawed := loyalty.Share(original.Earned, money.Minor(refunded), money.Minor(past.TotalMinor))
 	returned := loyalty.Share(original.Redeemed, money.Minor(refunded), money.Minor(past.TotalMinor))
 	m := movement{earned: -(clawed - past.Clawed), redeemed: -(returned - past.Returned), original: original}
-	if v.refused = s.paysBack(r, original, past.Returned, returned); v.refused != nil {
+	if v.refused = s.paysBack(r, original, past.RefundedMinor, refunded); v.refused != nil {
 		return
 	}
 	past.RefundedMinor, past.Clawed, past.Returned, past.Refunds = refunded, clawed, returned, past.Refunds+1
@@ -164,43 +164,57 @@ func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
 	s.accept(it, v, m)
 }
 
-// paysBack checks the tenders of a refund: what the shopper gets back beside the points, of which all refunds until now returned before, and
-// with this one after. What each returns is the difference of what all of them are worth, so that parts never drift.
+// paysBack checks the tenders of a refund, what the shopper gets back beside the points: its share of what the sale took beside them. The share is
+// that of all refunds until now, less what those before had, so that all parts together pay back what was taken, and never more.
 func (s *state) paysBack(r *record.Record, original *store.Original, before, after int64) *refusal.Error {
 	if r.Tendered == nil {
 		return nil
 	}
-	worth := s.worthOf(r.Currency, original)
-	was, known := worth(before)
-	is, fits := worth(after)
-	if !known || !fits {
+	points, known := s.paidByPoints(r.Currency, original)
+	if !known {
 		return invalid("/tenders", "can't be compared with the total: the sale has none, and what its points paid is not known any more; leave them out")
 	}
-	return tendersFit(r, is-was, "the returned points")
+	share := func(refunded int64) money.Minor {
+		return money.Minor(loyalty.Share(int64(points), money.Minor(refunded), money.Minor(original.TotalMinor)))
+	}
+	return tendersFit(r, share(after)-share(before), "the returned points")
 }
 
-// worthOf tells what points of those that a sale redeemed paid of it: by its own tenders, since the rules may have changed, and where it has none
-// by the rules of today.
-func (s *state) worthOf(c money.Currency, original *store.Original) func(points int64) (money.Minor, bool) {
-	today := func(points int64) (money.Minor, bool) { return s.rules.Worth(c, points) }
-	sent, err := event.SentOf(original.Request)
-	if err != nil || len(sent.Tenders) == 0 || original.Redeemed == 0 {
-		return today
+// paidByPoints is what the points that a sale redeemed paid of it: by its own tenders, since the rules may have changed, and where it has none by
+// the rules of today.
+func (s *state) paidByPoints(c money.Currency, original *store.Original) (paid money.Minor, known bool) {
+	if original.Redeemed <= 0 {
+		return 0, true
 	}
-	paid := money.Minor(original.TotalMinor)
+	if paid, known = s.byPoints[original.SaleID]; known {
+		return paid, true
+	}
+	total := money.Minor(original.TotalMinor)
+	if paid, known = beside(c, total, original.Request); !known {
+		if paid, known = s.rules.Worth(c, original.Redeemed); !known {
+			return 0, false
+		}
+		paid = min(paid, total)
+	}
+	s.byPoints[original.SaleID] = paid
+	return paid, true
+}
+
+// beside is what a sale's tenders leave of its total; known is false where it has none.
+func beside(c money.Currency, total money.Minor, request []byte) (left money.Minor, known bool) {
+	sent, err := event.SentOf(request)
+	if err != nil || len(sent.Tenders) == 0 {
+		return 0, false
+	}
+	left = total
 	for i := range sent.Tenders {
 		m, err := c.Parse(sent.Tenders[i].Amount)
 		if err != nil {
-			return today // a record of an earlier build, which took what it did not read
+			return 0, false
 		}
-		paid -= m
+		left -= m
 	}
-	if paid < 0 {
-		return today
-	}
-	return func(points int64) (money.Minor, bool) {
-		return money.Minor(loyalty.Share(int64(paid), money.Minor(points), money.Minor(original.Redeemed))), true
-	}
+	return left, left >= 0
 }
 
 // refundable checks what a refund names.

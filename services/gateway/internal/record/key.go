@@ -40,7 +40,7 @@ func ParseKey(header string) (uuid.UUID, error) {
 	return key, nil
 }
 
-// parseBareKey reads a key in a body, where it has no quotes of its own.
+// parseBareKey reads a key that a record names, which needs no quotes of its own.
 func parseBareKey(text string) (key uuid.UUID, ok bool) {
 	key, ok = ParseID(text)
 	return key, ok && key.Version() == 4 && key.Variant() == uuid.RFC4122

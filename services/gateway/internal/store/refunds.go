@@ -22,7 +22,7 @@ type Original struct {
 	Earned        int64
 	Redeemed      int64
 	RecordedAtUS  int64
-	Request       []byte // as received; nil unless it was asked for
+	Request       []byte // as received; nil unless it is needed (Named)
 	customer      *string
 	id, underUUID [16]byte
 }
@@ -32,7 +32,7 @@ type Named struct {
 	SaleID uuid.UUID // or, when Nil,
 	Under  KeyOf
 	Lines  bool // whether it has goods that are compared with the sale's
-	Paid   bool // and tenders: for either the sale's request is asked for too
+	Paid   bool // and tenders, that are compared with those of a sale that redeemed points: for either the sale's request is read
 }
 
 var (
@@ -49,21 +49,21 @@ var (
 // Originals reads the records that refunds name.
 func (t *Tx) Originals(ctx context.Context, named []Named) ([]Original, error) {
 	var (
-		ids                        [][16]byte
-		keys                       []KeyOf
-		requestsByID, requestByKey []bool
+		ids                                  [][16]byte
+		keys                                 []KeyOf
+		linesByID, paidByID, linesBy, paidBy []bool
 	)
 	for _, n := range named {
 		if n.SaleID != uuid.Nil {
-			ids, requestsByID = append(ids, n.SaleID), append(requestsByID, n.Lines || n.Paid)
+			ids, linesByID, paidByID = append(ids, n.SaleID), append(linesByID, n.Lines), append(paidByID, n.Paid)
 			continue
 		}
-		keys, requestByKey = append(keys, n.Under), append(requestByKey, n.Lines || n.Paid)
+		keys, linesBy, paidBy = append(keys, n.Under), append(linesBy, n.Lines), append(paidBy, n.Paid)
 	}
 	terminals, uuids := columnsOf(keys)
 	var all []Original
 	batch := t.batch()
-	batch.Queue(originalsSQL, ids, requestsByID, terminals, uuids, requestByKey).Query(func(rows pgx.Rows) (err error) {
+	batch.Queue(originalsSQL, ids, linesByID, paidByID, terminals, uuids, linesBy, paidBy).Query(func(rows pgx.Rows) (err error) {
 		all, err = scanOriginals(rows)
 		return err
 	})
