@@ -98,6 +98,7 @@ export function request(p) {
   if (p.sale.kind !== "sale" && p.sale.kind !== "refund") {
     const empty = p.sale.currency === NO_CURRENCY && p.sale.total === "0";
     must(empty, `a record of kind ${p.sale.kind} has the currency ${NO_CURRENCY} and the total 0`);
+    if (p.sale.kind === "adjustment") adjustment(p, JSON.parse(bytes.toString("utf8")));
     return;
   }
 
@@ -110,6 +111,19 @@ export function request(p) {
   if (p.sale.kind === "sale") must((record.customer_id ?? "") === p.sale.customerId, "the request has another customer");
   // A UUID is the same in either case (RFC 9562).
   if (record.refund_of !== undefined) must(record.refund_of.toLowerCase() === p.sale.refundOf, "the request refunds another sale");
+  if (p.sale.kind !== "refund") return;
+  if (record.refund_of !== undefined || record.refund_of_key !== undefined) {
+    must(p.sale.refundOf !== "", "the request refunds a sale, and this is a return without a receipt");
+    return;
+  }
+  must(p.sale.refundOf === "", "the request is a return without a receipt, and this refunds a sale");
+  must((record.customer_id ?? "") === p.sale.customerId, "the request has another customer");
+}
+
+// What an operator asked for is what moved.
+function adjustment(p, asked) {
+  must(asked?.customer_id === p.sale.customerId, "the request has another customer");
+  must(asked.points === Number(p.sale.pointsDelta), "the request has other points");
 }
 
 export function saleHash(p) {

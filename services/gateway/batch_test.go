@@ -99,7 +99,7 @@ func TestARecordInABatchIsHashedAsItWasSent(t *testing.T) {
 func TestOneBadRecordInABatchHarmsNoOther(t *testing.T) {
 	shop := setup(t)
 	sold, refund := newKey(), newKey()
-	long := `{"currency":"INR","total":"1","customer_id":"` + strings.Repeat("x", 64<<10) + `"}`
+	long := `{"currency":"INR","total":"1","customer_id":"` + strings.Repeat("x", 256<<10) + `"}`
 	nested := strings.Repeat("[", 10_500) + strings.Repeat("]", 10_500)
 	bad := []struct {
 		entry   string
@@ -119,7 +119,7 @@ func TestOneBadRecordInABatchHarmsNoOther(t *testing.T) {
 		{`{"idempotency_key":"` + newKey() + `","record":{},"record":` + tea + `}`, "", 400, refusal.MalformedJSON, "/record"},
 		{entry(newKey(), `null`), "", 422, refusal.InvalidRecord, ""},
 		{entry(newKey(), `"}],"`), "", 422, refusal.InvalidRecord, ""},
-		{entry(newKey(), `{"currency":"INR","total":"0"}`), "", 422, refusal.InvalidRecord, "/total"},
+		{entry(newKey(), `{"currency":"INR","total":"-1"}`), "", 422, refusal.InvalidRecord, "/total"},
 		{entry(newKey(), `{"currency":"INR","total":"1","total":"1"}`), "", 400, refusal.MalformedJSON, "-"},
 		{entry(newKey(), "{\"currency\":\"INR\",\"total\":\"\xff\"}"), "", 400, refusal.MalformedJSON, "-"},
 		{entry(newKey(), nested), "", 400, refusal.MalformedJSON, "-"},

@@ -13,7 +13,7 @@ import (
 const bookRules = `{"version":"book","points_per_unit":{"INR":"0.1","JPY":"0.01","KWD":"3.5"},"first_purchase_bonus":50,
 	"tiers":[{"name":"base","from_purchase":1,"multiplier":"1"},{"name":"silver","from_purchase":3,"multiplier":"1.25"},
 		{"name":"gold","from_purchase":6,"multiplier":"1.5"}],
-	"point_worth":{"INR":"0.25","JPY":"0.5"}}`
+	"point_worth":{"INR":"0.25","JPY":"0.5"},"earn_nothing":["tip","gift_card","rounding"],"offline_redeem_max":30}`
 
 // The rules again, as the bookkeeper has them in mind.
 var (
@@ -22,7 +22,13 @@ var (
 	bookDigits  = map[string]int{"INR": 2, "JPY": 0, "KWD": 3}
 )
 
-const bookBonus = 50
+const (
+	bookBonus   = 50
+	bookOffline = 30
+)
+
+// bookNothing are the lines that earn nothing.
+var bookNothing = map[string]bool{"tip": true, "gift_card": true, "rounding": true}
 
 func bookTier(purchase int64) (name, multiplier string) {
 	switch {
@@ -46,14 +52,8 @@ type ticket struct {
 	RefundOf    string         `json:"refund_of,omitempty"`
 	RefundOfKey string         `json:"refund_of_key,omitempty"`
 	Seq         *int64         `json:"terminal_seq,omitempty"`
-}
-
-type ticketLine struct {
-	SKU       string `json:"sku,omitempty"`
-	Quantity  string `json:"quantity"`
-	UnitPrice string `json:"unit_price"`
-	Discount  string `json:"discount,omitempty"`
-	Tax       string `json:"tax,omitempty"`
+	Offline     bool           `json:"offline,omitempty"`
+	OccurredAt  string         `json:"occurred_at,omitempty"`
 }
 
 type ticketTender struct {
@@ -70,7 +70,7 @@ type bookkeeper struct {
 	customers map[string]*customerBook
 	slips     map[string]*slip     // by terminal and key
 	sales     map[string]*slip     // by sale_id
-	seqs      map[string]bool      // by terminal and number
+	seqs      map[string]*slip     // who has a number, by terminal and number
 	chains    map[string]chainBook // by terminal
 }
 
@@ -82,6 +82,7 @@ type chainBook struct {
 
 type customerBook struct {
 	balance, purchases, entries int64
+	bonusDue                    bool   // the first purchase earned on nothing
 	lastAt                      string // recorded_at of the newest record
 }
 
@@ -99,7 +100,10 @@ type slip struct {
 	returned int64
 	purchase int64
 	balance  int64
-	body     string // the 201's, once the gateway has answered it
+	short    int64               // points that it redeemed offline and that were not there
+	earlier  *slip               // that has the till's number already
+	back     map[string]*big.Rat // of a sale: what came back, by sku
+	body     string              // the 201's, once the gateway has answered it
 	saleID   string
 }
 
@@ -112,7 +116,7 @@ type verdict struct {
 }
 
 func newBookkeeper() *bookkeeper {
-	return &bookkeeper{customers: map[string]*customerBook{}, slips: map[string]*slip{}, sales: map[string]*slip{}, seqs: map[string]bool{}}
+	return &bookkeeper{customers: map[string]*customerBook{}, slips: map[string]*slip{}, sales: map[string]*slip{}, seqs: map[string]*slip{}}
 }
 
 func refused(code refusal.Code) verdict {
@@ -127,37 +131,6 @@ func refused(code refusal.Code) verdict {
 	return verdict{status: status, code: code}
 }
 
-func fraction(s string) *big.Rat {
-	r, ok := new(big.Rat).SetString(s)
-	if !ok {
-		panic("no number: " + s)
-	}
-	return r
-}
-
-func whole(n int64) *big.Rat { return new(big.Rat).SetInt64(n) }
-
-func times(a *big.Rat, more ...*big.Rat) *big.Rat {
-	out := new(big.Rat).Set(a)
-	for _, b := range more {
-		out.Mul(out, b)
-	}
-	return out
-}
-
-func down(r *big.Rat) int64 { return new(big.Int).Div(r.Num(), r.Denom()).Int64() }
-
-// tens is how many of its smallest unit a currency has.
-func tens(currency string) *big.Rat {
-	return new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(bookDigits[currency])), nil))
-}
-
-// roundedHalfUp rounds an amount that is not negative to the currency's smallest unit.
-func roundedHalfUp(amount *big.Rat, currency string) *big.Rat {
-	units := down(times(amount, tens(currency)).Add(times(amount, tens(currency)), fraction("1/2")))
-	return new(big.Rat).Quo(whole(units), tens(currency))
-}
-
 // worthOf is what points pay, rounded down to the currency's smallest unit; ok is false where they pay nothing.
 func worthOf(points int64, currency string) (worth *big.Rat, ok bool) {
 	if points == 0 {
@@ -168,20 +141,6 @@ func worthOf(points int64, currency string) (worth *big.Rat, ok bool) {
 		return nil, false
 	}
 	return new(big.Rat).Quo(whole(down(times(whole(points), fraction(each), tens(currency)))), tens(currency)), true
-}
-
-func lineSum(lines []ticketLine, currency string) *big.Rat {
-	sum := new(big.Rat)
-	for _, l := range lines {
-		sum.Add(sum, roundedHalfUp(times(fraction(l.Quantity), fraction(l.UnitPrice)), currency))
-		if l.Discount != "" {
-			sum.Sub(sum, fraction(l.Discount))
-		}
-		if l.Tax != "" {
-			sum.Add(sum, fraction(l.Tax))
-		}
-	}
-	return sum
 }
 
 func paid(tenders []ticketTender) *big.Rat {
@@ -196,8 +155,14 @@ func paid(tenders []ticketTender) *big.Rat {
 func (c *bookkeeper) take(from counter, key, text string, t ticket) verdict {
 	total := fraction(t.Total)
 	// What the ticket alone shows to be wrong is refused first.
-	if t.Lines != nil && lineSum(t.Lines, t.Currency).Cmp(total) != 0 || paid(t.Tenders).Cmp(total) > 0 {
-		return refused(refusal.TotalsMismatch)
+	if t.Lines != nil {
+		sum, _, code := linesOf(t.Lines, t.Currency)
+		if code != "" {
+			return refused(code)
+		}
+		if sum.Cmp(total) != 0 {
+			return refused(refusal.TotalsMismatch)
+		}
 	}
 	under := from.terminal + "/" + key
 	if kept := c.slips[under]; kept != nil {
@@ -208,23 +173,28 @@ func (c *bookkeeper) take(from counter, key, text string, t ticket) verdict {
 	}
 	number := ""
 	if t.Seq != nil {
-		if number = fmt.Sprintf("%s/%d", from.terminal, *t.Seq); c.seqs[number] {
+		if number = fmt.Sprintf("%s/%d", from.terminal, *t.Seq); c.seqs[number] != nil && !t.Offline {
 			return refused(refusal.SeqReused)
 		}
 	}
-	s := &slip{ticket: t, text: text, from: from, total: total, refunded: new(big.Rat)}
+	s := &slip{
+		ticket: t, text: text, from: from, total: total, refunded: new(big.Rat), earlier: c.seqs[number], back: map[string]*big.Rat{},
+	}
 	code := refusal.Code("")
-	if t.Kind == "refund" {
+	switch {
+	case s.unreferenced():
+		c.takeBack(s)
+	case t.Kind == "refund":
 		code = c.refund(s)
-	} else {
+	default:
 		code = c.sell(s)
 	}
 	if code != "" {
 		return refused(code)
 	}
 	c.slips[under] = s
-	if number != "" {
-		c.seqs[number] = true
+	if number != "" && s.earlier == nil {
+		c.seqs[number] = s
 	}
 	return verdict{slip: s, status: 201}
 }
@@ -242,23 +212,52 @@ func (c *bookkeeper) sell(s *slip) refusal.Code {
 	if t.CustomerID == "" {
 		return ""
 	}
-	book := c.customers[t.CustomerID]
-	if book == nil {
-		book = &customerBook{}
-	}
-	if t.Redeem > 0 && t.Redeem > book.balance {
-		return refusal.FewPoints
+	book := c.book(t.CustomerID)
+	if past := t.Redeem - max(book.balance, 0); past > 0 {
+		if !t.Offline || past > bookOffline {
+			return refusal.FewPoints
+		}
+		s.short = past
 	}
 	c.customers[t.CustomerID] = book
 	book.purchases++
 	_, multiplier := bookTier(book.purchases)
 	s.customer, s.purchase, s.redeemed = t.CustomerID, book.purchases, t.Redeem
-	s.earned = down(times(due, fraction(bookPerUnit[t.Currency]), fraction(multiplier)))
-	if s.purchase == 1 {
-		s.earned += bookBonus
+	_, nothing, _ := linesOf(t.Lines, t.Currency)
+	base := new(big.Rat).Sub(due, nothing)
+	if base.Sign() < 0 {
+		base = new(big.Rat)
+	}
+	s.earned = down(times(base, fraction(bookPerUnit[t.Currency]), fraction(multiplier)))
+	if s.purchase == 1 || book.bonusDue {
+		if book.bonusDue = base.Sign() == 0; !book.bonusDue {
+			s.earned += bookBonus
+		}
 	}
 	c.move(book, s)
 	return ""
+}
+
+func (c *bookkeeper) book(customer string) *customerBook {
+	if book := c.customers[customer]; book != nil {
+		return book
+	}
+	return &customerBook{}
+}
+
+// unreferenced is a return without a receipt.
+func (s *slip) unreferenced() bool {
+	return s.ticket.Kind == "refund" && s.ticket.RefundOf == "" && s.ticket.RefundOfKey == ""
+}
+
+func (c *bookkeeper) takeBack(s *slip) {
+	if s.customer = s.ticket.CustomerID; s.customer == "" {
+		return
+	}
+	book := c.book(s.customer)
+	c.customers[s.customer] = book
+	s.earned = -down(times(s.total, fraction(bookPerUnit[s.ticket.Currency])))
+	c.move(book, s)
 }
 
 func (c *bookkeeper) refund(s *slip) refusal.Code {
@@ -276,6 +275,22 @@ func (c *bookkeeper) refund(s *slip) refusal.Code {
 	after := new(big.Rat).Add(sold.refunded, s.total)
 	if after.Cmp(sold.total) > 0 {
 		return refusal.RefundExceeds
+	}
+	if there := goods(sold.ticket.Lines); len(there) > 0 {
+		for sku, n := range goods(t.Lines) {
+			if back := sold.back[sku]; back != nil {
+				n.Add(n, back)
+			}
+			if there[sku] == nil || n.Cmp(there[sku]) > 0 {
+				return refusal.RefundExceeds
+			}
+		}
+		for sku, n := range goods(t.Lines) {
+			if back := sold.back[sku]; back != nil {
+				n.Add(n, back)
+			}
+			sold.back[sku] = n
+		}
 	}
 	sold.refunded = after
 	part := new(big.Rat).Quo(after, sold.total)
@@ -301,8 +316,18 @@ func (s *slip) answer(given answer, before chainBook) string {
 		kind = "refund"
 	}
 	if s.customer != "" {
-		loyalty = fmt.Sprintf(`{"customer_id":"%s","purchase_number":%d,"first_purchase":%t,"points_earned":%d,"points_redeemed":%d,"points_balance":%d}`,
+		loyalty = fmt.Sprintf(`{"customer_id":"%s","purchase_number":%d,"first_purchase":%t,"points_earned":%d,"points_redeemed":%d,"points_balance":%d`,
 			s.customer, s.purchase, s.purchase == 1, s.earned, s.redeemed, s.balance)
+		if s.short > 0 {
+			loyalty += fmt.Sprintf(`,"shortfall":%d`, s.short)
+		}
+		loyalty += "}"
+	}
+	if s.unreferenced() {
+		loyalty += `,"unreferenced":true`
+	}
+	if s.earlier != nil {
+		loyalty += fmt.Sprintf(`,"warnings":[{"code":"TERMINAL_SEQ_REUSED","sale_id":"%s"}]`, s.earlier.saleID)
 	}
 	_, token, _ := strings.Cut(given.ReceiptURL, "?t=")
 	return fmt.Sprintf(`{"sale_id":"%s","kind":"%s","store_id":"%s","terminal_id":"%s","recorded_at":"%s","currency":"%s","total":"%s","loyalty":%s,`+

@@ -24,7 +24,7 @@ func TestAClosingIsWhatTheTillSold(t *testing.T) {
 		"lines":[{"quantity":"1","unit_price":"99.95","tax":"25"}],"tenders":[{"type":"cash","amount":"124.95"}]}`)
 	_, batch := shop.till.batch(
 		entry(newKey(), `{"currency":"JPY","total":"300","occurred_at":"2020-01-01T00:00:00Z"}`),
-		entry(newKey(), `{"currency":"INR","total":"0"}`),
+		entry(newKey(), `{"currency":"INR","total":"-1"}`),
 		entry(newKey(), `{"currency":"INR","total":"10","customer_id":"C-1","redeem_points":40}`))
 	require.Equal(t, 422, batch[1].Status)
 	last := read[answer](t, reply{Body: batch[2].Body})

@@ -66,8 +66,9 @@ func TestAStoreSeesItsClosingsAndNoOthers(t *testing.T) {
 	require.Equal(t, "t2/2", named(t, reply{Body: next.Closings[0]}))
 	entries := "AQAAAAAAAAAC" // a cursor of another call
 	for _, query := range []string{
-		"limit=0", "limit=201", "limit=x", "cursor=x", "cursor=" + entries, "cursor=" + (*page.NextCursor)[:4], "cursor=" + *page.NextCursor + "AAAA",
-		"terminal_id=T1", "terminal_id=t1~", "terminal_id=t1~01", "terminal_id=%00", "terminal_id=" + strings.Repeat("x", 33),
+		"limit=", "limit=0", "limit=201", "limit=x", "cursor=", "cursor=x", "cursor=" + entries, "cursor=" + (*page.NextCursor)[:4],
+		"cursor=" + *page.NextCursor + "AAAA",
+		"terminal_id=", "terminal_id=T1", "terminal_id=t1~", "terminal_id=t1~01", "terminal_id=%00", "terminal_id=" + strings.Repeat("x", 33),
 	} {
 		refuses(t, shop.till.do("GET", "/closings?"+query, ""), 400, refusal.BadRequest)
 	}

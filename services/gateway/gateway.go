@@ -255,7 +255,7 @@ func serve(ctx context.Context, cfg Config, shop *shop, tel *telemetry.Telemetry
 	defer context.AfterFunc(ctx, tills.Close)() // while tills are still answered
 
 	terminals := terminal.New(shop.store, cfg.TerminalRate)
-	stopAnswering := answerOperators(ctx, bus, tel.Log, operate.New(shop.store).Endpoints())
+	stopAnswering := answerOperators(ctx, bus, tel.Log, operate.New(shop.store, committer.Record).Endpoints())
 	defer stopAnswering()
 	proxies, err := cfg.proxies()
 	if err != nil {

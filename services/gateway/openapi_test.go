@@ -54,12 +54,17 @@ func (c *clerk) recordsAndRefusals(shop *shop) answer {
 	c.record(by, newKey(), `{"currency":"JPY","total":"7"}`)
 	c.record(by, newKey(), `{"kind":"refund","refund_of":"`+sold.SaleID+`","currency":"INR","total":"400.00"}`)
 	c.record(by, newKey(), `{"kind":"refund","refund_of_key":"`+key+`","currency":"INR","total":"1"}`)
+	c.record(by, newKey(), `{"kind":"refund","currency":"INR","total":"1","customer_id":"C-1001"}`)
+	c.record(by, newKey(), `{"currency":"INR","total":"1254.50","lines":[{"type":"tip","amount":"5"},{"name":"Assam tea","quantity":"2","unit_price":"624.75",
+		"discount":"0","tax_included":true,"taxes":[{"name":"CGST","rate":"9","amount":"95.30"}],"amount":"1249.50"}],
+		"tenders":[{"type":"cash","amount":"1254.50","tendered":"1255","change":"0.50","reference":"drawer 2"}],"occurred_at":"2026-11-22T10:15:30+05:30",
+		"terminal_seq":1042,"offline":true,"external_ref":"INV-42","note":"gift wrap","reason":"","metadata":{"table":"7"}}`)
 	for _, bad := range []string{
-		`{"currency":"INR","total":"1","total":"1"}`, `{"currency":"INR","total":"0"}`, `{"currency":"INR","total":"1","lines":[{"quantity":"1","unit_price":"2"}]}`,
+		`{"currency":"INR","total":"1","total":"1"}`, `{"currency":"INR","total":"-1"}`, `{"currency":"INR","total":"1","lines":[{"quantity":"1","unit_price":"2"}]}`,
 		`{"currency":"INR","total":"10000","customer_id":"C-1001","redeem_points":9999}`,
 		`{"kind":"refund","refund_of":"` + sold.SaleID + `","currency":"INR","total":"900"}`,
 		`{"kind":"refund","refund_of_key":"` + newKey() + `","currency":"INR","total":"1"}`, `{"currency":"INR","total":"1","terminal_seq":1042}`,
-		`{"currency":"INR","total":"1","customer_id":"` + strings.Repeat("x", 64<<10) + `"}`,
+		`{"currency":"INR","total":"1","customer_id":"` + strings.Repeat("x", 256<<10) + `"}`,
 	} {
 		c.record(by, newKey(), bad)
 	}
@@ -100,6 +105,15 @@ func (c *clerk) reads(shop *shop, sold answer) {
 	receipt := sold.ReceiptURL
 	nobody := &till{t: c.t, url: by.url}
 	c.call(by, callSale, sale, "")
+	page := read[salesPage](c.t, c.call(by, callSales, "/sales?limit=1", ""))
+	for _, query := range []string{
+		"", "external_ref=INV-42", "terminal_id=t1&from=2026-11-22T00:00:00Z&to=9999-11-22T00:00:00Z", "limit=1&cursor=" + *page.NextCursor,
+	} {
+		for _, one := range read[salesPage](c.t, c.call(by, callSales, "/sales?"+query, "")).Sales {
+			c.call(by, callSale, "/sales/"+read[answer](c.t, reply{Body: one}).SaleID, "") // refunds too
+		}
+	}
+	c.call(by, callSales, "/sales?from=today", "")
 	c.call(by, callProof, sale+"/proof", "")
 	c.call(nobody, callReceipt, receipt, "")
 	c.call(nobody, callKeys, "/.well-known/jwks.json", "")
@@ -141,10 +155,12 @@ func (c *clerk) reads(shop *shop, sold answer) {
 	c.call(by, callClosing, "/closings/9?terminal_id=t1", "")
 	c.call(by, callClosing, "/closings/9?terminal_id=T", "")
 	c.call(by, callLoyalty, "/customers/C-1001/loyalty", "")
+	c.call(by, callRules, "/loyalty/rules", "")
+	c.call(by, callRates, "/currencies", "")
 	c.call(by, callEntries, "/customers/C-1001/loyalty/entries?limit=2", "")
-	page := read[entriesPage](c.t, c.call(shop.newTill("s2", "t2"), callEntries, "/customers/C-1001/loyalty/entries?limit=2", ""))
-	require.Empty(c.t, page.Entries[0].SaleID)
-	c.call(by, callEntries, "/customers/C-1001/loyalty/entries?limit=2&cursor="+*page.NextCursor, "")
+	entries := read[entriesPage](c.t, c.call(shop.newTill("s2", "t2"), callEntries, "/customers/C-1001/loyalty/entries?limit=2", ""))
+	require.Empty(c.t, entries.Entries[0].SaleID)
+	c.call(by, callEntries, "/customers/C-1001/loyalty/entries?limit=2&cursor="+*entries.NextCursor, "")
 	c.call(by, callEntries, "/customers/C-1001/loyalty/entries?cursor=x", "")
 	c.call(by, callLanded, "/idempotency/x", "")
 	for _, path := range []string{"/healthz", "/readyz", "/openapi.json"} {
@@ -156,7 +172,8 @@ func (c *clerk) reads(shop *shop, sold answer) {
 func forTerminals() map[string]string {
 	id := "01a204b4-353d-73e7-85c4-7892690c578a"
 	return map[string]string{
-		callRecord: "/record", callBatch: "/record/batch", callLanded: "/idempotency/" + newKey(), callSale: "/sales/" + id, callProof: "/sales/" + id + "/proof",
+		callRecord: "/record", callBatch: "/record/batch", callLanded: "/idempotency/" + newKey(), callSales: "/sales", callSale: "/sales/" + id,
+		callProof: "/sales/" + id + "/proof", callRules: "/loyalty/rules", callRates: "/currencies",
 		callLoyalty: "/customers/nobody/loyalty", callEntries: "/customers/nobody/loyalty/entries",
 		callClose: "/closings", callClosed: "/closings", callClosing: "/closings/99",
 	}
@@ -198,7 +215,7 @@ func (c *clerk) strangers(shop *shop, sold answer) {
 			}
 			return nil
 		})
-		if strings.HasPrefix(call, "GET") && call != callClosed {
+		if strings.HasPrefix(call, "GET") && !slices.Contains([]string{callClosed, callSales, callRules, callRates}, call) {
 			require.Equal(c.t, 404, ask(shop.till, call, path).Status)
 		}
 	}

@@ -142,5 +142,8 @@ func (s *shop) recordKey(ctx context.Context, into *store.Store) error {
 }
 
 func (s *shop) publish(row store.Sale, it *commit.Item, trace event.Trace) {
-	s.publisher.Publish(publish.Sold{Sale: row.Facts, Hash: row.Hash, Lines: it.Record.Lines, Tenders: it.Record.Tenders, Trace: trace})
+	s.publisher.Publish(publish.Sold{
+		Sale: row.Facts, Hash: row.Hash, Points: event.Points{Earned: row.Earned, Redeemed: row.Redeemed}, Sent: it.Record.Sent, Request: len(it.Record.Raw),
+		Trace: trace,
+	})
 }

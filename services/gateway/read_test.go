@@ -21,7 +21,7 @@ func TestATillAsksWhetherItsRecordLanded(t *testing.T) {
 	shop := setup(t)
 	key := newKey()
 	refuses(t, shop.till.do("GET", "/idempotency/"+key, ""), 404, refusal.NotFound)
-	refuses(t, shop.till.post(key, `{"currency":"INR","total":"0"}`), 422, refusal.InvalidRecord)
+	refuses(t, shop.till.post(key, `{"currency":"INR","total":"-1"}`), 422, refusal.InvalidRecord)
 	refuses(t, shop.till.do("GET", "/idempotency/"+key, ""), 404, refusal.NotFound)
 	first, _ := shop.till.sell(key, tea)
 	shop.redis.Kill() // Postgres knows
@@ -78,7 +78,7 @@ func TestACustomersLoyaltyIsOneForAllStores(t *testing.T) {
 	newest, middle, oldest := page.Entries[0], page.Entries[1], page.Entries[2]
 	require.Equal(t, []any{back.SaleID, "refund", int64(0), int64(-75), int64(-75), int64(44)},
 		[]any{newest.SaleID, newest.Kind, newest.PurchaseNumber, newest.PointsEarned, newest.PointsDelta, newest.PointsBalance})
-	require.Equal(t, []any{"", "sale", int64(2), int64(9), int64(40), int64(-31), int64(119), "1"},
+	require.Equal(t, []any{"", "sale", int64(2), int64(9), int64(40), int64(-31), int64(119), "2"},
 		[]any{
 			middle.SaleID, middle.Kind, middle.PurchaseNumber, middle.PointsEarned, middle.PointsRedeemed, middle.PointsDelta, middle.PointsBalance,
 			middle.RulesVersion,
@@ -99,10 +99,10 @@ func TestEntriesAreReadPageByPageWhileNewOnesCome(t *testing.T) {
 		sell()
 	}
 	var seen []int64
-	cursor := ""
+	query := "?limit=3"
 	for pages := 0; ; pages++ {
 		require.Less(t, pages, 10)
-		page := read[entriesPage](t, shop.till.do("GET", "/customers/C/loyalty/entries?limit=3&cursor="+url.QueryEscape(cursor), ""))
+		page := read[entriesPage](t, shop.till.do("GET", "/customers/C/loyalty/entries"+query, ""))
 		require.LessOrEqual(t, len(page.Entries), 3)
 		for _, e := range page.Entries {
 			seen = append(seen, e.PurchaseNumber)
@@ -111,12 +111,12 @@ func TestEntriesAreReadPageByPageWhileNewOnesCome(t *testing.T) {
 		if page.NextCursor == nil {
 			break
 		}
-		cursor = *page.NextCursor
+		query = "?limit=3&cursor=" + url.QueryEscape(*page.NextCursor)
 	}
 	require.Equal(t, []int64{7, 6, 5, 4, 3, 2, 1}, seen)
 	require.Len(t, read[entriesPage](t, shop.till.do("GET", "/customers/C/loyalty/entries?limit=200", "")).Entries, 10)
 	for _, q := range []string{
-		"limit=0", "limit=201", "limit=x", "limit=-1", "cursor=x", "cursor=" + cursor + "AA", "cursor=%00", "cursor=AgAAAAAAAAAB",
+		"limit=", "limit=0", "limit=201", "limit=x", "limit=-1", "cursor=", "cursor=x", query[1:] + "AA", "cursor=%00", "cursor=AgAAAAAAAAAB",
 		"cursor=AQAAAAAAAAAA",
 	} {
 		refuses(t, shop.till.do("GET", "/customers/C/loyalty/entries?"+q, ""), 400, refusal.BadRequest)
@@ -177,7 +177,53 @@ func TestAReceiptIsShownToWhoeverHoldsItsToken(t *testing.T) {
 		refuses(t, get(wrong), 404, refusal.NotFound)
 	}
 	_, refund := shop.till.sell(newKey(), `{"kind":"refund","refund_of":"`+sold.SaleID+`","currency":"INR","total":"10"}`)
-	require.Contains(t, string(get(refund.ReceiptURL).Body), "Receipt of a refund")
+	page = string(get(refund.ReceiptURL).Body)
+	require.Contains(t, page, "Receipt of a refund")
+	require.Contains(t, page, "<dt>Refund of</dt><dd>"+sold.SaleID+"</dd>")
+	_, loose := shop.till.sell(newKey(), `{"kind":"refund","currency":"INR","total":"10"}`)
+	require.Contains(t, string(get(loose.ReceiptURL).Body), "<dt>Refund of</dt><dd>a purchase whose receipt was not shown</dd>")
+}
+
+func TestAReceiptShowsWhatTheSlipSays(t *testing.T) {
+	shop := setup(t)
+	slip := func(body string) string {
+		t.Helper()
+		_, sold := shop.till.sell(newKey(), body)
+		return string(shop.till.do("GET", sold.ReceiptURL, "", "Authorization", "").Body)
+	}
+	page := slip(`{"currency":"INR","total":"1239.50","external_ref":"INV-<i>42","note":"not for the shopper","metadata":{"table":"hidden"},"lines":[
+		{"sku":"TEA-250","name":"Assam <b>tea</b>","quantity":"2","unit_price":"624.75","discount":"0.50","tax_included":true,
+		 "taxes":[{"name":"<u>CGST","rate":"9","amount":"95.26"},{"amount":"95.27"}],"amount":"1249.00"},
+		{"type":"return","sku":"CUP","quantity":"-1","unit_price":"20.00"},{"type":"service_charge","amount":"10.00"},{"amount":"0.50"}],
+		"tenders":[{"type":"cash","amount":"1199.50","tendered":"1200.00","change":"0.50","reference":"<s>drawer 2"},{"type":"card","amount":"40"}]}`)
+	for _, shown := range []string{
+		"<dt>Reference</dt><dd>INV-&lt;i&gt;42</dd>",
+		"<tr><td>Assam &lt;b&gt;tea&lt;/b&gt;</td><td>2 × 624.75<br>discount 0.50<br>&lt;u&gt;CGST 9 % 95.26<br>tax 95.27<br>tax included</td><td>1249.00</td></tr>",
+		"<tr><td>CUP (return)</td><td>-1 × 20.00</td><td>-20.00</td></tr>",
+		"<tr><td>service charge</td><td></td><td>10.00</td></tr>",
+		"<tr><td>item</td><td></td><td>0.50</td></tr>",
+		"<dt>cash</dt><dd>1199.50 (tendered 1200.00, change 0.50, reference &lt;s&gt;drawer 2)</dd>",
+		"<dt>card</dt><dd>40</dd>",
+	} {
+		require.Contains(t, page, shown)
+	}
+	for _, hidden := range []string{"not for the shopper", "hidden", "Refund of", "<b>", "<i>", "<u>", "<s>"} {
+		require.NotContains(t, page, hidden)
+	}
+	require.NotContains(t, page, "Sold at")
+	require.NotContains(t, page, "offline")
+	page = slip(`{"currency":"INR","total":"1000","customer_id":"C-7","redeem_points":70,"offline":true,"occurred_at":"2026-11-22T10:15:30+05:30"}`)
+	require.Contains(t, page, "<dt>Sold at</dt><dd>2026-11-22T10:15:30&#43;05:30 by the till's clock</dd>")
+	require.Contains(t, page, ", afterwards: the till was offline</dd>")
+	require.Contains(t, page, "<dt>Points redeemed beyond the balance</dt><dd>70</dd>")
+	page = slip(`{"kind":"refund","currency":"INR","total":"1","occurred_at":"2026-11-22T10:15:30Z"}`)
+	require.Contains(t, page, "<dt>Refunded at</dt><dd>2026-11-22T10:15:30Z by the till's clock</dd>")
+	page = slip(`{"currency":"INR","total":"1000","customer_id":"C-7","redeem_points":10}`)
+	require.Contains(t, page, "<dt>Points redeemed</dt><dd>10</dd>")
+	require.NotContains(t, page, "beyond the balance")
+	page = slip(`{"currency":"INR","total":"5","lines":[{"name":"Pen","quantity":"1","unit_price":"4","tax":"1"}]}`)
+	require.Contains(t, page, "<tr><td>Pen</td><td>1 × 4<br>tax 1</td><td>5.00</td></tr>")
+	require.NotContains(t, page, "<dt>Reference</dt>")
 }
 
 func TestEveryAnswerNamesItsRequest(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"fmt"
-	"math/big"
 	"net/http"
 	"net/url"
 	"os"
@@ -110,6 +108,9 @@ func (d *day) next(from counter) sent {
 		seq := d.number*1000 + rapid.Int64Range(0, 5).Draw(d.rt, "number")
 		s.Seq = &seq
 	}
+	if d.one(4, "offline") {
+		s.Offline, s.OccurredAt = true, "2026-11-20T10:00:00+05:30"
+	}
 	return s
 }
 
@@ -122,87 +123,6 @@ func (d *day) of(from counter) []sent {
 		}
 	}
 	return out
-}
-
-func (d *day) drawSale() ticket {
-	t := ticket{
-		Currency: rapid.SampledFrom([]string{"INR", "INR", "INR", "JPY", "KWD"}).Draw(d.rt, "currency"),
-		Total:    rapid.SampledFrom([]string{"10", "33", "100", "999", "1250"}).Draw(d.rt, "total"),
-	}
-	if bookDigits[t.Currency] > 0 {
-		t.Total += rapid.SampledFrom([]string{"", ".5", ".33", ".01"}).Draw(d.rt, "fraction")
-	}
-	if c := rapid.IntRange(0, 3).Draw(d.rt, "customer"); c > 0 {
-		t.CustomerID = fmt.Sprintf("c%d-%d", d.number, c)
-		t.Redeem = rapid.SampledFrom([]int64{0, 0, 1, 7, 40, 400}).Draw(d.rt, "redeem")
-	}
-	if d.one(4, "lines") {
-		t.Lines = d.drawLines()
-		if sum := lineSum(t.Lines, t.Currency); sum.Sign() > 0 && !d.one(6, "lines are off") {
-			t.Total = sum.FloatString(bookDigits[t.Currency])
-		}
-	}
-	if d.one(4, "tenders") {
-		t.Tenders = d.drawTenders(t)
-	}
-	return t
-}
-
-func (d *day) drawLines() []ticketLine {
-	lines := make([]ticketLine, rapid.IntRange(1, 3).Draw(d.rt, "lines"))
-	for i := range lines {
-		lines[i] = ticketLine{
-			SKU:       rapid.SampledFrom([]string{"", "TEA-250"}).Draw(d.rt, "sku"),
-			Quantity:  rapid.SampledFrom([]string{"1", "2", "0.333", "12.5"}).Draw(d.rt, "quantity"),
-			UnitPrice: rapid.SampledFrom([]string{"10", "2.335", "499.75", "0.0005"}).Draw(d.rt, "price"),
-			Discount:  rapid.SampledFrom([]string{"", "0", "1"}).Draw(d.rt, "discount"),
-			Tax:       rapid.SampledFrom([]string{"", "0", "2"}).Draw(d.rt, "tax"),
-		}
-	}
-	return lines
-}
-
-// drawTenders splits what is to be paid in two, sometimes a unit short.
-func (d *day) drawTenders(t ticket) []ticketTender {
-	worth, ok := worthOf(t.Redeem, t.Currency)
-	due := fraction(t.Total)
-	if !ok || due.Sub(due, worth).Sign() <= 0 {
-		return nil
-	}
-	digits := bookDigits[t.Currency]
-	cash := new(big.Rat).Quo(whole(down(times(due, tens(t.Currency), fraction("1/3")))), tens(t.Currency))
-	card := new(big.Rat).Sub(due, cash)
-	if d.one(5, "a unit short") {
-		card.Sub(card, new(big.Rat).Inv(tens(t.Currency)))
-	}
-	return []ticketTender{{"cash", cash.FloatString(digits)}, {"card", card.FloatString(digits)}}
-}
-
-// drawRefund names a sale by its id or its key: of any store, refunded or not, a refund itself, or none at all.
-func (d *day) drawRefund(from counter) ticket {
-	t := ticket{Kind: "refund", Currency: "INR", Total: "1", RefundOf: newKey()}
-	of := rapid.SampledFrom(d.sent).Draw(d.rt, "what is refunded")
-	if mine := d.of(from); len(mine) > 0 && !d.one(4, "of any till") {
-		of = rapid.SampledFrom(mine).Draw(d.rt, "its own")
-	}
-	if d.one(10, "of nothing") {
-		return t
-	}
-	t.Currency, t.Total = of.Currency, of.Total
-	if d.one(12, "other currency") {
-		t.Currency, t.Total = "USD", "1"
-	}
-	if part := rapid.SampledFrom([]string{"1", "1/2", "1/3", "1/7", "6/5"}).Draw(d.rt, "part"); t.Currency != "USD" && part != "1" {
-		units := max(down(times(fraction(of.Total), fraction(part), tens(t.Currency))), 1)
-		t.Total = new(big.Rat).Quo(whole(units), tens(t.Currency)).FloatString(bookDigits[t.Currency])
-	}
-	s := d.book.slips[of.from.terminal+"/"+of.key]
-	if s != nil && s.saleID != "" && d.one(2, "by its id") {
-		t.RefundOf = s.saleID
-	} else {
-		t.RefundOf, t.RefundOfKey = "", of.key
-	}
-	return t
 }
 
 // alone sends one record.

@@ -46,7 +46,7 @@ func seriesNext(ctx context.Context, args, environ []string, stdout io.Writer) e
 		return err
 	}
 	defer db.Close()
-	begun, err := operate.New(db).NextSeries(ctx, req)
+	begun, err := operate.New(db, nil).NextSeries(ctx, req)
 	if err != nil {
 		return err
 	}

@@ -220,7 +220,7 @@ func TestOperatorsRequestsDescribeThemselves(t *testing.T) {
 		require.True(t, json.Valid([]byte(e.Metadata["request"])), e.Subject)
 		require.True(t, json.Valid([]byte(e.Metadata["response"])), e.Subject)
 	}
-	require.ElementsMatch(t, []string{"add", "list", "rotate", "revoke", "suspend", "resume", "series.next"}, subjects)
+	require.ElementsMatch(t, []string{"add", "list", "rotate", "revoke", "suspend", "resume", "points.adjust", "series.next"}, subjects)
 }
 
 func TestSomebodyWhoGuessesKeysShutsNoNewTillOut(t *testing.T) {

@@ -46,9 +46,12 @@ type answer struct {
 		PointsEarned   int64  `json:"points_earned"`
 		PointsRedeemed int64  `json:"points_redeemed"`
 		PointsBalance  int64  `json:"points_balance"`
+		Shortfall      int64  `json:"shortfall"`
 	} `json:"loyalty"`
-	RecordNumber uint64 `json:"record_number"`
-	PreviousHash string `json:"previous_hash"`
+	Unreferenced bool      `json:"unreferenced"`
+	Warnings     []warning `json:"warnings"`
+	RecordNumber uint64    `json:"record_number"`
+	PreviousHash string    `json:"previous_hash"`
 	Anchor       struct {
 		Status      string `json:"status"`
 		SaleHash    string `json:"sale_hash"`
@@ -58,6 +61,11 @@ type answer struct {
 	} `json:"anchor"`
 	Promise    string `json:"promise"`
 	ReceiptURL string `json:"receipt_url"`
+}
+
+type warning struct {
+	Code   refusal.Code `json:"code"`
+	SaleID string       `json:"sale_id"`
 }
 
 func newKey() string { return uuid.NewString() }

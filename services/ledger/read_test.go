@@ -52,6 +52,54 @@ func TestASalesWayIsFollowed(t *testing.T) {
 	require.Equal(t, "batched", s.status(id).Status, "the newest deployment counts")
 }
 
+func TestASaleThatIsHeldBackSaysWhyUntilItGoesOn(t *testing.T) {
+	s := setup(t)
+	held, other, forged := s.sell(1, noon), s.sell(2, noon), s.sell(3, noon)
+	id := held.SaleID
+	s.park(7, held)
+	parked := event.SaleStatus{SaleID: id, Status: "parked", Reason: "no tier has a rate for INR"}
+	require.Equal(t, parked, s.status(id))
+	require.Equal(t, event.SaleStatus{SaleID: other.SaleID, Status: "pending"}, s.status(other.SaleID))
+
+	imitation := recorded(forged)
+	imitation.Total = "1.00"
+	body, err := json.Marshal(imitation)
+	require.NoError(t, err)
+	s.publish(event.ParkedBy(event.Parked{
+		Service: "anchor", Reason: "forged: another total", Stream: stream.SalesPriced, Sequence: 1, SaleID: forged.SaleID, Data: body, Forged: true,
+	}, time.Time{}))
+	s.waitFor("the imitation is parked", func() bool { return s.count(`SELECT count(*) FROM ledger.parked`) == 2 })
+	require.Equal(t, "pending", s.status(forged.SaleID).Status, "the true one goes on")
+
+	_, err = s.discard(map[string]any{"sale_id": id, "operator": "asha", "reason": "a test till"})
+	require.NoError(t, err)
+	discarded := event.SaleStatus{SaleID: id, Status: "parked", Reason: "an operator gave it up: it is not anchored unless one releases it"}
+	require.Equal(t, discarded, s.status(id), "and neither who did it nor why is a till's business")
+
+	_, err = s.replay(map[string]string{"sale_id": id})
+	require.NoError(t, err)
+	require.Equal(t, event.SaleStatus{SaleID: id, Status: "pending"}, s.status(id))
+	s.park(9, held)
+	require.Equal(t, parked, s.status(id), "there is no rate still")
+
+	s.leaf(held, "4913078726800501") // it came through after all
+	require.Equal(t, "pending", s.status(id).Status)
+	s.seal(s.deploy(), 1, held)
+	require.Equal(t, event.SaleStatus{SaleID: id, Status: "batched", BatchID: "1"}, s.status(id))
+}
+
+func TestTheReasonOfAParkedSaleIsOneShortLine(t *testing.T) {
+	s := setup(t)
+	facts := s.sell(1, noon)
+	body, err := json.Marshal(recorded(facts))
+	require.NoError(t, err)
+	s.publish(event.ParkedBy(event.Parked{
+		Service: "pricing", Reason: "\x1b[2J a rate\n\u2028" + strings.Repeat("é", 300), Stream: stream.SalesRecorded, Sequence: 1, SaleID: facts.SaleID, Data: body,
+	}, time.Time{}))
+	s.waitFor("it is parked", func() bool { return s.status(facts.SaleID).Status == "parked" })
+	require.Equal(t, "[2J a rate "+strings.Repeat("é", 188)+"…", s.status(facts.SaleID).Reason)
+}
+
 func TestAnIDThatNoSaleHasIsRefused(t *testing.T) {
 	s := setup(t)
 	for _, id := range []string{"01935f0e-8a7b-7c3d-9e4f-000000000001", "", "tea", "'; DROP TABLE sales.sale"} {

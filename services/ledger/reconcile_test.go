@@ -75,8 +75,11 @@ func TestACommittedSaleThatNobodyHeardOfIsPublished(t *testing.T) {
 	require.Equal(t, event.SaleRecorded{
 		SaleID: lost.SaleID, Kind: "sale", StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001", Currency: "INR", Total: "1249.50",
 		PointsDelta: 119, PointsBalance: 143, PurchaseNumber: 3, RecordNumber: 3, RecordedAt: sale.FormatTime(int64(lost.RecordedAt)), SaleHash: lost.Hash(),
-		Lines:   []event.Line{{SKU: "TEA-250", Quantity: "2", UnitPrice: "624.75"}},
-		Tenders: []event.Tender{{Type: "cash", Amount: "1249.50"}},
+		Sent: event.Sent{
+			Lines:   []event.Line{{SKU: "TEA-250", Quantity: "2", UnitPrice: "624.75"}},
+			Tenders: []event.Tender{{Type: "cash", Amount: "1249.50"}},
+		},
+		PointsEarned: 119,
 	}, e)
 	require.Equal(t, "sales.v1.recorded.s1", msg.Subject)
 	require.Equal(t, []string{lost.SaleID + "/recorded"}, msg.Header["ce-id"])

@@ -133,8 +133,12 @@ func facts(n int, recordedAt time.Time) sale.Sale {
 }
 
 // sell commits a sale as the gateway does.
-func (s *shop) sell(n int, recordedAt time.Time) sale.Sale {
+func (s *shop) sell(n int, recordedAt time.Time) sale.Sale { return s.sellAs(n, recordedAt, request) }
+
+// sellAs is sell with what the till sent.
+func (s *shop) sellAs(n int, recordedAt time.Time, request string) sale.Sale {
 	facts := facts(n, recordedAt)
+	facts.RequestHash = sale.Keccak([]byte(request))
 	testkit.Commit(s.t, s.db.Gateway, testkit.Committed{Sale: facts, Request: []byte(request)})
 	return facts
 }

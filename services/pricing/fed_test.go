@@ -66,10 +66,12 @@ type sources struct {
 	Instance   string
 	Currencies []struct {
 		Currency, Tier, Value, Age string
+		Sales                      string
 		Spread                     string `json:"spread_percent"`
 		Doubted                    []string
 		NotLive                    string `json:"not_live_because"`
 	}
+	Others  string `json:"other_currencies"`
 	Sources []source
 }
 

@@ -161,7 +161,7 @@ func Run(ctx context.Context, cfg Config) error {
 		cfg.Ready()
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return bus.Consume(ctx, stream.DurablePricing, maxBatch, prices.Handler(bus.PublishAll)) })
+	group.Go(func() error { return bus.Consume(ctx, stream.DurablePricing, maxBatch, prices.Handler(bus)) })
 	group.Go(func() error { poller.Run(ctx); return nil })
 	return group.Wait()
 }

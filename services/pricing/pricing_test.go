@@ -79,7 +79,8 @@ func (s *shop) startAs(cfg pricing.Config) {
 func sold(n int, currency, total string) event.SaleRecorded {
 	return event.SaleRecorded{
 		SaleID: fmt.Sprintf("01935f0e-8a7b-7c3d-9e4f-%012d", n), Kind: "sale", StoreID: "s1", TerminalID: "t1", Currency: currency, Total: total,
-		RecordedAt: "2026-11-22T04:45:31.123456Z", SaleHash: common.BigToHash(common.Big1), Lines: []event.Line{{SKU: "TEA-250", Quantity: "2", UnitPrice: "499.75"}},
+		RecordedAt: "2026-11-22T04:45:31.123456Z", SaleHash: common.BigToHash(common.Big1),
+		Sent: event.Sent{Lines: []event.Line{{SKU: "TEA-250", Quantity: "2", UnitPrice: "499.75"}}},
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
-	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
@@ -55,7 +54,7 @@ type Record struct {
 type Sums struct {
 	of         Range
 	next       uint64 // the number of the record that Add expects
-	currencies map[string]*currency
+	currencies map[string]*Paid
 	points     event.ClosedPoints
 	late       uint64
 	numbers    numbers
@@ -66,7 +65,7 @@ type Sums struct {
 
 // New begins to add up a range.
 func New(of Range) *Sums {
-	return &Sums{of: of, next: of.From, currencies: make(map[string]*currency), numbers: newNumbers()}
+	return &Sums{of: of, next: of.From, currencies: make(map[string]*Paid), numbers: newNumbers()}
 }
 
 // Add adds the record that comes next. An error is Fatal: it is not the next one, or not what the gateway takes, so that somebody else has
@@ -111,16 +110,15 @@ func (s *Sums) add(r *Record) error {
 }
 
 func (s *Sums) pay(r *Record) error {
-	c := s.currencies[r.Currency]
-	if c == nil {
-		known, err := money.ParseCurrency(r.Currency)
-		if err != nil {
-			return fault.New(fault.Fatal, "the currency is %w", err)
+	p := s.currencies[r.Currency]
+	if p == nil {
+		var err error
+		if p, err = NewPaid(r.Currency); err != nil {
+			return err
 		}
-		c = &currency{Currency: known, tax: make(map[string]*money.Sum), tenders: make(map[string]*tender)}
-		s.currencies[r.Currency] = c
+		s.currencies[r.Currency] = p
 	}
-	return c.add(r)
+	return p.record(r)
 }
 
 // addTo reports whether a sum of points is within an int64.

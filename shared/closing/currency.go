@@ -11,10 +11,11 @@ import (
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/slip"
 )
 
-// currency are the sums in one currency.
-type currency struct {
+// Paid are the sums in one currency.
+type Paid struct {
 	money.Currency
 
 	sales, refunds  uint64
@@ -26,6 +27,15 @@ type currency struct {
 type tender struct {
 	count  uint64
 	amount money.Sum
+}
+
+// NewPaid begins to add up what is paid in a currency, such as INR. Another text is an Invalid fault.
+func NewPaid(code string) (*Paid, error) {
+	known, err := money.ParseCurrency(code)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "the currency is %w", err)
+	}
+	return &Paid{Currency: known, tax: make(map[string]*money.Sum), tenders: make(map[string]*tender)}, nil
 }
 
 // request is what a closing reads of a record as it was received. The gateway has checked it: there are no other spellings of its members.
@@ -40,19 +50,10 @@ type request struct {
 	Tenders []event.Tender `json:"tenders"`
 }
 
-func (c *currency) add(r *Record) error {
-	total, err := c.Parse(r.Total)
-	if err != nil {
-		return fault.New(fault.Fatal, "the total %w", err)
-	}
-	sign := money.Minor(1)
-	if r.Kind == sale.KindRefund {
-		sign = -1
-		c.refunds++
-		c.refunded.Add(total)
-	} else {
-		c.sales++
-		c.gross.Add(total)
+// record adds a record with all that its request has.
+func (p *Paid) record(r *Record) error {
+	if err := p.Add(r.Kind, r.Total); err != nil {
+		return err
 	}
 	var req request
 	if json.Unmarshal(r.Request, &req) != nil { // its error may quote the record
@@ -61,78 +62,105 @@ func (c *currency) add(r *Record) error {
 	for i := range req.Lines {
 		line := &req.Lines[i]
 		if line.Tax != nil {
-			if err := c.addTax("", *line.Tax, sign); err != nil {
+			if err := p.AddTax(r.Kind, "", *line.Tax); err != nil {
 				return err
 			}
 		}
 		for _, tax := range line.Taxes {
 			rate := ""
 			if tax.Rate != nil {
-				rate = canonicalRate(*tax.Rate)
+				rate = *tax.Rate
 			}
-			if err := c.addTax(rate, tax.Amount, sign); err != nil {
+			if err := p.AddTax(r.Kind, rate, tax.Amount); err != nil {
 				return err
 			}
 		}
 	}
 	for i := range req.Tenders {
-		if err := c.addTender(&req.Tenders[i], sign); err != nil {
+		if err := p.AddTender(r.Kind, req.Tenders[i].Type, req.Tenders[i].Amount); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *currency) addTax(rate, amount string, sign money.Minor) error {
-	m, err := c.signed(amount)
+// Add adds the total of a sale or a refund. Errors of Paid are Fatal: the gateway took nothing like it.
+func (p *Paid) Add(kind sale.Kind, total string) error {
+	m, err := p.Parse(total)
+	if err != nil {
+		return fault.New(fault.Fatal, "the total %w", err)
+	}
+	if kind == sale.KindRefund {
+		p.refunds++
+		p.refunded.Add(m)
+	} else {
+		p.sales++
+		p.gross.Add(m)
+	}
+	return nil
+}
+
+// AddTax adds a tax of a line of such a record; its rate is "" where none was given.
+func (p *Paid) AddTax(kind sale.Kind, rate, amount string) error {
+	m, err := p.ParseSigned(amount)
 	if err != nil {
 		return fault.New(fault.Fatal, "a tax %w", err)
 	}
-	sum := c.tax[rate]
+	if rate != "" {
+		rate = slip.CanonicalRate(rate)
+	}
+	sum := p.tax[rate]
 	if sum == nil {
 		sum = new(money.Sum)
-		c.tax[rate] = sum
+		p.tax[rate] = sum
 	}
-	sum.Add(sign * m)
+	sum.Add(direction(kind) * m)
 	return nil
 }
 
-func (c *currency) addTender(of *event.Tender, sign money.Minor) error {
-	m, err := c.signed(of.Amount)
+// AddTender adds a payment of such a record.
+func (p *Paid) AddTender(kind sale.Kind, by, amount string) error {
+	m, err := p.ParseSigned(amount)
 	if err != nil {
 		return fault.New(fault.Fatal, "a tender %w", err)
 	}
-	sum := c.tenders[of.Type]
+	sum := p.tenders[by]
 	if sum == nil {
 		sum = new(tender)
-		c.tenders[of.Type] = sum
+		p.tenders[by] = sum
 	}
 	sum.count++
-	sum.amount.Add(sign * m)
+	sum.amount.Add(direction(kind) * m)
 	return nil
 }
 
-// signed reads an amount that may be negative, as a return's tax is.
-func (c *currency) signed(text string) (money.Minor, error) {
-	positive, negative := strings.CutPrefix(text, "-")
-	m, err := c.Parse(positive)
-	if negative {
-		m = -m
+// direction is in which direction a record's taxes and payments go.
+func direction(kind sale.Kind) money.Minor {
+	if kind == sale.KindRefund {
+		return -1
 	}
-	return m, err
+	return 1
 }
 
-// canonicalRate is a decimal without leading and trailing zeros: 9, 9.0 and 9.00 are one rate.
-func canonicalRate(text string) string {
-	whole, fraction, _ := strings.Cut(text, ".")
-	whole, fraction = strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
-	if whole == "" {
-		whole = "0"
+// Closed is what a closing says of it.
+func (p *Paid) Closed() event.ClosedCurrency {
+	c := event.ClosedCurrency{
+		Currency: p.Code(), Sales: event.ClosedSales{Count: p.sales, Gross: p.FormatSum(p.gross)},
+		Refunds: event.ClosedRefunds{Count: p.refunds, Total: p.FormatSum(p.refunded)}, Net: p.FormatSum(p.gross.Minus(p.refunded)),
+		Tax: make([]event.ClosedTax, 0, len(p.tax)), Tenders: make([]event.ClosedTender, 0, len(p.tenders)),
 	}
-	if fraction == "" {
-		return whole
+	for _, rate := range slices.SortedFunc(maps.Keys(p.tax), compareRates) {
+		tax := event.ClosedTax{Amount: p.FormatSum(*p.tax[rate])}
+		if rate != "" {
+			tax.Rate = &rate
+		}
+		c.Tax = append(c.Tax, tax)
 	}
-	return whole + "." + fraction
+	for _, by := range slices.Sorted(maps.Keys(p.tenders)) {
+		t := p.tenders[by]
+		c.Tenders = append(c.Tenders, event.ClosedTender{Type: by, Count: t.count, Amount: p.FormatSum(t.amount)})
+	}
+	return c
 }
 
 // compareRates orders canonical rates by value, and none before all.
@@ -149,24 +177,7 @@ func compareRates(a, b string) int {
 func (s *Sums) sorted() []event.ClosedCurrency {
 	all := make([]event.ClosedCurrency, 0, len(s.currencies))
 	for _, code := range slices.Sorted(maps.Keys(s.currencies)) {
-		c := s.currencies[code]
-		one := event.ClosedCurrency{
-			Currency: code, Sales: event.ClosedSales{Count: c.sales, Gross: c.FormatSum(c.gross)},
-			Refunds: event.ClosedRefunds{Count: c.refunds, Total: c.FormatSum(c.refunded)}, Net: c.FormatSum(c.gross.Minus(c.refunded)),
-			Tax: make([]event.ClosedTax, 0, len(c.tax)), Tenders: make([]event.ClosedTender, 0, len(c.tenders)),
-		}
-		for _, rate := range slices.SortedFunc(maps.Keys(c.tax), compareRates) {
-			tax := event.ClosedTax{Amount: c.FormatSum(*c.tax[rate])}
-			if rate != "" {
-				tax.Rate = &rate
-			}
-			one.Tax = append(one.Tax, tax)
-		}
-		for _, kind := range slices.Sorted(maps.Keys(c.tenders)) {
-			t := c.tenders[kind]
-			one.Tenders = append(one.Tenders, event.ClosedTender{Type: kind, Count: t.count, Amount: c.FormatSum(t.amount)})
-		}
-		all = append(all, one)
+		all = append(all, s.currencies[code].Closed())
 	}
 	return all
 }

@@ -33,18 +33,16 @@ func fixtures() map[string]*nats.Msg {
 		sale.Sale{
 			SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", Kind: sale.KindSale, StoreID: "s1", TerminalID: "t1", CustomerID: "C-1001", Currency: "INR",
 			Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAt: moment, RecordNumber: 1042, PreviousHash: common.Hash{6},
-		}, common.Hash{1},
-		[]event.Line{{SKU: "TEA-250", Name: "Assam tea", Quantity: "2", UnitPrice: "499.75", Discount: "0.00", Tax: "250.00"}},
-		[]event.Tender{{Type: "cash", Amount: "1199.50"}},
+		}, common.Hash{1}, event.Points{Earned: 119, Redeemed: 200}, slip(),
 	)
 	guest := event.RecordedOf(sale.Sale{
 		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e6", Kind: sale.KindRefund, RefundOf: recorded.SaleID, StoreID: "s1", TerminalID: "t1", Currency: "INR",
 		Total: "400.00", RecordedAt: moment, RecordNumber: 1,
-	}, common.Hash{2}, nil, nil)
+	}, common.Hash{2}, event.Points{}, event.Sent{})
 	key := event.RecordedOf(sale.Sale{
 		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e7", Kind: sale.KindKey, StoreID: sale.Operator, TerminalID: sale.Operator, RecordNumber: 1,
 		Currency: "XXX", Total: "0", RecordedAt: moment,
-	}, common.Hash{2}, nil, nil)
+	}, common.Hash{2}, event.Points{}, event.Sent{})
 	nonce, number, hash := uint64(7), uint64(99), common.Hash{9}
 	closing, left, empty := closings()
 	return map[string]*nats.Msg{
@@ -75,6 +73,31 @@ func fixtures() map[string]*nats.Msg {
 			Service: "pricing", Reason: "no rate for XAF", Stream: "SALES_RECORDED", Sequence: 5, Subject: "sales.v1.recorded.s1", SaleID: recorded.SaleID,
 			Data: json.RawMessage(`{"sale_id":"x"}`), At: "2026-11-22T04:45:32Z",
 		}, at)),
+		"parked_cut": withTrace(event.ParkedBy(event.Parked{
+			Service: "pricing", Reason: "no rate for XAF (its first 1 of 90000 bytes are kept)", Stream: "SALES_RECORDED", Sequence: 6,
+			Subject: "sales.v1.recorded.s1", SaleID: recorded.SaleID, Raw: []byte("{"),
+			Claim: &event.Claim{SaleHash: &recorded.SaleHash, Currency: &recorded.Currency, Total: &recorded.Total}, At: "2026-11-22T04:45:32Z",
+		}, at)),
+	}
+}
+
+// slip has every member that an event repeats.
+func slip() event.Sent {
+	seq := int64(1042)
+	return event.Sent{
+		Lines: []event.Line{
+			{SKU: "TEA-250", Name: "Assam tea", Quantity: "2", UnitPrice: "499.75", Discount: "0.00", Tax: "250.00"},
+			{
+				Type: event.LineReturn, SKU: "CUP", Quantity: "-1", UnitPrice: "50.00", TaxIncluded: true, Amount: "-50.00",
+				Taxes: []event.Tax{{Name: "CGST", Rate: "9", Amount: "-3.81"}, {Name: "SGST", Rate: "9", Amount: "-3.81"}},
+			},
+			{Type: event.LineTip, Amount: "50.00"},
+		},
+		Tenders: []event.Tender{
+			{Type: "cash", Amount: "199.50", Tendered: "200.00", Change: "0.50"}, {Type: "card", Amount: "1000.00", Reference: "auth 004512"},
+		},
+		OccurredAt: "2026-11-22T10:15:30+05:30", TerminalSeq: &seq, Offline: true, ExternalRef: "INV-2026-00042",
+		Metadata: map[string]string{"table": "7", "area": "b"},
 	}
 }
 

@@ -103,7 +103,7 @@ type envelope struct {
 }
 
 func message(subject string, body any, env envelope) *nats.Msg {
-	data, err := json.Marshal(body)
+	data, err := PlainJSON(body) // escaped, a longest record of < alone would be six times as long, and larger than what NATS takes
 	if err != nil {
 		panic("event: a wire type does not marshal: " + err.Error()) // only strings, numbers and hashes
 	}

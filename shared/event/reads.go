@@ -6,22 +6,44 @@ import (
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
-// Subjects of reads: NATS requests that the ledger answers (infra/docs/CONTRACT.md, 6.5).
+// Subjects of reads: NATS requests that the ledger and pricing answer (infra/docs/CONTRACT.md, 6.5).
 const (
 	SubjectSalesGet  = "ledger.sales.get"
 	SubjectProofsGet = "ledger.proofs.get"
 	SubjectLogGet    = "ledger.log.get"
+	// SubjectCurrenciesGet is answered by pricing.
+	SubjectCurrenciesGet = "pricing.currencies.get"
 )
+
+// CurrenciesQuery asks which currencies have a rate.
+type CurrenciesQuery struct{}
+
+// PricedCurrencies are the currencies that a sale would be priced in now, by code. A sale of more than 0 in another one is parked.
+type PricedCurrencies struct {
+	Currencies []PricedCurrency `json:"currencies"`
+	At         string           `json:"at"` // RFC 3339 UTC, by the clock of the replica that answered
+}
+
+// PricedCurrency is a currency with the rate that its sales would be priced at.
+type PricedCurrency struct {
+	Currency   string `json:"currency"`
+	Tier       string `json:"tier"`        // live | cached | static
+	Value      string `json:"value"`       // fiat per ETH
+	ObservedAt string `json:"observed_at"` // RFC 3339 UTC
+	// ExpiresAt is when the rate ends unless a newer one comes first, RFC 3339 UTC; absent for one that holds for ever.
+	ExpiresAt string `json:"expires_at,omitempty"`
+}
 
 // SaleQuery asks about one sale.
 type SaleQuery struct {
 	SaleID string `json:"sale_id"`
 }
 
-// SaleStatus is how far a sale has come: pending, batched, broadcast, mined or final. What is not known yet is left out.
+// SaleStatus is how far a sale has come: pending, parked, batched, broadcast, mined or final. What is not known yet is left out.
 type SaleStatus struct {
 	SaleID      string       `json:"sale_id"`
 	Status      string       `json:"status"`
+	Reason      string       `json:"reason,omitempty"` // why it is parked
 	BatchID     string       `json:"batch_id,omitempty"`
 	TxHash      *common.Hash `json:"tx_hash,omitempty"`
 	BlockNumber string       `json:"block_number,omitempty"`

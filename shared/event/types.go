@@ -4,31 +4,78 @@ package event
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 )
 
-// Line is one line of a receipt, amounts as the till wrote them.
+// Line is one line of a receipt, each value as the till wrote it (infra/docs/CONTRACT.md, 2.2).
 type Line struct {
-	SKU       string `json:"sku,omitempty"`
-	Name      string `json:"name,omitempty"`
-	Quantity  string `json:"quantity"`
-	UnitPrice string `json:"unit_price"`
-	Discount  string `json:"discount,omitempty"`
-	Tax       string `json:"tax,omitempty"`
+	Type        LineType `json:"type,omitempty"` // absent: an item
+	SKU         string   `json:"sku,omitempty"`
+	Name        string   `json:"name,omitempty"`
+	Quantity    string   `json:"quantity,omitempty"`
+	UnitPrice   string   `json:"unit_price,omitempty"`
+	Discount    string   `json:"discount,omitempty"`
+	TaxIncluded bool     `json:"tax_included,omitempty"`
+	Tax         string   `json:"tax,omitempty"` // one sum; absent where there are Taxes
+	Taxes       []Tax    `json:"taxes,omitempty"`
+	Amount      string   `json:"amount,omitempty"` // what the line adds to the total
+}
+
+// LineType says what a line is of.
+type LineType string
+
+// The types of line.
+const (
+	LineItem          LineType = "item"
+	LineReturn        LineType = "return"
+	LineDiscount      LineType = "discount"
+	LineTip           LineType = "tip"
+	LineServiceCharge LineType = "service_charge"
+	LineShipping      LineType = "shipping"
+	LineGiftCard      LineType = "gift_card"
+	LineDeposit       LineType = "deposit"
+	LineRounding      LineType = "rounding"
+)
+
+// LineTypes are all types of line.
+var LineTypes = []LineType{
+	LineItem, LineReturn, LineDiscount, LineTip, LineServiceCharge, LineShipping, LineGiftCard, LineDeposit, LineRounding,
+}
+
+// Tax is one of a line's taxes.
+type Tax struct {
+	Name   string `json:"name,omitempty"`
+	Rate   string `json:"rate,omitempty"` // per cent
+	Amount string `json:"amount"`
 }
 
 // Tender is one means of payment.
 type Tender struct {
-	Type   string `json:"type"`
-	Amount string `json:"amount"`
+	Type      string `json:"type"`
+	Amount    string `json:"amount"`
+	Tendered  string `json:"tendered,omitempty"` // handed over
+	Change    string `json:"change,omitempty"`   // and given back: tendered − amount
+	Reference string `json:"reference,omitempty"`
+}
+
+// Sent is what an event repeats of a record as it was received. What it did not have is left out.
+type Sent struct {
+	Lines       []Line            `json:"lines,omitempty"`
+	Tenders     []Tender          `json:"tenders,omitempty"`
+	OccurredAt  string            `json:"occurred_at,omitempty"`  // RFC 3339, by the till's clock
+	TerminalSeq *int64            `json:"terminal_seq,omitempty"` // the till's own number
+	Offline     bool              `json:"offline,omitempty"`      // recorded by the till while it could not ask
+	ExternalRef string            `json:"external_ref,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
 }
 
 // SaleRecorded announces a committed record. Absent members are left out: a guest has no loyalty, a sale no refund_of.
 type SaleRecorded struct {
-	SaleID         string      `json:"sale_id"` // UUID v7
-	Kind           string      `json:"kind"`    // sale | refund
-	RefundOf       string      `json:"refund_of,omitempty"`
+	SaleID         string      `json:"sale_id"`             // UUID v7
+	Kind           string      `json:"kind"`                // sale | refund | adjustment | key
+	RefundOf       string      `json:"refund_of,omitempty"` // a refund's sale; absent for a return without a receipt
 	StoreID        string      `json:"store_id"`
 	TerminalID     string      `json:"terminal_id"` // from the second series on with the series behind it, such as t1~2
 	CustomerID     string      `json:"customer_id,omitempty"`
@@ -41,8 +88,9 @@ type SaleRecorded struct {
 	RecordNumber   uint64      `json:"record_number"` // at the terminal, dense from 1
 	PreviousHash   common.Hash `json:"previous_hash"` // sale_hash of the terminal's record before; zero for the first
 	SaleHash       common.Hash `json:"sale_hash"`
-	Lines          []Line      `json:"lines,omitempty"`
-	Tenders        []Tender    `json:"tenders,omitempty"`
+	Sent
+	PointsEarned   int64 `json:"points_earned"`   // on a refund minus what is clawed back
+	PointsRedeemed int64 `json:"points_redeemed"` // and minus what is returned
 }
 
 // RateSource is what one source answered.
@@ -126,9 +174,33 @@ type Parked struct {
 	Subject  string          `json:"subject"`
 	SaleID   string          `json:"sale_id,omitempty"` // the ce-subject, when there was one
 	Data     json.RawMessage `json:"data,omitempty"`    // the message's body when it is JSON
-	Raw      []byte          `json:"raw,omitempty"`     // and in base64 when it is not
+	Raw      []byte          `json:"raw,omitempty"`     // and in base64 when it is not, or was cut
+	Claim    *Claim          `json:"claim,omitempty"`   // of a body that was cut
 	Forged   bool            `json:"forged,omitempty"`  // none of the services published it: the sale that it names is not held up
 	At       string          `json:"at"`
+}
+
+// Claim is what a message says its sale is, so that it can be compared with the committed one. What it lacks is nil.
+type Claim struct {
+	SaleHash *common.Hash `json:"sale_hash,omitempty"`
+	Currency *string      `json:"currency,omitempty"`
+	Total    *string      `json:"total,omitempty"`
+}
+
+// maxClaimed is how many bytes of a text are claimed: no currency and no amount has as many, and a message must not become too large by them.
+const maxClaimed = 255
+
+// ClaimOf reads a message's body; one that can't be read claims nothing.
+func ClaimOf(data []byte) (c Claim) {
+	if err := json.Unmarshal(data, &c); err != nil {
+		return Claim{}
+	}
+	for _, text := range []*string{c.Currency, c.Total} {
+		if text != nil && len(*text) > maxClaimed {
+			*text = strings.ToValidUTF8((*text)[:maxClaimed], "")
+		}
+	}
+	return c
 }
 
 // The hashes of each type, for Decode.

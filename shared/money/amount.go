@@ -14,6 +14,9 @@ import (
 // accepts, 15 digits and 3 decimals, is below 10^18, so that sums of a few stay within an int64.
 type Minor int64
 
+// MaxMinor is above every amount that Parse accepts.
+const MaxMinor Minor = 1e18
+
 const (
 	maxIntegerDigits  = 15 // infra/docs/CONTRACT.md, 1.2: ^(0|[1-9][0-9]{0,14})(\.[0-9]{1,3})?$
 	maxFractionDigits = 3
@@ -38,6 +41,16 @@ func (c Currency) Parse(s string) (Minor, error) {
 		m *= 10
 	}
 	return m, nil
+}
+
+// ParseSigned reads an amount that may be below zero, as a return's tax is: with a minus sign before what Parse reads.
+func (c Currency) ParseSigned(s string) (Minor, error) {
+	plain, negative := strings.CutPrefix(s, "-")
+	m, err := c.Parse(plain)
+	if negative {
+		m = -m
+	}
+	return m, err
 }
 
 // Format writes m in canonical form, with exactly the currency's decimals: 1249.50, 300, 0.005.

@@ -2,6 +2,8 @@
 package money
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tillseal/tillseal/shared/fault"
@@ -44,6 +46,11 @@ func ParseCurrency(code string) (Currency, error) {
 	return c, nil
 }
 
+// Currencies are all that ParseCurrency knows, by code.
+func Currencies() []Currency {
+	return slices.SortedFunc(maps.Values(currencies), func(a, b Currency) int { return strings.Compare(a.code, b.code) })
+}
+
 // NoCurrency is ISO 4217's code for transactions that no currency is involved in: that of the records that no till sends, whose total is 0.
 const NoCurrency = "XXX"
 
@@ -61,3 +68,19 @@ func (c Currency) Code() string { return c.code }
 
 // Digits is the number of digits after the decimal point, 0 to 3.
 func (c Currency) Digits() int { return c.digits }
+
+// MaxRounding is how much a line may round: one unit of the currency, or half the smallest coin where that is more. Cash is rounded to coins.
+func (c Currency) MaxRounding() Minor {
+	most := Minor(1)
+	for range c.digits {
+		most *= 10
+	}
+	return max(most, smallestCoins[c.code]/2)
+}
+
+// smallestCoins are those of more than two units that are in everyday use, in minor units: there a sum in cash is rounded to a multiple of it.
+var smallestCoins = map[string]Minor{
+	"AMD": 10_00, "ARS": 10_00, "BIF": 50, "CLP": 10, "COP": 50_00, "CRC": 5_00, "DZD": 5_00, "GNF": 500, "HUF": 5_00, "IDR": 50_00, "IQD": 250_000,
+	"IRR": 1000_00, "KHR": 50_00, "KRW": 10, "KZT": 5_00, "LAK": 500_00, "LBP": 250_00, "MGA": 50_00, "MMK": 50_00, "MNT": 20_00, "MWK": 10_00,
+	"NGN": 5_00, "PYG": 50, "RWF": 5, "SYP": 50_00, "TZS": 50_00, "UGX": 50, "UZS": 50_00, "VND": 200, "VUV": 5, "XAF": 5, "XOF": 5, "XPF": 5,
+}

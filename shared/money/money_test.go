@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,6 +116,27 @@ func TestNoTillCanSendARecordWithoutACurrency(t *testing.T) {
 	}
 	_, err = money.ParseCurrency("XXX")
 	require.True(t, fault.Is(err, fault.Invalid))
+}
+
+func TestEveryCurrencyIsListedOnceInOrder(t *testing.T) {
+	var codes []string
+	for _, c := range money.Currencies() {
+		known, err := money.ParseCurrency(c.Code())
+		require.NoError(t, err)
+		require.Equal(t, known, c)
+		codes = append(codes, c.Code())
+	}
+	require.True(t, slices.IsSorted(codes))
+	require.Len(t, slices.Compact(codes), 155)
+	for a := 'A'; a <= 'Z'; a++ {
+		for b := 'A'; b <= 'Z'; b++ {
+			for c := 'A'; c <= 'Z'; c++ {
+				code := string([]rune{a, b, c})
+				_, err := money.ParseCurrency(code)
+				require.Equal(t, err == nil, slices.Contains(codes, code), code)
+			}
+		}
+	}
 }
 
 func TestAnAmountComesBackInCanonicalForm(t *testing.T) {

@@ -34,3 +34,26 @@ func (c Currency) FormatSum(s Sum) string {
 	}
 	return sign + c.point(n.Abs(n).String())
 }
+
+// Negative reports whether s is below 0.
+func (s Sum) Negative() bool { return s.hi < 0 }
+
+// Is reports whether s is m.
+func (s Sum) Is(m Minor) bool { return s == sumOf(m) }
+
+// Within reports whether s is neither above most nor below −most.
+func (s Sum) Within(most Minor) bool {
+	m, fits := s.Minor()
+	return fits && m >= -most && m <= most
+}
+
+// Minor is s as an amount; fits is false when it has more than 64 bits.
+func (s Sum) Minor() (m Minor, fits bool) {
+	m = Minor(s.lo)
+	return m, s == sumOf(m)
+}
+
+func sumOf(m Minor) (s Sum) {
+	s.Add(m)
+	return s
+}

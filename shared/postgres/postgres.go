@@ -34,10 +34,12 @@ type Limits struct {
 	Lookups bool
 }
 
-// lookups keep the planner to indexes and nested loops, and a session to its plans.
+// lookups keep the planner to indexes that have the whole of an order, and to nested loops, and a session to its plans. Half an order, completed by
+// a sort, can take reading a whole table for a page of it.
 var lookups = map[string]string{
 	"plan_cache_mode": "force_generic_plan", "jit": "off",
 	"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
+	"enable_incremental_sort": "off",
 }
 
 const applicationName = "application_name"

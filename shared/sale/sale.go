@@ -21,7 +21,9 @@ type Kind string
 const (
 	KindSale   Kind = "sale"
 	KindRefund Kind = "refund"
-	KindKey    Kind = "key" // a key that signs promises, recorded before it signs the first
+
+	KindKey        Kind = "key"        // a key that signs promises, recorded before it signs the first
+	KindAdjustment Kind = "adjustment" // an operator's correction of a customer's points
 )
 
 // Operator is the reserved store, and the reserved terminal in it, of the records that no till sends. Nobody has a key of it.

@@ -1,15 +1,16 @@
 package stream_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -247,7 +248,8 @@ func TestAMessageThatIsTooLargeToParkWholeIsParkedCut(t *testing.T) {
 	h := till{answer: func(string, int) error { return fault.New(fault.Invalid, "not an event") }}
 	consume(t, bus, &h)
 	large := sales(1)[0]
-	large.Data = bytes.Repeat([]byte("x"), 1_000_000)
+	hash := common.BigToHash(common.Big1)
+	large.Data = []byte(`{"sale_hash":"` + hash.Hex() + `","currency":"INR","external_ref":"` + strings.Repeat("x", 1_000_000) + `","total":"1.00"}`)
 	require.NoError(t, bus.PublishAll(t.Context(), []*nats.Msg{large}))
 	dlq, err := bus.JS.OrderedConsumer(t.Context(), stream.SalesDLQ, jetstream.OrderedConsumerConfig{})
 	require.NoError(t, err)
@@ -255,7 +257,18 @@ func TestAMessageThatIsTooLargeToParkWholeIsParkedCut(t *testing.T) {
 	require.NoError(t, err)
 	parked, err := event.Decode[event.Parked](msg.Data())
 	require.NoError(t, err)
-	require.Equal(t, "not an event (its first 262144 of 1000000 bytes are kept)", parked.Reason)
-	require.Equal(t, large.Data[:256<<10], parked.Raw)
+	require.Equal(t, fmt.Sprintf("not an event (its first 81920 of %d bytes are kept)", len(large.Data)), parked.Reason)
+	require.Equal(t, large.Data[:80<<10], parked.Raw)
+	require.Equal(t, &event.Claim{SaleHash: &hash, Currency: new("INR"), Total: new("1.00")}, parked.Claim)
+
+	large = sales(1)[0] // its claim is what is long
+	large.Header.Set(nats.MsgIdHdr, "long claim")
+	large.Data = []byte(`{"currency":"` + strings.Repeat("x", 500_000) + `","total":"` + strings.Repeat("1", 500_000) + `"}`)
+	require.NoError(t, bus.PublishAll(t.Context(), []*nats.Msg{large}))
+	msg, err = dlq.Next(jetstream.FetchMaxWait(soon))
+	require.NoError(t, err)
+	parked, err = event.Decode[event.Parked](msg.Data())
+	require.NoError(t, err)
+	require.Equal(t, []int{255, 255}, []int{len(*parked.Claim.Currency), len(*parked.Claim.Total)})
 	testkit.Settled(t, soon, bus.JS, stream.SalesRecorded, stream.DurablePricing)
 }

@@ -23,9 +23,8 @@ const (
 	inProgress    = ackWait / 3     // how often the server is told of a message held for a slow handler
 	maxLoggedSame = 1               // of a batch's messages that are delivered again: the reason is mostly the same
 
-	// What is kept of a parked message: more than any event of ours has, and in base64 well within the largest message that a server
-	// accepts (1 MB by default).
-	maxParkedBody   = 256 << 10
+	// What is kept of a parked message, for operators, of whose answers one has eight. What counts of a longer one is kept beside it.
+	maxParkedBody   = 80 << 10
 	maxParkedReason = 1 << 10
 )
 
@@ -143,17 +142,21 @@ func storedAt(msg jetstream.Msg) time.Time {
 	return meta.Timestamp
 }
 
-// parked is what goes to SALES_DLQ. A body longer than any of ours is cut, since one that the server refuses could never be parked.
+// parked is what goes to SALES_DLQ. A long body is cut, since one that the server refuses could never be parked.
 func (c *consumption) parked(p poison) event.Parked {
 	s, _ := ofDurable(c.durable)
 	parked := event.Parked{
 		Service: c.service, Reason: cut(p.reason.Error(), maxParkedReason), Stream: s.name, Sequence: p.m.Sequence, Subject: cut(p.m.Subject, maxParkedReason),
 		SaleID: cut(event.SubjectOf(p.m.Header), maxParkedReason), Forged: fault.Is(p.reason, fault.Forged), At: time.Now().UTC().Format(time.RFC3339Nano),
 	}
+	limit := maxParkedBody
+	if largest := c.Conn.MaxPayload(); largest > 0 {
+		limit = min(limit, int(largest)/2) // in base64 a body is longer by a third
+	}
 	switch data := p.m.Data; {
-	case len(data) > maxParkedBody:
-		parked.Raw = data[:maxParkedBody]
-		parked.Reason += fmt.Sprintf(" (its first %d of %d bytes are kept)", maxParkedBody, len(data))
+	case len(data) > limit:
+		parked.Raw, parked.Claim = data[:limit], new(event.ClaimOf(data))
+		parked.Reason += fmt.Sprintf(" (its first %d of %d bytes are kept)", limit, len(data))
 	case json.Valid(data):
 		parked.Data = data
 	default:

@@ -59,7 +59,7 @@ const (
 
 // Answers makes an endpoint from a typed function. A request that is not a Req, or has members that a Req lacks, is refused as Invalid.
 func Answers[Req, Res any](e Endpoint, answer func(ctx context.Context, req Req) (Res, error)) Endpoint {
-	e.answer = func(ctx context.Context, data []byte) (any, error) {
+	return AnswersBody[Req, Res](e, func(ctx context.Context, data []byte) (any, error) {
 		var req Req
 		if len(bytes.TrimSpace(data)) == 0 {
 			data = []byte("{}")
@@ -73,7 +73,13 @@ func Answers[Req, Res any](e Endpoint, answer func(ctx context.Context, req Req)
 			return nil, fault.New(fault.Invalid, "the request must look like %s: something follows the JSON value", e.Request)
 		}
 		return answer(ctx, req)
-	}
+	})
+}
+
+// AnswersBody makes an endpoint from a function that reads the request's bytes itself, since they are what is kept. Req and Res are what they
+// and its answer look like.
+func AnswersBody[Req, Res any](e Endpoint, answer func(ctx context.Context, body []byte) (any, error)) Endpoint {
+	e.answer = answer
 	e.schemas = func() (request, response string, err error) {
 		if request, err = schema[Req](); err == nil {
 			response, err = schema[Res]()
@@ -203,6 +209,10 @@ func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.
 		reply.Data, err = event.PlainJSON(answer)
 	}
 	if err == nil {
+		if err := b.Fits(reply); err != nil {
+			reply.Data = nil
+			return refuse("409", "the answer is too large, ask for less: "+err.Error())
+		}
 		return reply
 	}
 	switch fault.KindOf(err) {

@@ -20,7 +20,7 @@ const (
 
 // PublishAll publishes msgs and returns nil once the server has acknowledged every one. It goes on trying until ctx ends, with the same
 // Nats-Msg-Id, so that what was stored although its acknowledgement was lost is not stored twice. The error is Transient and does not show
-// which were stored.
+// which were stored. Each message must fit (Fits).
 func (b *Bus) PublishAll(ctx context.Context, msgs []*nats.Msg) error {
 	for len(msgs) > 0 {
 		n := min(publishChunk, len(msgs))
@@ -32,11 +32,13 @@ func (b *Bus) PublishAll(ctx context.Context, msgs []*nats.Msg) error {
 	return nil
 }
 
-// Fits reports whether msg is within the largest message that the server takes, limit bytes. What does not fit is refused however often it is
-// sent. Until a server has told its limit, which is 0 then, everything fits.
-func (b *Bus) Fits(msg *nats.Msg) (limit int64, fits bool) {
-	limit = b.Conn.MaxPayload()
-	return limit, limit == 0 || int64(msg.Size()) <= limit
+// Fits returns an Invalid error with both sizes for a message that is larger than what the server takes (max_payload): it is refused however
+// often it is sent, and PublishAll would never end. Until a server has told its limit everything fits.
+func (b *Bus) Fits(msg *nats.Msg) error {
+	if limit := b.Conn.MaxPayload(); limit > 0 && int64(msg.Size()) > limit {
+		return fault.New(fault.Invalid, "the message has %d bytes and NATS takes %d", msg.Size(), limit)
+	}
+	return nil
 }
 
 func (b *Bus) publishChunk(ctx context.Context, msgs []*nats.Msg) error {

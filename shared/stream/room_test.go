@@ -66,11 +66,13 @@ func everyEvent(saleID string, serial int64) []*nats.Msg {
 	recorded := event.SaleRecorded{
 		SaleID: saleID, Kind: "sale", StoreID: "bengaluru-mg-road", TerminalID: "till-04", CustomerID: "C-100123", Currency: "INR", Total: "1249.50",
 		PointsDelta: 124, PointsBalance: 223, PurchaseNumber: 2, RecordedAt: "2026-11-22T18:55:27.290772Z",
-		Lines: []event.Line{
-			{SKU: "TEA-250", Name: "Assam tea 250 g", Quantity: "2", UnitPrice: "499.75", Discount: "0.00", Tax: "250.00"},
-			{SKU: "CUP-01", Name: "Cup", Quantity: "1", UnitPrice: "0.00", Discount: "0.00", Tax: "0.00"},
+		Sent: event.Sent{
+			Lines: []event.Line{
+				{SKU: "TEA-250", Name: "Assam tea 250 g", Quantity: "2", UnitPrice: "499.75", Discount: "0.00", Tax: "250.00"},
+				{SKU: "CUP-01", Name: "Cup", Quantity: "1", UnitPrice: "0.00", Discount: "0.00", Tax: "0.00"},
+			},
+			Tenders: []event.Tender{{Type: "card", Amount: "1249.50"}},
 		},
-		Tenders: []event.Tender{{Type: "card", Amount: "1249.50"}},
 	}
 	priced := event.SalePriced{SaleRecorded: recorded, AmountWei: "4913079001641901", Rate: &event.Rate{
 		ID: saleID, Value: "254321.17", Currency: "INR", Tier: "live", ObservedAt: "2026-11-22T18:53:54Z",

@@ -13,12 +13,15 @@ const maxDepth = 16
 // linearNames is the number of members up to which a repeated name is searched for one by one; larger objects get a set.
 const linearNames = 16
 
+// usualMembers is room for those of almost every object of a record.
+const usualMembers = 4
+
 // Parse reads exactly one JSON text (RFC 8259). The error is an *Error.
 func Parse(text []byte) (*Value, error) {
 	if !utf8.Valid(text) {
 		return nil, &Error{Byte: validLength(text), What: "the text is not valid UTF-8"}
 	}
-	p := &parser{in: text}
+	p := &parser{in: text, copied: string(text)}
 	v, err := p.value(1)
 	if err != nil {
 		return nil, err
@@ -43,8 +46,33 @@ func validLength(text []byte) int {
 }
 
 type parser struct {
-	in []byte
-	at int
+	in     []byte
+	copied string // in, of which texts without escapes are pieces; "" while they are copied one by one
+	at     int
+	values []Value // room for those that come next
+}
+
+// Values are made in chunks: a record has hundreds of them.
+const (
+	firstValues = 4
+	mostValues  = 64
+)
+
+// add makes a value.
+func (p *parser) add(v Value) *Value {
+	if len(p.values) == cap(p.values) {
+		p.values = make([]Value, 0, min(max(2*cap(p.values), firstValues), mostValues))
+	}
+	p.values = append(p.values, v)
+	return &p.values[len(p.values)-1]
+}
+
+// piece is a part of what is parsed.
+func (p *parser) piece(from, to int) string {
+	if p.copied != "" {
+		return p.copied[from:to]
+	}
+	return string(p.in[from:to])
 }
 
 func (p *parser) fail(what string) error { return &Error{Byte: p.at, What: what} }
@@ -92,7 +120,7 @@ func (p *parser) value(depth int) (*Value, error) {
 		return p.array(depth)
 	case c == '"':
 		text, err := p.text()
-		return &Value{Kind: String, Text: text}, err
+		return p.add(Value{Kind: String, Text: text}), err
 	case c == '-' || isDigit(c):
 		return p.number()
 	}
@@ -102,14 +130,14 @@ func (p *parser) value(depth int) (*Value, error) {
 	}{{"true", Bool}, {"false", Bool}, {"null", Null}} {
 		if bytes.HasPrefix(p.in[p.at:], []byte(word.text)) {
 			p.at += len(word.text)
-			return &Value{Kind: word.kind, Text: word.text}, nil
+			return p.add(Value{Kind: word.kind, Text: word.text}), nil
 		}
 	}
 	return nil, p.fail("expected a JSON value")
 }
 
 func (p *parser) object(depth int) (*Value, error) {
-	v := &Value{Kind: Object}
+	v := p.add(Value{Kind: Object})
 	p.at++ // {
 	if p.next() == '}' {
 		p.at++
@@ -138,6 +166,9 @@ func (p *parser) object(depth int) (*Value, error) {
 		m, err := p.value(depth + 1)
 		if err != nil {
 			return nil, within(name, err)
+		}
+		if v.Members == nil {
+			v.Members = make([]Member, 0, usualMembers)
 		}
 		v.Members = append(v.Members, Member{name, m})
 		done, err := p.more('}')
@@ -168,7 +199,7 @@ func repeatSet(v *Value, names map[string]bool) map[string]bool {
 }
 
 func (p *parser) array(depth int) (*Value, error) {
-	v := &Value{Kind: Array}
+	v := p.add(Value{Kind: Array})
 	p.at++ // [
 	if p.next() == ']' {
 		p.at++
@@ -225,7 +256,7 @@ func (p *parser) number() (*Value, error) {
 			return nil, p.fail("a number is not valid JSON")
 		}
 	}
-	return &Value{Kind: Number, Text: string(p.in[start:p.at])}, nil
+	return p.add(Value{Kind: Number, Text: p.piece(start, p.at)}), nil
 }
 
 func (p *parser) digits() bool {
@@ -244,6 +275,10 @@ func (p *parser) text() (string, error) {
 	start := p.at
 	for p.at < len(p.in) && p.in[p.at] != '"' && p.in[p.at] != '\\' && p.in[p.at] >= ' ' {
 		p.at++
+	}
+	if p.at < len(p.in) && p.in[p.at] == '"' { // as almost every text
+		p.at++
+		return p.piece(start, p.at-1), nil
 	}
 	out := p.in[start:p.at:p.at] // appending copies
 	for p.at < len(p.in) {

@@ -145,7 +145,7 @@ func throughThePipeline(ctx context.Context, r *rig) (_ result, err error) {
 	if err := r.startBehind(ctx); err != nil {
 		return result{}, err
 	}
-	tills, hangUp := r.tills(openConnections, terminals)
+	tills, hangUp := r.tills(openConnections, terminals, body)
 	defer hangUp()
 	for _, t := range tills {
 		t.keeps = true

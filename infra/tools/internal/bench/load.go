@@ -82,9 +82,9 @@ func micros(d time.Duration) number { return number(d) / number(time.Microsecond
 func customer(last int) int { return 1 + rand.IntN(last) } //nolint:gosec // which customer buys is no secret
 
 // tills are connections of so many terminals that stay open from the warm-up on, as a till's does over its day: none of them connects while it is measured.
-func (r *rig) tills(n, terminals int) (all []*till, hangUp func()) {
+func (r *rig) tills(n, terminals int, records writes) (all []*till, hangUp func()) {
 	for i := range n {
-		all = append(all, newTill(r.gateway.addr, r.keys[r.database][i%terminals]))
+		all = append(all, newTill(r.gateway.addr, r.keys[r.database][i%terminals], records))
 	}
 	return all, func() {
 		for _, t := range all {
@@ -106,8 +106,8 @@ func (r *rig) measured(warmUp time.Duration, load func(length time.Duration) *sa
 }
 
 // closedLoop has each connection send its next sale once it has its answer.
-func (r *rig) closedLoop(ctx context.Context, connections, terminals, last int, warmUp time.Duration) result {
-	tills, hangUp := r.tills(connections, terminals)
+func (r *rig) closedLoop(ctx context.Context, connections, terminals, last int, warmUp time.Duration, records writes) result {
+	tills, hangUp := r.tills(connections, terminals, records)
 	defer hangUp()
 	return r.measured(warmUp, func(length time.Duration) *sample { return closedFor(ctx, tills, last, length) })
 }
@@ -142,7 +142,7 @@ func closedFor(ctx context.Context, tills []*till, last int, length time.Duratio
 // openLoop sends sales at their time, whatever became of those before. Each is measured from the time at which it should
 // have been sent, so that a stall is counted against all whom it kept waiting.
 func (r *rig) openLoop(ctx context.Context, last int) result {
-	tills, hangUp := r.tills(openConnections, terminals)
+	tills, hangUp := r.tills(openConnections, terminals, body)
 	defer hangUp()
 	return r.measured(r.cfg.warmUp(), func(length time.Duration) *sample { return openFor(ctx, tills, last, r.cfg.OpenRate, length) })
 }

@@ -26,6 +26,8 @@ const (
 	runHot           = "gateway, 256 connections, hot"
 	runHot64         = "gateway, 64 connections, hot"
 	runOneTill       = "gateway, 256 connections, one terminal"
+	runPlain         = "gateway, 64 connections, no line"
+	runSlip          = "gateway, 64 connections, 30 lines with two taxes"
 	runOpen          = "gateway, open loop, spread"
 	runPipeline      = "engine, open loop, 201 to leaf"
 	runNoRedis       = "gateway, 256 connections, Redis down"
@@ -58,17 +60,23 @@ func (c Config) steps() []step {
 	}
 	closed := func(name string, connections, last int) step {
 		return step{name, dbGateway, true, func(ctx context.Context, r *rig) (result, error) {
-			return r.closedLoop(ctx, connections, terminals, last, c.warmUp()), nil
+			return r.closedLoop(ctx, connections, terminals, last, c.warmUp(), body), nil
+		}}
+	}
+	ofRecords := func(name string, records writes) step {
+		return step{name, dbGateway, true, func(ctx context.Context, r *rig) (result, error) {
+			return r.closedLoop(ctx, few, terminals, c.Spread, c.warmUp(), records), nil
 		}}
 	}
 	oneTill := func(ctx context.Context, r *rig) (result, error) {
-		return r.closedLoop(ctx, many, 1, c.Spread, c.warmUp()), nil
+		return r.closedLoop(ctx, many, 1, c.Spread, c.warmUp(), body), nil
 	}
 	all := []step{
 		pg(runPgbench, few, c.Spread), closed(runSpread, many, c.Spread), closed(runHot, many, hot),
 		{runOneTill, dbGateway, true, oneTill},
 		pg(runPgbenchHot, few, hot),
 		closed(runSpread64, few, c.Spread), closed(runHot64, few, hot), pg(runPgbenchSingle, 1, c.Spread),
+		ofRecords(runPlain, plain), ofRecords(runSlip, slip),
 		{runOpen, dbGateway, false, func(ctx context.Context, r *rig) (result, error) { return r.openLoop(ctx, c.Spread), nil }},
 		{runNoRedis, dbGateway, true, withoutRedis},
 		{runPipeline, dbEngine, false, throughThePipeline},
@@ -76,7 +84,7 @@ func (c Config) steps() []step {
 	if c.Preload > 0 {
 		compared := func(name, database string) step {
 			return step{name, database, true, func(ctx context.Context, r *rig) (result, error) {
-				return r.closedLoop(ctx, many, terminals, c.Spread, max(c.warmUp(), preloadWarmUp)), nil
+				return r.closedLoop(ctx, many, terminals, c.Spread, max(c.warmUp(), preloadWarmUp), body), nil
 			}}
 		}
 		all = append(all, compared(runEmpty, dbEmpty), compared(runFull, dbFull))
@@ -87,7 +95,7 @@ func (c Config) steps() []step {
 // withoutRedis measures while Redis is dead, and brings it back.
 func withoutRedis(ctx context.Context, r *rig) (result, error) {
 	r.redis.Kill()
-	res := r.closedLoop(ctx, many, terminals, r.cfg.Spread, r.cfg.warmUp())
+	res := r.closedLoop(ctx, many, terminals, r.cfg.Spread, r.cfg.warmUp(), body)
 	return res, r.redis.Restart(ctx)
 }
 

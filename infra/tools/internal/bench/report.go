@@ -53,7 +53,7 @@ func (r result) String() string {
 	if r.fellShort() {
 		offered = fmt.Sprintf(" of %.0f/s offered", r.Offered)
 	}
-	return fmt.Sprintf("%-44s %7.0f/s%s, %s%s; CPU µs a sale: %s", r.Name, r.PerSecond, offered, latency, failed, strings.Join(cpu, ", "))
+	return fmt.Sprintf("%-48s %7.0f/s%s, %s%s; CPU µs a sale: %s", r.Name, r.PerSecond, offered, latency, failed, strings.Join(cpu, ", "))
 }
 
 // medians takes, for each kind of run, the one in the middle by its rate; an open loop's by its p99, since what it keeps up with is
@@ -104,6 +104,10 @@ func (p *report) figures() {
 	rate("hot customer: gateway ÷ pgbench", runHot, runPgbenchHot, 10)
 	rate("gateway: hot customer ÷ spread", runHot, runSpread, 0.8)
 	rate(fmt.Sprintf("gateway: one terminal ÷ %d terminals", terminals), runOneTill, runSpread, 0.8)
+	if long, none := m[runSlip], m[runPlain]; long.Sales > 0 && none.Sales > 0 {
+		beyond := long.CPU["gateway"] - none.CPU["gateway"]
+		add(figure{Name: "30 lines with two taxes: the gateway's CPU beyond no line, µs", Value: beyond, Target: 300, AtMost: true})
+	}
 	if open, single := m[runOpen], m[runPgbenchSingle]; open.Sales > 0 && single.MeanUS > 0 {
 		add(figure{
 			Name: fmt.Sprintf("p99 at %d/s open loop ÷ pgbench's single-client mean", p.Rate), Value: open.P99US / single.MeanUS, Target: 8,

@@ -18,12 +18,28 @@ const (
 	bodyLimit   = 64 << 10
 )
 
+// writes makes a record of a customer's.
+type writes func(customer int) []byte
+
 // body is a record as a till sends it: two lines, two tenders.
 func body(customer int) []byte {
 	return fmt.Appendf(nil, `{"kind":"sale","currency":"INR","total":"1249.50","customer_id":"C-%d",`+
 		`"lines":[{"sku":"TEA-250","name":"Assam tea, loose leaf, 250 g","quantity":"2","unit_price":"499.75","tax":"100.00"},`+
 		`{"sku":"CUP-1","name":"Cup, stoneware, blue","quantity":"1","unit_price":"150.00"}],`+
 		`"tenders":[{"type":"cash","amount":"1000.00"},{"type":"card","amount":"249.50"}],"occurred_at":"2026-11-22T10:15:30+05:30"}`, customer)
+}
+
+// plain is a record without lines.
+func plain(customer int) []byte {
+	return fmt.Appendf(nil, `{"currency":"INR","total":"35382.60","customer_id":"C-%d","occurred_at":"2026-11-22T10:15:30+05:30"}`, customer)
+}
+
+// slip is a record of the same total with 30 lines of two taxes each.
+func slip(customer int) []byte {
+	const line = `{"sku":"HSN0902","name":"Assam tea","quantity":"2","unit_price":"499.75",` +
+		`"taxes":[{"name":"CGST","rate":"9","amount":"89.96"},{"name":"SGST","rate":"9","amount":"89.96"}],"amount":"1179.42"}`
+	return fmt.Appendf(nil, `{"currency":"INR","total":"35382.60","customer_id":"C-%d","occurred_at":"2026-11-22T10:15:30+05:30","lines":[%s]}`,
+		customer, strings.TrimSuffix(strings.Repeat(line+",", 30), ","))
 }
 
 // typicalAnswer is the 201 of such a record.
@@ -45,6 +61,7 @@ var typicalPromise = strings.Repeat("eyJhbGciOiJFZERT", 41)
 type till struct {
 	addr    string
 	key     string // the terminal's
+	writes  writes
 	conn    net.Conn
 	read    *bufio.Reader
 	request []byte
@@ -60,7 +77,9 @@ type recorded struct {
 	at time.Time
 }
 
-func newTill(addr, key string) *till { return &till{addr: addr, key: key} }
+func newTill(addr, key string, records writes) *till {
+	return &till{addr: addr, key: key, writes: records}
+}
 
 func (t *till) close() {
 	if t.conn != nil {
@@ -99,7 +118,7 @@ func saleID(answer []byte) string {
 }
 
 func (t *till) exchange(customer int) error {
-	record := body(customer)
+	record := t.writes(customer)
 	t.request = fmt.Appendf(t.request[:0], "POST /record HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\n"+
 		"Content-Type: application/json\r\nIdempotency-Key: ", t.key)
 	t.request = t.appendKey(t.request)

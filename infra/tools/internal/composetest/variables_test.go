@@ -14,6 +14,7 @@ import (
 	"github.com/tillseal/tillseal/infra/tools/internal/copies"
 	"github.com/tillseal/tillseal/infra/tools/internal/devchain"
 	"github.com/tillseal/tillseal/infra/tools/internal/engine"
+	"github.com/tillseal/tillseal/infra/tools/internal/export"
 	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/infra/tools/internal/migrate"
 	"github.com/tillseal/tillseal/infra/tools/internal/verify"
@@ -49,14 +50,14 @@ var programs = map[string]program{
 	"verify":     of[verify.Config]("infra/tools/cmd/verify"),
 }
 
-// order is that of the table in infra/docs/CONFIGURATION.md; dev is make run.
-var order = []string{"gateway", "pricing", "anchor", "ledger", "migrate", "identities", "copies", "chain", "verify", "dev"}
+// order is that of the table in infra/docs/CONFIGURATION.md; dev is make run, and no image has it or tillseal.
+var order = []string{"gateway", "pricing", "anchor", "ledger", "migrate", "identities", "copies", "chain", "verify", "tillseal", "dev"}
 
 // composeOnly are the variables that docker-compose.yml alone reads.
 var composeOnly = []string{"DB_PASSWORD_SUPERUSER", "DB_PASSWORD_ADMIN", "REDIS_PASSWORD", "GATEWAY_PORT", "CHAIN_RPC_PORT", "NETWORK_SUBNET"}
 
 func all() map[string][]config.Variable {
-	known := map[string][]config.Variable{"dev": config.Variables[engine.Config]()}
+	known := map[string][]config.Variable{"dev": config.Variables[engine.Config](), "tillseal": config.Variables[export.Config]()}
 	for name, p := range programs {
 		known[name] = p.variables
 	}
@@ -97,6 +98,9 @@ func TestTheExampleDocumentsExactlyWhatIsRead(t *testing.T) {
 	}
 }
 
+// described are the variables that have a section of the page, by its fragment.
+var described = map[string]string{"LOYALTY_RULES": "the-loyalty-rules"}
+
 // table is what infra/docs/CONFIGURATION.md has about the settings, made of the programs' own words.
 func table() string {
 	type row struct {
@@ -130,7 +134,11 @@ func table() string {
 		case r.Default == "":
 			value = ""
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Name, value, r.Doc, strings.Join(r.readers, ", "))
+		name := "`" + r.Name + "`"
+		if section := described[r.Name]; section != "" {
+			name = "[" + name + "](#" + section + ")"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, value, r.Doc, strings.Join(r.readers, ", "))
 	}
 	return b.String()
 }
@@ -158,6 +166,7 @@ var anyText = []string{
 func TestEveryWrongVariableIsNamedAtOnceAndNoSecretShown(t *testing.T) {
 	programs := maps.Clone(programs)
 	programs["dev"] = of[engine.Config]("infra/tools/cmd/dev")
+	programs["tillseal"] = of[export.Config]("infra/tools/cmd/tillseal")
 	delete(programs, "verify") // whose flags come before its variables: it checks only what it uses
 	for name, p := range programs {
 		var environ []string

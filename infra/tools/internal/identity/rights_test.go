@@ -64,6 +64,8 @@ var rights = []struct {
 	{publish("ledger.proofs.get"), []string{identity.Gateway, identity.Operator}},
 	{publish("ledger.sales.get"), []string{identity.Gateway, identity.Operator}},
 	{publish("ledger.log.get"), []string{identity.Gateway, identity.Operator}},
+	{publish("pricing.currencies.get"), []string{identity.Gateway, identity.Operator}},
+	{subscribe("pricing.currencies.get"), []string{identity.Pricing}},
 	{subscribe("ledger.proofs.get"), []string{identity.Ledger}},
 	{subscribe("ledger.sales.get"), []string{identity.Ledger}},
 	{subscribe("ledger.log.get"), []string{identity.Ledger}},

@@ -14,7 +14,7 @@ import (
 )
 
 // record are the members of a request that a sale repeats.
-type record struct{ currency, total, kind, customer, refundOf string }
+type record struct{ currency, total, kind, customer, refundOf, refundOfKey string }
 
 // checkRequest compares the request with the sale. A till's is its record; that of a record that no till sends is of another form, such as
 // the JWK of a key (RFC 7517), of which only the hash is checked.
@@ -23,8 +23,11 @@ func checkRequest(p proof, _ view) error {
 		return errors.New("the request is not the one that was hashed")
 	}
 	if p.Sale.Kind != sale.KindSale && p.Sale.Kind != sale.KindRefund {
-		if p.Sale.Currency != money.NoCurrency || p.Sale.Total != "0" {
+		switch {
+		case p.Sale.Currency != money.NoCurrency || p.Sale.Total != "0":
 			return fmt.Errorf("a record of kind %s has the currency %s and the total 0", p.Sale.Kind, money.NoCurrency)
+		case p.Sale.Kind == sale.KindAdjustment:
+			return checkAdjustment(p)
 		}
 		return nil
 	}
@@ -44,6 +47,16 @@ func checkRequest(p proof, _ view) error {
 	case p.Sale.Kind == sale.KindRefund && r.refundOf != "" && !strings.EqualFold(r.refundOf, p.Sale.RefundOf): // it may name the sale's key instead
 		return errors.New("the request refunds another sale")
 	}
+	if named := r.refundOf != "" || r.refundOfKey != ""; p.Sale.Kind == sale.KindRefund {
+		switch {
+		case named && p.Sale.RefundOf == "":
+			return errors.New("the request refunds a sale, and this is a return without a receipt")
+		case !named && p.Sale.RefundOf != "":
+			return errors.New("the request is a return without a receipt, and this refunds a sale")
+		case !named && r.customer != p.Sale.CustomerID:
+			return errors.New("the request has another customer")
+		}
+	}
 	currency, err := money.ParseCurrency(r.currency)
 	if err != nil {
 		return errors.New("the currency is not an ISO 4217 code")
@@ -58,6 +71,31 @@ func checkRequest(p proof, _ view) error {
 	return nil
 }
 
+// checkAdjustment compares what an operator asked for with the points that moved.
+func checkAdjustment(p proof) error {
+	asked, err := strictjson.Parse(p.Request)
+	if err != nil {
+		return fmt.Errorf("the request is not strict JSON: %w", err)
+	}
+	customer, points := asked.Member("customer_id"), asked.Member("points")
+	switch {
+	case customer == nil || customer.Kind != strictjson.String || customer.Text != p.Sale.CustomerID:
+		return errors.New("the request has another customer")
+	case points == nil || points.Kind != strictjson.Number || !sameInteger(points.Text, p.Sale.PointsDelta):
+		return errors.New("the request has other points")
+	}
+	return nil
+}
+
+func sameInteger(text string, n int64) bool {
+	digits, negative := strings.CutPrefix(text, "-")
+	got, ok := strictjson.Integer(digits)
+	if negative {
+		got = -got
+	}
+	return ok && got == n
+}
+
 func readRecord(request []byte) (record, error) {
 	r := record{kind: string(sale.KindSale)}
 	object, err := strictjson.Parse(request) // as the gateway does
@@ -69,6 +107,7 @@ func readRecord(request []byte) (record, error) {
 	}
 	for name, into := range map[string]*string{
 		"currency": &r.currency, "total": &r.total, "kind": &r.kind, "customer_id": &r.customer, "refund_of": &r.refundOf,
+		"refund_of_key": &r.refundOfKey,
 	} {
 		if member := object.Member(name); member != nil {
 			if member.Kind != strictjson.String {

@@ -219,9 +219,28 @@ func TestARefundMayNameTheSaleByItsKey(t *testing.T) {
 		`{"kind":"refund","refund_of_key":"1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b","currency":"INR","total":"1249.50"}`: "",
 		`{"kind":"refund","refund_of":"019aa9c5-5f3a-7c3e-9d1b-2f6f0c9b7a10","currency":"INR","total":"1249.50"}`:     "",
 		`{"kind":"refund","refund_of":"019aa9c5-5f3a-7c3e-9d1b-2f6f0c9b7a13","currency":"INR","total":"1249.50"}`:     "request",
+		`{"kind":"refund","currency":"INR","total":"1249.50","customer_id":"C-1001"}`:                                 "request",
 	} {
 		refund.RequestHash = sale.Keccak([]byte(request))
 		require.Equal(t, step, s.verify(encode(t, s.prove(refund, request, wei, 1))).Step)
+	}
+}
+
+func TestAReturnWithoutAReceiptRefundsNoSale(t *testing.T) {
+	s := setup(t)
+	back := tea()
+	back.Kind, back.PurchaseNumber = sale.KindRefund, 0
+	wei := s.sold().AmountWei
+	for request, why := range map[string]string{
+		`{"kind":"refund","currency":"INR","total":"1249.50","customer_id":"C-1001"}`: "",
+		`{"kind":"refund","currency":"INR","total":"1249.50","customer_id":"C-1002"}`: "the request has another customer",
+		`{"kind":"refund","currency":"INR","total":"1249.50"}`:                        "the request has another customer",
+		`{"kind":"refund","refund_of_key":"1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b","currency":"INR","total":"1249.50"}`: "the request refunds a sale, " +
+			"and this is a return without a receipt",
+		`{"kind":"refund","refund_of":"019aa9c5-5f3a-7c3e-9d1b-2f6f0c9b7a10","currency":"INR","total":"1249.50"}`: "the request refunds another sale",
+	} {
+		back.RequestHash = sale.Keccak([]byte(request))
+		require.Equal(t, why, s.verify(encode(t, s.prove(back, request, wei, 1))).Why, request)
 	}
 }
 

@@ -38,10 +38,37 @@ func TestATotalOfZeroIsProvedWithoutARate(t *testing.T) {
 	require.Contains(t, string(encode(t, p)), `"rate":null`)
 	require.True(t, s.verify(encode(t, p)).Valid())
 	record := key()
-	for _, kind := range []sale.Kind{sale.KindKey, "adjustment", "erasure"} {
+	for _, kind := range []sale.Kind{sale.KindKey, "erasure"} {
 		record.Kind = kind
 		require.True(t, s.verify(encode(t, s.prove(record, jwk, "0", 1))).Valid(), kind)
 	}
+}
+
+func TestAnAdjustmentMovesThePointsThatWereAskedFor(t *testing.T) {
+	s := setup(t)
+	of := func(request string) (step, why string) {
+		facts := key()
+		facts.Kind, facts.CustomerID, facts.PointsDelta, facts.PointsBalance = sale.KindAdjustment, "C-1001", -50, 93
+		facts.RequestHash = sale.Keccak([]byte(request))
+		verdict := s.verify(encode(t, s.prove(facts, request, "0", 1)))
+		return verdict.Step, verdict.Why
+	}
+	for request, want := range map[string]string{
+		`{"key":"0b6a2d5e-6d8e-4c93-9d3e-1e4f7c9f1a2b","customer_id":"C-1001","points":-50,"reason":"typed in twice","by":"asha"}`: "",
+		`{"customer_id":"C-1001","points":-5e1}`:  "",
+		`{"customer_id":"C-1001","points":50}`:    "the request has other points",
+		`{"customer_id":"C-1001","points":"-50"}`: "the request has other points",
+		`{"customer_id":"C-1001"}`:                "the request has other points",
+		`{"customer_id":"C-1002","points":-50}`:   "the request has another customer",
+		`{"points":-50}`:                          "the request has another customer",
+		`[]`:                                      "the request has another customer",
+	} {
+		step, why := of(request)
+		require.Equal(t, want, why, request)
+		require.Equal(t, want != "", step == "request", request)
+	}
+	_, why := of(`{"points":-50,"points":-50}`)
+	require.Contains(t, why, "the request is not strict JSON")
 }
 
 func TestATotalOfZeroAloneHasNoRateAndNoWei(t *testing.T) {

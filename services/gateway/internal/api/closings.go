@@ -82,9 +82,9 @@ func (s *Server) closings(c *fiber.Ctx) error {
 		return err
 	}
 	before := store.ClosingPlace{ClosedAtUS: math.MaxInt64}
-	if sent := c.Query("cursor"); sent != "" {
+	if c.Context().QueryArgs().Has("cursor") {
 		var ok bool
-		if before, ok = parseClosingCursor(sent); !ok {
+		if before, ok = parseClosingCursor(c.Query("cursor")); !ok {
 			return errCursor
 		}
 	}
@@ -148,7 +148,7 @@ var chainForm = regexp.MustCompile(`^[a-z0-9-]{1,32}(~[1-9][0-9]{0,17})?$`)
 // chainOf reads the parameter terminal_id, "" without one.
 func chainOf(c *fiber.Ctx) (string, error) {
 	sent := c.Query("terminal_id")
-	if sent != "" && !chainForm.MatchString(sent) {
+	if c.Context().QueryArgs().Has("terminal_id") && !chainForm.MatchString(sent) {
 		return "", refusal.New(refusal.BadRequest, "the parameter terminal_id is not a terminal's id, such as t1 or t1~2")
 	}
 	return string([]byte(sent)), nil

@@ -124,9 +124,9 @@ func pageOf(c *fiber.Ctx) (before int64, limit int, err error) {
 		return 0, 0, err
 	}
 	before = math.MaxInt64
-	if sent := c.Query("cursor"); sent != "" {
+	if c.Context().QueryArgs().Has("cursor") {
 		var ok bool
-		if before, ok = parseCursor(sent); !ok {
+		if before, ok = parseCursor(c.Query("cursor")); !ok {
 			return 0, 0, errCursor
 		}
 	}
@@ -137,11 +137,10 @@ var errCursor = refusal.New(refusal.BadRequest, "the parameter cursor is not a n
 
 // limitOf reads how many entries a page may have.
 func limitOf(c *fiber.Ctx) (int, error) {
-	sent := c.Query("limit")
-	if sent == "" {
+	if !c.Context().QueryArgs().Has("limit") {
 		return defaultEntries, nil
 	}
-	limit, err := strconv.Atoi(sent)
+	limit, err := strconv.Atoi(c.Query("limit"))
 	if err != nil || limit < 1 || limit > maxEntries {
 		return 0, refusal.New(refusal.BadRequest, "the parameter limit must be from 1 to "+strconv.Itoa(maxEntries))
 	}

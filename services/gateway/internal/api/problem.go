@@ -55,6 +55,7 @@ type problem struct {
 	// Instance is the request's id as a URN, by which its log lines are found.
 	Instance string          `json:"instance"`
 	Errors   []refusal.Field `json:"errors,omitempty"`
+	SaleID   string          `json:"sale_id,omitempty"` // the earlier record that is in the way
 }
 
 // refuse writes err as a problem. An error that is not a refusal is our own failure: it is logged, and the client learns nothing of it.
@@ -88,8 +89,8 @@ func (s *Server) problem(c *fiber.Ctx, why *refusal.Error) []byte {
 func problemOf(why *refusal.Error, requestID string) ([]byte, error) {
 	kind := kinds[why.Code]
 	return event.PlainJSON(problem{
-		Type: "urn:tillseal:problem:" + string(why.Code), Title: kind.title, Status: kind.status, Code: why.Code, Detail: why.Detail,
-		Instance: "urn:tillseal:request:" + requestID, Errors: why.Fields,
+		Type: "urn:tillseal:problem:" + string(why.Code), Title: kind.title, Status: kind.status, Code: why.Code, Detail: why.Sentence(),
+		Instance: "urn:tillseal:request:" + requestID, Errors: why.Fields, SaleID: why.SaleID,
 	})
 }
 

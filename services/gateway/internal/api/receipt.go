@@ -35,6 +35,7 @@ const receiptPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; 
 // means is what an anchor's status means to a shopper.
 var means = map[string]string{
 	"pending":   "recorded, and waiting for its batch",
+	"parked":    "recorded, and held back until an operator of the shop acts",
 	"batched":   "in a batch that is about to be anchored",
 	"broadcast": "in a batch whose transaction is on its way to Ethereum",
 	"mined":     "anchored on Ethereum; the block can still change",
@@ -48,8 +49,13 @@ type receipt struct {
 	Refund     bool
 	SaleID     uuid.UUID
 	RecordedAt string
-	Lines      []event.Line
-	Tenders    []event.Tender
+	Returned   string // the sale that a refund is of, or that it is of none
+	Reference  string
+	OccurredAt string // by the till's clock; "" where it did not say
+	Offline    bool
+	Shortfall  int64 // points that were redeemed beyond the balance
+	Lines      []slipLine
+	Tenders    []slipTender
 	Anchor     record.Anchor
 	Means      string
 }
@@ -77,13 +83,20 @@ func (s *Server) receipt(c *fiber.Ctx) error {
 		Anchor: s.anchor(c.UserContext(), id, record.Anchor{SaleHash: found.Hash.Hex()}),
 	}
 	if page.Refund {
-		page.Title = "Receipt of a refund"
+		page.Title, page.Returned = "Receipt of a refund", "a purchase whose receipt was not shown"
+		if found.RefundOf != uuid.Nil {
+			page.Returned = found.RefundOf.String()
+		}
+	}
+	if !page.Refund {
+		page.Shortfall = max(0, found.Redeemed-max(0, found.Balance-found.Earned+found.Redeemed))
 	}
 	if page.Means = means[page.Anchor.Status]; page.Means == "" {
 		page.Means = "not known at the moment"
 	}
-	if rec, err := record.Decode(found.Request); err == nil { // it was valid when it was recorded; otherwise the page is shown without lines
-		page.Lines, page.Tenders = rec.Lines, rec.Tenders
+	if sent, err := event.SentOf(found.Request); err == nil { // it was valid when it was recorded; otherwise the page is shown without lines
+		page.Reference, page.OccurredAt, page.Offline = sent.ExternalRef, sent.OccurredAt, sent.Offline
+		page.Lines, page.Tenders = slipLines(sent.Lines, found.Currency), slipTenders(sent.Tenders)
 	}
 	var html bytes.Buffer
 	if err := receiptPage.Execute(&html, page); err != nil {

@@ -13,6 +13,8 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
@@ -24,21 +26,21 @@ const (
 
 var errNoSale = refusal.New(refusal.NotFound, "the store has no such sale")
 
-// own reads the kept answer of a sale of the terminal's store.
-func (s *Server) own(c *fiber.Ctx) (uuid.UUID, []byte, error) {
+// own finds a sale of the terminal's store.
+func (s *Server) own(c *fiber.Ctx) (uuid.UUID, error) {
 	id, ok := record.ParseID(c.Params("id"))
 	if !ok {
-		return uuid.Nil, nil, errNoSale
+		return uuid.Nil, errNoSale
 	}
-	answer, err := s.Store.Answer(c.UserContext(), id, terminalOf(c).StoreID)
+	there, err := s.Store.HasRecord(c.UserContext(), id, terminalOf(c).StoreID)
 	switch {
 	case err != nil:
 		s.warn(c, "the sale", err)
-		return uuid.Nil, nil, errStoreAway
-	case answer == nil:
-		return uuid.Nil, nil, errNoSale
+		return uuid.Nil, errStoreAway
+	case !there:
+		return uuid.Nil, errNoSale
 	}
-	return id, answer, nil
+	return id, nil
 }
 
 // kept answers whether a key's record was stored: with the stored answer of this terminal's key, status and bytes, as a retry of the record
@@ -62,18 +64,51 @@ func (s *Server) kept(c *fiber.Ctx) error {
 	return nil
 }
 
-// sale answers with the record as it was answered first, and the present state of its anchor.
+// sale answers with the whole record as it was sent and answered, what was refunded of it, and the present state of its anchor.
 func (s *Server) sale(c *fiber.Ctx) error {
-	id, kept, err := s.own(c)
+	id, ok := record.ParseID(c.Params("id"))
+	if !ok {
+		return errNoSale
+	}
+	found, ok, err := s.Store.Record(c.UserContext(), id, terminalOf(c).StoreID)
+	switch {
+	case err != nil:
+		s.warn(c, "the sale", err)
+		return errStoreAway
+	case !ok:
+		return errNoSale
+	}
+	now, err := since(&found)
 	if err != nil {
-		return err
+		return fault.New(fault.Fatal, "read what is stored of %s: %w", id, err)
 	}
-	var answer record.Answer
-	if err := json.Unmarshal(kept, &answer); err != nil {
-		return fault.New(fault.Fatal, "read the kept answer of %s: %w", id, err)
+	now.Anchor = s.anchor(c.UserContext(), id, now.Anchor)
+	shown, err := record.Shown(found.Answer, found.Request, &now)
+	if err != nil {
+		return fault.New(fault.Fatal, "read what is stored of %s: %w", id, err)
 	}
-	answer.Anchor = s.anchor(c.UserContext(), id, answer.Anchor)
-	return c.JSON(answer)
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Send(shown)
+}
+
+func since(found *store.WholeRecord) (record.Since, error) {
+	now := record.Since{CustomerID: found.CustomerID}
+	if found.RefundOf != uuid.Nil {
+		now.RefundOf = found.RefundOf.String()
+	}
+	if found.Kind == string(sale.KindSale) {
+		currency, err := money.ParseRecorded(found.Currency)
+		if err != nil {
+			return now, err
+		}
+		now.Refunded = currency.Format(money.Minor(found.RefundedMinor))
+		for _, id := range found.Refunds {
+			now.Refunds = append(now.Refunds, id.String())
+		}
+	}
+	var err error
+	now.Anchor, err = record.AnchorOf(found.Answer)
+	return now, err
 }
 
 func (s *Server) anchor(ctx context.Context, id uuid.UUID, a record.Anchor) record.Anchor {
@@ -87,7 +122,7 @@ func (s *Server) anchor(ctx context.Context, id uuid.UUID, a record.Anchor) reco
 	if err != nil {
 		return a
 	}
-	a.Status, a.BatchID, a.BlockNumber = status.Status, status.BatchID, status.BlockNumber
+	a.Status, a.Reason, a.BatchID, a.BlockNumber = status.Status, status.Reason, status.BatchID, status.BlockNumber
 	if status.TxHash != nil {
 		a.TxHash = status.TxHash.Hex()
 	}
@@ -96,7 +131,7 @@ func (s *Server) anchor(ctx context.Context, id uuid.UUID, a record.Anchor) reco
 
 // proof forwards the ledger's proof of a sale of the terminal's store, byte for byte.
 func (s *Server) proof(c *fiber.Ctx) error {
-	id, _, err := s.own(c)
+	id, err := s.own(c)
 	if err != nil {
 		return err
 	}

@@ -99,6 +99,7 @@ type Server struct {
 	logs     *rate.Limiter
 	keyAsks  *rate.Limiter
 	keys     keySet
+	rates    rateSet
 	warnings *rate.Limiter    // of requests
 	crowded  *rate.Limiter    // the same of connections
 	now      func() time.Time // time.Now when nil
@@ -186,8 +187,11 @@ func (s *Server) routes() {
 	s.app.Post("/record", s.authenticate, s.record)
 	s.app.Post(pathBatch, s.authenticate, s.batch)
 	s.app.Get("/idempotency/:key", s.authenticate, s.kept)
+	s.app.Get("/sales", s.authenticate, s.sales)
 	s.app.Get("/sales/:id", s.authenticate, s.sale)
 	s.app.Get("/sales/:id/proof", s.authenticate, s.proof)
+	s.app.Get("/loyalty/rules", s.authenticate, s.loyaltyRules)
+	s.app.Get("/currencies", s.authenticate, s.currencies)
 	s.app.Get("/customers/:id/loyalty", s.authenticate, s.loyalty)
 	s.app.Get("/customers/:id/loyalty/entries", s.authenticate, s.entries)
 	s.app.Post("/closings", s.authenticate, s.closeTill)

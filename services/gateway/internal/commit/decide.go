@@ -1,8 +1,6 @@
 package commit
 
 import (
-	"math"
-
 	"github.com/google/uuid"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
@@ -44,12 +42,21 @@ type state struct {
 	accounts  map[string]*store.Account
 	heads     map[string]*store.Head // by terminal
 	kept      map[store.KeyOf]*record.Kept
-	seqs      map[store.SeqOf]bool // used; false: by this group
+	seqs      map[store.SeqOf]holder          // that are used
+	sold      map[uuid.UUID]record.Quantities // of sales with refunds that have lines
+	returned  map[uuid.UUID]record.Quantities // by their refunds so far
+	byPoints  map[uuid.UUID]money.Minor       // what points paid of sales with refunds that have tenders
 
 	own     map[store.KeyOf]bool // the keys of sales
 	sales   []*store.Sale        // without their answers, which seal writes
 	entries []store.Entry
 	keys    []store.PromiseKey
+}
+
+// holder is the record that has a number of the till's.
+type holder struct {
+	saleID    uuid.UUID
+	committed bool // false: by this group
 }
 
 // verdict is the outcome of one record. Exactly one of kept and refused is set, except for a used key: then both may be.
@@ -80,22 +87,30 @@ func (s *state) decide(it *Item) verdict {
 		}
 		return v
 	}
-	committed, used := false, false
+	var (
+		earlier holder
+		used    bool
+	)
 	if seq != nil {
-		committed, used = s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *seq}]
+		earlier, used = s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *seq}]
 	}
 	switch {
 	case s.heads[it.TerminalID] == nil:
 		v.refused = errNoHead
-	case used:
-		v.hangs = !committed
+	case used && !it.Record.Offline:
+		v.hangs = !earlier.committed
 		v.refused = refusal.New(refusal.SeqReused, "terminal_seq is used by another record of this terminal",
-			refusal.Field{Pointer: "/terminal_seq", Detail: "is already used"})
+			refusal.Field{Pointer: "/terminal_seq", Detail: "is already used by " + earlier.saleID.String()})
+		v.refused.SaleID = earlier.saleID.String()
+	case it.Record.Unreferenced():
+		s.decideReturn(it, &v)
 	case it.Record.Kind == sale.KindRefund:
 		s.decideRefund(it, original, &v)
 	case it.Record.Kind == sale.KindKey:
 		s.accept(it, &v, movement{})
 		s.keys = append(s.keys, store.PromiseKey{KID: it.KID, JWK: string(it.Record.Raw), SaleID: v.sale.ID})
+	case it.Record.Kind == sale.KindAdjustment:
+		s.decideAdjustment(it, &v)
 	default:
 		s.decideSale(it, &v)
 	}
@@ -107,80 +122,18 @@ func (s *state) original(it *Item) *store.Original {
 	switch r := &it.Record; {
 	case r.RefundOf != uuid.Nil:
 		return s.originals[r.RefundOf]
-	case r.RefundOfKey != uuid.Nil:
+	case r.RefundOfKey != noKey:
 		return s.byKey[store.KeyOf{TerminalID: it.TerminalID, Key: r.RefundOfKey}]
 	}
 	return nil
-}
-
-func (s *state) decideSale(it *Item, v *verdict) {
-	r := &it.Record
-	worth, fits := s.rules.Worth(r.Currency, r.RedeemPoints)
-	switch {
-	case r.RedeemPoints > 0 && !s.rules.Redeems(r.Currency):
-		v.refused = invalid("/redeem_points", "cannot be redeemed in this currency")
-	case !fits || worth > r.Total:
-		v.refused = invalid("/redeem_points", "are worth more than the total")
-	case r.Tendered != nil && *r.Tendered != r.Total-worth:
-		v.refused = refusal.New(refusal.TotalsMismatch, "the amounts don't add up",
-			refusal.Field{Pointer: "/tenders", Detail: "don't add up to the total less what the redeemed points are worth"})
-	case v.account != nil && r.RedeemPoints > max(v.account.Balance, 0):
-		v.refused = refusal.New(refusal.FewPoints, "the customer does not have enough points",
-			refusal.Field{Pointer: "/redeem_points", Detail: "are more than the balance"})
-	}
-	if v.refused != nil {
-		return
-	}
-	m := movement{redeemed: r.RedeemPoints}
-	if v.account != nil {
-		m.purchase = v.account.Purchases + 1
-		earned, ok := s.rules.Earn(r.Currency, r.Total-worth, uint64(m.purchase))
-		if m.earned = earned; !ok || earned > math.MaxInt64-max(v.account.Balance, 0) {
-			v.refused = invalid("/total", "earns more points than an account can hold")
-			return
-		}
-	}
-	s.accept(it, v, m)
-}
-
-func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
-	r, past, pointer := &it.Record, v.refund, "/refund_of"
-	if r.RefundOf == uuid.Nil {
-		pointer = "/refund_of_key"
-	}
-	switch {
-	case original == nil || original.StoreID != it.StoreID:
-		v.refused = refusal.New(refusal.NotFound, "the store has no such sale", refusal.Field{Pointer: pointer, Detail: "names no sale of this store"})
-	case original.Refund:
-		v.refused = invalid(pointer, "names a refund; refunds cannot be refunded")
-	case original.Currency != r.Currency.Code():
-		v.refused = invalid("/currency", "is not the sale's")
-	case int64(r.Total) > past.TotalMinor-past.RefundedMinor:
-		v.refused = refusal.New(refusal.RefundExceeds, "the sale's refunds would exceed its total",
-			refusal.Field{Pointer: "/total", Detail: "is more than what is left of the sale"})
-	}
-	if v.refused != nil {
-		return
-	}
-	refunded := past.RefundedMinor + int64(r.Total)
-	clawed := loyalty.Share(original.Earned, money.Minor(refunded), money.Minor(past.TotalMinor))
-	returned := loyalty.Share(original.Redeemed, money.Minor(refunded), money.Minor(past.TotalMinor))
-	m := movement{earned: -(clawed - past.Clawed), redeemed: -(returned - past.Returned), original: original}
-	// The tenders of a refund are what the shopper gets back beside the points.
-	if worth, ok := s.rules.Worth(r.Currency, -m.redeemed); r.Tendered != nil && (!ok || *r.Tendered != max(r.Total-worth, 0)) {
-		v.refused = refusal.New(refusal.TotalsMismatch, "the amounts don't add up",
-			refusal.Field{Pointer: "/tenders", Detail: "don't add up to the total less what the returned points are worth"})
-		return
-	}
-	past.RefundedMinor, past.Clawed, past.Returned = refunded, clawed, returned
-	s.accept(it, v, m)
 }
 
 // movement is what a record does to its customer's points.
 type movement struct {
 	earned, redeemed int64
 	purchase         int64           // 0 for guests and refunds
-	original         *store.Original // of a refund
+	bonusDue         bool            // after a purchase
+	original         *store.Original // of a refund that names one
 }
 
 // accept turns a record that breaks no rule into rows and moves the account.
@@ -200,18 +153,22 @@ func (s *state) accept(it *Item, v *verdict, m movement) {
 		RequestHash: r.Hash, Salt: minted.Salt,
 	}
 	row := &store.Sale{
-		ID: minted.SaleID, Under: it.under(), TerminalSeq: r.TerminalSeq, TotalMinor: int64(r.Total), OccurredAt: r.OccurredAt,
+		ID: minted.SaleID, Under: it.under(), TerminalSeq: r.TerminalSeq, ExternalRef: r.ExternalRef, TotalMinor: int64(r.Total), OccurredAt: r.OccurredAt,
 		Request: r.Raw, Fingerprint: r.Fingerprint, ReceiptToken: minted.ReceiptToken,
+	}
+	if seq := r.TerminalSeq; seq != nil {
+		row.SeqHolder = s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *seq}].saleID
 	}
 	if m.original != nil {
 		facts.RefundOf, row.RefundOf = m.original.SaleID.String(), m.original.SaleID
 	}
 	if a := v.account; a != nil {
 		delta := m.earned - m.redeemed
+		row.Shortfall = max(m.redeemed-max(a.Balance, 0), 0)
 		at = max(at, a.LastRecordedUS+1)
 		a.Balance, a.Entries, a.LastRecordedUS = a.Balance+delta, a.Entries+1, at
 		if m.purchase > 0 {
-			a.Purchases = m.purchase
+			a.Purchases, a.BonusDue = m.purchase, m.bonusDue
 		}
 		facts.PointsDelta, facts.PointsBalance = delta, a.Balance
 		row.Earned, row.Redeemed, row.RulesVersion = m.earned, m.redeemed, s.rules.Version
@@ -230,23 +187,22 @@ func (s *state) remember(it *Item, v *verdict, row *store.Sale) {
 	kept := &record.Kept{Fingerprint: row.Fingerprint}
 	v.kept, v.sale = kept, row
 	s.kept[row.Under], s.own[row.Under] = kept, true
-	if row.TerminalSeq != nil {
-		s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *row.TerminalSeq}] = false
+	if row.TerminalSeq != nil && row.SeqHolder == uuid.Nil {
+		s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *row.TerminalSeq}] = holder{saleID: row.ID}
 	}
 	original := &store.Original{
-		SaleID: row.ID, Refund: row.Facts.Kind == sale.KindRefund, StoreID: it.StoreID, Under: row.Under, CustomerID: row.Facts.CustomerID,
+		SaleID: row.ID, Kind: row.Facts.Kind, Request: row.Request, StoreID: it.StoreID, Under: row.Under, CustomerID: row.Facts.CustomerID,
 		Currency: row.Facts.Currency, TotalMinor: row.TotalMinor, Earned: row.Earned, Redeemed: row.Redeemed, RecordedAtUS: int64(row.Facts.RecordedAt),
 	}
 	s.originals[row.ID], s.byKey[row.Under] = original, original
-	if !original.Refund {
+	if original.Kind == sale.KindSale {
 		s.refunds[row.ID] = &store.RefundState{SaleID: row.ID, TotalMinor: row.TotalMinor}
 	}
 	s.sales = append(s.sales, row)
 }
 
+// noKey is no Idempotency-Key.
+var noKey uuid.UUID
+
 // errNoHead is for a terminal whose head is not there: it is made with the terminal, and no service deletes it.
 var errNoHead = refusal.New(refusal.Internal, "the terminal's head is missing: an operator must look")
-
-func invalid(pointer, detail string) *refusal.Error {
-	return refusal.New(refusal.InvalidRecord, "the record breaks a rule", refusal.Field{Pointer: pointer, Detail: detail})
-}

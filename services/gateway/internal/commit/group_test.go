@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/sale"
@@ -69,7 +71,9 @@ func TestGroupsAnswerAsOneByOneWould(t *testing.T) {
 		testkit.Insist(t, "add a terminal", func() error {
 			return b.grouper.Store.AddTerminal(rt.Context(), terminal, "s1", sale.Keccak([]byte(terminal)))
 		})
-		m := &shopModel{t: rt, customers: map[string]*customerModel{}, records: map[string]*recordModel{}, ids: map[string]*recordModel{}, seqs: map[int64]bool{}}
+		m := &shopModel{
+			t: rt, customers: map[string]*customerModel{}, records: map[string]*recordModel{}, ids: map[string]*recordModel{}, seqs: map[int64]*recordModel{},
+		}
 		d := &drawer{rt: rt, prefix: fmt.Sprintf("c%d-", run)}
 		for range rapid.IntRange(1, 6).Draw(rt, "groups") {
 			var items []*commit.Item
@@ -105,23 +109,34 @@ func (d *drawer) record() (uuid.UUID, []byte) {
 		i := rapid.IntRange(0, len(d.keys)-1).Draw(rt, "which")
 		return d.keys[i], d.bodies[i]
 	}
-	r := request{Currency: "INR", Total: rapid.SampledFrom([]string{"10", "33.33", "100.00", "999.9", "0.01"}).Draw(rt, "total")}
+	r := request{Currency: "INR", Total: rapid.SampledFrom([]string{"10", "33.33", "100.00", "999.9", "0.01", "0"}).Draw(rt, "total")}
 	if rapid.IntRange(0, 3).Draw(rt, "seq?") == 0 {
-		seq := rapid.Int64Range(0, 5).Draw(rt, "seq")
+		seq := rapid.Int64Range(0, 2).Draw(rt, "seq")
 		r.Seq = &seq
 	}
-	switch what := rapid.IntRange(0, 5).Draw(rt, "what"); {
+	if rapid.IntRange(0, 3).Draw(rt, "offline") == 0 {
+		r.Offline, r.OccurredAt = true, "2026-11-20T10:00:00+05:30"
+	}
+	switch what := rapid.IntRange(0, 6).Draw(rt, "what"); {
 	case what == 0 && len(d.saleIDs) > 0:
 		r.Kind, r.RefundOf = "refund", rapid.SampledFrom(d.saleIDs).Draw(rt, "sale")
 	case what == 1 && len(d.keys) > 0:
 		r.Kind, r.RefundOfKey = "refund", rapid.SampledFrom(d.keys).Draw(rt, "its key").String()
 	case what == 2:
 		r.RefundOf, r.Kind = uuid.NewString(), "refund"
+	case what == 3:
+		r.Kind, r.CustomerID = "refund", d.customer()
 	default:
-		if c := rapid.IntRange(0, 3).Draw(rt, "customer"); c > 0 {
-			r.CustomerID = d.prefix + fmt.Sprint(c)
-			r.Redeem = rapid.SampledFrom([]int64{0, 0, 1, 7, 40, 400}).Draw(rt, "redeem")
+		if r.CustomerID = d.customer(); r.CustomerID != "" {
+			r.Redeem = rapid.SampledFrom([]int64{0, 0, 1, 7, 40, 400, 4000}).Draw(rt, "redeem")
 		}
+	}
+	if r.Kind == "refund" && (r.Total == "0" || rapid.Bool().Draw(rt, "a part")) {
+		r.Total = "0.01"
+	}
+	if n := rapid.IntRange(0, 3).Draw(rt, "pens"); n > 0 {
+		off := new(big.Rat).Sub(rat(fmt.Sprint(1000*n)), rat(r.Total))
+		r.Lines = []pens{{SKU: "PEN", Quantity: fmt.Sprint(n), Price: "1000", Discount: off.FloatString(2)}}
 	}
 	if r.Kind == "refund" && rapid.IntRange(0, 9).Draw(rt, "other currency") == 0 {
 		r.Currency = "USD"
@@ -134,6 +149,13 @@ func (d *drawer) record() (uuid.UUID, []byte) {
 	}
 	d.keys, d.bodies = append(d.keys, key), append(d.bodies, body)
 	return key, body
+}
+
+func (d *drawer) customer() string {
+	if c := rapid.IntRange(0, 3).Draw(d.rt, "customer"); c > 0 {
+		return d.prefix + fmt.Sprint(c)
+	}
+	return ""
 }
 
 func compare(rt *rapid.T, m *shopModel, d *drawer, out commit.Outcome, want verdictModel) {
@@ -157,6 +179,12 @@ func compare(rt *rapid.T, m *shopModel, d *drawer, out commit.Outcome, want verd
 	require.Equal(rt, m.head.Hex(), got.PreviousHash)
 	m.head = common.HexToHash(got.Anchor.SaleHash)
 	rec := want.new
+	require.Equal(rt, rec.unreferenced, got.Unreferenced)
+	if rec.earlier == nil {
+		require.Empty(rt, got.Warnings)
+	} else {
+		require.Equal(rt, []record.Warning{{Code: refusal.SeqReused, SaleID: rec.earlier.id}}, got.Warnings)
+	}
 	rec.id, rec.recordedAt = got.SaleID, got.RecordedAt
 	m.ids[rec.id] = rec
 	d.saleIDs = append(d.saleIDs, rec.id)
@@ -167,6 +195,7 @@ func compare(rt *rapid.T, m *shopModel, d *drawer, out commit.Outcome, want verd
 	require.Equal(rt, record.Loyalty{
 		CustomerID: rec.answer.Customer, PurchaseNumber: rec.answer.Purchase, FirstPurchase: rec.answer.First,
 		PointsEarned: rec.answer.Earned, PointsRedeemed: rec.answer.Redeemed, PointsBalance: rec.answer.Balance,
+		Shortfall: rec.answer.Shortfall,
 	}, *got.Loyalty)
 }
 
@@ -189,6 +218,8 @@ func (b *bench) checkBooks(t *testing.T) {
 		"a refund state is off": `SELECT count(*) FROM sales.refund_state r
 			WHERE refunded_minor = 0 OR refunded_minor <> (SELECT sum(total_minor) FROM sales.sale s WHERE s.refund_of = r.sale_id)
 			OR points_clawed <> (SELECT -sum(points_earned) FROM sales.sale s WHERE s.refund_of = r.sale_id)`,
+		"a number of the till's has not one holder": `SELECT count(*) FROM (SELECT count(*) FILTER (WHERE NOT seq_reused) AS holders FROM sales.sale
+			WHERE terminal_seq IS NOT NULL GROUP BY terminal_id, terminal_seq) x WHERE holders <> 1`,
 		"a number is missing": `SELECT count(*) FROM (SELECT terminal_id, count(*) AS n, max(record_number) AS last FROM audit.sale GROUP BY 1) x WHERE n <> last`,
 		"a record does not name the one before": `SELECT count(*) FROM (SELECT previous_hash, record_number,
 			lag(sale_hash) OVER (PARTITION BY terminal_id ORDER BY record_number) AS before FROM audit.sale) x

@@ -9,6 +9,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
@@ -17,28 +18,33 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 	s := &state{
 		rules: g.Rules, mint: g.Mint,
 		originals: make(map[uuid.UUID]*store.Original), byKey: make(map[store.KeyOf]*store.Original),
-		own: make(map[store.KeyOf]bool),
+		own: make(map[store.KeyOf]bool), sold: make(map[uuid.UUID]record.Quantities), returned: make(map[uuid.UUID]record.Quantities),
+		byPoints: make(map[uuid.UUID]money.Minor),
 	}
 	var want store.Wanted
-	refundIDs, refundKeys := wanted(items, todo, &want)
-	if len(refundIDs)+len(refundKeys) > 0 {
-		found, err := tx.Originals(ctx, refundIDs, refundKeys)
+	named := wanted(items, todo, &want)
+	if len(named) > 0 {
+		found, err := tx.Originals(ctx, named)
 		if err != nil {
 			return nil, err
 		}
-		s.know(found, &want)
+		s.know(found, named, &want)
 	}
 	want.Customers, want.Terminals = sorted(want.Customers), sorted(want.Terminals)
 	locked, err := tx.Lock(ctx, want)
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range refundKeys {
-		if _, used := locked.Kept[key]; used && s.byKey[key] == nil {
+	for _, n := range named {
+		if _, used := locked.Kept[n.Under]; used && n.SaleID == uuid.Nil && s.byKey[n.Under] == nil {
 			return nil, fault.New(fault.Conflict, "another gateway has just recorded what a refund names")
 		}
 	}
-	s.refunds, s.accounts, s.heads, s.seqs = locked.Refunds, locked.Accounts, locked.Heads, locked.Seqs
+	s.refunds, s.accounts, s.heads = locked.Refunds, locked.Accounts, locked.Heads
+	s.seqs = make(map[store.SeqOf]holder, len(locked.Seqs))
+	for seq, id := range locked.Seqs {
+		s.seqs[seq] = holder{saleID: id, committed: true}
+	}
 	s.kept = make(map[store.KeyOf]*record.Kept, len(locked.Kept))
 	for under, kept := range locked.Kept {
 		s.kept[under] = &kept
@@ -54,8 +60,8 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 	return s, nil
 }
 
-// wanted lists what the items themselves name.
-func wanted(items []*Item, todo []int, want *store.Wanted) (refundIDs [][16]byte, refundKeys []store.KeyOf) {
+// wanted lists what the items themselves name, and returns how refunds name their sales.
+func wanted(items []*Item, todo []int, want *store.Wanted) (named []store.Named) {
 	for _, i := range todo {
 		it := items[i]
 		want.Keys, want.Terminals = append(want.Keys, it.under()), append(want.Terminals, it.TerminalID)
@@ -63,15 +69,15 @@ func wanted(items []*Item, todo []int, want *store.Wanted) (refundIDs [][16]byte
 			want.Seqs = append(want.Seqs, store.SeqOf{TerminalID: it.TerminalID, Seq: *seq})
 		}
 		switch r := &it.Record; {
-		case r.Kind == sale.KindRefund && r.RefundOf != uuid.Nil:
-			refundIDs = append(refundIDs, r.RefundOf)
-		case r.Kind == sale.KindRefund:
-			refundKeys = append(refundKeys, store.KeyOf{TerminalID: it.TerminalID, Key: r.RefundOfKey})
+		case r.Kind == sale.KindRefund && !r.Unreferenced():
+			named = append(named, store.Named{
+				SaleID: r.RefundOf, Under: store.KeyOf{TerminalID: it.TerminalID, Key: r.RefundOfKey}, Lines: hasGoods(r), Paid: r.Tendered != nil,
+			})
 		case r.CustomerID != "":
 			want.Customers = append(want.Customers, r.CustomerID)
 		}
 	}
-	return refundIDs, refundKeys
+	return named
 }
 
 // sorted is a set in the order in which it is locked.
@@ -81,16 +87,35 @@ func sorted(names []string) []string {
 }
 
 // know takes in the sales that refunds name, and adds their refund states and their customers' accounts to what is locked.
-func (s *state) know(found []store.Original, want *store.Wanted) {
+func (s *state) know(found []store.Original, named []store.Named, want *store.Wanted) {
 	for i := range found {
 		o := &found[i]
-		if s.originals[o.SaleID] == nil && !o.Refund {
-			want.Refunded = append(want.Refunded, *o)
-			if o.CustomerID != "" {
-				want.Customers = append(want.Customers, o.CustomerID)
+		if known := s.originals[o.SaleID]; known != nil {
+			if known.Request == nil { // one of the refunds may have asked for it and the other not
+				known.Request = o.Request
 			}
+			o = known
 		}
 		s.originals[o.SaleID], s.byKey[o.Under] = o, o
+	}
+	compared := make(map[uuid.UUID]bool)
+	for _, n := range named {
+		o := s.originals[n.SaleID]
+		if n.SaleID == uuid.Nil {
+			o = s.byKey[n.Under]
+		}
+		if o != nil && n.Lines {
+			compared[o.SaleID] = true
+		}
+	}
+	for id, o := range s.originals {
+		if o.Kind != sale.KindSale {
+			continue
+		}
+		want.Refunded = append(want.Refunded, store.Refunded{SaleID: id, TotalMinor: o.TotalMinor, Requests: compared[id]})
+		if o.CustomerID != "" {
+			want.Customers = append(want.Customers, o.CustomerID)
+		}
 	}
 }
 

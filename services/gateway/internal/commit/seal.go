@@ -5,7 +5,10 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/sale"
 )
@@ -59,8 +62,12 @@ func answer(row *store.Sale, promise string) record.Answer {
 	if f.CustomerID != "" {
 		a.Loyalty = &record.Loyalty{
 			CustomerID: f.CustomerID, PurchaseNumber: int64(f.PurchaseNumber), FirstPurchase: f.PurchaseNumber == 1,
-			PointsEarned: row.Earned, PointsRedeemed: row.Redeemed, PointsBalance: f.PointsBalance,
+			PointsEarned: row.Earned, PointsRedeemed: row.Redeemed, PointsBalance: f.PointsBalance, Shortfall: row.Shortfall,
 		}
+	}
+	a.Unreferenced = f.Kind == sale.KindRefund && f.RefundOf == ""
+	if row.SeqHolder != uuid.Nil {
+		a.Warnings = []record.Warning{{Code: refusal.SeqReused, SaleID: row.SeqHolder.String()}}
 	}
 	return a
 }

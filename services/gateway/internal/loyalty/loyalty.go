@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"math/bits"
 
+	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/money"
 )
 
@@ -17,8 +18,10 @@ type Rules struct {
 
 	perUnit map[string]*big.Rat // points for each whole unit of a currency; absent: sales in it earn nothing
 	worth   map[string]*big.Rat // whole units for each point; absent: points can't be redeemed in it
-	bonus   int64               // for the customer's first purchase
+	bonus   int64               // for the customer's first purchase that earns on more than 0
 	tiers   []tier              // ascending, the first from purchase 1
+	nothing []event.LineType    // lines that earn none
+	offline int64               // points past the balance that an offline sale may redeem
 }
 
 type tier struct {
@@ -46,24 +49,63 @@ func (r *Rules) Worth(c money.Currency, points int64) (money.Minor, bool) {
 	return money.Minor(minor.Int64()), minor.IsInt64()
 }
 
-// Earn is what a customer's purchase with this number, counted from 1, earns when paid is what is left after redeemed points:
-// floor(paid × points per unit × tier's multiplier), and the bonus on the first. ok is false when that is beyond an int64.
-func (r *Rules) Earn(c money.Currency, paid money.Minor, purchase uint64) (earned int64, ok bool) {
-	if perUnit, known := r.perUnit[c.Code()]; known {
-		multiplier := r.at(purchase).multiplier
-		points := new(big.Int).Mul(big.NewInt(int64(paid)), perUnit.Num())
-		points.Mul(points, multiplier.Num())
-		per := new(big.Int).Mul(unit(c), perUnit.Denom())
-		points.Quo(points, per.Mul(per, multiplier.Denom()))
-		if !points.IsInt64() || points.Int64() > math.MaxInt64-maxBonus {
-			return 0, false
-		}
-		earned = points.Int64()
+// OfflineRedeemMax is how many points past the balance a sale that was made offline may redeem.
+func (r *Rules) OfflineRedeemMax() int64 { return r.offline }
+
+// Base is what a sale earns on: its total less the lines that earn none and less what the redeemed points pay, at least 0. fits is false when it
+// is more than any total.
+func (r *Rules) Base(total, worth money.Minor, lines map[event.LineType]money.Sum) (base money.Minor, fits bool) {
+	var sum money.Sum
+	sum.Add(total - worth)
+	for _, t := range r.nothing {
+		sum = sum.Minus(lines[t])
 	}
-	if purchase == 1 {
+	if sum.Negative() {
+		return 0, true
+	}
+	return sum.Minor()
+}
+
+// PointWorth is what a point pays in c, such as "0.25 INR".
+func (r *Rules) PointWorth(c money.Currency) string {
+	worth := r.worth[c.Code()]
+	if worth == nil {
+		return "0 " + c.Code()
+	}
+	return decimal(worth) + " " + c.Code()
+}
+
+// Earn is what a customer's purchase with this number, counted from 1, earns on a base: floor(base × points per unit × tier's multiplier), and the
+// bonus where it is still to come and the base is more than 0. ok is false when that is beyond an int64.
+func (r *Rules) Earn(c money.Currency, base money.Minor, purchase uint64, bonus bool) (earned int64, ok bool) {
+	if earned, ok = r.points(c, base, r.at(purchase).multiplier); !ok {
+		return 0, false
+	}
+	if bonus && base > 0 {
 		earned += r.bonus
 	}
 	return earned, true
+}
+
+// Claw is what a return without a receipt takes back: floor(total × points per unit). ok is false when that is beyond an int64.
+func (r *Rules) Claw(c money.Currency, total money.Minor) (clawed int64, ok bool) {
+	return r.points(c, total, big.NewRat(1, 1))
+}
+
+// points are floor(amount × points per unit × multiplier), with room for a bonus.
+func (r *Rules) points(c money.Currency, amount money.Minor, multiplier *big.Rat) (n int64, ok bool) {
+	perUnit, known := r.perUnit[c.Code()]
+	if !known {
+		return 0, true
+	}
+	points := new(big.Int).Mul(big.NewInt(int64(amount)), perUnit.Num())
+	points.Mul(points, multiplier.Num())
+	per := new(big.Int).Mul(unit(c), perUnit.Denom())
+	points.Quo(points, per.Mul(per, multiplier.Denom()))
+	if !points.IsInt64() || points.Int64() > math.MaxInt64-maxBonus {
+		return 0, false
+	}
+	return points.Int64(), true
 }
 
 // Tier is the name of the tier that a customer with this many purchases has reached.

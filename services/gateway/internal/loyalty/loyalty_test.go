@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
+	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/money"
 )
 
@@ -32,17 +33,27 @@ func TestTheContractsExample(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, money.Minor(50_00), worth)
 	for _, c := range []struct {
-		paid     money.Minor
+		base     money.Minor
 		purchase uint64
+		bonus    bool
 		earned   int64
 	}{
-		{1199_50, 2, 119}, {1199_50, 1, 169}, {0, 2, 0}, {9_99, 2, 0}, {10_00, 2, 1}, {1199_50, 9, 119}, {1199_50, 10, 149}, {1199_50, 50, 179},
+		{1199_50, 2, false, 119},
+		{1199_50, 1, true, 169},
+		{0, 2, false, 0},
+		{9_99, 2, false, 0},
+		{10_00, 2, false, 1},
+		{1199_50, 9, false, 119},
+		{1199_50, 10, false, 149},
+		{1199_50, 50, false, 179},
+		{0, 1, true, 0},
+		{1, 2, true, 50},
 	} {
-		earned, ok := r.Earn(inr, c.paid, c.purchase)
+		earned, ok := r.Earn(inr, c.base, c.purchase, c.bonus)
 		require.True(t, ok)
 		require.Equal(t, c.earned, earned, "%+v", c)
 	}
-	earned, ok := r.Earn(currency(t, "KWD"), 1000, 1)
+	earned, ok := r.Earn(currency(t, "KWD"), 1000, 1, true)
 	require.True(t, ok)
 	require.Equal(t, int64(50), earned, "a currency without points still greets a new customer")
 	_, ok = r.Worth(currency(t, "KWD"), 1)
@@ -80,12 +91,12 @@ func TestWrongRulesAreNamed(t *testing.T) {
 		{"null", "the file must be an object"},
 		{`{"version":`, "not strict JSON, in version at byte 11"},
 		{`{"a":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + `}`, "too deeply"},
-		{change(`"version": "1"`, `"version": ""`), "version must be"},
-		{change(`"version": "1"`, `"version": 1`), "version must be"},
-		{change(`"version": "1"`, `"version": "`+strings.Repeat("x", 33)+`"`), "version must be"},
-		{change(`"version": "1",`, ``), "version is missing"},
+		{change(`"version": "2"`, `"version": ""`), "version must be"},
+		{change(`"version": "2"`, `"version": 1`), "version must be"},
+		{change(`"version": "2"`, `"version": "`+strings.Repeat("x", 33)+`"`), "version must be"},
+		{change(`"version": "2",`, ``), "version is missing"},
 		{change(`"version"`, `"Version"`), "Version is not a member"},
-		{change(`"version": "1"`, `"version": "1", "version": "2"`), "in version at byte 20: a member is repeated"},
+		{change(`"version": "2"`, `"version": "2", "version": "3"`), "in version at byte 20: a member is repeated"},
 		{change(`"INR": "0.1"`, `"INR": "1e3"`), "points_per_unit.INR must be"},
 		{change(`"INR": "0.1"`, `"INR": 0.1`), "points_per_unit.INR must be"},
 		{change(`"INR": "0.1"`, `"INR": null`), "points_per_unit.INR must be"},
@@ -105,6 +116,11 @@ func TestWrongRulesAreNamed(t *testing.T) {
 		{change(`"tiers": [`, `"tiers": [7, `), "tiers[0] must be an object"},
 		{change(`"USD": "0.01"`, `"USD": "free"`), "point_worth.USD must be"},
 		{change(`"first_purchase_bonus"`, `"bonus"`), "bonus is not a member"},
+		{change(`"earn_nothing": [`, `"earn_nothing": ["tips", `), "earn_nothing[0] must be one of [item return"},
+		{change(`"earn_nothing": [`, `"earn_nothing": ["gift_card", `), "earn_nothing[2] is there twice"},
+		{change(`"earn_nothing": ["tip", "gift_card", "deposit", "rounding"]`, `"earn_nothing": "tip"`), "earn_nothing must be an array"},
+		{change(`"offline_redeem_max": 1000`, `"offline_redeem_max": -1`), "offline_redeem_max must be"},
+		{change(`"offline_redeem_max": 1000`, `"offline_redeem_max": null`), "offline_redeem_max must be"},
 		{loyalty.Default + "{", "something follows the JSON value"},
 	} {
 		_, err := loyalty.Parse([]byte(c.rules))
@@ -119,10 +135,61 @@ func TestATierCountsFromItsPurchase(t *testing.T) {
 		tier     string
 		earned   int64
 	}{{2, "base", 1000}, {9, "base", 1000}, {10, "silver", 1250}, {49, "silver", 1250}, {50, "gold", 1500}, {1 << 50, "gold", 1500}} {
-		earned, ok := r.Earn(inr, 10_000_00, c.purchase)
+		earned, ok := r.Earn(inr, 10_000_00, c.purchase, false)
 		require.True(t, ok)
 		require.Equal(t, c.earned, earned, c.purchase)
 		require.Equal(t, c.tier, r.Tier(c.purchase))
 	}
 	require.Equal(t, "base", r.Tier(0))
+}
+
+func TestLinesThatEarnNothingAreNoneOfTheBase(t *testing.T) {
+	lines := map[event.LineType]money.Sum{}
+	put := func(of event.LineType, m money.Minor) {
+		var sum money.Sum
+		sum.Add(m)
+		lines[of] = sum
+	}
+	put(event.LineItem, 100_00)
+	put(event.LineTip, 12_00)
+	put(event.LineRounding, -41)
+	put(event.LineShipping, 5_00)
+	without := strings.Replace(loyalty.Default, `,
+  "earn_nothing": ["tip", "gift_card", "deposit", "rounding"],
+  "offline_redeem_max": 1000`, "", 1)
+	require.NotEqual(t, loyalty.Default, without)
+	for _, c := range []struct {
+		rules        string
+		total, worth money.Minor
+		base         money.Minor
+	}{
+		{loyalty.Default, 116_59, 0, 105_00},
+		{without, 116_59, 0, 105_00}, // the same by default
+		{strings.Replace(loyalty.Default, `["tip", "gift_card", "deposit", "rounding"]`, `[]`, 1), 116_59, 0, 116_59},
+		{strings.Replace(loyalty.Default, `["tip", "gift_card", "deposit", "rounding"]`, `["item", "shipping"]`, 1), 116_59, 0, 11_59},
+		{loyalty.Default, 116_59, 50_00, 55_00},
+		{loyalty.Default, 116_59, 116_59, 0}, // more than what earns
+	} {
+		r, err := loyalty.Parse([]byte(c.rules))
+		require.NoError(t, err)
+		base, fits := r.Base(c.total, c.worth, lines)
+		require.True(t, fits)
+		require.Equal(t, c.base, base, "%+v", c)
+		require.Equal(t, int64(1000), r.OfflineRedeemMax())
+	}
+	base, fits := rules(t).Base(10_00, 0, nil)
+	require.True(t, fits)
+	require.Equal(t, money.Minor(10_00), base, "a sale without lines earns on all of it")
+}
+
+func TestAReturnWithoutAReceiptTakesBackWhatThePlainRateGives(t *testing.T) {
+	r := rules(t)
+	for code, want := range map[string]int64{"INR": 1, "USD": 19, "KWD": 0} {
+		clawed, ok := r.Claw(currency(t, code), 1999)
+		require.True(t, ok)
+		require.Equal(t, want, clawed, code)
+	}
+	require.Equal(t, "0.25 INR", r.PointWorth(currency(t, "INR")))
+	require.Equal(t, "1 JPY", r.PointWorth(currency(t, "JPY")))
+	require.Equal(t, "0 KWD", r.PointWorth(currency(t, "KWD")))
 }

@@ -16,20 +16,23 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
 // Default are the rules without a LOYALTY_RULES file, and an example of one.
 //
-// Every member must be there, once, in this spelling, and no other:
+// Every member must be there, once, in this spelling, and no other; the last two may be left out:
 //
 //	version               1 to 32 characters; stored with each entry: changed rules need a new one, else the gateway does not start
 //	points_per_unit       points for each whole unit of a currency (ISO 4217); a currency that is missing, or at "0", earns nothing
-//	first_purchase_bonus  points on top for a customer's purchase number 1, in any currency
+//	first_purchase_bonus  points on top for a customer's first purchase that earns on more than 0, in any currency
 //	tiers                 1 to 20, by rising from_purchase, the first from 1: a purchase with this number or a higher one earns
 //	                      multiplier times its points. Names are shown to tills
 //	point_worth           whole units of a currency that a point pays; where it is missing, or "0", points can't be redeemed
+//	earn_nothing          types of line that earn no points; left out: tip, gift_card, deposit and rounding
+//	offline_redeem_max    points past the balance that a sale may redeem which was made offline; left out: 1000
 //
 // Factors are decimal numbers in strings, such as "0.25": at most 3 digits before the point and 6 after it.
 //
@@ -43,7 +46,13 @@ const (
 	maxTiers    = 20
 	maxTierName = 32
 	maxPurchase = 1 << 40
+	maxOffline  = 1_000_000_000
+
+	maxFactorDecimals = 6
 )
+
+// defaultOffline is offline_redeem_max where the rules don't say.
+const defaultOffline = 1000
 
 var (
 	factorForm  = regexp.MustCompile(`^(0|[1-9][0-9]{0,2})(\.[0-9]{1,6})?$`)
@@ -56,11 +65,11 @@ func Parse(data []byte) (*Rules, error) {
 	if err != nil {
 		return nil, unread(err)
 	}
-	m, err := members("", whole, "version", "points_per_unit", "first_purchase_bonus", "tiers", "point_worth")
+	m, err := members("", whole, []string{"version", "points_per_unit", "first_purchase_bonus", "tiers", "point_worth"}, "earn_nothing", "offline_redeem_max")
 	if err != nil {
 		return nil, err
 	}
-	r := &Rules{}
+	r := &Rules{nothing: []event.LineType{event.LineTip, event.LineGiftCard, event.LineDeposit, event.LineRounding}, offline: defaultOffline}
 	if r.Hash, err = hashOf(data); err != nil {
 		return nil, err
 	}
@@ -76,8 +85,36 @@ func Parse(data []byte) (*Rules, error) {
 	if r.tiers, err = tiersOf(m["tiers"]); err != nil {
 		return nil, err
 	}
-	r.worth, err = byCurrency("point_worth", m["point_worth"])
+	if r.worth, err = byCurrency("point_worth", m["point_worth"]); err != nil {
+		return nil, err
+	}
+	if v := m["offline_redeem_max"]; v != nil {
+		if r.offline, err = integer("offline_redeem_max", v, 0, maxOffline); err != nil {
+			return nil, err
+		}
+	}
+	if v := m["earn_nothing"]; v != nil {
+		r.nothing, err = lineTypes("earn_nothing", v)
+	}
 	return r, err
+}
+
+func lineTypes(path string, v *strictjson.Value) ([]event.LineType, error) {
+	if v.Kind != strictjson.Array {
+		return nil, fmt.Errorf("%s must be an array of types of line", path)
+	}
+	all := make([]event.LineType, 0, len(v.Items))
+	for i, item := range v.Items {
+		t := event.LineType(item.Text)
+		if item.Kind != strictjson.String || !slices.Contains(event.LineTypes, t) {
+			return nil, fmt.Errorf("%s[%d] must be one of %v", path, i, event.LineTypes)
+		}
+		if slices.Contains(all, t) {
+			return nil, fmt.Errorf("%s[%d] is there twice", path, i)
+		}
+		all = append(all, t)
+	}
+	return all, nil
 }
 
 // unread names the member at which the file is not strict JSON: unlike a till's record, the file is the reader's own.
@@ -102,12 +139,12 @@ func hashOf(data []byte) ([sha256.Size]byte, error) {
 
 func join(path, name string) string { return strings.TrimPrefix(path+"."+name, ".") }
 
-// members reads an object that has exactly these members, in this spelling.
-func members(path string, v *strictjson.Value, names ...string) (map[string]*strictjson.Value, error) {
+// members reads an object that has these members, in this spelling, and none but them and the optional ones.
+func members(path string, v *strictjson.Value, names []string, optional ...string) (map[string]*strictjson.Value, error) {
 	if v.Kind != strictjson.Object {
 		return nil, fmt.Errorf("%s must be an object", cmp.Or(path, "the file"))
 	}
-	if unknown := v.Unknown(names...); len(unknown) > 0 {
+	if unknown := v.Unknown(slices.Concat(names, optional)...); len(unknown) > 0 {
 		return nil, fmt.Errorf("%s is not a member of the rules", join(path, unknown[0]))
 	}
 	all := make(map[string]*strictjson.Value, len(names))
@@ -115,6 +152,9 @@ func members(path string, v *strictjson.Value, names ...string) (map[string]*str
 		if all[n] = v.Member(n); all[n] == nil {
 			return nil, fmt.Errorf("%s is missing", join(path, n))
 		}
+	}
+	for _, n := range optional {
+		all[n] = v.Member(n)
 	}
 	return all, nil
 }
@@ -160,7 +200,7 @@ func tiersOf(v *strictjson.Value) ([]tier, error) {
 }
 
 func tierOf(path string, v *strictjson.Value) (t tier, err error) {
-	m, err := members(path, v, "name", "from_purchase", "multiplier")
+	m, err := members(path, v, []string{"name", "from_purchase", "multiplier"})
 	if err != nil {
 		return t, err
 	}

@@ -1,12 +1,14 @@
-// Package operate answers operators: it adds terminals, changes their keys and suspends them.
+// Package operate answers operators: it adds terminals, changes their keys, suspends them, and corrects customers' points.
 package operate
 
 import (
 	"context"
 	"time"
 
+	"github.com/tillseal/tillseal/services/gateway/internal/commit"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/services/gateway/internal/terminal"
+	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
@@ -93,12 +95,18 @@ type Status struct {
 const withinASecond = " Every gateway follows within a second."
 
 // Desk answers operators. It is safe for concurrent use.
-type Desk struct{ store *store.Store }
+type Desk struct {
+	store  *store.Store
+	record Recorder
+}
 
-// New makes a desk over the store's terminals.
-func New(s *store.Store) *Desk { return &Desk{store: s} }
+// Recorder commits a record and returns its answer, as commit.Committer.Record does. The error is a refusal.
+type Recorder func(item commit.Item, trace event.Trace) (answer []byte, replayed bool, err error)
 
-// Endpoints are the operators' requests about terminals.
+// New makes a desk over the store's terminals, whose adjustments are recorded by record.
+func New(s *store.Store, record Recorder) *Desk { return &Desk{store: s, record: record} }
+
+// Endpoints are the operators' requests about terminals and points.
 func (d *Desk) Endpoints() []stream.Endpoint {
 	return []stream.Endpoint{
 		stream.Answers(stream.Endpoint{
@@ -143,6 +151,7 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 			Request:     `{"terminal_id":"t1"}`,
 			Response:    `{"terminal_id":"t1","store_id":"s1","status":"active"}`,
 		}, func(ctx context.Context, req Request) (Status, error) { return d.suspend(ctx, req, false) }),
+		d.pointsAdjust(),
 		d.seriesNext(),
 	}
 }

@@ -62,9 +62,9 @@ func (p *Closings) Close() {
 func (p *Closings) run(ctx context.Context) {
 	defer close(p.done)
 	for msg := range p.queue {
-		if limit, fits := p.bus.Fits(msg); !fits {
-			p.log.Error("a closing is larger than what NATS takes and is not published: it has thousands of types of tender",
-				"closing", event.SubjectOf(msg.Header), "bytes", msg.Size(), "limit", limit)
+		if err := p.bus.Fits(msg); err != nil {
+			p.log.Error("a closing is larger than what NATS takes and is not published: it has thousands of types of tender or rates of tax",
+				"closing", event.SubjectOf(msg.Header), "error", err)
 			continue // it would be tried for ever, and others would wait for it
 		}
 		if err := p.bus.PublishAll(ctx, []*nats.Msg{msg}); err != nil {

@@ -30,8 +30,9 @@ const (
 type Sold struct {
 	Sale    sale.Sale
 	Hash    [32]byte
-	Lines   []event.Line
-	Tenders []event.Tender
+	Points  event.Points
+	Sent    event.Sent
+	Request int // bytes of what was received
 	Trace   event.Trace
 }
 
@@ -93,7 +94,7 @@ func (p *Publisher) run(ctx context.Context) {
 	for first := range p.queue {
 		collect := time.NewTimer(collectFor)
 		<-collect.C
-		msgs, held := []*nats.Msg{message(first)}, sizeOf(first)
+		msgs, held := p.add(nil, first), sizeOf(first)
 	more:
 		for len(msgs) < maxBatch {
 			select {
@@ -101,7 +102,7 @@ func (p *Publisher) run(ctx context.Context) {
 				if !open {
 					break more
 				}
-				msgs, held = append(msgs, message(s)), held+sizeOf(s)
+				msgs, held = p.add(msgs, s), held+sizeOf(s)
 			default:
 				break more
 			}
@@ -114,17 +115,26 @@ func (p *Publisher) run(ctx context.Context) {
 	}
 }
 
-// sizeOf estimates the bytes that a sale takes while it waits: its facts, and each line and tender with its strings.
+// add adds the message of a sale to msgs, unless it is larger than what NATS takes: it would be tried for ever, and others would wait for it.
+func (p *Publisher) add(msgs []*nats.Msg, s Sold) []*nats.Msg {
+	msg := message(s)
+	if err := p.bus.Fits(msg); err != nil {
+		p.log.Error("a sale is larger than what NATS takes and is not published: the reconciler will park it", "sale_id", s.Sale.SaleID, "error", err)
+		return msgs
+	}
+	return append(msgs, msg)
+}
+
+// sizeOf estimates the bytes that a sale takes while it waits: its facts and what was sent, of which its texts are pieces.
 func sizeOf(s Sold) int64 {
-	const facts, each = 1 << 10, 112
-	n := facts + each*(len(s.Lines)+len(s.Tenders))
-	for i := range s.Lines {
-		l := &s.Lines[i]
-		n += len(l.SKU) + len(l.Name) + len(l.Quantity) + len(l.UnitPrice) + len(l.Discount) + len(l.Tax)
+	const facts, line, tax, tender = 1 << 10, 160, 48, 80
+	n := facts + s.Request + len(s.Sent.Lines)*line + len(s.Sent.Tenders)*tender
+	for i := range s.Sent.Lines {
+		n += len(s.Sent.Lines[i].Taxes) * tax
 	}
 	return int64(n)
 }
 
 func message(s Sold) *nats.Msg {
-	return event.Recorded(event.RecordedOf(s.Sale, s.Hash, s.Lines, s.Tenders), "gateway", 0, s.Trace)
+	return event.Recorded(event.RecordedOf(s.Sale, s.Hash, s.Points, s.Sent), "gateway", 0, s.Trace)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 func TestLongReceiptsWaitForNATSInBoundedMemory(t *testing.T) {
@@ -28,7 +29,7 @@ func TestLongReceiptsWaitForNATSInBoundedMemory(t *testing.T) {
 		}
 		const sold = 2000
 		for range sold {
-			p.Publish(publish.Sold{Lines: receipt})
+			p.Publish(publish.Sold{Sent: event.Sent{Lines: receipt}, Request: lines * 200})
 		}
 		if lines > 0 {
 			require.Less(t, p.Waiting(), 300, what)
@@ -40,3 +41,5 @@ func TestLongReceiptsWaitForNATSInBoundedMemory(t *testing.T) {
 		p.Close()
 	}
 }
+
+func TestMain(m *testing.M) { testkit.Main(m) }

@@ -17,7 +17,9 @@ type Answer struct {
 	RecordedAt   string    `json:"recorded_at"`
 	Currency     string    `json:"currency"`
 	Total        string    `json:"total"`
-	Loyalty      *Loyalty  `json:"loyalty"` // null for a guest
+	Loyalty      *Loyalty  `json:"loyalty"`                // null for a guest
+	Unreferenced bool      `json:"unreferenced,omitempty"` // a return without a receipt
+	Warnings     []Warning `json:"warnings,omitempty"`
 	RecordNumber uint64    `json:"record_number"`
 	PreviousHash string    `json:"previous_hash"`
 	Anchor       Anchor    `json:"anchor"`
@@ -34,11 +36,19 @@ type Loyalty struct {
 	PointsEarned   int64  `json:"points_earned"`
 	PointsRedeemed int64  `json:"points_redeemed"`
 	PointsBalance  int64  `json:"points_balance"`
+	Shortfall      int64  `json:"shortfall,omitempty"` // points that were redeemed offline beyond the balance
+}
+
+// Warning is what a till should know of a record that is recorded all the same.
+type Warning struct {
+	Code   refusal.Code `json:"code"`
+	SaleID string       `json:"sale_id"` // the earlier record concerned
 }
 
 // Anchor is how far the record's proof has come. What is not known yet is left out.
 type Anchor struct {
 	Status      string `json:"status"`
+	Reason      string `json:"reason,omitempty"` // why it is parked
 	SaleHash    string `json:"sale_hash"`
 	ProofURL    string `json:"proof_url"`
 	BatchID     string `json:"batch_id,omitempty"`
@@ -60,6 +70,20 @@ func (a *Answer) Bytes() []byte {
 	out = appendText(append(out, `,"currency":`...), a.Currency)
 	out = appendText(append(out, `,"total":`...), a.Total)
 	out = a.Loyalty.appendTo(append(out, `,"loyalty":`...))
+	if a.Unreferenced {
+		out = append(out, `,"unreferenced":true`...)
+	}
+	if len(a.Warnings) > 0 {
+		out = append(out, `,"warnings":[`...)
+		for i, w := range a.Warnings {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = appendText(append(out, `{"code":`...), string(w.Code))
+			out = append(appendText(append(out, `,"sale_id":`...), w.SaleID), '}')
+		}
+		out = append(out, ']')
+	}
 	out = strconv.AppendUint(append(out, `,"record_number":`...), a.RecordNumber, 10)
 	out = appendText(append(out, `,"previous_hash":`...), a.PreviousHash)
 	out = appendText(append(out, `,"anchor":{"status":`...), a.Anchor.Status)
@@ -80,6 +104,9 @@ func (l *Loyalty) appendTo(out []byte) []byte {
 	out = strconv.AppendInt(append(out, `,"points_earned":`...), l.PointsEarned, 10)
 	out = strconv.AppendInt(append(out, `,"points_redeemed":`...), l.PointsRedeemed, 10)
 	out = strconv.AppendInt(append(out, `,"points_balance":`...), l.PointsBalance, 10)
+	if l.Shortfall != 0 {
+		out = strconv.AppendInt(append(out, `,"shortfall":`...), l.Shortfall, 10)
+	}
 	return append(out, '}')
 }
 

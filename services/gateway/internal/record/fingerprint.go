@@ -13,11 +13,12 @@ import (
 // Strings are equal by their characters, numbers by their value.
 type Fingerprint [sha256.Size]byte
 
-// usualCanonical is room for the canonical form of almost every record.
-const usualCanonical = 1024
+// canonicalMore is how much longer than what was sent the canonical form of almost every record is at most.
+const canonicalMore = 64
 
-func fingerprint(v *strictjson.Value) Fingerprint {
-	return sha256.Sum256(canonical(make([]byte, 0, usualCanonical), v))
+// fingerprint is that of a value, which had so many bytes when it was sent.
+func fingerprint(v *strictjson.Value, sent int) Fingerprint {
+	return sha256.Sum256(canonical(make([]byte, 0, sent+canonicalMore), v))
 }
 
 // canonical appends a form that two values share exactly when they are equal: members sorted, strings quoted by Go,
@@ -58,36 +59,8 @@ func appendQuoted(out []byte, text string) []byte {
 	return append(append(append(out, '"'), text...), '"')
 }
 
-// maxExponentDigits keeps exponents within an int; a number beyond is only equal to itself as written, and no record may hold one.
-const maxExponentDigits = 9
-
-// decimalOf splits a JSON number: ±digits × 10^exponent, digits without zeros at either end, "" for zero.
-func decimalOf(text string) (negative bool, digits string, exponent int, ok bool) {
-	text, negative = strings.CutPrefix(text, "-")
-	mantissa, power := text, "0"
-	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		mantissa, power = text[:i], strings.TrimPrefix(text[i+1:], "+")
-	}
-	if len(strings.TrimLeft(strings.TrimPrefix(power, "-"), "0")) > maxExponentDigits {
-		return false, "", 0, false
-	}
-	exponent, err := strconv.Atoi(power)
-	if err != nil {
-		return false, "", 0, false
-	}
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	digits = strings.TrimLeft(whole+fraction, "0")
-	exponent -= len(fraction)
-	trimmed := strings.TrimRight(digits, "0")
-	exponent += len(digits) - len(trimmed)
-	if trimmed == "" {
-		return false, "", 0, true
-	}
-	return negative, trimmed, exponent, true
-}
-
 func numberForm(text string) string {
-	negative, digits, exponent, ok := decimalOf(text)
+	negative, digits, exponent, ok := strictjson.Decimal(text)
 	switch {
 	case !ok:
 		return text
@@ -97,22 +70,4 @@ func numberForm(text string) string {
 		digits = "-" + digits
 	}
 	return digits + "e" + strconv.Itoa(exponent)
-}
-
-// maxSafeInteger is the largest that every JSON reader keeps exact (RFC 8259 section 6): 2^53 − 1.
-const maxSafeInteger = 1<<53 - 1
-
-// integerOf reads a JSON number that is an integer from 0 to maxSafeInteger by its value: 200, 200.0 and 2e2 are one
-// number to JSON, so that they are to us.
-func integerOf(text string) (int64, bool) {
-	negative, digits, exponent, ok := decimalOf(text)
-	const maxDigits = 16
-	if !ok || negative || exponent < 0 && digits != "" || len(digits)+exponent > maxDigits {
-		return 0, false
-	}
-	if digits == "" {
-		return 0, true
-	}
-	n, err := strconv.ParseInt(digits+strings.Repeat("0", exponent), 10, 64)
-	return n, err == nil && n <= maxSafeInteger
 }

@@ -33,11 +33,17 @@ func ParseKey(header string) (uuid.UUID, error) {
 		}
 		text = bare
 	}
-	key, ok := ParseID(text)
-	if !ok || key.Version() != 4 || key.Variant() != uuid.RFC4122 {
+	key, ok := parseBareKey(text)
+	if !ok {
 		return uuid.Nil, errKeyInvalid
 	}
 	return key, nil
+}
+
+// parseBareKey reads a key that a record names, which needs no quotes of its own.
+func parseBareKey(text string) (key uuid.UUID, ok bool) {
+	key, ok = ParseID(text)
+	return key, ok && key.Version() == 4 && key.Variant() == uuid.RFC4122
 }
 
 var errKeyInvalid = refusal.New(refusal.KeyInvalid, "the Idempotency-Key is not a UUID v4")

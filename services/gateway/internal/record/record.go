@@ -16,29 +16,37 @@ import (
 )
 
 // MaxBytes is the largest body of a record (infra/docs/CONTRACT.md, 2.2).
-const MaxBytes = 64 << 10
+const MaxBytes = 256 << 10
 
 // ErrTooLarge refuses a record of more than MaxBytes.
 var ErrTooLarge = refusal.New(refusal.BodyTooLarge, fmt.Sprintf("the record is larger than %d KiB", MaxBytes>>10))
 
+// Mismatch is what TOTALS_MISMATCH says.
+const Mismatch = "the amounts don't add up"
+
 // Record is a till's record of a valid form.
 type Record struct {
+	event.Sent
+
 	Kind         sale.Kind
 	Currency     money.Currency
-	Total        money.Minor // > 0, but 0 where there is no currency
-	CustomerID   string      // "" for a guest, and on refunds: the customer is the sale's
+	Total        money.Minor // ≥ 0, of a refund > 0
+	CustomerID   string      // "" for a guest, and on a refund that names its sale: the customer is the sale's
 	RedeemPoints int64
-	RefundOf     uuid.UUID // a refund has either this
-	RefundOfKey  uuid.UUID // or this
-	Lines        []event.Line
-	Tenders      []event.Tender
-	Tendered     *money.Minor // what the tenders add up to; nil without tenders
-	OccurredAt   string       // the till's clock, as sent
-	TerminalSeq  *int64
+	Points       int64      // of an adjustment: what it adds
+	RefundOf     uuid.UUID  // a refund has either this
+	RefundOfKey  uuid.UUID  // or this, or neither: a return without a receipt
+	Sums         Sums       // of the lines; nil without lines
+	Tendered     *money.Sum // what the tenders add up to; nil without tenders
 
 	Raw         []byte      // as received
 	Hash        common.Hash // keccak256 of Raw: the requestHash
 	Fingerprint Fingerprint
+}
+
+// Unreferenced reports a return without a receipt: a refund that names no sale.
+func (r *Record) Unreferenced() bool {
+	return r.Kind == sale.KindRefund && r.RefundOf == uuid.Nil && r.RefundOfKey == uuid.Nil
 }
 
 // Decode reads a record and keeps body, which must not change afterwards. The error is a refusal: MALFORMED_JSON,
@@ -50,17 +58,11 @@ func Decode(body []byte) (Record, error) {
 	}
 	r := &reader{}
 	rec := r.record(v)
-	if len(r.unknown) > 0 {
-		return Record{}, refusal.New(refusal.MalformedJSON, "the record has unknown members", r.unknown...)
-	}
-	if len(r.wrong) > 0 {
-		return Record{}, refusal.New(refusal.InvalidRecord, "the record breaks a rule", r.wrong...)
-	}
-	if r.mismatch != nil {
-		return Record{}, refusal.New(refusal.TotalsMismatch, "the amounts don't add up", *r.mismatch)
+	if err := r.refused(); err != nil {
+		return Record{}, err
 	}
 	rec.Raw, rec.Hash = body, sale.Keccak(body)
-	rec.Fingerprint = fingerprint(v)
+	rec.Fingerprint = fingerprint(v, len(body))
 	return rec, nil
 }
 
@@ -71,7 +73,20 @@ func OfKey(jwk []byte) (Record, error) {
 		return Record{}, err
 	}
 	none, err := money.ParseRecorded(money.NoCurrency)
-	return Record{Kind: sale.KindKey, Currency: none, Raw: jwk, Hash: sale.Keccak(jwk), Fingerprint: fingerprint(v)}, err
+	return Record{Kind: sale.KindKey, Currency: none, Raw: jwk, Hash: sale.Keccak(jwk), Fingerprint: fingerprint(v, len(jwk))}, err
+}
+
+// refused is the refusal of what was read; nil when nothing is wrong with it.
+func (r *reader) refused() error {
+	switch {
+	case len(r.unknown) > 0:
+		return refusal.New(refusal.MalformedJSON, "the record has unknown members", r.unknown...)
+	case len(r.wrong) > 0:
+		return refusal.New(refusal.InvalidRecord, "the record breaks a rule", r.wrong...)
+	case r.mismatch != nil:
+		return refusal.New(refusal.TotalsMismatch, Mismatch, *r.mismatch)
+	}
+	return nil
 }
 
 func (r *reader) record(v *strictjson.Value) Record {
@@ -80,13 +95,16 @@ func (r *reader) record(v *strictjson.Value) Record {
 		r.refuse("", "must be an object, not "+v.Kind.String())
 		return rec
 	}
-	r.known(v, "", "kind", "currency", "total", "customer_id", "redeem_points", "lines", "tenders", "occurred_at", "terminal_seq",
-		"refund_of", "refund_of_key")
+	r.known(v, "", "kind", "currency", "total", "customer_id", "redeem_points", "lines", "tenders", "occurred_at", "terminal_seq", "offline",
+		"external_ref", "note", "reason", "metadata", "refund_of", "refund_of_key")
 	rec.Kind = r.kind(v)
 	money := r.amounts(v, &rec)
 	rec.OccurredAt = r.occurredAt(v)
 	if n, ok := r.integer(v, "terminal_seq"); ok {
 		rec.TerminalSeq = &n
+	}
+	if rec.Offline = r.boolean(v, "", "offline"); rec.Offline && v.Member("occurred_at") == nil {
+		r.refuse("/occurred_at", "is missing: a record that was made offline says when")
 	}
 	if points, ok := r.integer(v, "redeem_points"); ok {
 		rec.RedeemPoints = points
@@ -97,10 +115,15 @@ func (r *reader) record(v *strictjson.Value) Record {
 		r.refund(v, &rec)
 	case sale.KindSale:
 		r.sale(v)
-	case sale.KindKey: // no till sends one
+	case sale.KindKey, sale.KindAdjustment: // no till sends one
 	}
-	rec.Lines = r.lines(v, money)
+	rec.Lines, rec.Sums = r.lines(v, money)
 	rec.Tenders, rec.Tendered = r.tenders(v, money)
+	rec.ExternalRef = r.filled(v, "", "external_ref", maxShortText)
+	for _, name := range []string{"note", "reason"} {
+		r.text(v, "", name, maxLongText)
+	}
+	rec.Metadata = r.metadata(v)
 	return rec
 }
 
@@ -142,28 +165,23 @@ func (r *reader) sale(v *strictjson.Value) {
 
 // refund checks the rules for refunds only.
 func (r *reader) refund(v *strictjson.Value, rec *Record) {
-	for _, name := range []string{"customer_id", "redeem_points"} {
-		if v.Member(name) != nil {
-			r.refuse("/"+name, "does not belong to a refund: the customer and the points are the sale's")
-		}
+	byID, byKey := v.Member("refund_of") != nil, v.Member("refund_of_key") != nil
+	if v.Member("redeem_points") != nil {
+		r.refuse("/redeem_points", "does not belong to a refund: the points that go back are the sale's")
 	}
-	id, hasID := r.text(v, "", "refund_of", maxShortText)
-	key, hasKey := r.text(v, "", "refund_of_key", maxShortText)
-	switch {
-	case v.Member("refund_of") == nil && v.Member("refund_of_key") == nil:
-		r.refuse("/refund_of", "is missing: a refund names its sale by refund_of or refund_of_key")
-	case v.Member("refund_of") != nil && v.Member("refund_of_key") != nil:
+	if v.Member("customer_id") != nil && (byID || byKey) {
+		r.refuse("/customer_id", "does not belong to a refund that names its sale: the customer is the sale's")
+	}
+	if byID && byKey {
 		r.refuse("/refund_of_key", "is given together with refund_of: give only one")
 	}
-	if hasID {
-		var ok bool
+	if id, ok := r.text(v, "", "refund_of", maxShortText); ok {
 		if rec.RefundOf, ok = ParseID(id); !ok {
 			r.refuse("/refund_of", "must be a sale_id")
 		}
 	}
-	if hasKey {
-		var err error
-		if rec.RefundOfKey, err = ParseKey(key); err != nil {
+	if key, ok := r.text(v, "", "refund_of_key", maxShortText); ok {
+		if rec.RefundOfKey, ok = parseBareKey(key); !ok {
 			r.refuse("/refund_of_key", "must be the sale's Idempotency-Key, a UUID v4")
 		}
 	}

@@ -3,6 +3,7 @@ package refusal
 
 import (
 	"errors"
+	"strconv"
 	"time"
 )
 
@@ -42,7 +43,8 @@ const (
 	Internal       Code = "INTERNAL"
 )
 
-// Field is one wrong member of a record: where it is (a JSON pointer, RFC 6901) and what is wrong. It never repeats the value.
+// Field is one wrong member of a record: where it is (a JSON pointer, RFC 6901) and what is wrong with it, amounts and quantities included, as the
+// rest of a sentence that begins with its name. It may say what a customer has, which its till may know: it is never logged.
 type Field struct {
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
@@ -53,10 +55,28 @@ type Error struct {
 	Code       Code
 	Detail     string
 	Fields     []Field
+	SaleID     string        // an earlier record that is in the way; "" for none
 	RetryAfter time.Duration // 0: trying again won't help
 }
 
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Detail }
+
+// Sentence says what is wrong for people, who may see nothing else: with the first of the fields. It may say what a customer has.
+func (e *Error) Sentence() string {
+	if len(e.Fields) == 0 {
+		return e.Detail
+	}
+	first, more := e.Fields[0], len(e.Fields)-1
+	text := e.Detail + ": "
+	if first.Pointer != "" {
+		text += first.Pointer + " "
+	}
+	text += first.Detail
+	if more > 0 {
+		text += " (and " + strconv.Itoa(more) + " more)"
+	}
+	return text
+}
 
 // New makes a refusal for good.
 func New(code Code, detail string, fields ...Field) *Error {

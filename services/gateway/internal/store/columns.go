@@ -45,6 +45,8 @@ var columns = []column{
 	columnOf("previous_hash", func(s *Sale) []byte { return s.Facts.PreviousHash[:] }, putBytes),
 	columnOf("idempotency_key", func(s *Sale) [16]byte { return s.Under.Key }, putUUID),
 	columnOf("terminal_seq", func(s *Sale) *int64 { return s.TerminalSeq }, maybe(putInt)),
+	columnOf("seq_reused", func(s *Sale) bool { return s.SeqHolder != uuid.Nil }, putBool),
+	columnOf("external_ref", func(s *Sale) *string { return orNull(&s.ExternalRef) }, maybe(putText)),
 	columnOf("customer_id", func(s *Sale) *string { return orNull(&s.Facts.CustomerID) }, maybe(putText)),
 	columnOf("currency", func(s *Sale) string { return s.Facts.Currency }, putText),
 	columnOf("total", func(s *Sale) string { return s.Facts.Total }, putText),
@@ -134,6 +136,13 @@ func putBytes(to, v []byte) []byte {
 		return append(to, copyNull...)
 	}
 	return append(binary.BigEndian.AppendUint32(to, uint32(len(v))), v...)
+}
+
+func putBool(to []byte, v bool) []byte {
+	if v {
+		return append(to, 0, 0, 0, 1, 1)
+	}
+	return append(to, 0, 0, 0, 1, 0)
 }
 
 func putText(to []byte, v string) []byte {

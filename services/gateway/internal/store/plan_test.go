@@ -20,8 +20,9 @@ var whole = map[string]bool{
 
 // paged are those that read some of many rows in order, by the index that has them in it.
 var paged = map[string]string{
-	"closing_records.sql": "sale_record_number", "closing_seqs.sql": "sale_terminal_seq", "closings.sql": "closing_by_time", "closings_of.sql": "closing",
+	"closing_records.sql": "sale_record_number", "closing_seqs.sql": "sale_terminal_seq_once", "closings.sql": "closing_by_time", "closings_of.sql": "closing",
 	"entries.sql": "loyalty_entry_pkey", "terminals.sql": "terminal_pkey",
+	"sales_by_ref.sql": "sale_external_ref", "sales_of_chain.sql": "sale_listed", "sales_of_store.sql": "sale_listed",
 }
 
 // reads are the lines of a plan that read a table, each with the line after it.

@@ -94,6 +94,7 @@ type Receipt struct {
 	Balance      int64
 	RecordedAtUS int64
 	Hash         common.Hash
+	RefundOf     uuid.UUID // Nil for a sale and for a return without a receipt
 	Request      []byte
 	Token        string
 }
@@ -101,10 +102,13 @@ type Receipt struct {
 // Receipt reads a record of any store; ok is false when there is none. The caller must require Token before it shows it.
 func (s *Store) Receipt(ctx context.Context, saleID uuid.UUID) (r Receipt, ok bool, err error) {
 	err = s.show(ctx, func(ctx context.Context) error {
-		var hash []byte
+		var (
+			hash     []byte
+			refundOf *[16]byte
+		)
 		err := s.pool.QueryRow(ctx, receiptSQL, [16]byte(saleID)).Scan(&r.Kind, &r.StoreID, &r.TerminalID, &r.Currency, &r.Total, &r.Customer,
-			&r.Earned, &r.Redeemed, &r.Balance, &r.RecordedAtUS, &hash, &r.Request, &r.Token)
-		r.Hash = common.BytesToHash(hash)
+			&r.Earned, &r.Redeemed, &r.Balance, &r.RecordedAtUS, &hash, &refundOf, &r.Request, &r.Token)
+		r.Hash, r.RefundOf = common.BytesToHash(hash), idOf(refundOf)
 		if ok = err == nil; errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}

@@ -180,17 +180,12 @@ func scanKept(rows pgx.Rows) (map[KeyOf]record.Kept, error) {
 //go:embed sql/sale.sql
 var saleSQL string
 
-// Answer reads the kept 201 of a store's sale, nil when the store has no such sale.
-func (s *Store) Answer(ctx context.Context, saleID uuid.UUID, storeID string) ([]byte, error) {
-	var answer []byte
-	err := s.show(ctx, func(ctx context.Context) error {
-		err := s.pool.QueryRow(ctx, saleSQL, [16]byte(saleID), storeID).Scan(&answer)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		return err
+// HasRecord reports whether a store has a record.
+func (s *Store) HasRecord(ctx context.Context, saleID uuid.UUID, storeID string) (there bool, err error) {
+	err = s.show(ctx, func(ctx context.Context) error {
+		return s.pool.QueryRow(ctx, saleSQL, [16]byte(saleID), storeID).Scan(&there)
 	})
-	return answer, err
+	return there, err
 }
 
 // Fate is the outcome of a transaction.

@@ -87,57 +87,6 @@ func (t *Tx) ask(ctx context.Context, batch *pgx.Batch) error {
 	return t.send(ctx, batch)
 }
 
-// Original is a committed record that a refund may name.
-type Original struct {
-	SaleID        uuid.UUID
-	Refund        bool // a refund itself
-	StoreID       string
-	Under         KeyOf
-	CustomerID    string // "" for a guest
-	Currency      string
-	TotalMinor    int64
-	Earned        int64
-	Redeemed      int64
-	RecordedAtUS  int64
-	customer      *string
-	kind          string
-	id, underUUID [16]byte
-}
-
-//go:embed sql/originals.sql
-var originalsSQL string
-
-// Originals reads the records with these ids or under these keys.
-func (t *Tx) Originals(ctx context.Context, ids [][16]byte, keys []KeyOf) ([]Original, error) {
-	terminals, uuids := columnsOf(keys)
-	var all []Original
-	batch := t.batch()
-	batch.Queue(originalsSQL, ids, terminals, uuids).Query(func(rows pgx.Rows) (err error) {
-		all, err = scanOriginals(rows)
-		return err
-	})
-	return all, kinds.Fault("read what refunds name", t.ask(ctx, batch))
-}
-
-func scanOriginals(rows pgx.Rows) ([]Original, error) {
-	var (
-		all []Original
-		o   Original
-	)
-	_, err := pgx.ForEachRow(rows, []any{
-		&o.id, &o.kind, &o.StoreID, &o.Under.TerminalID, &o.underUUID, &o.customer, &o.Currency, &o.TotalMinor, &o.Earned, &o.Redeemed, &o.RecordedAtUS,
-	}, func() error {
-		read := o
-		read.SaleID, read.Under.Key, read.Refund = o.id, o.underUUID, o.kind == "refund"
-		if o.customer != nil {
-			read.CustomerID = *o.customer
-		}
-		all = append(all, read)
-		return nil
-	})
-	return all, err
-}
-
 // SeqOf is a terminal's own number for a record.
 type SeqOf struct {
 	TerminalID string
@@ -146,9 +95,9 @@ type SeqOf struct {
 
 // Wanted is what a group needs for its decisions.
 type Wanted struct {
-	Refunded  []Original // the sales whose refund states are locked
-	Customers []string   // whose accounts are locked
-	Terminals []string   // whose heads are locked
+	Refunded  []Refunded
+	Customers []string // whose accounts are locked
+	Terminals []string // whose heads are locked
 	Keys      []KeyOf
 	Seqs      []SeqOf
 }
@@ -160,17 +109,8 @@ type Account struct {
 	Purchases      int64
 	Entries        int64
 	LastRecordedUS int64
+	BonusDue       bool // the first purchase has been, and earned on nothing
 	Fresh          bool // made by this transaction's lock: it must not be committed unused
-}
-
-// RefundState is how much of a sale has been refunded.
-type RefundState struct {
-	SaleID        uuid.UUID
-	TotalMinor    int64
-	RefundedMinor int64
-	Clawed        int64
-	Returned      int64
-	Fresh         bool // made by this transaction's lock: it must not be committed unused
 }
 
 // Head is where a terminal's chain of records ends.
@@ -187,14 +127,10 @@ type Locked struct {
 	Accounts map[string]*Account
 	Heads    map[string]*Head // by terminal
 	Kept     map[KeyOf]record.Kept
-	Seqs     map[SeqOf]bool
+	Seqs     map[SeqOf]uuid.UUID // the record that has the number
 }
 
 var (
-	//go:embed sql/refund_states_add.sql
-	refundStatesAddSQL string
-	//go:embed sql/refund_states_lock.sql
-	refundStatesLockSQL string
 	//go:embed sql/accounts_lock.sql
 	accountsLockSQL string
 	//go:embed sql/heads_lock.sql
@@ -213,7 +149,7 @@ const lockNotAvailable = "55P03" // lock_timeout (Postgres's manual, appendix A)
 func (t *Tx) Lock(ctx context.Context, w Wanted) (Locked, error) {
 	l := Locked{
 		Refunds: make(map[uuid.UUID]*RefundState), Accounts: make(map[string]*Account),
-		Heads: make(map[string]*Head), Seqs: make(map[SeqOf]bool),
+		Heads: make(map[string]*Head), Seqs: make(map[SeqOf]uuid.UUID),
 	}
 	batch := t.batch()
 	if len(w.Refunded) > 0 {
@@ -251,32 +187,10 @@ func (s *Store) endHung(ctx context.Context, err error) {
 	}
 }
 
-func (l *Locked) queueRefunds(batch *pgx.Batch, sales []Original) {
-	ids, totals := make([][16]byte, len(sales)), make([]int64, len(sales))
-	for i, s := range sales {
-		ids[i], totals[i] = s.SaleID, s.TotalMinor
-		l.Refunds[s.SaleID] = &RefundState{SaleID: s.SaleID, TotalMinor: s.TotalMinor}
-	}
-	var id [16]byte
-	batch.Queue(refundStatesAddSQL, ids, totals).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&id}, func() error { l.Refunds[id].Fresh = true; return nil })
-		return err
-	})
-	var r RefundState
-	batch.Queue(refundStatesLockSQL, ids).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&id, &r.RefundedMinor, &r.Clawed, &r.Returned}, func() error {
-			into := l.Refunds[id]
-			into.RefundedMinor, into.Clawed, into.Returned = r.RefundedMinor, r.Clawed, r.Returned
-			return nil
-		})
-		return err
-	})
-}
-
 func (l *Locked) queueAccounts(batch *pgx.Batch, customers []string) {
 	var a Account
 	batch.Queue(accountsLockSQL, customers).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&a.CustomerID, &a.Balance, &a.Purchases, &a.Entries, &a.LastRecordedUS, &a.Fresh}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&a.CustomerID, &a.Balance, &a.Purchases, &a.Entries, &a.LastRecordedUS, &a.BonusDue, &a.Fresh}, func() error {
 			read := a
 			l.Accounts[a.CustomerID] = &read
 			return nil
@@ -306,9 +220,12 @@ func (l *Locked) queueSeqs(batch *pgx.Batch, seqs []SeqOf) {
 	for i, s := range seqs {
 		terminals[i], numbers[i] = s.TerminalID, s.Seq
 	}
-	var s SeqOf
+	var (
+		s  SeqOf
+		id [16]byte
+	)
 	batch.Queue(seqsSQL, terminals, numbers).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&s.TerminalID, &s.Seq}, func() error { l.Seqs[s] = true; return nil })
+		_, err := pgx.ForEachRow(rows, []any{&s.TerminalID, &s.Seq, &id}, func() error { l.Seqs[s] = id; return nil })
 		return err
 	})
 }

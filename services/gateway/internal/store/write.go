@@ -24,7 +24,10 @@ type Sale struct {
 	RefundOf     uuid.UUID // Nil for a sale
 	Under        KeyOf
 	TerminalSeq  *int64
+	SeqHolder    uuid.UUID // the earlier record that has TerminalSeq, which was sent again offline; else Nil
+	ExternalRef  string
 	TotalMinor   int64
+	Shortfall    int64 // of the balance, where more was redeemed offline; not stored but in the answer
 	Earned       int64
 	Redeemed     int64
 	RulesVersion string // "" for a guest
@@ -149,6 +152,7 @@ func accountColumns(accounts []Account, before []int64) map[string]any {
 		"purchases":        postgres.Column(accounts, func(a *Account) int64 { return a.Purchases }),
 		"entries":          postgres.Column(accounts, func(a *Account) int64 { return a.Entries }),
 		"last_recorded_us": postgres.Column(accounts, func(a *Account) int64 { return a.LastRecordedUS }),
+		"bonus_due":        postgres.Column(accounts, func(a *Account) bool { return a.BonusDue }),
 		"entries_before":   before,
 	}
 }

@@ -1,11 +1,9 @@
 package book
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
@@ -22,19 +20,13 @@ type parked struct {
 	data                             []byte
 	at                               time.Time
 	forged                           bool
-	claim
+	event.Claim
 }
 
-// claim is what the body claims about its sale, so that it can be compared with the committed one. What it lacks is nil.
-type claim struct {
-	SaleHash        *common.Hash `json:"sale_hash"`
-	Currency, Total *string
-}
-
-// claimOf reads a body; one that can't be read claims nothing.
-func claimOf(data []byte) (c claim) {
-	if err := json.Unmarshal(data, &c); err != nil {
-		return claim{}
+// claimOf is what a parked message says its sale is.
+func claimOf(e *event.Parked) (c event.Claim) {
+	if c = event.ClaimOf(e.Data); e.Claim != nil {
+		c = *e.Claim
 	}
 	for _, text := range []*string{c.Currency, c.Total} {
 		if text != nil {
@@ -70,7 +62,7 @@ func readParked(msg stream.Message) (parked, error) {
 	return parked{
 		stream: clean(e.Stream, maxName), service: clean(e.Service, maxName), reason: clean(e.Reason, maxText), subject: clean(e.Subject, maxText),
 		sequence: int64(e.Sequence),
-		saleID:   saleID(e.SaleID), data: nonNil(data), at: at, forged: e.Forged, claim: claimOf(data),
+		saleID:   saleID(e.SaleID), data: nonNil(data), at: at, forged: e.Forged, Claim: claimOf(&e),
 	}, nil
 }
 

@@ -35,12 +35,13 @@ type replayRequest struct {
 
 type replayAnswer struct {
 	Replayed int `json:"replayed"`
-	Altered  int `json:"altered,omitempty"` // parked again instead, since their rows were changed
+	Altered  int `json:"altered,omitempty"`   // parked again instead, since their rows were changed
+	TooLarge int `json:"too_large,omitempty"` // or since NATS takes no message of their size
 }
 
 func (r replayRequest) args() (pgx.NamedArgs, error) {
 	args := pgx.NamedArgs{
-		"sale_id": nil, "currency": r.Currency, "rows": maxReplayed, "altered": republish.StreamAltered, "operator": r.Operator,
+		"sale_id": nil, "currency": r.Currency, "rows": maxReplayed, "row": republish.StreamRow, "operator": r.Operator,
 		"reason": r.Reason,
 	}
 	id, idErr := uuid.Parse(r.SaleID)
@@ -66,11 +67,11 @@ func (d *Desk) replay(ctx context.Context, req replayRequest) (replayAnswer, err
 		return replayAnswer{}, err
 	}
 	args["now"], args["repair_after"] = time.Now(), d.RepairAfter
-	sales, altered, err := d.release(ctx, args)
+	sales, refused, err := d.release(ctx, args)
 	if err != nil {
 		return replayAnswer{}, err
 	}
-	if len(sales)+altered == 0 && req.SaleID != "" {
+	if len(sales)+refused.Altered+refused.TooLarge == 0 && req.SaleID != "" {
 		return d.reannounce(ctx, args)
 	}
 	if err := d.Publisher.Publish(ctx, sales); err != nil {
@@ -79,12 +80,12 @@ func (d *Desk) replay(ctx context.Context, req replayRequest) (replayAnswer, err
 	if len(sales) > 0 {
 		d.Log.Info("parked sales were published again", "sales", len(sales), "sale_id", req.SaleID, "currency", req.Currency, "operator", req.Operator)
 	}
-	return replayAnswer{Replayed: len(sales), Altered: altered}, nil
+	return replayAnswer{Replayed: len(sales), Altered: refused.Altered, TooLarge: refused.TooLarge}, nil
 }
 
-// release writes that sales are released, and returns them. One whose row was altered is not released: requested by its id, it is
-// refused; among others, it is parked again.
-func (d *Desk) release(ctx context.Context, args pgx.NamedArgs) (intact []republish.Sale, altered int, err error) {
+// release writes that sales are released, and returns them. One that can't be published is not released: requested by its id, it is refused;
+// among others, it is parked again.
+func (d *Desk) release(ctx context.Context, args pgx.NamedArgs) (intact []republish.Sale, refused republish.Refused, err error) {
 	err = pgx.BeginFunc(ctx, d.Pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, replaySQL, args)
 		if err != nil {
@@ -94,16 +95,16 @@ func (d *Desk) release(ctx context.Context, args pgx.NamedArgs) (intact []republ
 		if err != nil {
 			return err
 		}
-		intact, altered, err = d.Publisher.Sift(ctx, tx, time.Now(), sales)
-		if err == nil && altered > 0 && args["sale_id"] != nil {
-			err = fault.New(fault.Conflict, "altered: the sale's row does not match its sale_hash; it is not published until the row is restored")
+		intact, refused, err = d.Publisher.Sift(ctx, tx, time.Now(), sales)
+		if err == nil && refused.Reason != "" && args["sale_id"] != nil {
+			err = fault.New(fault.Conflict, "%s", refused.Reason)
 		}
 		return err
 	})
 	if err != nil {
-		return nil, altered, postgres.Fault("release parked sales", err)
+		return nil, refused, postgres.Fault("release parked sales", err)
 	}
-	return intact, altered, nil
+	return intact, refused, nil
 }
 
 // reannounce releases a SaleAnchored that the ledger itself had parked; the reconciler asks the anchor to announce its batch again.

@@ -42,7 +42,7 @@ type Desk struct {
 const (
 	listDefault = 100
 	maxListed   = 500 // rows of one answer, each of some 800 bytes at most
-	maxShown    = 8   // messages of one answer, each with its body of up to 100 KB
+	maxShown    = 8   // messages of one answer, each with its body of up to 107 KiB in base64
 	reasonChars = 200 // of a reason in a list; show returns all of it
 )
 

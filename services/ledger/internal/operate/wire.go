@@ -39,8 +39,9 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.ledger.parked.replay",
 			Description: "Sends a parked sale through the pipeline again, or up to 500 of a currency, the oldest first: " +
-				"repeat until none is replayed; a discarded sale by its sale_id only",
-			Request: sale + ` or {"currency":"EUR"}; optional: "operator":"asha","reason":"EUR has a rate now"`, Response: `{"replayed":1}`,
+				"repeat until none is replayed; a discarded sale by its sale_id only. altered and too_large count those that can't be published: they are " +
+				"parked again",
+			Request: sale + ` or {"currency":"EUR"}; optional: "operator":"asha","reason":"EUR has a rate now"`, Response: `{"replayed":3,"altered":1,"too_large":1}`,
 		}, d.replay),
 		stream.Answers(stream.Endpoint{
 			Subject:     "ops.ledger.parked.discard",

@@ -37,6 +37,16 @@ INSERT INTO anchor.leaf (sale_id, sale_hash, amount_wei, rate_id, store_id) SELE
 INSERT INTO anchor.batch_leaf SELECT @deployment, id, n, 0 FROM made;
 INSERT INTO ledger.batch SELECT deployment, batch_id, root, size, 'final', NULL, NULL, NULL, NULL, batch_id, now() FROM anchor.batch;`
 
+// parkedSQL parks messages of which some hold the asked sale back, and has operators decide about the others.
+const parkedSQL = `
+INSERT INTO ledger.parked (stream, sequence, service, reason, subject, sale_id, data, at)
+SELECT 'SALES_RECORDED', n, 'pricing', 'x', 'x', ('01935f0e-8a7b-7c3d-9e4f-' || lpad(CASE WHEN n <= 3 THEN '9999' ELSE n::text END, 12, '0'))::uuid, '', now()
+FROM generate_series(1, 5000) n;
+INSERT INTO ledger.replay (service, stream, sequence, parked_at, sale_id, operator, reason)
+SELECT service, stream, sequence, at, sale_id, 'asha', '' FROM ledger.parked WHERE sequence > 3;
+INSERT INTO ledger.discard (service, stream, sequence, parked_at, operator, reason)
+SELECT service, stream, sequence, at, 'asha', 'x' FROM ledger.parked WHERE sequence > 3;`
+
 // fill journals so many batches of a deployment, of one sale each.
 func (d *deployment) fill(batches int) {
 	d.t.Helper()
@@ -155,6 +165,8 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 		SELECT $1, n, $2, 1, $2, $2, $2, 1, $2 FROM generate_series(1, 5000) n`, d.id, common.Hash{2}.Bytes())
 	j.alter(`INSERT INTO anchor.sighting (deployment) SELECT $1 FROM generate_series(1, 5000)`, d.id)
 	j.alter(`INSERT INTO anchor.deployed (deployment, block_number) SELECT $1, n FROM generate_series(1, 5000) n`, d.id)
+	_, err = j.admin.Exec(t.Context(), parkedSQL)
+	require.NoError(t, err)
 	_, err = j.admin.Exec(t.Context(), `ANALYZE`)
 	require.NoError(t, err)
 	const none = "01935f0e-8a7b-7c3d-9e4f-000000000001"
@@ -169,6 +181,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 		"rows of another's": {logRowsSQL, pgx.NamedArgs{"deployment": d.id, "ours": 70, "foreign_row": 9999, "batch_ids": batchlog.RowsOf(77, batches)}},
 		"a proof":           {proofSQL, pgx.NamedArgs{"sale_id": none}},
 		"a status":          {statusSQL, pgx.NamedArgs{"sale_id": none}},
+		"of a parked one":   {statusSQL, pgx.NamedArgs{"sale_id": "01935f0e-8a7b-7c3d-9e4f-000000009999"}},
 	} {
 		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 			scans, plan := j.explain(mode, s.statement, s.args)

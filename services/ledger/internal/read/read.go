@@ -6,6 +6,8 @@ import (
 	"context"
 	_ "embed" // the statements
 	"errors"
+	"strings"
+	"unicode"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
@@ -43,7 +45,8 @@ func (r *Reader) Endpoints() []stream.Endpoint {
 	const request = `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001"}`
 	return []stream.Endpoint{
 		stream.Answers(stream.Endpoint{
-			Subject: event.SubjectSalesGet, Description: "How far a sale has come: pending, batched, broadcast, mined or final", Request: request,
+			Subject: event.SubjectSalesGet, Description: "How far a sale has come: pending, parked (with the reason), batched, broadcast, mined or final",
+			Request:  request,
 			Response: `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001","status":"mined","batch_id":"12","tx_hash":"0x…","block_number":"99"}`,
 		}, r.Status),
 		stream.Answers(stream.Endpoint{
@@ -63,6 +66,7 @@ func (r *Reader) Endpoints() []stream.Endpoint {
 // States of a sale (infra/docs/CONTRACT.md, 2.6).
 const (
 	statusPending   = "pending"
+	statusParked    = "parked"
 	statusBatched   = "batched"
 	statusBroadcast = "broadcast"
 	statusMined     = "mined"
@@ -75,7 +79,15 @@ type statusRow struct {
 	State       *string // null: nothing announced about the batch yet
 	TxHash      []byte
 	BlockNumber *string
+	Held        *string // parked or discarded: the state of what holds the sale back; null: nothing does
+	Reason      *string // why that was parked
 }
+
+// maxReason is how many characters of a reason are shown.
+const maxReason = 200
+
+// givenUp is the reason that is shown of what an operator discarded: theirs is for the audit.
+const givenUp = "an operator gave it up: it is not anchored unless one releases it"
 
 // Status is how far a sale has come. An id that no sale has is Invalid.
 func (r *Reader) Status(ctx context.Context, q event.SaleQuery) (event.SaleStatus, error) {
@@ -89,6 +101,9 @@ func (r *Reader) Status(ctx context.Context, q event.SaleQuery) (event.SaleStatu
 func statusOf(row statusRow) event.SaleStatus {
 	s := event.SaleStatus{SaleID: row.SaleID, Status: statusPending}
 	if row.BatchID == nil {
+		if row.Held != nil {
+			s.Status, s.Reason = statusParked, reasonOf(row)
+		}
 		return s
 	}
 	s.Status, s.BatchID = statusBatched, *row.BatchID
@@ -109,6 +124,19 @@ func statusOf(row statusRow) event.SaleStatus {
 		}
 	}
 	return s
+}
+
+// reasonOf says why a sale is held back, to whoever may see the sale. It is the sentence of the service that parked it, which by rule has no key,
+// salt or customer's data in it (infra/docs/CONTRACT.md, 8); as one short line, since it came over NATS.
+func reasonOf(row statusRow) string {
+	if *row.Held != statusParked {
+		return givenUp
+	}
+	line := []rune(strings.Join(strings.FieldsFunc(*row.Reason, func(r rune) bool { return !unicode.IsPrint(r) }), " "))
+	if len(line) > maxReason {
+		line = append(line[:maxReason-1], '…')
+	}
+	return string(line)
 }
 
 // one reads the row of a sale.

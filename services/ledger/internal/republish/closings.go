@@ -28,9 +28,9 @@ func (p *Publisher) SiftClosings(closings []Closing) (msgs []*nats.Msg, tooLarge
 				"terminal_id", c.Chain, "closing_number", c.Number)
 			continue
 		}
-		if limit, fits := p.bus.Fits(msg); !fits {
-			p.log.Error("a closing is larger than what NATS takes and is not published: it has thousands of types of tender",
-				"closing", event.SubjectOf(msg.Header), "bytes", msg.Size(), "limit", limit)
+		if err := p.bus.Fits(msg); err != nil {
+			p.log.Error("a closing is larger than what NATS takes and is not published: it has thousands of types of tender or rates of tax",
+				"closing", event.SubjectOf(msg.Header), "error", err)
 			tooLarge = append(tooLarge, c)
 			continue
 		}

@@ -1,5 +1,5 @@
 // Package republish publishes committed sales and closings again, for the reconciler, which found them lost, or for an operator who replays
-// what was parked. A sale whose row was changed behind the services' back is parked instead.
+// what was parked. A sale whose row was changed behind the services' back is parked instead, and one that NATS takes from nobody.
 package republish
 
 import (
@@ -25,6 +25,7 @@ import (
 type Sale struct {
 	SaleID, Kind, RefundOf, StoreID, TerminalID, CustomerID, Currency, Total string
 	RecordNumber, PointsDelta, PointsBalance, PurchaseNumber                 int64
+	PointsEarned, PointsRedeemed                                             int64
 	PreviousHash                                                             []byte
 	RecordedAtUs                                                             int64
 	SaleHash, Request, Salt                                                  []byte
@@ -40,17 +41,18 @@ func (s Sale) facts() sale.Sale {
 	}
 }
 
-// StreamAltered is what ledger.parked has as the stream of a sale whose row was altered, since that came from no stream.
-const StreamAltered = "sales.sale"
+// StreamRow is what ledger.parked has as the stream of a sale whose row can't be published, since that came from no stream.
+const StreamRow = "sales.sale"
 
 const (
-	alteredReason = "altered: the sale's row no longer matches its sale_hash: it was changed behind the services' back, and is not published"
+	alteredReason  = "altered: the sale's row no longer matches its sale_hash: it was changed behind the services' back, and is not published"
+	tooLargeReason = "too large for NATS, whose max_payload must be raised before the sale is replayed: "
 
 	alteredSale, alteredClosing = "sale", "closing" // the metric's labels
 )
 
-//go:embed sql/altered.sql
-var alteredSQL string
+//go:embed sql/park.sql
+var parkSQL string
 
 // Publisher publishes sales and closings again. It is safe for concurrent use.
 type Publisher struct {
@@ -76,27 +78,46 @@ type Executor interface {
 	Exec(ctx context.Context, statement string, args ...any) (pgconn.CommandTag, error)
 }
 
-// Sift returns the sales that may be published. Those whose row no longer matches its hash it parks on db, where operators see them and
-// nothing publishes them, with an alarm for each that shows nothing of the row but the sale's id.
-func (p *Publisher) Sift(ctx context.Context, db Executor, now time.Time, sales []Sale) (intact []Sale, altered int, err error) {
+// Refused are the sales that Sift has parked.
+type Refused struct {
+	Altered, TooLarge int
+	Reason            string // of the last one
+}
+
+// Sift returns the sales that may be published. Those whose row no longer matches its hash, and those that NATS takes from nobody for their
+// size, it parks on db, where operators see them and nothing publishes them, with an alarm for each that shows nothing of the row but the
+// sale's id.
+func (p *Publisher) Sift(ctx context.Context, db Executor, now time.Time, sales []Sale) (intact []Sale, refused Refused, err error) {
 	var (
-		ids      []string
-		recorded []int64
+		ids, reasons []string
+		recorded     []int64
 	)
 	for _, s := range sales {
-		if sale.Intact(s.facts(), s.Request, s.Salt, s.SaleHash) {
+		altered, tooLarge := !sale.Intact(s.facts(), s.Request, s.Salt, s.SaleHash), error(nil)
+		if !altered {
+			tooLarge = p.bus.Fits(p.message(s))
+		}
+		switch {
+		case altered:
+			refused.Altered++
+			refused.Reason = alteredReason
+			p.altered.WithLabelValues(alteredSale).Inc()
+			p.log.Error("ALARM: a sale's row no longer matches its sale_hash: it was changed behind the services' back and is not published", "sale_id", s.SaleID)
+		case tooLarge != nil:
+			refused.TooLarge++
+			refused.Reason = tooLargeReason + tooLarge.Error()
+			p.log.Error("ALARM: a sale is larger than what NATS takes and is not published", "sale_id", s.SaleID, "error", tooLarge)
+		default:
 			intact = append(intact, s)
 			continue
 		}
-		p.altered.WithLabelValues(alteredSale).Inc()
-		p.log.Error("ALARM: a sale's row no longer matches its sale_hash: it was changed behind the services' back and is not published", "sale_id", s.SaleID)
-		ids, recorded = append(ids, s.SaleID), append(recorded, s.RecordedAtUs)
+		ids, recorded, reasons = append(ids, s.SaleID), append(recorded, s.RecordedAtUs), append(reasons, refused.Reason)
 	}
 	if len(ids) == 0 {
-		return intact, 0, nil
+		return intact, refused, nil
 	}
-	_, err = db.Exec(ctx, alteredSQL, pgx.NamedArgs{"sale_ids": ids, "recorded": recorded, "stream": StreamAltered, "reason": alteredReason, "now": now})
-	return intact, len(ids), postgres.Fault("park altered sales", err)
+	_, err = db.Exec(ctx, parkSQL, pgx.NamedArgs{"sale_ids": ids, "recorded": recorded, "stream": StreamRow, "reasons": reasons, "now": now})
+	return intact, refused, postgres.Fault("park sales that can't be published", err)
 }
 
 // Publish publishes sales that Sift returned, and returns once all are acknowledged. It writes nothing: the caller must have committed
@@ -111,9 +132,10 @@ func (p *Publisher) Publish(ctx context.Context, sales []Sale) error {
 
 // message is the same as the gateway's for this sale, except for source, generation and trace.
 func (p *Publisher) message(s Sale) *nats.Msg {
-	lines, tenders, err := event.LinesOf(s.Request)
-	if err != nil { // the gateway could read it once; lines and tenders are for subscribers only and are not anchored
+	sent, err := event.SentOf(s.Request)
+	if err != nil { // the gateway could read it once; what was sent is for subscribers only and is not anchored
 		p.log.Error("a sale is published again without its lines, since its stored request cannot be read", "sale_id", s.SaleID) // the error may quote it
 	}
-	return event.Recorded(event.RecordedOf(s.facts(), common.BytesToHash(s.SaleHash), lines, tenders), "ledger", s.Generation, "")
+	points := event.Points{Earned: s.PointsEarned, Redeemed: s.PointsRedeemed}
+	return event.Recorded(event.RecordedOf(s.facts(), common.BytesToHash(s.SaleHash), points, sent), "ledger", s.Generation, "")
 }

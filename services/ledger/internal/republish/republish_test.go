@@ -17,9 +17,10 @@ func row() Sale {
 	return Sale{
 		SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", Kind: "refund", RefundOf: "01a1f94f-e264-7599-97ba-9d8ea7e314e4", StoreID: "s1", TerminalID: "t1",
 		CustomerID: "C-1001", Currency: "INR", Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2, RecordedAtUs: 1_795_322_731_123_456,
-		RecordNumber: 1042, PreviousHash: common.Hash{6}.Bytes(),
+		RecordNumber: 1042, PreviousHash: common.Hash{6}.Bytes(), PointsEarned: -181, PointsRedeemed: -100,
 		SaleHash: common.Hash{7}.Bytes(), Generation: 3,
-		Request: []byte(`{"lines":[{"sku":"TEA-250","quantity":"2","unit_price":"624.75"}],"tenders":[{"type":"cash","amount":"1249.50"}]}`),
+		Request: []byte(`{"lines":[{"sku":"TEA-250","quantity":"2","unit_price":"624.75"}],"tenders":[{"type":"cash","amount":"1249.50"}],` +
+			`"terminal_seq":1.042e3,"offline":true,"external_ref":"R-7","note":"torn","metadata":{"table":"7"}}`),
 	}
 }
 
@@ -29,8 +30,10 @@ func TestARowIsPublishedAsTheGatewayPublishedTheSale(t *testing.T) {
 			SaleID: "01a1f94f-e264-7599-97ba-9d8ea7e314e5", Kind: sale.KindRefund, RefundOf: "01a1f94f-e264-7599-97ba-9d8ea7e314e4", StoreID: "s1",
 			TerminalID: "t1", CustomerID: "C-1001", Currency: "INR", Total: "1249.50", PointsDelta: -81, PointsBalance: 143, PurchaseNumber: 2,
 			RecordedAt: 1_795_322_731_123_456, RecordNumber: 1042, PreviousHash: common.Hash{6},
-		}, common.Hash{7},
-		[]event.Line{{SKU: "TEA-250", Quantity: "2", UnitPrice: "624.75"}}, []event.Tender{{Type: "cash", Amount: "1249.50"}},
+		}, common.Hash{7}, event.Points{Earned: -181, Redeemed: -100}, event.Sent{
+			Lines: []event.Line{{SKU: "TEA-250", Quantity: "2", UnitPrice: "624.75"}}, Tenders: []event.Tender{{Type: "cash", Amount: "1249.50"}},
+			TerminalSeq: new(int64(1042)), Offline: true, ExternalRef: "R-7", Metadata: map[string]string{"table": "7"},
+		},
 	), "gateway", 0, "")
 	p := &Publisher{log: slog.New(slog.DiscardHandler)}
 	again := p.message(row())

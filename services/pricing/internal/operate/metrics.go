@@ -4,7 +4,6 @@ import (
 	"maps"
 	"math"
 	"math/big"
-	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -41,7 +40,7 @@ func (d *Desk) Collect(out chan<- prometheus.Metric) {
 		verdicts[code] = quote.Verdict{} // nothing is fresh
 	}
 	maps.Copy(verdicts, d.verdicts())
-	for _, code := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(d.currencies(), d.asked)))) {
+	for _, code := range d.currencies() {
 		q, ok := d.present(code, now)
 		for _, tier := range quote.Tiers {
 			gauge(tierInUse, oneIf(ok && q.Tier() == tier), code, string(tier))

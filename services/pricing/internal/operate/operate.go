@@ -1,4 +1,4 @@
-// Package operate answers operators and shows them metrics: what sales are priced at now, and the state of the sources.
+// Package operate answers operators and the gateway, and shows metrics: what sales are priced at now, and the state of the sources.
 package operate
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-// Desk answers operators, each replica for itself.
+// Desk answers requests, each replica for itself.
 type Desk struct {
 	board    *quote.Board
 	sources  []feed.Source
@@ -81,13 +81,21 @@ type quoteAnswer struct {
 type sourcesAnswer struct {
 	Instance   string          `json:"instance"` // which replica answers: each polls for itself
 	Currencies []currencyState `json:"currencies"`
+	Others     string          `json:"other_currencies"` // what becomes of sales in any other
 	Sources    []sourceState   `json:"sources"`
 }
+
+// What becomes of sales of more than 0 in a currency.
+const (
+	salesPriced = "priced"
+	salesParked = "parked" // until an operator replays them
+)
 
 // currencyState is what sales in a currency are priced at now.
 type currencyState struct {
 	Currency   string   `json:"currency"`
-	Tier       string   `json:"tier"` // none: sales are parked
+	Tier       string   `json:"tier"`  // none where there is no rate
+	Sales      string   `json:"sales"` // priced | parked
 	Value      string   `json:"value,omitempty"`
 	ObservedAt string   `json:"observed_at,omitempty"`
 	Age        string   `json:"age,omitempty"`
@@ -110,11 +118,18 @@ type sourceState struct {
 
 // Endpoints are the desk's requests.
 func (d *Desk) Endpoints() []stream.Endpoint {
-	const sources = `{"instance":"pricing-1/7","currencies":[{"currency":"INR","tier":"live","value":"254321.17","observed_at":"2026-11-22T04:45:31Z",` +
-		`"age":"12s","fresh_sources":3,"spread_percent":"0.42"}],` +
+	const sources = `{"instance":"pricing-1/7","currencies":[{"currency":"INR","tier":"live","sales":"priced","value":"254321.17",` +
+		`"observed_at":"2026-11-22T04:45:31Z","age":"12s","fresh_sources":3,"spread_percent":"0.42"},` +
+		`{"currency":"EUR","tier":"none","sales":"parked","fresh_sources":0,"not_live_because":"no source has a fresh price"}],"other_currencies":"parked",` +
 		`"sources":[{"name":"coingecko","state":"ok","breaker":"closed","values":[{"name":"INR","value":"254321.17",` +
 		`"observed_at":"2026-11-22T04:45:31Z","fetched_at":"2026-11-22T04:45:40Z"}],"succeeded_at":"2026-11-22T04:45:40Z"}]}`
 	return []stream.Endpoint{
+		stream.Answers(stream.Endpoint{
+			Subject: event.SubjectCurrenciesGet, Description: "Lists the currencies that a sale would be priced in now; sales in any other are parked",
+			Request: `{}`,
+			Response: `{"currencies":[{"currency":"INR","tier":"live","value":"254321.17","observed_at":"2026-11-22T04:45:31Z",` +
+				`"expires_at":"2026-11-22T04:50:31Z"}],"at":"2026-11-22T04:45:43Z"}`,
+		}, func(context.Context, event.CurrenciesQuery) (event.PricedCurrencies, error) { return d.priced(), nil }),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.pricing.quote", Description: "Prices a total in wei as a sale would be priced now",
 			Request: `{"currency":"INR","total":"499.00"}`,
@@ -123,7 +138,8 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 				`"observed_at":"2026-11-22T04:45:31Z"}}`,
 		}, d.quote),
 		stream.Answers(stream.Endpoint{
-			Subject: "ops.pricing.sources", Description: "Lists the tier of each currency, and each source's state, last values and last error", Response: sources,
+			Subject: "ops.pricing.sources", Response: sources,
+			Description: "Lists the tier of each currency and what becomes of its sales, and each source's state, last values and last error",
 		}, func(context.Context, struct{}) (sourcesAnswer, error) { return d.answer(), nil }),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.pricing.sources.refresh", Description: "Asks every source that may be asked now, and answers like ops.pricing.sources", Response: sources,
@@ -152,7 +168,7 @@ func age(q quote.Quote, now time.Time) string { return q.Age(now).Round(time.Sec
 
 func (d *Desk) answer() sourcesAnswer {
 	now := d.now()
-	answer := sourcesAnswer{Instance: d.instance, Currencies: []currencyState{}, Sources: []sourceState{}}
+	answer := sourcesAnswer{Instance: d.instance, Currencies: []currencyState{}, Others: salesParked, Sources: []sourceState{}}
 	for _, c := range d.currencies() {
 		answer.Currencies = append(answer.Currencies, d.currency(c, now))
 	}
@@ -162,10 +178,29 @@ func (d *Desk) answer() sourcesAnswer {
 	return answer
 }
 
-// currencies are those that are asked for, and those that a person set.
+// priced tries a sale in every currency, by the function that prices sales, so that the answer is what becomes of them.
+func (d *Desk) priced() event.PricedCurrencies {
+	const someTotal = "1" // an amount in any currency, and not 0, which needs no rate
+	now := d.now()
+	view := d.board.At(now)
+	answer := event.PricedCurrencies{Currencies: []event.PricedCurrency{}, At: stamp(now)}
+	for _, c := range money.Currencies() {
+		_, q, err := pricer.Convert(view, c.Code(), someTotal)
+		if err != nil {
+			continue // the sale would be parked
+		}
+		rate := q.Rate()
+		answer.Currencies = append(answer.Currencies, event.PricedCurrency{
+			Currency: c.Code(), Tier: rate.Tier, Value: rate.Value, ObservedAt: rate.ObservedAt, ExpiresAt: stamp(q.Until()),
+		})
+	}
+	return answer
+}
+
+// currencies are those that are asked for, and those that a person set: no other is ever on the board.
 func (d *Desk) currencies() []string {
 	codes := map[string]bool{}
-	for code := range d.verdicts() {
+	for _, code := range d.asked {
 		codes[code] = true
 	}
 	for code := range d.board.Tier(quote.Static) {
@@ -184,9 +219,10 @@ func (d *Desk) present(code string, now time.Time) (quote.Quote, bool) {
 }
 
 func (d *Desk) currency(code string, now time.Time) currencyState {
-	state := currencyState{Currency: code, Tier: "none"}
+	state := currencyState{Currency: code, Tier: "none", Sales: salesParked}
 	if q, ok := d.present(code, now); ok {
 		rate := q.Rate()
+		state.Sales = salesPriced
 		state.Tier, state.Value, state.ObservedAt, state.Age = rate.Tier, rate.Value, rate.ObservedAt, age(q, now)
 	}
 	if v, asked := d.verdicts()[code]; asked {

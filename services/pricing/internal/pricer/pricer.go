@@ -54,16 +54,20 @@ const (
 	minLaneSize = 32 // sales below which a lane is not worth its wait
 )
 
-// Publish publishes messages and returns once all are acknowledged.
-type Publish func(ctx context.Context, msgs []*nats.Msg) error
+// Bus is where prices are published: PublishAll returns once all messages are acknowledged, and Fits has an Invalid error for one that never
+// would be, since it is too large.
+type Bus interface {
+	PublishAll(ctx context.Context, msgs []*nats.Msg) error
+	Fits(msg *nats.Msg) error
+}
 
 // Handler prices a batch and is done once every SalePriced is published, so that a SaleRecorded is done only when its successor is stored.
 // Refunds are priced like sales.
-func (p *Pricer) Handler(publish Publish) stream.Handler {
-	return func(ctx context.Context, batch []stream.Message) []error { return p.handle(ctx, publish, batch) }
+func (p *Pricer) Handler(bus Bus) stream.Handler {
+	return func(ctx context.Context, batch []stream.Message) []error { return p.handle(ctx, bus, batch) }
 }
 
-func (p *Pricer) handle(ctx context.Context, publish Publish, batch []stream.Message) []error {
+func (p *Pricer) handle(ctx context.Context, bus Bus, batch []stream.Message) []error {
 	errs := make([]error, len(batch))
 	now := p.now()
 	view := p.board.At(now)
@@ -71,27 +75,30 @@ func (p *Pricer) handle(ctx context.Context, publish Publish, batch []stream.Mes
 	var working sync.WaitGroup
 	for from := 0; from < len(batch); from += size {
 		to := min(from+size, len(batch))
-		working.Go(func() { p.lane(ctx, publish, view, now, batch[from:to], errs[from:to]) })
+		working.Go(func() { p.lane(ctx, bus, view, now, batch[from:to], errs[from:to]) })
 	}
 	working.Wait()
 	return errs
 }
 
 // lane prices and publishes a part of a batch and notes the outcome of each.
-func (p *Pricer) lane(ctx context.Context, publish Publish, view quote.View, now time.Time, batch []stream.Message, errs []error) {
+func (p *Pricer) lane(ctx context.Context, bus Bus, view quote.View, now time.Time, batch []stream.Message, errs []error) {
 	priced := make([]*nats.Msg, 0, len(batch))
 	tiers := map[quote.Tier]int{}
 	for i, msg := range batch {
 		e, err := price(view, msg.Data)
-		if err != nil {
-			errs[i] = err
-			p.refused.Inc()
-			continue
+		if err == nil {
+			out := event.Priced(e, now, event.GenerationOf(msg.Header), event.TraceOf(msg.Header))
+			if err = bus.Fits(out); err == nil { // it is longer than what was received
+				priced = append(priced, out)
+				tiers[tierOf(e)]++
+				continue
+			}
 		}
-		priced = append(priced, event.Priced(e, now, event.GenerationOf(msg.Header), event.TraceOf(msg.Header)))
-		tiers[tierOf(e)]++
+		errs[i] = err
+		p.refused.Inc()
 	}
-	if err := publish(ctx, priced); err != nil {
+	if err := bus.PublishAll(ctx, priced); err != nil {
 		for i := range errs {
 			if errs[i] == nil {
 				errs[i] = err

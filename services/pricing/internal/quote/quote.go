@@ -70,6 +70,9 @@ func (q Quote) Holds(now time.Time) bool {
 	return !q.none() && (q.until.IsZero() || now.Before(q.until))
 }
 
+// Until is when the quote ceases to hold; the zero time for one that holds for ever.
+func (q Quote) Until() time.Time { return q.until }
+
 // Newer reports whether q, as of now, replaces other: it was observed later, or other is the zero value, or its time is in the future because
 // the clock of whoever kept it was ahead.
 func (q Quote) Newer(other Quote, now time.Time) bool {

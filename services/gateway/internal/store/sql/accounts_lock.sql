@@ -2,7 +2,7 @@
 -- fresh and must be used, each in one global order, so that two gateways queue up and never cross. One that another gateway has made since
 -- this statement began is in neither. The order is none of the index: it would be read from end to end for it.
 WITH existing AS MATERIALIZED (
-    SELECT customer_id, points_balance, purchases, entries, last_recorded_us
+    SELECT customer_id, points_balance, purchases, entries, last_recorded_us, bonus_due
     FROM sales.loyalty_account WHERE customer_id = ANY ($1::text[]) ORDER BY customer_id COLLATE "C" FOR UPDATE
 ), fresh AS (
     INSERT INTO sales.loyalty_account (customer_id, points_balance, purchases, entries, last_recorded_us)
@@ -10,6 +10,6 @@ WITH existing AS MATERIALIZED (
     FROM (SELECT unnest($1) EXCEPT SELECT customer_id FROM existing) AS missing (customer_id)
     ORDER BY customer_id COLLATE "C"
     ON CONFLICT DO NOTHING
-    RETURNING customer_id, points_balance, purchases, entries, last_recorded_us
+    RETURNING customer_id, points_balance, purchases, entries, last_recorded_us, bonus_due
 )
 SELECT *, false FROM existing UNION ALL SELECT *, true FROM fresh;

@@ -2,10 +2,11 @@
 -- impossible, divides by zero, so that the COMMIT behind this statement does not happen.
 WITH moved AS (
     UPDATE sales.loyalty_account a
-    SET points_balance = new.points_balance, purchases = new.purchases, entries = new.entries, last_recorded_us = new.last_recorded_us
+    SET points_balance = new.points_balance, purchases = new.purchases, entries = new.entries, last_recorded_us = new.last_recorded_us,
+        bonus_due = new.bonus_due
     FROM unnest(@customer_id::text[], @points_balance::bigint[], @purchases::bigint[], @entries::bigint[], @last_recorded_us::bigint[],
-                @entries_before::bigint[])
-        AS new (customer_id, points_balance, purchases, entries, last_recorded_us, entries_before)
+                @bonus_due::boolean[], @entries_before::bigint[])
+        AS new (customer_id, points_balance, purchases, entries, last_recorded_us, bonus_due, entries_before)
     WHERE a.customer_id = ANY (ARRAY[new.customer_id]) AND a.entries = new.entries_before
     RETURNING 1
 )

@@ -1,1 +1,1 @@
-SELECT answer FROM sales.sale WHERE sale_id = $1 AND store_id = $2;
+SELECT EXISTS (SELECT FROM sales.sale WHERE sale_id = $1 AND store_id = $2);

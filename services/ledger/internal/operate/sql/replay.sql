@@ -1,11 +1,12 @@
 -- Releases committed sales that are parked and have no leaf, each from every message that holds it, inserts the repair that is published
 -- next, and returns the members of their SaleRecorded. A discarded sale is released by its id only. A second release at the same time
--- finds the row there and returns nothing for that sale. A sale that is parked only as altered is released by its id only, too.
+-- finds the row there and returns nothing for that sale. A sale that is parked only since its row can't be published is
+-- released by its id only, too.
 WITH chosen AS (
     SELECT s.sale_id FROM sales.sale s
     WHERE (s.sale_id = @sale_id::text::uuid AND s.sale_id IN (SELECT sale_id FROM ledger.held)
            OR @sale_id::text IS NULL AND s.currency = @currency AND s.sale_id IN (
-               SELECT sale_id FROM ledger.parking WHERE state = 'parked' AND holds AND stream <> @altered))
+               SELECT sale_id FROM ledger.parking WHERE state = 'parked' AND holds AND stream <> @row))
       AND NOT EXISTS (SELECT FROM anchor.leaf l WHERE l.sale_id = s.sale_id)
     ORDER BY s.recorded_at_us, s.sale_id LIMIT @rows
 ), released AS (
@@ -20,6 +21,7 @@ WITH chosen AS (
 )
 SELECT s.sale_id::text, s.kind, coalesce(s.refund_of::text, '') AS refund_of, s.store_id, s.chain AS terminal_id, s.record_number, s.previous_hash,
        coalesce(s.customer_id, '') AS customer_id,
-       s.currency, s.total, s.points_delta, s.points_balance, s.purchase_number, s.recorded_at_us, s.sale_hash, s.request, s.salt, r.generation
+       s.currency, s.total, s.points_earned, s.points_redeemed, s.points_delta, s.points_balance, s.purchase_number, s.recorded_at_us, s.sale_hash,
+       s.request, s.salt, r.generation
 FROM repaired r JOIN sales.sale s USING (sale_id)
 ORDER BY s.recorded_at_us, s.sale_id
