@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	gateway "github.com/tillseal/tillseal/services/gateway"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/shared/event"
 )
 
@@ -151,4 +152,30 @@ func TestAnAdjustmentIsMadeOnceByTwoGateways(t *testing.T) {
 	for range cap(answers) - 1 {
 		require.Equal(t, first, <-answers)
 	}
+}
+
+func TestABalanceStaysOneThatEveryReaderKeepsExact(t *testing.T) {
+	shop := setup(t)
+	const most = 1<<53 - 1
+	_, refused := shop.adjust(newKey(), "C-7", most)
+	require.Empty(t, refused)
+	fields := refuses(t, shop.till.post(newKey(), `{"currency":"EUR","total":"1.00","customer_id":"C-7"}`), 422, refusal.InvalidRecord)
+	require.Equal(t, refusal.Field{Pointer: "/total", Detail: "earns more points than an account can hold"}, fields[0])
+
+	// What goes back belongs to its customer, and who has too much is not stuck.
+	_, sold := shop.till.sell(newKey(), `{"currency":"INR","total":"25.00","customer_id":"C-7","redeem_points":100}`)
+	_, refused = shop.adjust(newKey(), "C-7", 100)
+	require.Empty(t, refused)
+	_, back := shop.till.sell(newKey(), `{"kind":"refund","refund_of":"`+sold.SaleID+`","currency":"INR","total":"25.00"}`)
+	require.Equal(t, int64(most+100), back.Loyalty.PointsBalance)
+	shop.till.sell(newKey(), `{"currency":"INR","total":"0.25","customer_id":"C-7","redeem_points":1}`)
+	_, refused = shop.adjust(newKey(), "C-7", -1)
+	require.Empty(t, refused)
+
+	owing := `{"kind":"refund","currency":"EUR","total":"900000000000000","customer_id":"C-8"}`
+	for range 10 {
+		shop.till.sell(newKey(), owing)
+	}
+	fields = refuses(t, shop.till.post(newKey(), owing), 422, refusal.InvalidRecord)
+	require.Equal(t, refusal.Field{Pointer: "/total", Detail: "claws back more points than an account can owe"}, fields[0])
 }

@@ -209,7 +209,7 @@ func TestRefundsPayBackWhatTheSaleTook(t *testing.T) {
 	require.Equal(t, "add up to 100, the total is 100, of which the returned points pay 50", fields[0].Detail)
 	till.sell(newKey(), back(changed, 100, "50"))
 	fields = refuses(t, till.post(newKey(), back(silent, 100, "50")), 422, refusal.InvalidRecord)
-	require.Contains(t, fields[0].Pointer+" "+fields[0].Detail, "/tenders can't be compared with the total: the sale has none")
+	require.Contains(t, fields[0].Pointer+" "+fields[0].Detail, "/tenders can't be checked: the sale has no tenders")
 	_, a := till.sell(newKey(), `{"kind":"refund","refund_of":"`+silent.SaleID+`","currency":"JPY","total":"100"}`)
 	require.Equal(t, int64(-100), a.Loyalty.PointsRedeemed)
 }

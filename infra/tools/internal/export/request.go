@@ -139,14 +139,12 @@ func moment(name, value string, in *time.Location) (int64, error) {
 }
 
 // beginning is the first moment of a day, of which at is midnight as time.ParseInLocation reads it. Where clocks are put forward at midnight, there
-// is none, and that is a moment of the day before or a later one of the day; where they are put back to it, it may be the second.
+// is none, and that is a moment of the day before or the first of the day; where they are put back to it, it may be the second.
 func beginning(at time.Time, day string) time.Time {
 	start, end := at.ZoneBounds()
 	switch {
 	case at.Format(time.DateOnly) < day:
 		return end
-	case at.Format(time.TimeOnly) != "00:00:00":
-		return start
 	case !start.IsZero():
 		_, before := start.Add(-1).Zone()
 		_, after := at.Zone()

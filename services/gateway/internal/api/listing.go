@@ -81,7 +81,7 @@ var errExternalRef = refusal.New(refusal.BadRequest,
 
 func listingOf(c *fiber.Ctx) (l store.Listing, err error) {
 	l = store.Listing{StoreID: terminalOf(c).StoreID, SinceUS: math.MinInt64, Before: store.Place{RecordedAtUS: math.MaxInt64}}
-	if c.Context().QueryArgs().Has("external_ref") { // an empty one, as of the others, is a till's mistake and would list all
+	if c.Context().QueryArgs().Has("external_ref") { // an empty one is a till's mistake, as is that of each other parameter, and would list all
 		if l.ExternalRef = string([]byte(c.Query("external_ref"))); !record.ValidExternalRef(l.ExternalRef) {
 			return l, errExternalRef
 		}

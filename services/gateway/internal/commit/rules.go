@@ -172,7 +172,7 @@ func (s *state) paysBack(r *record.Record, original *store.Original, before, aft
 	}
 	points, known := s.paidByPoints(r.Currency, original)
 	if !known {
-		return invalid("/tenders", "can't be compared with the total: the sale has none, and what its points paid is not known any more; leave them out")
+		return invalid("/tenders", "can't be checked: the sale has no tenders, and the loyalty rules no longer say what its points paid; leave the tenders out")
 	}
 	share := func(refunded int64) money.Minor {
 		return money.Minor(loyalty.Share(int64(points), money.Minor(refunded), money.Minor(original.TotalMinor)))

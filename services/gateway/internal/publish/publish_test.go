@@ -15,6 +15,8 @@ import (
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
+func TestMain(m *testing.M) { testkit.Main(m) }
+
 func TestLongReceiptsWaitForNATSInBoundedMemory(t *testing.T) {
 	bus, err := stream.Connect("gateway", stream.Config{URL: config.Secret("nats://127.0.0.1:1"), PeakSalesPerSecond: 1}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
@@ -41,5 +43,3 @@ func TestLongReceiptsWaitForNATSInBoundedMemory(t *testing.T) {
 		p.Close()
 	}
 }
-
-func TestMain(m *testing.M) { testkit.Main(m) }

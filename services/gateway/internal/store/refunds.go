@@ -49,21 +49,21 @@ var (
 // Originals reads the records that refunds name.
 func (t *Tx) Originals(ctx context.Context, named []Named) ([]Original, error) {
 	var (
-		ids                                  [][16]byte
-		keys                                 []KeyOf
-		linesByID, paidByID, linesBy, paidBy []bool
+		ids                                        [][16]byte
+		keys                                       []KeyOf
+		linesByID, paidByID, linesByKey, paidByKey []bool
 	)
 	for _, n := range named {
 		if n.SaleID != uuid.Nil {
 			ids, linesByID, paidByID = append(ids, n.SaleID), append(linesByID, n.Lines), append(paidByID, n.Paid)
 			continue
 		}
-		keys, linesBy, paidBy = append(keys, n.Under), append(linesBy, n.Lines), append(paidBy, n.Paid)
+		keys, linesByKey, paidByKey = append(keys, n.Under), append(linesByKey, n.Lines), append(paidByKey, n.Paid)
 	}
 	terminals, uuids := columnsOf(keys)
 	var all []Original
 	batch := t.batch()
-	batch.Queue(originalsSQL, ids, linesByID, paidByID, terminals, uuids, linesBy, paidBy).Query(func(rows pgx.Rows) (err error) {
+	batch.Queue(originalsSQL, ids, linesByID, paidByID, terminals, uuids, linesByKey, paidByKey).Query(func(rows pgx.Rows) (err error) {
 		all, err = scanOriginals(rows)
 		return err
 	})

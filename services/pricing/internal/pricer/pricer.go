@@ -54,20 +54,13 @@ const (
 	minLaneSize = 32 // sales below which a lane is not worth its wait
 )
 
-// Bus is where prices are published: PublishAll returns once all messages are acknowledged, and Fits has an Invalid error for one that never
-// would be, since it is too large.
-type Bus interface {
-	PublishAll(ctx context.Context, msgs []*nats.Msg) error
-	Fits(msg *nats.Msg) error
-}
-
 // Handler prices a batch and is done once every SalePriced is published, so that a SaleRecorded is done only when its successor is stored.
 // Refunds are priced like sales.
-func (p *Pricer) Handler(bus Bus) stream.Handler {
+func (p *Pricer) Handler(bus *stream.Bus) stream.Handler {
 	return func(ctx context.Context, batch []stream.Message) []error { return p.handle(ctx, bus, batch) }
 }
 
-func (p *Pricer) handle(ctx context.Context, bus Bus, batch []stream.Message) []error {
+func (p *Pricer) handle(ctx context.Context, bus *stream.Bus, batch []stream.Message) []error {
 	errs := make([]error, len(batch))
 	now := p.now()
 	view := p.board.At(now)
@@ -82,7 +75,7 @@ func (p *Pricer) handle(ctx context.Context, bus Bus, batch []stream.Message) []
 }
 
 // lane prices and publishes a part of a batch and notes the outcome of each.
-func (p *Pricer) lane(ctx context.Context, bus Bus, view quote.View, now time.Time, batch []stream.Message, errs []error) {
+func (p *Pricer) lane(ctx context.Context, bus *stream.Bus, view quote.View, now time.Time, batch []stream.Message, errs []error) {
 	priced := make([]*nats.Msg, 0, len(batch))
 	tiers := map[quote.Tier]int{}
 	for i, msg := range batch {
