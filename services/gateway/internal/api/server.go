@@ -25,6 +25,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/services/gateway/internal/terminal"
+	"github.com/tillseal/tillseal/services/gateway/internal/tripwire"
 	"github.com/tillseal/tillseal/services/gateway/internal/wire"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/stream"
@@ -78,6 +79,7 @@ type Server struct {
 	Committer *commit.Committer
 	Closer    *closer.Closer
 	Store     *store.Store
+	Wire      *tripwire.Wire
 	Prepared  func() bool // whether sales may be recorded in the database that answers
 	Rules     *loyalty.Rules
 	Bus       *stream.Bus

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/services/gateway/internal/tripwire"
 	"github.com/tillseal/tillseal/shared/closing"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
@@ -78,6 +79,7 @@ type Closer struct {
 // Parts are what a Closer works with; all but Summed must be set.
 type Parts struct {
 	Store   *store.Store
+	Wire    *tripwire.Wire
 	Ready   func() bool                                               // whether the key that signs is recorded
 	Summed  func(name string)                                         // called with each that is added up
 	Sign    func(closing *event.SalesClosed, hash common.Hash) string // the promise over a closing's hash; safe for concurrent use
@@ -91,7 +93,7 @@ func New(parts Parts) (*Closer, error) {
 	switch {
 	case parts.Sign == nil:
 		return nil, fault.New(fault.Invalid, "closings can't be made without a key that signs them")
-	case parts.Store == nil || parts.Ready == nil || parts.Publish == nil || parts.Log == nil || parts.Now == nil:
+	case parts.Store == nil || parts.Wire == nil || parts.Ready == nil || parts.Publish == nil || parts.Log == nil || parts.Now == nil:
 		return nil, fault.New(fault.Invalid, "closings can't be made without their parts")
 	}
 	c := &Closer{Parts: parts, slots: make(chan struct{}, maxRunning), waiting: make(chan struct{}, maxWaiting), of: make(map[string]int)}

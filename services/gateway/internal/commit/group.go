@@ -13,6 +13,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/services/gateway/internal/tripwire"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/wait"
 )
@@ -61,7 +62,10 @@ type Grouper struct {
 	Mint  func() Minted
 	Sign  func([]*store.Sale) []string // the promise of each record: deterministic, and safe for concurrent use
 
-	failed, again, headless seldom
+	Wire *tripwire.Wire // its keys include that of Sign once that is recorded
+
+	failed, again seldom
+	memory        memory // only the committer's goroutine uses it
 }
 
 // Commit decides and commits items in their order, all in one transaction, and returns an outcome for each. It never fails as a whole: what
@@ -199,9 +203,11 @@ func (g *Grouper) transaction(ctx context.Context, items []*Item, todo []int, ou
 		return rest, hanging, nil
 	}
 	if len(s.sales) > 0 {
-		if err := g.commit(ctx, tx, s, changesOf(s, was)); err != nil {
+		changes := changesOf(s, was)
+		if err := g.commit(ctx, tx, s, changes); err != nil {
 			return nil, nil, err
 		}
+		g.memory.remember(changes)
 	}
 	for n, i := range todo {
 		out[i] = verdicts[n].outcome()

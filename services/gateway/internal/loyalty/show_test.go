@@ -71,7 +71,7 @@ func TestRulesAsTheyAreShownAreTheSameRules(t *testing.T) {
 			third, err := encode(again)
 			require.NoError(rt, err)
 			require.Equal(rt, string(text), string(third))
-			again.Hash = rules.Hash // of the text that they were read from
+			again.Hash, again.Text = rules.Hash, rules.Text // of which they were read
 			require.Equal(rt, rules, again)
 		}
 	})

@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
@@ -126,7 +125,7 @@ type Locked struct {
 	Refunds  map[uuid.UUID]*RefundState
 	Accounts map[string]*Account
 	Heads    map[string]*Head // by terminal
-	Kept     map[KeyOf]record.Kept
+	Kept     map[KeyOf]*Row
 	Seqs     map[SeqOf]uuid.UUID // the record that has the number
 }
 

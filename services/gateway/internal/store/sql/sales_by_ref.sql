@@ -1,7 +1,7 @@
 -- A store's records with an external_ref before a place and not before a time, newest first; of one chain where that is named. The order is the
 -- index's to its last column: no other index has it.
-SELECT sale_id, kind, chain, record_number, recorded_at_us, currency, total, refund_of, customer_id, external_ref, terminal_seq, occurred_at, sale_hash
-FROM sales.sale
+SELECT @row
+FROM sales.sale s
 WHERE external_ref IS NOT NULL
   AND (store_id, external_ref, recorded_at_us, chain, record_number) < ($1, $7, $2, $3, $4) AND (store_id, external_ref, recorded_at_us) >= ($1, $7, $5)
   AND ($8 = '' OR chain = $8)

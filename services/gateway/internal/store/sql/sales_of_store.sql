@@ -1,7 +1,6 @@
 -- The same of all chains of the store, those that have ended too: of each as many places as a page has, in the index alone, and only the page's own
 -- records are read.
-SELECT s.sale_id, s.kind, s.chain, s.record_number, s.recorded_at_us, s.currency, s.total, s.refund_of, s.customer_id, s.external_ref, s.terminal_seq,
-       s.occurred_at, s.sale_hash
+SELECT @row
 FROM (
     SELECT last.chain, last.recorded_at_us, last.record_number
     FROM (SELECT h.terminal_id || CASE WHEN h.series > 1 THEN '~' || h.series ELSE '' END AS chain

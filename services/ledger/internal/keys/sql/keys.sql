@@ -1,0 +1,3 @@
+-- What rows are checked by: the keys that ever signed promises, the last 1000 of them, and up to which recorded_at there are no promises.
+SELECT array(SELECT jwk FROM sales.promise_key ORDER BY recorded_at DESC, kid LIMIT 1000),
+       coalesce((SELECT recorded_at_us FROM ledger.unpromised ORDER BY recorded_at_us DESC LIMIT 1), -1)
