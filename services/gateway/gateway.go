@@ -249,7 +249,8 @@ func serve(ctx context.Context, cfg Config, shop *shop, tel *telemetry.Telemetry
 	closings := publish.NewClosings(context.WithoutCancel(ctx), bus, tel.Log)
 	defer closings.Close()
 	tills, err := closer.New(closer.Parts{
-		Store: shop.store, Wire: shop.wire, Ready: shop.ready.Load, Sign: shop.signer.Closing, Summed: cfg.Closing, Publish: closings.Publish, Log: tel.Log, Now: time.Now,
+		Store: shop.store, Wire: shop.wire, Ready: shop.ready.Load, Sign: shop.signer.Closing, Summed: cfg.Closing, Publish: closings.Publish, Log: tel.Log,
+		Now: time.Now,
 	})
 	if err != nil {
 		return err

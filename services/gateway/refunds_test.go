@@ -124,7 +124,7 @@ func TestTheRefundsOfASaleAreBounded(t *testing.T) {
 		shop.till.sell(newKey(), each)
 	}
 	fields = refuses(t, shop.till.post(newKey(), back(sold.SaleID, "1.00", `{"name":"Pen","amount":"1.00"}`)), 422, refusal.RefundExceeds)
-	require.Equal(t, refusal.Field{Detail: "is one too many: the sale's refunds have more than 4 MiB together"}, fields[0])
+	require.Equal(t, refusal.Field{Detail: "is one too many: the sale's refunds have more than 1 MiB together"}, fields[0])
 }
 
 func TestAReturnWithoutAReceiptIsRecordedAndTakesPointsBack(t *testing.T) {

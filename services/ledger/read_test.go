@@ -230,10 +230,19 @@ func TestAStatusOfChangedFactsIsAltered(t *testing.T) {
 	id := b.sales[0].SaleID
 	require.Equal(t, "mined", s.status(id).Status)
 	for what, change := range map[string][2]string{
-		"a total":          {`UPDATE sales.sale SET total = '1.00' WHERE sale_id = $1`, `UPDATE sales.sale SET total = '1249.50' WHERE sale_id = $1`},
-		"its points":       {`UPDATE sales.sale SET points_earned = points_earned + 1, points_redeemed = points_redeemed + 1 WHERE sale_id = $1`, `UPDATE sales.sale SET points_earned = points_earned - 1, points_redeemed = points_redeemed - 1 WHERE sale_id = $1`},
-		"its leaf's hash":  {`UPDATE anchor.leaf SET sale_hash = sha256('x') WHERE sale_id = $1`, `UPDATE anchor.leaf l SET sale_hash = s.sale_hash FROM sales.sale s WHERE s.sale_id = l.sale_id AND l.sale_id = $1`},
-		"its hash and row": {`UPDATE sales.sale SET sale_hash = sha256('x') WHERE sale_id = $1`, `UPDATE sales.sale s SET sale_hash = l.sale_hash FROM anchor.leaf l WHERE s.sale_id = l.sale_id AND l.sale_id = $1`},
+		"a total": {`UPDATE sales.sale SET total = '1.00' WHERE sale_id = $1`, `UPDATE sales.sale SET total = '1249.50' WHERE sale_id = $1`},
+		"its points": {
+			`UPDATE sales.sale SET points_earned = points_earned + 1, points_redeemed = points_redeemed + 1 WHERE sale_id = $1`,
+			`UPDATE sales.sale SET points_earned = points_earned - 1, points_redeemed = points_redeemed - 1 WHERE sale_id = $1`,
+		},
+		"its leaf's hash": {
+			`UPDATE anchor.leaf SET sale_hash = sha256('x') WHERE sale_id = $1`,
+			`UPDATE anchor.leaf l SET sale_hash = s.sale_hash FROM sales.sale s WHERE s.sale_id = l.sale_id AND l.sale_id = $1`,
+		},
+		"its hash": {
+			`UPDATE sales.sale SET sale_hash = sha256('x') WHERE sale_id = $1`,
+			`UPDATE sales.sale s SET sale_hash = l.sale_hash FROM anchor.leaf l WHERE s.sale_id = l.sale_id AND l.sale_id = $1`,
+		},
 	} {
 		s.exec(s.admin, change[0], id)
 		got := s.status(id)

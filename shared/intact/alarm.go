@@ -20,18 +20,6 @@ const (
 	Closing = "closing"
 )
 
-// alarms are the lines that are logged.
-var alarms = map[string]string{
-	Sale:    "ALARM: a sale's row no longer matches its sale_hash or its promise: it was changed behind the services' back, and is not used",
-	Answer:  "ALARM: a sale's stored answer is not what its row says: it was changed behind the services' back, and is not given",
-	Account: "ALARM: a customer's account is not what its last record says: it was changed behind the services' back, and is not built on",
-	Head:    "ALARM: a terminal's head is not its last record: it was changed behind the services' back, and is not built on",
-	Refunds: "ALARM: what is kept of a sale's refunds is not what they come to: it was changed behind the services' back, and is not built on",
-	Chain:   "ALARM: a terminal's records cannot be added up: they were changed behind the services' back, and are not closed",
-	Journal: "ALARM: the anchor's journal is not what was anchored of a sale: it was changed behind the services' back, and proves nothing",
-	Closing: "ALARM: a closing's row is not the closing that it should be: it was changed behind the services' back and is not published",
-}
-
 // Limits of the lines of one kind: whoever asks for an altered sale again and again fills no log. Each is counted.
 const (
 	alarmEvery = time.Second
@@ -62,6 +50,27 @@ func NewAlarm(log *slog.Logger, registry prometheus.Registerer, kinds ...string)
 func (a *Alarm) Raise(what string, ids ...any) {
 	a.total.WithLabelValues(what).Inc()
 	if a.seen[what].Allow() {
-		a.log.Error(alarms[what], ids...)
+		a.line(what, ids)
+	}
+}
+
+func (a *Alarm) line(what string, ids []any) {
+	switch what {
+	case Sale:
+		a.log.Error("ALARM: a sale's row no longer matches its sale_hash or its promise: it was changed behind the services' back, and is not used", ids...)
+	case Answer:
+		a.log.Error("ALARM: a sale's stored answer is not what its row says: it was changed behind the services' back, and is not given", ids...)
+	case Account:
+		a.log.Error("ALARM: a customer's account is not what its last record says: it was changed behind the services' back, and is not built on", ids...)
+	case Head:
+		a.log.Error("ALARM: a terminal's head is not its last record: it was changed behind the services' back, and is not built on", ids...)
+	case Refunds:
+		a.log.Error("ALARM: what is kept of a sale's refunds is not what they come to: it was changed behind the services' back, and is not built on", ids...)
+	case Chain:
+		a.log.Error("ALARM: a terminal's records cannot be added up: they were changed behind the services' back, and are not closed", ids...)
+	case Journal:
+		a.log.Error("ALARM: the anchor's journal is not what was anchored of a sale: it was changed behind the services' back, and proves nothing", ids...)
+	case Closing:
+		a.log.Error("ALARM: a closing's row is not the closing that it should be: it was changed behind the services' back and is not published", ids...)
 	}
 }

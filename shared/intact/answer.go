@@ -106,12 +106,11 @@ func (s *says) integer(name string, expected int64) { s.number(name, strconv.For
 // flag is absent where it is false, or says so.
 func (s *says) flag(name string, expected bool) {
 	v := s.in.Member(name)
-	switch {
-	case v == nil:
+	if v == nil {
 		s.that(!expected)
-	default:
-		s.that(v.Kind == strictjson.Bool && (v.Text == "true") == expected)
+		return
 	}
+	s.that(v.Kind == strictjson.Bool && (v.Text == "true") == expected)
 }
 
 // shortfall is what a sale that was made offline redeemed past the balance before it; where there was none it is left out.

@@ -74,8 +74,8 @@ func (k *Keys) promised(r *Row) error {
 	return nil
 }
 
-// CheckPoints returns ErrPoints unless the two figures of which only the difference is hashed are those that were. What a refund of a sale took back and returned follows from its sale and
-// the refunds before it, and is for whoever has those to check.
+// CheckPoints returns ErrPoints unless the two figures of which only the difference is hashed are those that follow from what is hashed. What a
+// refund of a sale took back and returned follows from its sale and the refunds before it, and is for whoever has those to check.
 func (r *Row) CheckPoints() error {
 	redeemed := int64(0)
 	switch {

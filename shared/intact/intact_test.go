@@ -267,7 +267,8 @@ func TestEachAlarmIsCountedAndNotEachIsLogged(t *testing.T) {
 	require.GreaterOrEqual(t, lines, 100)
 	require.Less(t, lines, raised)
 	require.Contains(t, log.String(), "sale_id=one")
-	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`# HELP tillseal_altered_total Times that something about to be used was found changed behind the services' back: an alarm.
+	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(
+		"# HELP tillseal_altered_total Times that something about to be used was found changed behind the services' back: an alarm."+`
 # TYPE tillseal_altered_total counter
 tillseal_altered_total{what="head"} 0
 tillseal_altered_total{what="sale"} 1000

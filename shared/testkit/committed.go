@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"context"
+	_ "embed" // the statements
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -43,8 +44,7 @@ func Commit(t testing.TB, url string, sales ...Committed) {
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
 	jwk := promises().JWK()
-	if _, err := conn.Exec(t.Context(), `INSERT INTO sales.promise_key (kid, jwk, sale_id) VALUES ($1, $2, gen_random_uuid()) ON CONFLICT DO NOTHING`,
-		jwk.Kid, string(jwk.Bytes())); err != nil {
+	if _, err := conn.Exec(t.Context(), keyPublishedSQL, jwk.Kid, string(jwk.Bytes())); err != nil {
 		t.Fatalf("testkit: publish the key of promises: %v", err)
 	}
 	if _, err := conn.CopyFrom(t.Context(), pgx.Identifier{"sales", "sale"}, committedColumns, pgx.CopyFromRows(rows)); err != nil {
@@ -82,6 +82,9 @@ func (s Committed) row(t testing.TB) []any {
 		s.answer(hash), s.TerminalID, int64(s.RecordNumber), s.PreviousHash[:],
 	}
 }
+
+//go:embed sql/key_published.sql
+var keyPublishedSQL string
 
 // promises is the key that signs what Commit commits.
 var promises = sync.OnceValue(func() *promise.Key {

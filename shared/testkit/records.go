@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"context"
+	_ "embed" // the statements
 	"fmt"
 	"testing"
 	"time"
@@ -23,6 +24,17 @@ type Records struct {
 	Request  func(number uint64) (kind sale.Kind, request []byte) // of 1249.50 INR; nil for sales of one line
 	At       func(number uint64) int64                            // recorded_at in Unix microseconds; nil for a second after the one before
 }
+
+var (
+	//go:embed sql/till_made.sql
+	tillMadeSQL string
+	//go:embed sql/head_made.sql
+	headMadeSQL string
+	//go:embed sql/head_read.sql
+	headReadSQL string
+	//go:embed sql/head_moved.sql
+	headMovedSQL string
+)
 
 // recordsFrom is recorded_at of the first of Records, in Unix microseconds.
 const recordsFrom = 1_795_322_731_123_456
@@ -48,18 +60,17 @@ func (r Records) Leave(t testing.TB, adminURL string) {
 			t.Fatalf("testkit: leave records: %v", err)
 		}
 	}
-	exec(`INSERT INTO sales.terminal (terminal_id, store_id) VALUES ($1, 's1') ON CONFLICT DO NOTHING`, r.Terminal)
-	exec(`INSERT INTO sales.terminal_head VALUES ($1, 1, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT DO NOTHING`, r.Terminal)
+	exec(tillMadeSQL, r.Terminal)
+	exec(headMadeSQL, r.Terminal)
 	if r.Key == nil {
 		r.Key = promises()
-		exec(`INSERT INTO sales.promise_key (kid, jwk, sale_id) VALUES ($1, $2, gen_random_uuid()) ON CONFLICT DO NOTHING`,
-			r.Key.ID(), string(r.Key.JWK().Bytes()))
+		exec(keyPublishedSQL, r.Key.ID(), string(r.Key.JWK().Bytes()))
 	}
 	var (
 		head   []byte
 		number uint64
 	)
-	if err := conn.QueryRow(ctx, `SELECT records, head_hash FROM sales.terminal_head WHERE terminal_id = $1`, r.Terminal).Scan(&number, &head); err != nil {
+	if err := conn.QueryRow(ctx, headReadSQL, r.Terminal).Scan(&number, &head); err != nil {
 		t.Fatalf("testkit: read the till's head: %v", err)
 	}
 	previous := common.BytesToHash(head)
@@ -72,7 +83,7 @@ func (r Records) Leave(t testing.TB, adminURL string) {
 	if err != nil {
 		t.Fatalf("testkit: leave records: %v", err)
 	}
-	exec(`UPDATE sales.terminal_head SET records = $2, head_hash = $3 WHERE terminal_id = $1`, r.Terminal, number, previous[:])
+	exec(headMovedSQL, r.Terminal, number, previous[:])
 }
 
 // row is the record with a number, and its hash.

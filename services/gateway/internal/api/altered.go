@@ -31,21 +31,25 @@ func (s *Server) checked(c *fiber.Ctx, rows ...*store.Row) (tripwire.Checked, er
 	return found, nil
 }
 
-// wrongWith returns what was altered of a record, its answer and its refunds, nil when all is as it was recorded.
-func (s *Server) wrongWith(c *fiber.Ctx, of *store.Row, refunds []*store.Row) (wrong, err error) {
+// wrongWith says what was altered of a record, its answer and its refunds, "" when all is as it was recorded.
+func (s *Server) wrongWith(c *fiber.Ctx, of *store.Row, refunds []*store.Row) (wrong string, err error) {
 	found, err := s.checked(c, append([]*store.Row{of}, refunds...)...)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if wrong = found.Of(of); wrong == nil {
-		wrong = s.Wire.Answer(of)
+	is := found.Of(of)
+	if is == nil {
+		is = s.Wire.Answer(of)
 	}
 	for _, r := range refunds {
-		if is := found.Of(r); is != nil && wrong == nil {
-			wrong = fmt.Errorf("of its refund %s: %w", r.Facts.SaleID, is)
+		if is == nil && found.Of(r) != nil {
+			is = fmt.Errorf("of its refund %s: %w", r.Facts.SaleID, found.Of(r))
 		}
 	}
-	return wrong, nil
+	if is == nil {
+		return "", nil
+	}
+	return is.Error(), nil
 }
 
 // account reads a customer's account and refuses one that is not what the customer's last record says.

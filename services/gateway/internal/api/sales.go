@@ -65,7 +65,7 @@ func (s *Server) kept(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if wrong != nil {
+	if wrong != "" {
 		return errAlteredKept
 	}
 	created(c, kept.Answer, true)
@@ -91,13 +91,13 @@ func (s *Server) sale(c *fiber.Ctx) error {
 		return err
 	}
 	now := since(found, refunds)
-	if now.Anchor = anchorOf(found); wrong == nil {
+	if now.Anchor = anchorOf(found); wrong == "" {
 		now.Anchor = s.anchor(c.UserContext(), id, now.Anchor)
 	} else {
-		now.Anchor.Status, now.Anchor.Reason = statusAltered, wrong.Error()
+		now.Anchor.Status, now.Anchor.Reason = statusAltered, wrong
 	}
 	shown, err := record.Shown(found.Answer, found.Request, &now)
-	if err != nil && wrong != nil { // altered to what can't be read
+	if err != nil && wrong != "" { // altered to what can't be read
 		return errAltered
 	}
 	if err != nil {

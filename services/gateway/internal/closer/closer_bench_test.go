@@ -25,8 +25,9 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 // day is a till's day: receipts of two lines each.
 func day(records int) testkit.Records {
 	return testkit.Records{Terminal: "t1", Count: records, Request: func(number uint64) (sale.Kind, []byte) {
-		return sale.KindSale, fmt.Appendf(nil, `{"currency":"INR","total":"1249.50","terminal_seq":%d,"lines":[{"sku":"TEA-250","name":"Assam tea, loose leaf, 250 g",`+
-			`"quantity":"2","unit_price":"499.75","tax":"100.00"},{"sku":"CUP-1","name":"Cup, stoneware, blue","quantity":"1","unit_price":"150.00"}],`+
+		return sale.KindSale, fmt.Appendf(nil, `{"currency":"INR","total":"1249.50","terminal_seq":%d,"lines":[`+
+			`{"sku":"TEA-250","name":"Assam tea, loose leaf, 250 g","quantity":"2","unit_price":"499.75","tax":"100.00"},`+
+			`{"sku":"CUP-1","name":"Cup, stoneware, blue","quantity":"1","unit_price":"150.00"}],`+
 			`"tenders":[{"type":"cash","amount":"1000.00"},{"type":"card","amount":"249.50"}],"occurred_at":"2026-11-22T10:15:30+05:30"}`, number)
 	}}
 }

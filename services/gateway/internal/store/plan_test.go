@@ -15,7 +15,8 @@ var sqlFiles embed.FS
 
 // whole are the statements that are about every terminal, every key that signed or every session, of which there are few.
 var whole = map[string]bool{
-	"hung_end.sql": true, "keys.sql": true, "promise_keys.sql": true, "series_add.sql": true, "series_begin.sql": true, "series_end.sql": true, "series_lock.sql": true,
+	"hung_end.sql": true, "keys.sql": true, "promise_keys.sql": true,
+	"series_add.sql": true, "series_begin.sql": true, "series_end.sql": true, "series_lock.sql": true,
 }
 
 // paged are those that read some of many rows in order, by the index that has them in it.

@@ -72,7 +72,7 @@ type RefundState struct {
 // Limits of the refunds of one sale: a group reads them while it holds its locks.
 const (
 	MaxRefunds     = 500     // a refund of each line
-	MaxRefundBytes = 4 << 20 // of requests
+	MaxRefundBytes = 1 << 20 // of requests
 )
 
 func (l *Locked) queueRefunds(batch *pgx.Batch, sales []Refunded) {

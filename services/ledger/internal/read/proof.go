@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"math/big"
 	"strconv"
 	"time"
@@ -54,26 +53,35 @@ type saleRow struct {
 	Reason *string // why that was parked
 }
 
-// wrongWith returns what was altered of a sale, or of its leaf, with the alarm; nil when both are as they were recorded and journaled.
-func (r *Reader) wrongWith(ctx context.Context, row *saleRow) (wrong, err error) {
+// wrongWith says what was altered of a sale, or of its leaf, with the alarm; "" when both are as they were recorded and journaled.
+func (r *Reader) wrongWith(ctx context.Context, row *saleRow) (wrong string, err error) {
 	facts := factsOf(row)
 	all, err := r.ring.Check(ctx, &intact.Row{
 		Facts: facts, Earned: row.PointsEarned, Redeemed: row.PointsRedeemed, Request: row.Request, Salt: row.Salt, SaleHash: row.SaleHash, Promise: row.Promise,
 	})
-	switch {
-	case err != nil:
-		return nil, err
-	case all[0] != nil:
-		r.alarm.Raise(intact.Sale, "sale_id", row.SaleID, "error", all[0])
-		return all[0], nil
-	case row.LeafSaleHash != nil && !bytes.Equal(row.LeafSaleHash, row.SaleHash):
-		r.alarm.Raise(intact.Journal, "sale_id", row.SaleID, "error", errLeaf)
-		return errLeaf, nil
+	if err != nil {
+		return "", err
 	}
-	return nil, nil
+	if wrong = textOf(all[0]); wrong != "" {
+		r.alarm.Raise(intact.Sale, "sale_id", row.SaleID, "error", wrong)
+		return wrong, nil
+	}
+	if row.LeafSaleHash != nil && !bytes.Equal(row.LeafSaleHash, row.SaleHash) {
+		r.alarm.Raise(intact.Journal, "sale_id", row.SaleID, "error", otherLeaf)
+		return otherLeaf, nil
+	}
+	return "", nil
 }
 
-var errLeaf = errors.New("the leaf in the anchor's journal is of another hash")
+// textOf is an error's text, "" for none.
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+const otherLeaf = "the leaf in the anchor's journal is of another hash"
 
 // Proof returns a sale's proof. Every hash is recomputed from the facts: if one differs from what was signed or anchored, the error has
 // event.CodeAltered and no proof is handed out. It is a Conflict too while an operator must act (event.CodeParked), and while the batch is not mined,
@@ -87,7 +95,7 @@ func (r *Reader) Proof(ctx context.Context, q event.SaleQuery) (event.Proof, err
 	switch {
 	case err != nil:
 		return event.Proof{}, err
-	case wrong != nil:
+	case wrong != "":
 		return event.Proof{}, altered(row.SaleID, wrong)
 	case row.BatchID == nil && row.Held != nil:
 		return event.Proof{}, stream.Coded(event.CodeParked, fault.New(fault.Conflict, "the sale is parked until an operator acts: %s", reasonOf(&row)))
@@ -95,13 +103,13 @@ func (r *Reader) Proof(ctx context.Context, q event.SaleQuery) (event.Proof, err
 	p, err := r.prove(ctx, &row)
 	if fault.Is(err, fault.Fatal) {
 		r.alarm.Raise(intact.Journal, "sale_id", row.SaleID, "error", err)
-		return event.Proof{}, altered(row.SaleID, err)
+		return event.Proof{}, altered(row.SaleID, err.Error())
 	}
 	return p, err
 }
 
-func altered(saleID string, wrong error) error {
-	return stream.Coded(event.CodeAltered, fault.New(fault.Conflict, "what is stored of sale %s was changed behind the services' back: %w", saleID, wrong))
+func altered(saleID, wrong string) error {
+	return stream.Coded(event.CodeAltered, fault.New(fault.Conflict, "what is stored of sale %s was changed behind the services' back: %s", saleID, wrong))
 }
 
 func (r *Reader) prove(ctx context.Context, row *saleRow) (event.Proof, error) {

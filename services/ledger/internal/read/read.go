@@ -46,7 +46,9 @@ func (r *Reader) Endpoints() []stream.Endpoint {
 	const request = `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001"}`
 	return []stream.Endpoint{
 		stream.Answers(stream.Endpoint{
-			Subject: event.SubjectSalesGet, Description: "How far a sale has come: pending, parked (with the reason), batched, broadcast, mined or final; or altered behind the services' back",
+			Subject: event.SubjectSalesGet,
+			Description: "How far a sale has come: pending, parked (with the reason), batched, broadcast, mined or final; or altered " +
+				"behind the services' back",
 			Request:  request,
 			Response: `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001","status":"mined","batch_id":"12","tx_hash":"0x…","block_number":"99"}`,
 		}, r.Status),
@@ -91,8 +93,8 @@ func (r *Reader) Status(ctx context.Context, q event.SaleQuery) (event.SaleStatu
 	if err != nil {
 		return event.SaleStatus{}, err
 	}
-	if wrong != nil {
-		return event.SaleStatus{SaleID: row.SaleID, Status: statusAltered, Reason: wrong.Error()}, nil
+	if wrong != "" {
+		return event.SaleStatus{SaleID: row.SaleID, Status: statusAltered, Reason: wrong}, nil
 	}
 	return statusOf(&row), nil
 }
