@@ -64,8 +64,11 @@ type Grouper struct {
 
 	Wire *tripwire.Wire // its keys include that of Sign once that is recorded
 
-	failed, again seldom
-	memory        memory // only the committer's goroutine uses it
+	failed, restarts seldom
+
+	// Only the committer's goroutine uses these.
+	memory memory
+	again  bool // the group starts over
 }
 
 // Commit decides and commits items in their order, all in one transaction, and returns an outcome for each. It never fails as a whole: what
@@ -83,14 +86,15 @@ func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
 		return out
 	}
 	var err error
-	for range maxTries {
+	for n := range maxTries {
+		g.again = n > 0
 		if todo, err = g.try(ctx, items, todo, out); err == nil {
 			return out
 		}
 		if !again(err) || !pause(ctx, err) {
 			break
 		}
-		g.again.log(func(n int) { g.Log.Info("a group starts over", "items", len(todo), "times", n, "error", err) })
+		g.restarts.log(func(n int) { g.Log.Info("a group starts over", "items", len(todo), "times", n, "error", err) })
 	}
 	switch {
 	case errors.Is(err, errUnknown):

@@ -53,7 +53,7 @@ func (g *Grouper) verify(ctx context.Context, tx *store.Tx, s *state, originals 
 		sales: make(map[uuid.UUID]bool), kept: make(map[store.KeyOf]bool), refunds: make(map[uuid.UUID]bool),
 		accounts: make(map[string]bool), heads: make(map[string]bool),
 	}
-	u := g.memory.unseen(s)
+	u := g.memory.unseen(s, g.again)
 	refunded := u.refunded()
 	for id := range s.compared {
 		if r := s.refunds[id]; r != nil && r.Refunds > 0 && !slices.Contains(refunded, id) {
@@ -64,7 +64,7 @@ func (g *Grouper) verify(ctx context.Context, tx *store.Tx, s *state, originals 
 	var ends store.Ends
 	if len(u.accounts)+len(u.heads)+len(refunded) > 0 {
 		var err error
-		if ends, err = tx.Ends(ctx, u.customers(), u.chains(), refunded); err != nil {
+		if ends, err = tx.Ends(ctx, u.accounts, u.chains(), refunded); err != nil {
 			return err
 		}
 	}

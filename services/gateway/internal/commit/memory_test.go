@@ -19,11 +19,16 @@ func TestWhatHasMovedIsNotAsItIsRemembered(t *testing.T) {
 		return &store.RefundState{SaleID: uuid.UUID{1}, TotalMinor: 5, RefundedMinor: 1, Clawed: 2, Returned: 3, Refunds: 4}
 	}
 	var m memory
+	none := &state{accounts: map[string]*store.Account{"": {CustomerID: "C-3"}}}
+	u := m.unseen(none, false)
+	require.Empty(t, u.accounts, "its first entry's number tells")
+	u = m.unseen(none, true)
+	require.Len(t, u.accounts, 1)
 	seen := func(a *store.Account, h *store.Head, r *store.RefundState) int {
 		s := &state{
 			accounts: map[string]*store.Account{"": a}, heads: map[string]*store.Head{"": h}, refunds: map[uuid.UUID]*store.RefundState{{}: r},
 		}
-		u := m.unseen(s)
+		u := m.unseen(s, false)
 		return len(u.accounts) + len(u.heads) + len(u.refunds)
 	}
 	require.Equal(t, 3, seen(account(), head(), refunds()), "nothing is known yet")

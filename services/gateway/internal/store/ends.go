@@ -42,15 +42,23 @@ var (
 	recordsLastSQL, headsLastSQL, refundRowsSQL = ofRows(recordsLastText), ofRows(headsLastText), ofRows(refundRowsText)
 )
 
-// Ends reads the ends of accounts, by customer, and of chains, and the refunds of sales, in one round trip.
-func (t *Tx) Ends(ctx context.Context, customers, chains []string, refunded []uuid.UUID) (Ends, error) {
+// Ends reads the ends of accounts, those with entries and those without, and of chains, and the refunds of sales, in one round trip.
+func (t *Tx) Ends(ctx context.Context, accounts []*Account, chains []string, refunded []uuid.UUID) (Ends, error) {
 	ends := Ends{
 		Entries: make(map[string]LastEntry), Records: make(map[string][]*Row), Heads: make(map[string]*Row), Refunds: make(map[uuid.UUID][]*Row),
 	}
 	batch := t.batch()
-	if len(customers) > 0 {
-		batch.Queue(entriesLastSQL, customers).Query(ends.scanEntries)
-		batch.Queue(recordsLastSQL, customers, MaxWithoutPurchase).Query(func(rows pgx.Rows) error {
+	all, begun := make([]string, len(accounts)), make([]string, 0, len(accounts))
+	for i, a := range accounts {
+		if all[i] = a.CustomerID; a.Entries > 0 {
+			begun = append(begun, a.CustomerID)
+		}
+	}
+	if len(all) > 0 {
+		batch.Queue(entriesLastSQL, all).Query(ends.scanEntries)
+	}
+	if len(begun) > 0 {
+		batch.Queue(recordsLastSQL, begun, MaxWithoutPurchase).Query(func(rows pgx.Rows) error {
 			return eachRow(rows, func(customer string, r *Row) { ends.Records[customer] = append(ends.Records[customer], r) })
 		})
 	}
@@ -65,8 +73,8 @@ func (t *Tx) Ends(ctx context.Context, customers, chains []string, refunded []uu
 			ids[i] = id
 		}
 		batch.Queue(refundRowsSQL, ids, MaxRefunds).Query(func(rows pgx.Rows) error {
-			all, err := scanRows(rows)
-			for _, r := range all {
+			refunds, err := scanRows(rows)
+			for _, r := range refunds {
 				ends.Refunds[r.RefundOf] = append(ends.Refunds[r.RefundOf], r)
 			}
 			return err
