@@ -43,13 +43,39 @@ SELECT m.deployment, m.batch_id, m.leaf_index, m.sale_id, '0x' || encode(l.sale_
 FROM anchor.batch_leaf m JOIN anchor.leaf l USING (sale_id);
 CREATE OR REPLACE VIEW audit.closing AS
 SELECT chain AS terminal_id, closing_number, from_number, to_number, body, records_of, store_id, closed_at_us FROM sales.closing;
+CREATE OR REPLACE VIEW audit.batch AS
+SELECT b.deployment, d.chain_id, '0x' || encode(d.contract, 'hex') AS contract, b.batch_id, '0x' || encode(b.root, 'hex') AS root,
+       b.size::bigint AS size, last.state, true AS ours, b.batch_id <= coalesce(x.ours, 0) AS in_log,
+       '0x' || encode(l.root, 'hex') AS log_root, last.block_number
+FROM anchor.batch b
+JOIN anchor.deployment d ON d.id = b.deployment
+LEFT JOIN anchor.extent x ON x.deployment = b.deployment
+LEFT JOIN anchor.log l ON l.deployment = b.deployment AND l.batch_id = b.batch_id
+LEFT JOIN LATERAL (
+    SELECT e.state, CASE WHEN e.state IN ('mined', 'final') THEN e.block_number END AS block_number FROM anchor.batch_event e
+    WHERE e.deployment = b.deployment AND e.batch_id = b.batch_id ORDER BY e.id DESC LIMIT 1
+) event ON true
+CROSS JOIN LATERAL (SELECT coalesce(event.state, 'sealed') AS state, event.block_number) last
+UNION ALL
+SELECT f.deployment, d.chain_id, '0x' || encode(d.contract, 'hex'), f.batch_id, '0x' || encode(f.root, 'hex'), f.size, 'mined', false, true,
+       '0x' || encode(f.log_root, 'hex'), f.block_number
+FROM anchor.extent x
+JOIN anchor.deployment d ON d.id = x.deployment
+JOIN LATERAL (
+    SELECT DISTINCT ON (g.batch_id) g.* FROM anchor.foreign_batch g
+    WHERE g.deployment = x.deployment AND g.batch_id > x.ours AND g.batch_id <= x.size ORDER BY g.batch_id, g.id DESC
+) f ON true;
+CREATE VIEW audit.deployment AS
+SELECT d.id AS deployment, d.chain_id, '0x' || encode(d.contract, 'hex') AS contract, d.retired,
+       (SELECT p.block_number FROM anchor.deployed p WHERE p.deployment = d.id ORDER BY p.id DESC LIMIT 1) AS deployed_block
+FROM anchor.deployment d;
 CREATE VIEW audit.refund_state AS
 SELECT sale_id, total_minor, refunded_minor, points_clawed, points_returned FROM sales.refund_state;
 CREATE VIEW audit.loyalty_rules AS
 SELECT r.version, '0x' || encode(r.rules_hash, 'hex') AS rules_hash, t.rules, r.first_used_at
 FROM sales.loyalty_rules r LEFT JOIN sales.loyalty_rules_text t USING (version);
 CREATE VIEW audit.unpromised AS SELECT recorded_at_us FROM ledger.unpromised;
-GRANT SELECT ON audit.refund_state, audit.loyalty_rules, audit.unpromised TO auditor;
+GRANT SELECT ON audit.deployment, audit.refund_state, audit.loyalty_rules, audit.unpromised TO auditor;
 
 -- What each view and column means, for whoever reads them with psql (\d+).
 COMMENT ON VIEW audit.sale IS 'Every committed record: sales, refunds and the shop''s own. sale_hash is the EIP-712 hash of its fields, keccak256(request) and salt.';
@@ -114,6 +140,13 @@ COMMENT ON COLUMN audit.batch.state IS 'sealed, broadcast, mined, reorged or fin
 COMMENT ON COLUMN audit.batch.ours IS 'whether the anchor made it';
 COMMENT ON COLUMN audit.batch.in_log IS 'whether it is an entry of the contract''s log as it was last seen';
 COMMENT ON COLUMN audit.batch.log_root IS 'root of the log up to this batch: what logRoot was once it was mined';
+COMMENT ON COLUMN audit.batch.block_number IS 'of the block that has it; null while none has';
+COMMENT ON VIEW audit.deployment IS 'Every contract that batches were anchored at.';
+COMMENT ON COLUMN audit.deployment.deployment IS 'the anchor''s number of it';
+COMMENT ON COLUMN audit.deployment.chain_id IS 'EIP-155';
+COMMENT ON COLUMN audit.deployment.contract IS 'the address';
+COMMENT ON COLUMN audit.deployment.retired IS 'whether it counts no more: a contract of an earlier form, whose batches prove nothing';
+COMMENT ON COLUMN audit.deployment.deployed_block IS 'from which block on it can have events; null where that is not known';
 COMMENT ON VIEW audit.batch_leaf IS 'Which record stands where in which batch.';
 COMMENT ON COLUMN audit.batch_leaf.deployment IS 'as in audit.batch';
 COMMENT ON COLUMN audit.batch_leaf.batch_id IS 'as in audit.batch';
@@ -177,7 +210,7 @@ COMMENT ON VIEW audit.unpromised IS 'Up to which record there are no promises: a
 COMMENT ON COLUMN audit.unpromised.recorded_at_us IS 'Unix microseconds; -1: every record has a promise';
 
 -- +goose Down
-DROP VIEW audit.unpromised, audit.loyalty_rules, audit.refund_state, audit.closing, audit.batch_leaf, audit.loyalty_entry, audit.loyalty_account, audit.sale;
+DROP VIEW audit.unpromised, audit.loyalty_rules, audit.refund_state, audit.deployment, audit.batch, audit.closing, audit.batch_leaf, audit.loyalty_entry, audit.loyalty_account, audit.sale;
 CREATE VIEW audit.sale AS
 SELECT sale_id, kind, refund_of, store_id, chain AS terminal_id, idempotency_key, customer_id, currency, total, points_delta, points_balance,
        purchase_number, record_number, '0x' || encode(previous_hash, 'hex') AS previous_hash, recorded_at_us, request, answer, salt,
@@ -189,7 +222,28 @@ CREATE VIEW audit.batch_leaf AS
 SELECT m.deployment, m.batch_id, m.leaf_index, m.sale_id, '0x' || encode(l.sale_hash, 'hex') AS sale_hash, l.amount_wei
 FROM anchor.batch_leaf m JOIN anchor.leaf l USING (sale_id);
 CREATE VIEW audit.closing AS SELECT chain AS terminal_id, closing_number, from_number, to_number, body FROM sales.closing;
-GRANT SELECT ON audit.sale, audit.loyalty_account, audit.loyalty_entry, audit.batch_leaf, audit.closing TO auditor;
+CREATE VIEW audit.batch AS
+SELECT b.deployment, d.chain_id, '0x' || encode(d.contract, 'hex') AS contract, b.batch_id, '0x' || encode(b.root, 'hex') AS root,
+       b.size::bigint AS size, last.state, true AS ours, b.batch_id <= coalesce(x.ours, 0) AS in_log,
+       '0x' || encode(l.root, 'hex') AS log_root
+FROM anchor.batch b
+JOIN anchor.deployment d ON d.id = b.deployment
+LEFT JOIN anchor.extent x ON x.deployment = b.deployment
+LEFT JOIN anchor.log l ON l.deployment = b.deployment AND l.batch_id = b.batch_id
+CROSS JOIN LATERAL (
+    SELECT coalesce((SELECT e.state FROM anchor.batch_event e
+                     WHERE e.deployment = b.deployment AND e.batch_id = b.batch_id ORDER BY e.id DESC LIMIT 1), 'sealed') AS state
+) last
+UNION ALL
+SELECT f.deployment, d.chain_id, '0x' || encode(d.contract, 'hex'), f.batch_id, '0x' || encode(f.root, 'hex'), f.size, 'mined', false, true,
+       '0x' || encode(f.log_root, 'hex')
+FROM anchor.extent x
+JOIN anchor.deployment d ON d.id = x.deployment
+JOIN LATERAL (
+    SELECT DISTINCT ON (g.batch_id) g.* FROM anchor.foreign_batch g
+    WHERE g.deployment = x.deployment AND g.batch_id > x.ours AND g.batch_id <= x.size ORDER BY g.batch_id, g.id DESC
+) f ON true;
+GRANT SELECT ON audit.sale, audit.loyalty_account, audit.loyalty_entry, audit.batch, audit.batch_leaf, audit.closing TO auditor;
 DROP TABLE sales.loyalty_rules_text;
 CREATE OR REPLACE VIEW sales.promise AS SELECT sale_id, convert_from(answer, 'UTF8')::jsonb ->> 'promise' AS promise FROM sales.sale;
 DROP FUNCTION sales.promise_in(bytea);
