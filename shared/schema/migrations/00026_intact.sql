@@ -32,7 +32,8 @@ GRANT SELECT, INSERT ON sales.loyalty_rules_text TO gateway;
 CREATE OR REPLACE VIEW audit.sale AS
 SELECT sale_id, kind, refund_of, store_id, chain AS terminal_id, idempotency_key, customer_id, currency, total, points_delta, points_balance,
        purchase_number, record_number, '0x' || encode(previous_hash, 'hex') AS previous_hash, recorded_at_us, request, answer, salt,
-       '0x' || encode(sale_hash, 'hex') AS sale_hash, points_earned, points_redeemed, rules_version, occurred_at, terminal_seq, seq_reused, external_ref
+       '0x' || encode(sale_hash, 'hex') AS sale_hash, points_earned, points_redeemed, rules_version, occurred_at, terminal_seq, seq_reused, external_ref,
+       terminal_id AS base_terminal_id
 FROM sales.sale;
 CREATE OR REPLACE VIEW audit.loyalty_account AS
 SELECT customer_id, points_balance, purchases, entries, last_recorded_us AS last_recorded_at_us, bonus_due FROM sales.loyalty_account;
@@ -105,6 +106,7 @@ COMMENT ON COLUMN audit.sale.occurred_at IS 'by the till''s clock, as in request
 COMMENT ON COLUMN audit.sale.terminal_seq IS 'the till''s own number, as in request; null without one';
 COMMENT ON COLUMN audit.sale.seq_reused IS 'whether an earlier record has this terminal_seq: this one was made offline';
 COMMENT ON COLUMN audit.sale.external_ref IS 'as in request; null without one';
+COMMENT ON COLUMN audit.sale.base_terminal_id IS 'the terminal, without a series: a terminal_seq is used once within it';
 COMMENT ON VIEW audit.terminal IS 'Where each chain of records ends.';
 COMMENT ON COLUMN audit.terminal.terminal_id IS 'the chain, as in audit.sale';
 COMMENT ON COLUMN audit.terminal.store_id IS 'the store';
