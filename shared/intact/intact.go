@@ -45,25 +45,48 @@ type Keys struct {
 // Check returns nil for a row that is intact: its facts, request and salt hash to its sale_hash, which is the one that its promise signs under a
 // published key, and its points are those that were hashed. Otherwise it returns what is wrong. ErrPromise wraps promise.ErrUnknownKey where the
 // promise names a key that is not in the set: a set that was read before the row may lack it.
-func (k *Keys) Check(r *Row) error {
-	if !sale.Intact(r.Facts, r.Request, r.Salt, r.SaleHash) {
-		return ErrHash
+func (k *Keys) Check(r *Row) error { return k.CheckAll(r)[0] }
+
+// CheckAll is Check of each, which takes less together than one by one.
+func (k *Keys) CheckAll(rows ...*Row) []error {
+	wrong := make([]error, len(rows))
+	var (
+		signed []string
+		of     []int
+	)
+	for i, r := range rows {
+		switch {
+		case !sale.Intact(r.Facts, r.Request, r.Salt, r.SaleHash):
+			wrong[i] = ErrHash
+		case r.Promise == "":
+			wrong[i] = k.unsigned(r)
+		default:
+			signed, of = append(signed, r.Promise), append(of, i)
+		}
 	}
-	if err := k.promised(r); err != nil {
-		return err
+	claims, errs := promise.OpenSales(signed, k.Published)
+	for n, i := range of {
+		wrong[i] = rows[i].promised(&claims[n], errs[n])
 	}
-	return r.CheckPoints()
+	for i, r := range rows {
+		if wrong[i] == nil {
+			wrong[i] = r.CheckPoints()
+		}
+	}
+	return wrong
 }
 
-func (k *Keys) promised(r *Row) error {
-	f := &r.Facts
-	if r.Promise == "" {
-		if f.RecordedAt > math.MaxInt64 || int64(f.RecordedAt) > k.UnpromisedUS {
-			return ErrUnsigned
-		}
-		return nil
+// unsigned is about a row without a promise.
+func (k *Keys) unsigned(r *Row) error {
+	if at := r.Facts.RecordedAt; at > math.MaxInt64 || int64(at) > k.UnpromisedUS {
+		return ErrUnsigned
 	}
-	claims, err := promise.OpenSale(r.Promise, k.Published)
+	return nil
+}
+
+// promised compares a row, whose hash is its own, with the claims of its promise, or why that could not be opened.
+func (r *Row) promised(claims *promise.Sale, err error) error {
+	f := &r.Facts
 	switch {
 	case errors.Is(err, promise.ErrUnknownKey):
 		return errors.Join(ErrPromise, promise.ErrUnknownKey)
