@@ -1,0 +1,86 @@
+package audit
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Kind says what was found. The words are stable: programs and infra/docs/AUDITING.md go by them.
+type Kind string
+
+// The kinds.
+const (
+	RecordAltered  Kind = "record_altered"  // its fields, request and salt do not hash to its sale_hash
+	RecordMissing  Kind = "record_missing"  // a number of a terminal's chain has no record
+	RecordDoubled  Kind = "record_doubled"  // a number of a terminal's chain has several
+	RecordUnlinked Kind = "record_unlinked" // the record after it names another hash
+	RecordForged   Kind = "record_forged"   // no published key of the shop signed it
+	PointsAltered  Kind = "points_altered"  // what it earned and redeemed is not what was hashed
+	AnswerAltered  Kind = "answer_altered"  // the stored answer says something else than the record
+	RequestDiffers Kind = "request_differs" // what was recorded is not what the till sent
+	HeadAltered    Kind = "head_altered"    // what is kept of a chain's end is not its last record
+	EntryAltered   Kind = "entry_altered"   // a loyalty entry says something else than its record
+	EntryMissing   Kind = "entry_missing"   // a number of a customer's entries has none
+	EntryAlone     Kind = "entry_alone"     // a loyalty entry has no record
+	PointsWrong    Kind = "points_wrong"    // the points do not follow from the rules
+	PurchaseWrong  Kind = "purchase_wrong"  // purchase numbers are not dense, or times do not grow
+	AccountAltered Kind = "account_altered" // an account is not what the customer's last entry says
+	RefundsAltered Kind = "refunds_altered" // what is kept of a sale's refunds is not what they come to
+	RefundsExceed  Kind = "refunds_exceed"  // a sale's refunds come to more than it
+	LeafAltered    Kind = "leaf_altered"    // a batch's leaf is not its record's
+	LeafAlone      Kind = "leaf_alone"      // a batch's leaf has no record
+	AmountWrong    Kind = "amount_wrong"    // an amount in wei does not follow from total and rate
+	BatchAltered   Kind = "batch_altered"   // a batch's leaves do not lead to its root
+	LogAltered     Kind = "log_altered"     // the batches do not lead to the log's root
+	LogDiffers     Kind = "log_differs"     // the contract's log is not the journal's
+	ClosingAltered Kind = "closing_altered" // a closing is not what its records come to
+	NotAnchored    Kind = "not_anchored"    // a record stands in no mined batch though its time has come
+	PromiseBroken  Kind = "promise_broken"  // and its promise is past
+	CheckpointGone Kind = "checkpoint_gone" // what an earlier audit saw does not stand any more
+)
+
+// Finding is one thing that is not as it should be, by ids and without a customer's data but the customer's id.
+type Finding struct {
+	Kind       Kind   `json:"kind"`
+	SaleID     string `json:"sale_id,omitempty"`
+	TerminalID string `json:"terminal_id,omitempty"` // with its series
+	Number     uint64 `json:"number,omitempty"`      // record_number, closing_number or the entry's
+	CustomerID string `json:"customer_id,omitempty"`
+	Deployment int64  `json:"deployment,omitempty"`
+	BatchID    uint64 `json:"batch_id,omitempty"`
+	Detail     string `json:"detail"`
+}
+
+// MaxFindings is how many findings are kept; more are counted.
+const MaxFindings = 10_000
+
+// Report is what an audit found.
+type Report struct {
+	Findings []Finding      `json:"findings"`
+	Counts   map[Kind]int64 `json:"counts"` // of all of them
+	Records  int64          `json:"records"`
+	Entries  int64          `json:"entries"`
+	Batches  int64          `json:"batches"`
+	Closings int64          `json:"closings"`
+	Skipped  []string       `json:"skipped"` // what was not checked, and why
+}
+
+func (r *Report) found(f Finding) {
+	if r.Counts == nil {
+		r.Counts = make(map[Kind]int64)
+	}
+	if r.Counts[f.Kind]++; len(r.Findings) < MaxFindings {
+		r.Findings = append(r.Findings, f)
+	}
+}
+
+// Clean reports whether nothing was found.
+func (r *Report) Clean() bool { return len(r.Counts) == 0 }
+
+// sort puts the findings in an order that is the same each time.
+func (r *Report) sort() {
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.TerminalID, b.TerminalID), cmp.Compare(a.CustomerID, b.CustomerID), cmp.Compare(a.Deployment, b.Deployment),
+			cmp.Compare(a.BatchID, b.BatchID), cmp.Compare(a.Number, b.Number), cmp.Compare(a.SaleID, b.SaleID), cmp.Compare(a.Kind, b.Kind))
+	})
+}
