@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tillseal/tillseal/shared/intact"
+	"github.com/tillseal/tillseal/shared/loyalty"
 	"github.com/tillseal/tillseal/shared/postgres"
 )
 
@@ -30,13 +31,21 @@ var (
 
 // Options are what an audit is told.
 type Options struct {
-	Now      time.Time                      // by which promises are due
-	Progress func(part string, n, of int64) // called now and then; nil for none
+	Now            time.Time                      // by which promises are due
+	AnchoredWithin time.Duration                  // after which a record should stand in a mined batch
+	Chain          Chain                          // nil: the contract's log is not compared
+	Progress       func(part string, n, of int64) // called now and then; nil for none
+}
+
+// Source is a session of the auditor's role, or a transaction on it.
+type Source interface {
+	Query(ctx context.Context, statement string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, statement string, args ...any) pgx.Row
 }
 
 // Run audits what a snapshot shows: tx is a read-only transaction of the auditor's role with one snapshot for all its statements. The report is what
 // was found; an error means that not all could be read.
-func Run(ctx context.Context, tx pgx.Tx, o Options) (*Report, error) {
+func Run(ctx context.Context, tx Source, o Options) (*Report, error) {
 	a := &auditor{tx: tx, Options: o, report: &Report{Findings: []Finding{}, Counts: map[Kind]int64{}, Skipped: []string{}}}
 	var (
 		jwks         []string
@@ -54,13 +63,18 @@ func Run(ctx context.Context, tx pgx.Tx, o Options) (*Report, error) {
 		run  func(context.Context) error
 	}{
 		{"records", a.records},
+		{"customers", a.customers},
+		{"refunds", a.refunds},
+		{"batches", a.allBatches},
+		{"the chain", a.onChain},
+		{"what is not anchored", a.unanchored},
 	} {
 		a.part = part.name
 		if err := part.run(ctx); err != nil {
 			return nil, err
 		}
 	}
-	a.report.sort()
+	a.report.settle()
 	return a.report, nil
 }
 
@@ -68,19 +82,46 @@ func Run(ctx context.Context, tx pgx.Tx, o Options) (*Report, error) {
 type auditor struct {
 	Options
 
-	tx   pgx.Tx
-	keys intact.Keys
-	part string
-	all  int64 // records, about
+	tx    Source
+	keys  intact.Keys
+	rules map[string]*loyalty.Rules // by version
+	part  string
+	all   int64 // records, about
 
 	mu     sync.Mutex // guards the findings
 	report *Report
+
+	deployments []*deployment
 }
 
 func (a *auditor) found(f Finding) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.report.found(f)
+}
+
+func (a *auditor) skip(what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.report.Skipped = append(a.report.Skipped, what)
+}
+
+// scan reads a row into values.
+type scan func(values ...any) error
+
+// each calls do with each row of a statement about a view.
+func (a *auditor) each(ctx context.Context, view, statement string, do func(scan) error, args ...any) error {
+	rows, err := a.tx.Query(ctx, statement, args...)
+	if err != nil {
+		return failed(view, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := do(rows.Scan); err != nil {
+			return failed(view, err)
+		}
+	}
+	return failed(view, rows.Err())
 }
 
 // progressEvery is how many rows pass between two calls of Progress.

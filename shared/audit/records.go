@@ -189,7 +189,7 @@ func (a *auditor) follows(c *chain, r *row) {
 		a.found(Finding{Kind: RecordMissing, TerminalID: c.name, Number: c.number + 1, Detail: missing(c.number+1, f.RecordNumber-1)})
 	case f.PreviousHash != c.hash:
 		a.found(Finding{
-			Kind: RecordUnlinked, TerminalID: c.name, Number: c.number, SaleID: c.saleID,
+			Kind: RecordUnlinked, TerminalID: c.name, Number: c.number, SaleID: c.saleID, other: f.SaleID,
 			Detail: fmt.Sprintf("record %d (sale %s) names another hash as the one before it", f.RecordNumber, f.SaleID),
 		})
 	}

@@ -49,6 +49,8 @@ type Finding struct {
 	Deployment int64  `json:"deployment,omitempty"`
 	BatchID    uint64 `json:"batch_id,omitempty"`
 	Detail     string `json:"detail"`
+
+	other string // the sale_id of another record concerned
 }
 
 // MaxFindings is how many findings are kept; more are counted.
@@ -76,6 +78,31 @@ func (r *Report) found(f Finding) {
 
 // Clean reports whether nothing was found.
 func (r *Report) Clean() bool { return len(r.Counts) == 0 }
+
+// derived are findings that follow from another one about the same record.
+var derived = map[Kind]bool{
+	EntryAltered: true, PointsWrong: true, PurchaseWrong: true, LeafAltered: true, AmountWrong: true, RefundsExceed: true, RefundsAltered: true, RecordUnlinked: true,
+}
+
+// settle leaves out what follows from another finding about the same record: whoever mends that one mends both.
+func (r *Report) settle() {
+	own := make(map[string]bool)
+	for _, f := range r.Findings {
+		if f.SaleID != "" && (f.Kind == RecordAltered || f.Kind == RecordForged || f.Kind == PointsAltered) {
+			own[f.SaleID] = true
+		}
+	}
+	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool {
+		follows := derived[f.Kind] && (own[f.SaleID] || own[f.other])
+		if follows {
+			if r.Counts[f.Kind]--; r.Counts[f.Kind] == 0 {
+				delete(r.Counts, f.Kind)
+			}
+		}
+		return follows
+	})
+	r.sort()
+}
 
 // sort puts the findings in an order that is the same each time.
 func (r *Report) sort() {

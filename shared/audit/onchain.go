@@ -1,0 +1,107 @@
+package audit
+
+import (
+	"context"
+	_ "embed" // the statement
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tillseal/tillseal/shared/intact"
+	"github.com/tillseal/tillseal/shared/promise"
+)
+
+//go:embed sql/unanchored.sql
+var unanchoredSQL string
+
+// onChain compares each contract's log with the one that the journal's batches come to.
+func (a *auditor) onChain(ctx context.Context) error {
+	if a.Chain == nil {
+		a.skip("the chain: no node was given")
+		return nil
+	}
+	for _, d := range a.deployments {
+		if err := a.compare(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *auditor) compare(ctx context.Context, d *deployment) error {
+	log, err := a.Chain.Log(ctx, d.contract)
+	if errors.Is(err, ErrOtherChain) {
+		a.skip(fmt.Sprintf("deployment %d: no node that was given is of chain %s", d.id, d.chainID))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	found := func(batch uint64, format string, values ...any) {
+		a.found(Finding{Kind: LogDiffers, Deployment: d.id, BatchID: batch, Detail: fmt.Sprintf(format, values...)})
+	}
+	switch have := uint64(len(d.roots)); {
+	case log.Size == 0 || log.Size <= have && d.roots[log.Size-1] == log.Root:
+		return nil
+	case log.Size > have:
+		found(have+1, "the contract has %d batches at block %d, the journal %d", log.Size, log.Block, have)
+	}
+	return a.firstDifference(ctx, d, log, found)
+}
+
+// errStop ends a walk through events early.
+var errStop = errors.New("found")
+
+// firstDifference names the first batch at which the contract's log is another than the journal's.
+func (a *auditor) firstDifference(ctx context.Context, d *deployment, log Log, found func(uint64, string, ...any)) error {
+	entries := make(map[uint64]*batch)
+	for i := range d.batches {
+		if d.batches[i].inLog {
+			entries[d.batches[i].id] = &d.batches[i]
+		}
+	}
+	err := a.Chain.Batches(ctx, d.contract, uint64(max(d.from, 0)), log, func(said Announced) error {
+		b := entries[said.ID]
+		if b == nil {
+			return errStop // said above
+		}
+		if b.root != said.Root || b.size != int64(said.Size) {
+			found(said.ID, "it is the first batch of which the contract's event says something else")
+			return errStop
+		}
+		return nil
+	})
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	return err
+}
+
+// unanchored finds records that stand in no mined batch though their time has come, and whose promises are past.
+func (a *auditor) unanchored(ctx context.Context) error {
+	ids, last := make([]int64, len(a.deployments)), make([]int64, len(a.deployments))
+	for i, d := range a.deployments {
+		ids[i], last[i] = d.id, int64(d.last)
+	}
+	before := a.Now.Add(-a.AnchoredWithin).UnixMicro()
+	return a.each(ctx, "audit.sale", unanchoredSQL, func(scan scan) error {
+		var (
+			f      Finding
+			at     int64
+			answer []byte
+		)
+		if err := scan(&f.SaleID, &f.TerminalID, &f.Number, &at, &answer); err != nil {
+			return err
+		}
+		f.Kind, f.Detail = NotAnchored, fmt.Sprintf("it was recorded at %s and stands in no mined batch", time.UnixMicro(at).UTC().Format(time.RFC3339))
+		if said, err := promise.Inspect(intact.PromiseIn(answer)); err == nil && said.AnchorBy < a.Now.Unix() {
+			f.Kind = PromiseBroken
+			f.Detail += fmt.Sprintf(", though that was promised by %s", time.Unix(said.AnchorBy, 0).UTC().Format(time.RFC3339))
+		}
+		a.found(f)
+		return nil
+	}, before, ids, last)
+}
+
+// ErrOtherChain is what a Chain says of a contract that is not on it.
+var ErrOtherChain = errors.New("the contract is not on this chain")

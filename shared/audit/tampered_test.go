@@ -1,0 +1,117 @@
+package audit_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/shared/audit"
+)
+
+// what names a finding: its kind, and of what it is.
+func what(f audit.Finding) string {
+	switch {
+	case f.TerminalID != "":
+		return fmt.Sprintf("%s %s/%d", f.Kind, f.TerminalID, f.Number)
+	case f.CustomerID != "":
+		return fmt.Sprintf("%s %s/%d", f.Kind, f.CustomerID, f.Number)
+	case f.BatchID != 0:
+		return fmt.Sprintf("%s batch %d", f.Kind, f.BatchID)
+	}
+	return fmt.Sprintf("%s %s", f.Kind, f.SaleID)
+}
+
+// TestWhatWasTamperedWithIsNamed has the superuser tamper with an honest shop, and each thing named and nothing else. Record t1/29 is a customer's sale.
+func TestWhatWasTamperedWithIsNamed(t *testing.T) {
+	_, db := open(t, 400)
+	conn, err := pgx.Connect(t.Context(), db.Admin)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	const sale = "FROM sales.sale WHERE chain = 't1' AND record_number = 29"
+	const it = " WHERE chain = 't1' AND record_number = 29"
+	var id, customer string
+	var entry int
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT s.sale_id::text, s.customer_id, e.entry_number FROM sales.sale s JOIN sales.loyalty_entry e USING (sale_id)
+		WHERE chain = 't1' AND record_number = 29 AND kind = 'sale'`).Scan(&id, &customer, &entry))
+	ofEntry := fmt.Sprintf("%s/%d", customer, entry)
+	var last int
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT entries FROM sales.loyalty_account WHERE customer_id = $1`, customer).Scan(&last))
+	require.Greater(t, last, entry)
+	var batch int
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT batch_id FROM anchor.batch_leaf WHERE sale_id = $1`, id).Scan(&batch))
+	inBatch := fmt.Sprintf("batch %d", batch)
+	var refundedSale, refundNumber string
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT refund_of::text, chain || '/' || record_number FROM sales.sale WHERE refund_of IS NOT NULL
+		AND customer_id IS NOT NULL ORDER BY recorded_at_us LIMIT 1`).Scan(&refundedSale, &refundNumber))
+
+	for name, c := range map[string]struct {
+		tamper string
+		found  []string
+	}{
+		"a total":                    {"UPDATE sales.sale SET total = '1.00'" + it, []string{"record_altered t1/29"}},
+		"a customer":                 {"UPDATE sales.sale SET customer_id = 'C-0'" + it, []string{"record_altered t1/29"}},
+		"points":                     {"UPDATE sales.sale SET points_delta = points_delta + 5, points_earned = points_earned + 5" + it, []string{"record_altered t1/29"}},
+		"both figures of its points": {"UPDATE sales.sale SET points_redeemed = points_redeemed + 5, points_earned = points_earned + 5" + it, []string{"points_altered t1/29"}},
+		"a balance":                  {"UPDATE sales.sale SET points_balance = 99999" + it, []string{"record_altered t1/29"}},
+		"a salt":                     {"UPDATE sales.sale SET salt = sha256(salt)" + it, []string{"record_altered t1/29"}},
+		"a request":                  {"UPDATE sales.sale SET request = request || '\\x20'" + it, []string{"record_altered t1/29"}},
+		"an answer":                  {"UPDATE sales.sale SET answer = convert_to(replace(convert_from(answer, 'UTF8'), 'INR', 'USD'), 'UTF8')" + it, []string{"answer_altered t1/29"}},
+		"a promise":                  {"UPDATE sales.sale SET answer = convert_to((convert_from(answer, 'UTF8')::jsonb - 'promise')::text, 'UTF8')" + it, []string{"record_forged t1/29"}},
+		"a time":                     {"UPDATE sales.sale SET recorded_at_us = recorded_at_us + 1" + it, []string{"record_altered t1/29"}},
+		"a hash":                     {"UPDATE sales.sale SET sale_hash = sha256('x')" + it, []string{"record_altered t1/29"}},
+		"occurred_at":                {"UPDATE sales.sale SET occurred_at = '2026-11-22T10:15:31+05:30' WHERE chain = 't1' AND record_number = 1", []string{"request_differs t1/1"}},
+		"an entry":                   {"UPDATE sales.loyalty_entry SET points_balance = points_balance + 1 WHERE sale_id = '" + id + "'", []string{"entry_altered " + ofEntry}},
+		"an entry removed":           {"DELETE FROM sales.loyalty_entry WHERE sale_id = '" + id + "'", []string{"entry_missing " + ofEntry}},
+		"an account":                 {"UPDATE sales.loyalty_account SET points_balance = 99999 WHERE customer_id = '" + customer + "'", []string{"account_altered " + customer + "/0"}},
+		"an account removed":         {"DELETE FROM sales.loyalty_account WHERE customer_id = '" + customer + "'", []string{"account_altered " + customer + "/0"}},
+		"two balances swapped": {`UPDATE sales.loyalty_account a SET points_balance = b.points_balance FROM sales.loyalty_account b
+			WHERE (a.customer_id, b.customer_id) IN (('C-1', 'C-2'), ('C-2', 'C-1'))`, []string{"account_altered C-1/0", "account_altered C-2/0"}},
+		"a bonus armed again": {"UPDATE sales.loyalty_account SET bonus_due = true WHERE customer_id = '" + customer + "'", []string{"account_altered " + customer + "/0"}},
+		"a sale removed": {"DELETE " + sale, []string{
+			"entry_alone " + ofEntry, "leaf_alone " + inBatch, "record_missing t1/29",
+		}},
+		"a sale removed with its leaf and entry": {"DELETE FROM anchor.batch_leaf WHERE sale_id = '" + id + "'; DELETE FROM sales.loyalty_entry WHERE sale_id = '" + id +
+			"'; DELETE " + sale, []string{"batch_altered " + inBatch, "entry_missing " + ofEntry, "record_missing t1/29"}},
+		"a sale removed with its neighbours": {"DELETE FROM anchor.batch_leaf m USING sales.sale s WHERE s.sale_id = m.sale_id AND chain = 't1' AND record_number BETWEEN 28 AND 30; " +
+			"DELETE FROM sales.loyalty_entry e USING sales.sale s WHERE s.sale_id = e.sale_id AND chain = 't1' AND record_number BETWEEN 28 AND 30; " +
+			"DELETE FROM sales.sale WHERE chain = 't1' AND record_number BETWEEN 28 AND 30",
+			[]string{"batch_altered " + inBatch, "entry_missing " + ofEntry, "record_missing t1/28"}},
+		"two sales swapped": {"UPDATE sales.sale SET record_number = record_number + 1000 WHERE chain = 't1' AND record_number IN (29, 30); " +
+			"UPDATE sales.sale SET record_number = CASE record_number WHEN 1029 THEN 30 ELSE 29 END WHERE chain = 't1' AND record_number > 1000",
+			[]string{"record_altered t1/29", "record_altered t1/30"}},
+		"a head":           {"UPDATE sales.terminal_head SET head_hash = sha256('x') WHERE terminal_id = 't1'", []string{"head_altered t1/100"}},
+		"a head moved on":  {"UPDATE sales.terminal_head SET records = records + 1 WHERE terminal_id = 't1'", []string{"record_missing t1/101"}},
+		"a head removed":   {"DELETE FROM sales.terminal_head WHERE terminal_id = 't1'", []string{"head_altered t1/100"}},
+		"a root":           {"UPDATE anchor.batch SET root = sha256('x') WHERE batch_id = 7", []string{"batch_altered batch 7"}},
+		"a leaf's amount":  {"UPDATE anchor.leaf SET amount_wei = amount_wei + 1 WHERE sale_id = '" + id + "'", []string{"amount_wrong " + inBatch, "batch_altered " + inBatch}},
+		"a leaf's hash":    {"UPDATE anchor.leaf SET sale_hash = sha256('x') WHERE sale_id = '" + id + "'", []string{"batch_altered " + inBatch, "leaf_altered " + inBatch}},
+		"a leaf's index":   {"UPDATE anchor.batch_leaf SET leaf_index = leaf_index + 100 WHERE sale_id = '" + id + "'", []string{"batch_altered " + inBatch}},
+		"the log's root":   {"UPDATE anchor.log SET root = sha256('x') WHERE batch_id = 7", []string{"log_altered batch 7"}},
+		"a refund's state": {"UPDATE sales.refund_state SET refunded_minor = refunded_minor - 1 WHERE sale_id = '" + refundedSale + "'", []string{"refunds_altered " + refundedSale}},
+		"a state removed":  {"DELETE FROM sales.refund_state WHERE sale_id = '" + refundedSale + "'", []string{"refunds_altered " + refundedSale}},
+		"a refund's share": {"UPDATE sales.sale SET points_earned = points_earned - 1, points_redeemed = points_redeemed - 1 WHERE chain || '/' || record_number = '" + refundNumber + "'", []string{"points_wrong " + refundNumber, "answer_altered " + refundNumber}},
+		"the key":          {"DELETE FROM sales.promise_key", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() { _, _ = conn.Exec(context.Background(), "ROLLBACK") }()
+			for _, statement := range []string{"BEGIN", "SET LOCAL session_replication_role = replica", c.tamper} {
+				_, err := conn.Exec(t.Context(), statement)
+				require.NoError(t, err)
+			}
+			report, err := audit.Run(t.Context(), conn, honest())
+			require.NoError(t, err)
+			var found []string
+			for _, f := range report.Findings {
+				found = append(found, what(f))
+			}
+			if c.found == nil {
+				t.Log(found[:min(len(found), 5)])
+				return
+			}
+			require.ElementsMatch(t, c.found, found)
+		})
+	}
+}
