@@ -29,7 +29,7 @@ func (a *auditor) onChain(ctx context.Context) error {
 }
 
 func (a *auditor) compare(ctx context.Context, d *deployment) error {
-	log, err := a.Chain.Log(ctx, d.contract)
+	log, err := a.Chain.Log(ctx, d.chainID, d.contract)
 	if errors.Is(err, ErrOtherChain) {
 		a.skip(fmt.Sprintf("deployment %d: no node that was given is of chain %s", d.id, d.chainID))
 		return nil
@@ -60,7 +60,7 @@ func (a *auditor) firstDifference(ctx context.Context, d *deployment, log Log, f
 			entries[d.batches[i].id] = &d.batches[i]
 		}
 	}
-	err := a.Chain.Batches(ctx, d.contract, uint64(max(d.from, 0)), log, func(said Announced) error {
+	err := a.Chain.Batches(ctx, d.chainID, d.contract, uint64(max(d.from, 0)), log, func(said Announced) error {
 		b := entries[said.ID]
 		if b == nil {
 			return errStop // said above

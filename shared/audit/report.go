@@ -2,6 +2,8 @@ package audit
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -52,6 +54,30 @@ type Finding struct {
 
 	other string // the sale_id of another record concerned
 }
+
+// String is a finding in a line: its kind, what it is of, and what was found.
+func (f *Finding) String() string {
+	text := string(f.Kind) + ":"
+	add := func(format string, values ...any) { text += " " + fmt.Sprintf(format, values...) }
+	if f.TerminalID != "" {
+		add("%s/%d", f.TerminalID, f.Number)
+	}
+	if f.CustomerID != "" {
+		if add("customer %s", f.CustomerID); f.Number != 0 {
+			add("entry %d", f.Number)
+		}
+	}
+	if f.BatchID != 0 {
+		add("batch %d of deployment %d", f.BatchID, f.Deployment)
+	}
+	if f.SaleID != "" {
+		add("sale %s", f.SaleID)
+	}
+	return text + ": " + f.Detail
+}
+
+// Kinds are the kinds that were found, in order.
+func (r *Report) Kinds() []Kind { return slices.Sorted(maps.Keys(r.Counts)) }
 
 // MaxFindings is how many findings are kept; more are counted.
 const MaxFindings = 10_000

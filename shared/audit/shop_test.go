@@ -87,9 +87,16 @@ func newShop(t testing.TB) *shop {
 // open writes n records into a database of its own.
 func open(t testing.TB, n int) (*shop, testkit.DB) {
 	t.Helper()
-	s, db := newShop(t), testkit.Database(t)
+	s := newShop(t)
+	return s, written(t, s, n)
+}
+
+// written is a database with n records of a shop.
+func written(t testing.TB, s *shop, n int) testkit.DB {
+	t.Helper()
+	db := testkit.Database(t)
 	s.write(t, db.Admin, n)
-	return s, db
+	return db
 }
 
 // next makes the next record of the shop's day.

@@ -1,0 +1,221 @@
+// Package audit is the command by which anybody with the auditor's role checks that nothing of a shop's records was altered.
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/shared/audit"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/postgres"
+)
+
+// Exit codes of the command.
+const (
+	exitClean    = 0
+	exitFindings = 1
+	exitFailed   = 2   // wrong usage, or the audit could not be completed
+	exitStopped  = 130 // by a signal, as shells have it for SIGINT
+)
+
+// Limits of the session. A statement lasts as long as its rows take to be checked.
+const (
+	connectWithin   = 10 * time.Second
+	lockWithin      = 10 * time.Second
+	statementWithin = time.Hour
+	idleAtMost      = 10 * time.Minute // as the role of the auditor has it
+	sayEvery        = 2 * time.Second
+)
+
+const usage = `tillseal audit: finds what was altered, removed, added or left out of a shop's records.
+
+  tillseal audit [-rpc URL[,URL]] [flags]
+
+It reads the views for auditors alone, and asks nodes of yours for what the contract has. It checks
+  each record   its hash, its promise by the shop's published keys, its answer, and what the till sent
+  each chain    that each number of a terminal is there once, and names the record before it
+  each customer that entries, balances and purchase numbers follow from the records, and the points from the rules of their version
+  each refund   that the refunds of a sale never come to more than the sale, and take back its share of the points
+  each batch    its leaves, amounts, root, and the log of all batches
+  the chain     that the contract's log at a finalized block is the one that the batches come to, and otherwise the first that differs
+  and names what stands in no mined batch though its time has come, and which promises are broken.
+
+Flags:
+  -rpc URL         JSON-RPC nodes of yours, comma-separated; WEB3_PROVIDER without it. Without either the chain is not asked, and that is said
+  -within 1h       how long a record may wait for a mined batch before it is named
+  -json FILE       writes the report as JSON too; - for standard output
+
+Findings go to standard output, one a line, by ids; progress and a summary to standard error.
+
+Exit code 0: nothing was found. 1: something was. 2: it could not be completed. 130: stopped by a signal.
+
+It reads the environment (make run writes both into .run/env):
+`
+
+// Config is what the command reads from the environment.
+type Config struct {
+	DBURL    config.Secret `env:"DB_URL,required,notEmpty" doc:"the auditor's role in Postgres, such as postgres://auditor@127.0.0.1:5432/tillseal"`
+	Provider config.Secret `env:"WEB3_PROVIDER" doc:"Ethereum JSON-RPC URLs, comma-separated, where -rpc is not given; never shown"`
+}
+
+// Check names each variable that is wrong.
+func (c Config) Check() error { return config.CheckPostgresURL("DB_URL", c.DBURL) }
+
+// request is what the command line asks for.
+type request struct {
+	rpc    config.Secret
+	within time.Duration
+	json   string
+}
+
+func parse(args []string) (r request, err error) {
+	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	rpc := flags.String("rpc", "", "")
+	flags.DurationVar(&r.within, "within", time.Hour, "")
+	flags.StringVar(&r.json, "json", "", "")
+	if err := flags.Parse(args); err != nil {
+		return r, err
+	}
+	if flags.NArg() > 0 {
+		return r, errors.New("it takes flags only")
+	}
+	if r.within < 0 {
+		return r, errors.New("-within must not be below 0")
+	}
+	r.rpc = config.Secret(*rpc)
+	return r, nil
+}
+
+// Main is the command: it returns its exit code.
+func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	say := func(format string, values ...any) {
+		_, _ = fmt.Fprintf(stderr, "tillseal audit: "+format+"\n", values...) // nobody is left to report a failure to
+	}
+	req, err := parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		_, _ = io.WriteString(stdout, usage)
+		config.Describe[Config](stdout)
+		return exitClean
+	case err != nil:
+		say("%v; see --help", err)
+		return exitFailed
+	}
+	cfg, err := config.Load[Config](environ)
+	if err != nil {
+		say("%v", err)
+		return exitFailed
+	}
+	began := time.Now()
+	report, err := run(ctx, req, cfg, say)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		say("stopped: nothing is known of the rest")
+		return exitStopped
+	case err != nil:
+		say("not completed: %v", err)
+		return exitFailed
+	}
+	if err := show(report, req.json, stdout); err != nil {
+		say("%v", err)
+		return exitFailed
+	}
+	for _, skipped := range report.Skipped {
+		say("not checked: %s", skipped)
+	}
+	took := time.Since(began)
+	say("%d records, %d entries and %d batches in %s (%d records/s)", report.Records, report.Entries, report.Batches, took.Round(time.Millisecond),
+		report.Records*int64(time.Second)/max(int64(took), 1))
+	if !report.Clean() {
+		for _, kind := range report.Kinds() {
+			say("%d × %s", report.Counts[kind], kind)
+		}
+		return exitFindings
+	}
+	say("nothing was found")
+	return exitClean
+}
+
+func run(ctx context.Context, req request, cfg Config, say func(string, ...any)) (*audit.Report, error) {
+	o := audit.Options{Now: time.Now(), AnchoredWithin: req.within}
+	urls := req.rpc
+	if urls == "" {
+		urls = cfg.Provider
+	}
+	if urls != "" {
+		chain, err := dial(ctx, urls)
+		if err != nil {
+			return nil, err
+		}
+		defer chain.close()
+		o.Chain = chain
+	}
+	told := time.Now()
+	o.Progress = func(part string, n, of int64) {
+		if time.Since(told) < sayEvery {
+			return
+		}
+		told = time.Now()
+		if of > 0 {
+			say("%s: %d of about %d", part, n, of)
+			return
+		}
+		say("%s: %d", part, n)
+	}
+	pool, err := postgres.Open(ctx, cfg.DBURL, postgres.Limits{
+		Service: "audit", MaxConns: 1, Connect: connectWithin, Lock: lockWithin, Statement: statementWithin, IdleInTransaction: idleAtMost, Lookups: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return nil, postgres.Fault("connect to the database of DB_URL as the auditor", err)
+	}
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectWithin)
+		defer cancel()
+		_ = tx.Rollback(ending) // it only read
+	}()
+	return audit.Run(ctx, tx, o)
+}
+
+// show writes the findings, and the report as JSON where that is asked for.
+func show(report *audit.Report, to string, stdout io.Writer) error {
+	if to != "-" {
+		for i := range report.Findings {
+			if _, err := fmt.Fprintln(stdout, report.Findings[i].String()); err != nil {
+				return fmt.Errorf("the findings could not be written: %w", err)
+			}
+		}
+	}
+	if to == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return err
+	}
+	text = append(text, '\n')
+	if to == "-" {
+		_, err = stdout.Write(text)
+	} else {
+		err = os.WriteFile(to, text, reportMode)
+	}
+	if err != nil {
+		return fmt.Errorf("the report could not be written: %w", err)
+	}
+	return nil
+}
+
+const reportMode os.FileMode = 0o600 // it names customers
