@@ -6,9 +6,12 @@ import (
 	"context"
 	_ "embed" // the statements
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tillseal/tillseal/shared/intact"
@@ -23,6 +26,8 @@ var (
 	nextChainSQL string
 	//go:embed sql/records.sql
 	recordsSQL string
+	//go:embed sql/record_hash.sql
+	recordHashSQL string
 	//go:embed sql/keys.sql
 	keysSQL string
 	//go:embed sql/records_count.sql
@@ -31,9 +36,13 @@ var (
 
 // Options are what an audit is told.
 type Options struct {
+	Since          *Checkpoint                    // what an earlier audit has seen, which must still stand: only what came after is checked; nil for all
+	Terminal       string                         // of one terminal's chains alone; "" for all
+	Customer       string                         // of one customer alone; "" for all
 	Now            time.Time                      // by which promises are due
 	AnchoredWithin time.Duration                  // after which a record should stand in a mined batch
 	Chain          Chain                          // nil: the contract's log is not compared
+	Published      common.Address                 // the contract that the shop has published; zero where the auditor does not know
 	Progress       func(part string, n, of int64) // called now and then; nil for none
 }
 
@@ -46,7 +55,8 @@ type Source interface {
 // Run audits what a snapshot shows: tx is a read-only transaction of the auditor's role with one snapshot for all its statements. The report is what
 // was found; an error means that not all could be read.
 func Run(ctx context.Context, tx Source, o Options) (*Report, error) {
-	a := &auditor{tx: tx, Options: o, report: &Report{Findings: []Finding{}, Counts: map[Kind]int64{}, Skipped: []string{}}}
+	a := &auditor{tx: tx, Options: o, touched: make(map[string]bool), refunded: make(map[string]bool),
+		report: &Report{Findings: []Finding{}, Counts: map[Kind]int64{}, Skipped: []string{}}}
 	var (
 		jwks         []string
 		unpromisedUS int64
@@ -58,24 +68,43 @@ func Run(ctx context.Context, tx Source, o Options) (*Report, error) {
 	if err := tx.QueryRow(ctx, recordsCountSQL).Scan(&a.all); err != nil {
 		return nil, failed("audit.terminal", err)
 	}
-	for _, part := range []struct {
-		name string
-		run  func(context.Context) error
-	}{
-		{"records", a.records},
-		{"customers", a.customers},
-		{"refunds", a.refunds},
-		{"batches", a.allBatches},
-		{"the chain", a.onChain},
-		{"what is not anchored", a.unanchored},
-	} {
-		a.part = part.name
-		if err := part.run(ctx); err != nil {
+	a.checkpoint = Checkpoint{Form: checkpointForm, At: o.Now, Chains: []PinnedChain{}, Logs: []PinnedLog{}}
+	for _, p := range a.parts() {
+		a.part = p.name
+		if err := p.run(ctx); err != nil {
 			return nil, err
 		}
 	}
+	if o.Since != nil {
+		a.skip("what was recorded before " + o.Since.At.UTC().Format(time.RFC3339) + ": only a full audit clears that")
+	}
+	if o.Terminal == "" && o.Customer == "" {
+		slices.SortFunc(a.checkpoint.Chains, func(x, y PinnedChain) int { return strings.Compare(x.TerminalID, y.TerminalID) })
+		a.report.Checkpoint = &a.checkpoint
+	}
 	a.report.settle()
 	return a.report, nil
+}
+
+// part is a part of an audit.
+type part struct {
+	name string
+	run  func(context.Context) error
+}
+
+func (a *auditor) parts() []part {
+	switch {
+	case a.Terminal != "":
+		a.skip("all but the records of terminal " + a.Terminal)
+		return []part{{"records", a.records}}
+	case a.Customer != "":
+		a.skip("all but the entries of the customer, as their records are: whether those are intact is for an audit of all")
+		return []part{{"customers", a.customers}}
+	}
+	return []part{
+		{"records", a.records}, {"customers", a.customers}, {"refunds", a.refunds}, {"batches", a.allBatches}, {"the chain", a.onChain},
+		{"what is not anchored", a.unanchored},
+	}
 }
 
 // auditor is one audit on its way.
@@ -92,6 +121,11 @@ type auditor struct {
 	report *Report
 
 	deployments []*deployment
+	checkpoint  Checkpoint
+
+	// Of an audit since a checkpoint, what has come since.
+	touched  map[string]bool // customers
+	refunded map[string]bool // sales
 }
 
 func (a *auditor) found(f Finding) {

@@ -78,7 +78,7 @@ func (a *auditor) allBatches(ctx context.Context) error {
 		}
 		for i := range d.batches {
 			b := &d.batches[i]
-			if b.ours {
+			if b.ours && b.id > a.Since.log(d).Size {
 				if err := a.leaves(ctx, d, b); err != nil {
 					return err
 				}
@@ -86,6 +86,7 @@ func (a *auditor) allBatches(ctx context.Context) error {
 			a.enter(d, b)
 			a.report.Batches++
 		}
+		a.logStands(d)
 	}
 	return nil
 }

@@ -16,9 +16,10 @@ type Chain interface {
 
 // Log is a contract's log as one block shows it.
 type Log struct {
-	Size  uint64
-	Root  common.Hash
-	Block uint64
+	Size      uint64
+	Root      common.Hash
+	Block     uint64
+	OtherCode bool // what is there is not SaleAnchor: its log says nothing
 }
 
 // Announced is a batch as the contract's event has it.

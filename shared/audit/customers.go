@@ -4,6 +4,8 @@ import (
 	"context"
 	_ "embed" // the statements
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/loyalty"
@@ -15,6 +17,8 @@ import (
 var (
 	//go:embed sql/entries.sql
 	entriesSQL string
+	//go:embed sql/entries_among.sql
+	entriesAmongSQL string
 	//go:embed sql/accounts.sql
 	accountsSQL string
 	//go:embed sql/accounts_without.sql
@@ -59,9 +63,33 @@ func (a *auditor) customers(ctx context.Context) error {
 	if err := a.readRules(ctx); err != nil {
 		return err
 	}
+	switch {
+	case a.Customer != "":
+		return a.customersAmong(ctx, []string{a.Customer})
+	case a.Since != nil:
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(a.touched)), pageCustomers) {
+			if err := a.customersAmong(ctx, ids); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := a.customersAmong(ctx, nil); err != nil {
+		return err
+	}
+	return a.each(ctx, "audit.loyalty_account", accountsWithoutSQL, func(scan scan) error {
+		var id string
+		err := scan(&id)
+		a.found(Finding{Kind: AccountAltered, CustomerID: id, Detail: "the account says something and has no entry"})
+		return err
+	})
+}
+
+// customersAmong checks some customers; nil for all.
+func (a *auditor) customersAmong(ctx context.Context, ids []string) error {
 	c, ended := customer{}, []customer(nil)
 	for more := true; more; {
-		page, err := a.entries(ctx, c.id, c.number)
+		page, err := a.entries(ctx, c.id, c.number, ids)
 		if err != nil {
 			return err
 		}
@@ -85,20 +113,21 @@ func (a *auditor) customers(ctx context.Context) error {
 		}
 		ended = ended[:0]
 	}
-	return a.each(ctx, "audit.loyalty_account", accountsWithoutSQL, func(scan scan) error {
-		var id string
-		err := scan(&id)
-		a.found(Finding{Kind: AccountAltered, CustomerID: id, Detail: "the account says something and has no entry"})
-		return err
-	})
+	return nil
 }
 
-// pageEntries is how many entries one statement reads, with their requests.
-const pageEntries = 2000
+const (
+	pageEntries   = 2000 // that one statement reads, with their requests
+	pageCustomers = 100  // whose entries are read together
+)
 
-func (a *auditor) entries(ctx context.Context, customer string, number int64) ([]entry, error) {
+func (a *auditor) entries(ctx context.Context, customer string, number int64, ids []string) ([]entry, error) {
 	page := make([]entry, 0, pageEntries)
-	err := a.each(ctx, "audit.loyalty_entry", entriesSQL, func(scan scan) error {
+	statement, args := entriesSQL, []any{customer, number, pageEntries}
+	if ids != nil {
+		statement, args = entriesAmongSQL, append(args, ids)
+	}
+	err := a.each(ctx, "audit.loyalty_entry", statement, func(scan scan) error {
 		var (
 			e                            entry
 			kind, currency, total        *string
@@ -116,7 +145,7 @@ func (a *auditor) entries(ctx context.Context, customer string, number int64) ([
 		}
 		page = append(page, e)
 		return err
-	}, customer, number, pageEntries)
+	}, args...)
 	return page, err
 }
 

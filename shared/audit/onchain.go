@@ -5,7 +5,10 @@ import (
 	_ "embed" // the statement
 	"errors"
 	"fmt"
+	"math"
 	"time"
+
+	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/promise"
@@ -16,6 +19,7 @@ var unanchoredSQL string
 
 // onChain compares each contract's log with the one that the journal's batches come to.
 func (a *auditor) onChain(ctx context.Context) error {
+	a.published()
 	if a.Chain == nil {
 		a.skip("the chain: no node was given")
 		return nil
@@ -31,7 +35,7 @@ func (a *auditor) onChain(ctx context.Context) error {
 func (a *auditor) compare(ctx context.Context, d *deployment) error {
 	log, err := a.Chain.Log(ctx, d.chainID, d.contract)
 	if errors.Is(err, ErrOtherChain) {
-		a.skip(fmt.Sprintf("deployment %d: no node that was given is of chain %s", d.id, d.chainID))
+		a.skip(fmt.Sprintf("contract %s: no node of chain %s was given", d.contract, d.chainID))
 		return nil
 	}
 	if err != nil {
@@ -40,13 +44,45 @@ func (a *auditor) compare(ctx context.Context, d *deployment) error {
 	found := func(batch uint64, format string, values ...any) {
 		a.found(Finding{Kind: LogDiffers, Deployment: d.id, BatchID: batch, Detail: fmt.Sprintf(format, values...)})
 	}
-	switch have := uint64(len(d.roots)); {
-	case log.Size == 0 || log.Size <= have && d.roots[log.Size-1] == log.Root:
+	a.report.Contracts = append(a.report.Contracts, Compared{
+		ChainID: d.chainID, Contract: d.contract.Hex(), Batches: log.Size, Root: log.Root.Hex(), Block: log.Block,
+	})
+	have, due := uint64(len(d.roots)), d.due(log.Block)
+	switch {
+	case log.OtherCode:
+		found(0, "the code at %s is not SaleAnchor's", d.contract)
 		return nil
+	case log.Size < due:
+		found(log.Size+1, "the contract has %d batches at block %d, and by then should have %d", log.Size, log.Block, due)
 	case log.Size > have:
 		found(have+1, "the contract has %d batches at block %d, the journal %d", log.Size, log.Block, have)
 	}
+	if log.Size == 0 || log.Size <= have && d.roots[log.Size-1] == log.Root {
+		return nil
+	}
 	return a.firstDifference(ctx, d, log, found)
+}
+
+// due is how many batches the contract's log should have at a block, as the journal says.
+func (d *deployment) due(block uint64) (n uint64) {
+	for i := range d.batches {
+		if b := &d.batches[i]; b.inLog && b.block > 0 && uint64(b.block) <= block {
+			n = max(n, b.id)
+		}
+	}
+	return n
+}
+
+// published requires that the newest contract is the one that the shop has published.
+func (a *auditor) published() {
+	if a.Published == (common.Address{}) || len(a.deployments) == 0 {
+		return
+	}
+	if d := a.deployments[len(a.deployments)-1]; d.contract != a.Published {
+		a.found(Finding{
+			Kind: LogDiffers, Deployment: d.id, Detail: fmt.Sprintf("the newest contract is %s, and %s was published", d.contract, a.Published),
+		})
+	}
 }
 
 // errStop ends a walk through events early.
@@ -83,7 +119,10 @@ func (a *auditor) unanchored(ctx context.Context) error {
 	for i, d := range a.deployments {
 		ids[i], last[i] = d.id, int64(d.last)
 	}
-	before := a.Now.Add(-a.AnchoredWithin).UnixMicro()
+	before, from := a.Now.Add(-a.AnchoredWithin).UnixMicro(), int64(math.MinInt64)
+	if a.Since != nil { // what was older then was named then
+		from = a.Since.At.Add(-a.AnchoredWithin).UnixMicro()
+	}
 	return a.each(ctx, "audit.sale", unanchoredSQL, func(scan scan) error {
 		var (
 			f      Finding
@@ -100,7 +139,7 @@ func (a *auditor) unanchored(ctx context.Context) error {
 		}
 		a.found(f)
 		return nil
-	}, before, ids, last)
+	}, before, ids, last, from)
 }
 
 // ErrOtherChain is what a Chain says of a contract that is not on it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -88,29 +89,45 @@ func (a *auditor) heads(ctx context.Context) (map[string]head, error) {
 
 // readChains reads the chains that have records, and then those that should.
 func (a *auditor) readChains(ctx context.Context, heads map[string]head, blocks chan<- []*row) error {
+	seen := make(map[string]bool)
 	for name := ""; ; {
 		next, err := a.nextChain(ctx, name)
 		if err != nil || next == "" {
-			return errors.Join(err, a.withoutRecords(heads))
+			a.withoutRecords(heads)
+			a.chainsGone(seen)
+			return err
 		}
-		name = next
+		name, seen[next] = next, true
+		if !a.concerns(name) {
+			delete(heads, name)
+			continue
+		}
 		c := chain{name: name}
+		if err := a.resume(ctx, &c); err != nil {
+			return err
+		}
 		if err := a.readChain(ctx, &c, blocks); err != nil {
 			return err
 		}
 		a.ends(&c, heads)
+		a.pin(&c)
 		delete(heads, name)
 	}
 }
 
+// concerns reports whether a chain is to be checked.
+func (a *auditor) concerns(chain string) bool {
+	terminal, _, _ := strings.Cut(chain, "~")
+	return a.Terminal == "" || a.Terminal == terminal || a.Terminal == chain
+}
+
 // withoutRecords is about chains of which a record is kept and none is there.
-func (a *auditor) withoutRecords(heads map[string]head) error {
+func (a *auditor) withoutRecords(heads map[string]head) {
 	for name, h := range heads {
-		if h.records > 0 {
+		if h.records > 0 && a.concerns(name) {
 			a.found(Finding{Kind: HeadAltered, TerminalID: name, Number: h.records, Detail: "the chain should have records and has none"})
 		}
 	}
-	return nil
 }
 
 // ends compares where a chain ends with what is kept of that.
@@ -162,6 +179,7 @@ func (a *auditor) readChain(ctx context.Context, c *chain, blocks chan<- []*row)
 				return failed("audit.sale", err)
 			}
 			a.follows(c, r)
+			a.touch(r)
 			a.report.Records++
 			a.progress(a.report.Records)
 			block, size = append(block, r), size+len(r.Request)+len(r.answer)
@@ -177,6 +195,19 @@ func (a *auditor) readChain(ctx context.Context, c *chain, blocks chan<- []*row)
 		}
 	}
 	return flush()
+}
+
+// touch notes whom a record that has come since the checkpoint concerns.
+func (a *auditor) touch(r *row) {
+	if a.Since == nil {
+		return
+	}
+	if r.Facts.CustomerID != "" {
+		a.touched[r.Facts.CustomerID] = true
+	}
+	if r.Facts.RefundOf != "" {
+		a.refunded[r.Facts.RefundOf] = true
+	}
 }
 
 // follows checks that a record comes after the one before it.

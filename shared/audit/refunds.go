@@ -4,6 +4,8 @@ import (
 	"context"
 	_ "embed" // the statements
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/tillseal/tillseal/shared/loyalty"
 	"github.com/tillseal/tillseal/shared/money"
@@ -13,6 +15,8 @@ import (
 var (
 	//go:embed sql/refunds.sql
 	refundsSQL string
+	//go:embed sql/refunds_among.sql
+	refundsAmongSQL string
 	//go:embed sql/refund_states.sql
 	refundStatesSQL string
 	//go:embed sql/refund_states_without.sql
@@ -48,8 +52,29 @@ const (
 
 // refunds adds up the refunds of each sale, and compares what is kept of them.
 func (a *auditor) refunds(ctx context.Context) error {
+	if a.Since != nil {
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(a.refunded)), pageCustomers) {
+			if err := a.refundsAmong(ctx, ids); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := a.refundsAmong(ctx, nil); err != nil {
+		return err
+	}
+	return a.each(ctx, "audit.refund_state", refundStatesWithoutSQL, func(scan scan) error {
+		var id string
+		err := scan(&id)
+		a.found(Finding{Kind: RefundsAltered, SaleID: id, Detail: "something is kept as refunded and there is no refund"})
+		return err
+	})
+}
+
+// refundsAmong adds up the refunds of some sales; nil for all.
+func (a *auditor) refundsAmong(ctx context.Context, ids []string) error {
 	for after, more := noSale, true; more; {
-		page, err := a.refundPage(ctx, after)
+		page, err := a.refundPage(ctx, after, ids)
 		if err != nil {
 			return err
 		}
@@ -70,22 +95,21 @@ func (a *auditor) refunds(ctx context.Context) error {
 			return err
 		}
 	}
-	return a.each(ctx, "audit.refund_state", refundStatesWithoutSQL, func(scan scan) error {
-		var id string
-		err := scan(&id)
-		a.found(Finding{Kind: RefundsAltered, SaleID: id, Detail: "something is kept as refunded and there is no refund"})
-		return err
-	})
+	return nil
 }
 
-func (a *auditor) refundPage(ctx context.Context, after string) (page []refund, err error) {
-	err = a.each(ctx, "audit.sale", refundsSQL, func(scan scan) error {
+func (a *auditor) refundPage(ctx context.Context, after string, ids []string) (page []refund, err error) {
+	statement, args := refundsSQL, []any{after, pageRefunds}
+	if ids != nil {
+		statement, args = refundsAmongSQL, append(args, ids)
+	}
+	err = a.each(ctx, "audit.sale", statement, func(scan scan) error {
 		var r refund
 		err := scan(&r.of, &r.saleID, &r.terminal, &r.number, &r.currency, &r.total, &r.customer, &r.store, &r.earned, &r.redeemed, &r.recordedUS,
 			&r.soldKind, &r.soldCurrency, &r.soldTotal, &r.soldCustomer, &r.soldStore, &r.soldEarned, &r.soldRedeemed)
 		page = append(page, r)
 		return err
-	}, after, pageRefunds)
+	}, args...)
 	return page, err
 }
 

@@ -91,6 +91,19 @@ type Report struct {
 	Batches  int64          `json:"batches"`
 	Closings int64          `json:"closings"`
 	Skipped  []string       `json:"skipped"` // what was not checked, and why
+
+	Contracts []Compared `json:"contracts"`
+
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"` // where the next audit can begin; nil of an audit of one terminal or customer
+}
+
+// Compared is a contract whose log was compared, as the block shows it.
+type Compared struct {
+	ChainID  string `json:"chain_id"`
+	Contract string `json:"contract"`
+	Batches  uint64 `json:"batches"`
+	Root     string `json:"root"`
+	Block    uint64 `json:"block"`
 }
 
 func (r *Report) found(f Finding) {

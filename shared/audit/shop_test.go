@@ -43,6 +43,7 @@ type shop struct {
 	sold      []*record // that may be refunded
 	count     int
 
+	log            *batchlog.Log
 	sales, entries [][]any
 	leaves         []leafOf
 }
@@ -80,7 +81,7 @@ func newShop(t testing.TB) *shop {
 	key, err := promise.ParseKey(promise.NewKeyPEM())
 	require.NoError(t, err)
 	return &shop{
-		tills: 4, batchOf: 20, rules: rules, key: key, heads: map[string]*head{}, customers: map[string]*account{}, refunds: map[uuid.UUID]*refundState{},
+		log: batchlog.New(), tills: 4, batchOf: 20, rules: rules, key: key, heads: map[string]*head{}, customers: map[string]*account{}, refunds: map[uuid.UUID]*refundState{},
 	}
 }
 
@@ -265,10 +266,12 @@ func (s *shop) write(t testing.TB, adminURL string, n int) {
 		require.NoError(t, err)
 	}
 	exec(`SET session_replication_role = replica`)
-	jwk := s.key.JWK()
-	exec(`INSERT INTO sales.promise_key (kid, jwk, sale_id) VALUES ($1, $2, gen_random_uuid())`, jwk.Kid, string(jwk.Bytes()))
-	exec(`INSERT INTO sales.loyalty_rules (version, rules_hash) VALUES ($1, $2)`, s.rules.Version, s.rules.Hash[:])
-	exec(`INSERT INTO sales.loyalty_rules_text VALUES ($1, $2)`, s.rules.Version, s.rules.Text)
+	for _, moves := range []string{"sales.terminal", "sales.terminal_head", "sales.loyalty_account", "sales.refund_state"} {
+		exec(`DELETE FROM ` + moves) // written anew
+	}
+	if s.count == 0 {
+		s.publish(exec)
+	}
 	const part = 20_000
 	for s.count < n {
 		for s.count < n && len(s.sales) < part {
@@ -291,19 +294,30 @@ func (s *shop) write(t testing.TB, adminURL string, n int) {
 	}
 	copied("sales", "loyalty_account", []string{"customer_id", "points_balance", "purchases", "entries", "last_recorded_us", "bonus_due"}, accounts)
 	copied("sales", "refund_state", []string{"sale_id", "total_minor", "refunded_minor", "points_clawed", "points_returned"}, states)
-	s.anchor(t, exec, copied)
+	s.anchor(t, copied)
 	exec(`ANALYZE`)
 }
 
-// anchor puts every record into batches, and these into the log of a contract.
-func (s *shop) anchor(t testing.TB, exec func(string, ...any), copied func(string, string, []string, [][]any)) {
-	t.Helper()
+// more writes what comes after, up to the n-th record.
+func (s *shop) more(t testing.TB, adminURL string, n int) { s.write(t, adminURL, n) }
+
+// publish writes the key and the rules, and the contract with its rate.
+func (s *shop) publish(exec func(string, ...any)) {
+	jwk := s.key.JWK()
+	exec(`INSERT INTO sales.promise_key (kid, jwk, sale_id) VALUES ($1, $2, gen_random_uuid())`, jwk.Kid, string(jwk.Bytes()))
+	exec(`INSERT INTO sales.loyalty_rules (version, rules_hash) VALUES ($1, $2)`, s.rules.Version, s.rules.Hash[:])
+	exec(`INSERT INTO sales.loyalty_rules_text VALUES ($1, $2)`, s.rules.Version, s.rules.Text)
 	exec(`INSERT INTO anchor.deployment (chain_id, genesis_hash, contract, replay) VALUES (1337, sha256('x'), $1, false)`, contract[:])
 	exec(`INSERT INTO anchor.deployed (deployment, block_number) VALUES (1, 5)`)
 	exec(`INSERT INTO anchor.rate VALUES ('r', $1, 'INR', 'static', '[]', '2026-11-22T04:45:31Z')`, rateValue)
+}
+
+// anchor puts every record into batches, and these into the log of a contract.
+func (s *shop) anchor(t testing.TB, copied func(string, string, []string, [][]any)) {
+	t.Helper()
 	var leaves, members, batches, logs, events [][]any
-	log := batchlog.New()
-	for id := int64(1); len(s.leaves) > 0; id++ {
+	for len(s.leaves) > 0 {
+		id := int64(s.log.Size()) + 1
 		of := s.leaves[:min(s.batchOf, len(s.leaves))]
 		s.leaves = s.leaves[len(of):]
 		hashes := make([]common.Hash, len(of))
@@ -324,10 +338,10 @@ func (s *shop) anchor(t testing.TB, exec func(string, ...any), copied func(strin
 			members = append(members, []any{int64(1), l.id, id, int32(index)})
 		}
 		root := tree.Root()
-		row, err := log.Append(batchlog.Batch{ID: uint64(id), Root: root, Size: uint32(len(of))})
+		row, err := s.log.Append(batchlog.Batch{ID: uint64(id), Root: root, Size: uint32(len(of))})
 		require.NoError(t, err)
 		batches = append(batches, []any{int64(1), id, root.Bytes(), int32(len(of))})
-		logs = append(logs, []any{int64(1), id, log.Root().Bytes(), row.Bytes()})
+		logs = append(logs, []any{int64(1), id, s.log.Root().Bytes(), row.Bytes()})
 		events = append(events, []any{int64(1), id, "final", "99"})
 	}
 	copied("anchor", "leaf", []string{"sale_id", "sale_hash", "amount_wei", "rate_id", "store_id"}, leaves)

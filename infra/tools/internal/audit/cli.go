@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tillseal/tillseal/shared/audit"
@@ -50,6 +51,7 @@ It reads the views for auditors alone, and asks nodes of yours for what the cont
 
 Flags:
   -rpc URL         JSON-RPC nodes of yours, comma-separated; WEB3_PROVIDER without it. Without either the chain is not asked, and that is said
+  -contract 0x…    the contract that the shop has published: the newest one must be it. Without it compare the one that is named at the end yourself
   -within 1h       how long a record may wait for a mined batch before it is named
   -json FILE       writes the report as JSON too; - for standard output
 
@@ -71,15 +73,17 @@ func (c Config) Check() error { return config.CheckPostgresURL("DB_URL", c.DBURL
 
 // request is what the command line asks for.
 type request struct {
-	rpc    config.Secret
-	within time.Duration
-	json   string
+	rpc      config.Secret
+	contract common.Address
+	within   time.Duration
+	json     string
 }
 
 func parse(args []string) (r request, err error) {
 	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	rpc := flags.String("rpc", "", "")
+	contract := flags.String("contract", "", "")
 	flags.DurationVar(&r.within, "within", time.Hour, "")
 	flags.StringVar(&r.json, "json", "", "")
 	if err := flags.Parse(args); err != nil {
@@ -91,7 +95,10 @@ func parse(args []string) (r request, err error) {
 	if r.within < 0 {
 		return r, errors.New("-within must not be below 0")
 	}
-	r.rpc = config.Secret(*rpc)
+	if *contract != "" && !common.IsHexAddress(*contract) {
+		return r, errors.New("-contract must be an address, such as 0x5FbDB2315678afecb367f032d93F642f64180aa3")
+	}
+	r.rpc, r.contract = config.Secret(*rpc), common.HexToAddress(*contract)
 	return r, nil
 }
 
@@ -132,6 +139,9 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	for _, skipped := range report.Skipped {
 		say("not checked: %s", skipped)
 	}
+	for _, c := range report.Contracts {
+		say("contract %s on chain %s has %d batches at block %d", c.Contract, c.ChainID, c.Batches, c.Block)
+	}
 	took := time.Since(began)
 	say("%d records, %d entries and %d batches in %s (%d records/s)", report.Records, report.Entries, report.Batches, took.Round(time.Millisecond),
 		report.Records*int64(time.Second)/max(int64(took), 1))
@@ -146,7 +156,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 }
 
 func run(ctx context.Context, req request, cfg Config, say func(string, ...any)) (*audit.Report, error) {
-	o := audit.Options{Now: time.Now(), AnchoredWithin: req.within}
+	o := audit.Options{Now: time.Now(), AnchoredWithin: req.within, Published: req.contract}
 	urls := req.rpc
 	if urls == "" {
 		urls = cfg.Provider

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,21 +38,23 @@ func (n *Node) Log(ctx context.Context, contract common.Address) (audit.Log, err
 	if at == nil {
 		return audit.Log{}, errors.New("the node shows no finalized block")
 	}
-	if there, err := n.hasCode(ctx, contract, *at); err != nil || !there {
+	code, err := n.codeAt(ctx, contract, *at)
+	if err != nil || len(code) == 0 { // one that was deployed since is not there yet
 		return audit.Log{Block: at.number}, err
+	}
+	if !bytes.Equal(code, binding.RuntimeCode()) {
+		return audit.Log{Block: at.number, OtherCode: true}, nil
 	}
 	log, err := n.readLog(ctx, contract, *at)
 	return audit.Log{Size: log.size, Root: log.root, Block: at.number}, err
 }
 
-// hasCode reports whether a contract is there at a block: one that was deployed since is not.
-func (n *Node) hasCode(ctx context.Context, contract common.Address, at block) (there bool, err error) {
-	err = readAt(ctx, "eth_getCode", func(ctx context.Context) error {
-		code, err := n.eth.CodeAtHash(ctx, contract, at.hash)
-		there = len(code) > 0
+func (n *Node) codeAt(ctx context.Context, contract common.Address, at block) (code []byte, err error) {
+	err = readAt(ctx, "eth_getCode", func(ctx context.Context) (err error) {
+		code, err = n.eth.CodeAtHash(ctx, contract, at.hash)
 		return err
 	})
-	return there, err
+	return code, err
 }
 
 // Batches calls do with each batch that the contract's events announced in the blocks from one up to that of a log.
