@@ -3,15 +3,12 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tillseal/tillseal/shared/audit"
@@ -54,6 +51,10 @@ Flags:
   -contract 0x…    the contract that the shop has published: the newest one must be it. Without it compare the one that is named at the end yourself
   -within 1h       how long a record may wait for a mined batch before it is named
   -json FILE       writes the report as JSON too; - for standard output
+  -checkpoint FILE writes what this audit saw, to begin the next one there: keep it away from the shop. It is written when nothing was found
+  -since FILE      checks only what came after such a checkpoint, and that what it saw still stands. Only an audit without it clears older records
+  -terminal t1     checks the records of one terminal alone, with all its series
+  -customer C-1001 checks the entries of one customer alone
 
 Findings go to standard output, one a line, by ids; progress and a summary to standard error.
 
@@ -70,37 +71,6 @@ type Config struct {
 
 // Check names each variable that is wrong.
 func (c Config) Check() error { return config.CheckPostgresURL("DB_URL", c.DBURL) }
-
-// request is what the command line asks for.
-type request struct {
-	rpc      config.Secret
-	contract common.Address
-	within   time.Duration
-	json     string
-}
-
-func parse(args []string) (r request, err error) {
-	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	rpc := flags.String("rpc", "", "")
-	contract := flags.String("contract", "", "")
-	flags.DurationVar(&r.within, "within", time.Hour, "")
-	flags.StringVar(&r.json, "json", "", "")
-	if err := flags.Parse(args); err != nil {
-		return r, err
-	}
-	if flags.NArg() > 0 {
-		return r, errors.New("it takes flags only")
-	}
-	if r.within < 0 {
-		return r, errors.New("-within must not be below 0")
-	}
-	if *contract != "" && !common.IsHexAddress(*contract) {
-		return r, errors.New("-contract must be an address, such as 0x5FbDB2315678afecb367f032d93F642f64180aa3")
-	}
-	r.rpc, r.contract = config.Secret(*rpc), common.HexToAddress(*contract)
-	return r, nil
-}
 
 // Main is the command: it returns its exit code.
 func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
@@ -132,7 +102,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 		say("not completed: %v", err)
 		return exitFailed
 	}
-	if err := show(report, req.json, stdout); err != nil {
+	if err := req.write(report, stdout); err != nil {
 		say("%v", err)
 		return exitFailed
 	}
@@ -156,7 +126,9 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 }
 
 func run(ctx context.Context, req request, cfg Config, say func(string, ...any)) (*audit.Report, error) {
-	o := audit.Options{Now: time.Now(), AnchoredWithin: req.within, Published: req.contract}
+	o := audit.Options{
+		Now: time.Now(), AnchoredWithin: req.within, Published: req.contract, Since: req.since, Terminal: req.terminal, Customer: req.customer,
+	}
 	urls := req.rpc
 	if urls == "" {
 		urls = cfg.Provider
@@ -199,33 +171,3 @@ func run(ctx context.Context, req request, cfg Config, say func(string, ...any))
 	}()
 	return audit.Run(ctx, tx, o)
 }
-
-// show writes the findings, and the report as JSON where that is asked for.
-func show(report *audit.Report, to string, stdout io.Writer) error {
-	if to != "-" {
-		for i := range report.Findings {
-			if _, err := fmt.Fprintln(stdout, report.Findings[i].String()); err != nil {
-				return fmt.Errorf("the findings could not be written: %w", err)
-			}
-		}
-	}
-	if to == "" {
-		return nil
-	}
-	text, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
-		return err
-	}
-	text = append(text, '\n')
-	if to == "-" {
-		_, err = stdout.Write(text)
-	} else {
-		err = os.WriteFile(to, text, reportMode)
-	}
-	if err != nil {
-		return fmt.Errorf("the report could not be written: %w", err)
-	}
-	return nil
-}
-
-const reportMode os.FileMode = 0o600 // it names customers
