@@ -102,7 +102,7 @@ func (a *auditor) parts() []part {
 		return []part{{"customers", a.customers}}
 	}
 	return []part{
-		{"records", a.records}, {"customers", a.customers}, {"refunds", a.refunds}, {"batches", a.allBatches}, {"the chain", a.onChain},
+		{"records", a.records}, {"customers", a.customers}, {"refunds", a.refunds}, {"closings", a.closings}, {"batches", a.allBatches}, {"the chain", a.onChain},
 		{"what is not anchored", a.unanchored},
 	}
 }

@@ -35,7 +35,9 @@ const (
 	BatchAltered   Kind = "batch_altered"   // a batch's leaves do not lead to its root
 	LogAltered     Kind = "log_altered"     // the batches do not lead to the log's root
 	LogDiffers     Kind = "log_differs"     // the contract's log is not the journal's
-	ClosingAltered Kind = "closing_altered" // a closing is not what its records come to
+	ClosingAltered Kind = "closing_altered" // a closing is not what the shop signed
+	ClosingDiffers Kind = "closing_differs" // a closing is not what its records come to
+	ClosingMissing Kind = "closing_missing" // a number of a terminal's closings has none
 	NotAnchored    Kind = "not_anchored"    // a record stands in no mined batch though its time has come
 	PromiseBroken  Kind = "promise_broken"  // and its promise is past
 	CheckpointGone Kind = "checkpoint_gone" // what an earlier audit saw does not stand any more
@@ -52,7 +54,9 @@ type Finding struct {
 	BatchID    uint64 `json:"batch_id,omitempty"`
 	Detail     string `json:"detail"`
 
-	other string // the sale_id of another record concerned
+	other    string // the sale_id of another record concerned
+	chain    string // whose records a closing covers
+	from, to uint64 // and which
 }
 
 // String is a finding in a line: its kind, what it is of, and what was found.
@@ -131,8 +135,9 @@ func (r *Report) settle() {
 			own[f.SaleID] = true
 		}
 	}
+	all := slices.Clone(r.Findings)
 	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool {
-		follows := derived[f.Kind] && (own[f.SaleID] || own[f.other])
+		follows := derived[f.Kind] && (own[f.SaleID] || own[f.other]) || f.Kind == ClosingDiffers && within(all, &f)
 		if follows {
 			if r.Counts[f.Kind]--; r.Counts[f.Kind] == 0 {
 				delete(r.Counts, f.Kind)
@@ -141,6 +146,16 @@ func (r *Report) settle() {
 		return follows
 	})
 	r.sort()
+}
+
+// ofRecords are the findings about a record of a chain.
+var ofRecords = map[Kind]bool{RecordAltered: true, RecordMissing: true, RecordDoubled: true, PointsAltered: true, PointsWrong: true, RequestDiffers: true}
+
+// within reports whether something was found of a record that a closing covers.
+func within(all []Finding, closing *Finding) bool {
+	return slices.ContainsFunc(all, func(f Finding) bool {
+		return ofRecords[f.Kind] && f.TerminalID == closing.chain && f.Number >= closing.from && f.Number <= closing.to
+	})
 }
 
 // sort puts the findings in an order that is the same each time.

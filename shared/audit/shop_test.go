@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/batchlog"
+	"github.com/tillseal/tillseal/shared/closing"
 	"github.com/tillseal/tillseal/shared/loyalty"
 	"github.com/tillseal/tillseal/shared/merkle"
 	"github.com/tillseal/tillseal/shared/money"
@@ -43,6 +45,8 @@ type shop struct {
 	sold      []*record // that may be refunded
 	count     int
 
+	days           map[string][]closing.Record // of each till, not closed yet
+	closed         map[string]*closedDay
 	log            *batchlog.Log
 	sales, entries [][]any
 	leaves         []leafOf
@@ -56,6 +60,12 @@ type head struct {
 type account struct {
 	balance, purchases, entries, last int64
 	due                               bool
+}
+
+// closedDay is a till's last closing.
+type closedDay struct {
+	number, to uint64
+	at         int64
 }
 
 type refundState struct{ total, refunded, clawed, returned int64 }
@@ -81,7 +91,7 @@ func newShop(t testing.TB) *shop {
 	key, err := promise.ParseKey(promise.NewKeyPEM())
 	require.NoError(t, err)
 	return &shop{
-		log: batchlog.New(), tills: 4, batchOf: 20, rules: rules, key: key, heads: map[string]*head{}, customers: map[string]*account{}, refunds: map[uuid.UUID]*refundState{},
+		days: map[string][]closing.Record{}, closed: map[string]*closedDay{}, log: batchlog.New(), tills: 4, batchOf: 20, rules: rules, key: key, heads: map[string]*head{}, customers: map[string]*account{}, refunds: map[uuid.UUID]*refundState{},
 	}
 }
 
@@ -221,6 +231,12 @@ func (s *shop) record(t testing.TB, r *record, minor money.Minor, currency money
 		"INR", f.Total, int64(minor), r.earned, r.redeemed, f.PointsDelta, f.PointsBalance, int64(f.PurchaseNumber), version, at, []byte(request),
 		make([]byte, 32), f.Salt.Bytes(), hash.Bytes(), "token", []byte(answer),
 	})
+	if s.days != nil {
+		s.days[f.TerminalID] = append(s.days[f.TerminalID], closing.Record{
+			Number: f.RecordNumber, Kind: f.Kind, Currency: "INR", Total: f.Total, Earned: r.earned, Redeemed: r.redeemed, OccurredAt: text(occurred),
+			TerminalSeq: seq, RecordedAtUS: at, Hash: hash, Request: []byte(request),
+		})
+	}
 	if f.Kind == sale.KindSale && minor > 0 {
 		s.sold = append(s.sold, r)
 	}
@@ -233,6 +249,13 @@ func (s *shop) record(t testing.TB, r *record, minor money.Minor, currency money
 		wei = money.Wei(total, rate)
 	}
 	s.leaves = append(s.leaves, leafOf{r.id, hash, wei, minor == 0})
+}
+
+func text(of *string) string {
+	if of == nil {
+		return ""
+	}
+	return *of
 }
 
 func null(text string) *string {
@@ -295,7 +318,47 @@ func (s *shop) write(t testing.TB, adminURL string, n int) {
 	copied("sales", "loyalty_account", []string{"customer_id", "points_balance", "purchases", "entries", "last_recorded_us", "bonus_due"}, accounts)
 	copied("sales", "refund_state", []string{"sale_id", "total_minor", "refunded_minor", "points_clawed", "points_returned"}, states)
 	s.anchor(t, copied)
+	for terminal, records := range s.days {
+		half := len(records) / 2
+		exec(closingSQL, s.close(t, terminal, records[:half])...)
+		exec(closingSQL, s.close(t, terminal, records[half:])...)
+		delete(s.days, terminal)
+	}
 	exec(`ANALYZE`)
+}
+
+const closingSQL = `INSERT INTO sales.closing (chain, terminal_id, closing_number, store_id, idempotency_key, from_number, to_number, closed_at_us, body)
+	VALUES ($1, $1, $2, 's1', gen_random_uuid(), $3, $4, $5, $6)`
+
+// close closes a till's day.
+func (s *shop) close(t testing.TB, terminal string, records []closing.Record) []any {
+	t.Helper()
+	before := s.closed[terminal]
+	if before == nil {
+		before = &closedDay{}
+	}
+	last := &records[len(records)-1]
+	in := closing.Range{
+		StoreID: "s1", TerminalID: terminal, Number: before.number + 1, From: before.to + 1, To: last.Number, HeadHash: last.Hash, BeforeUS: before.at,
+		NamedAtUS: before.at,
+	}
+	sums := closing.New(in)
+	for i := range records {
+		require.NoError(t, sums.Add(&records[i]))
+	}
+	for _, to, more := sums.Unknown(); more; _, to, more = sums.Unknown() {
+		sums.Seen(nil, to) // the numbers of a till grow
+	}
+	c, at, err := sums.Closing(last.RecordedAtUS + 5)
+	require.NoError(t, err)
+	c.Promise = s.key.SignClosing(promise.Closing{
+		Issuer: "https://shop.example", ClosingHash: closing.Hash(c), StoreID: "s1", TerminalID: terminal, ClosingNumber: in.Number,
+		IssuedAt: time.UnixMicro(at).Unix(),
+	})
+	body, err := json.Marshal(c)
+	require.NoError(t, err)
+	s.closed[terminal] = &closedDay{in.Number, in.To, at}
+	return []any{terminal, int64(in.Number), int64(in.From), int64(in.To), at, body}
 }
 
 // more writes what comes after, up to the n-th record.
