@@ -13,6 +13,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/loyalty"
@@ -52,38 +53,61 @@ type Source interface {
 	QueryRow(ctx context.Context, statement string, args ...any) pgx.Row
 }
 
-// Run audits what a snapshot shows: tx is a read-only transaction of the auditor's role with one snapshot for all its statements. The report is what
-// was found; an error means that not all could be read.
-func Run(ctx context.Context, tx Source, o Options) (*Report, error) {
-	a := &auditor{tx: tx, Options: o, touched: make(map[string]bool), refunded: make(map[string]bool),
-		report: &Report{Findings: []Finding{}, Counts: map[Kind]int64{}, Skipped: []string{}}}
+// Run audits what one snapshot shows to one session or two of the auditor's role, read-only transactions with the same snapshot for all their
+// statements: two are faster. The report is what was found; an error means that not all could be read.
+func Run(ctx context.Context, o Options, sources ...Source) (*Report, error) {
+	s := &state{
+		Options: o, touched: make(map[string]bool), refunded: make(map[string]bool),
+		checkpoint: Checkpoint{Form: checkpointForm, At: o.Now, Chains: []PinnedChain{}, Logs: []PinnedLog{}},
+		report:     &Report{Findings: []Finding{}, Counts: map[Kind]int64{}, Skipped: []string{}, Contracts: []Compared{}},
+	}
+	first, second := &auditor{state: s, tx: sources[0]}, &auditor{state: s, tx: sources[len(sources)-1]}
+	if err := first.prepare(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	switch {
+	case o.Terminal != "":
+		s.skip("all but the records of terminal " + o.Terminal)
+		err = first.run(ctx, part{"records", first.records})
+	case o.Customer != "":
+		s.skip("all but the entries of the customer, as their records are: whether those are intact is for an audit of all")
+		err = first.run(ctx, part{"customers", first.customers})
+	case o.Since != nil || len(sources) == 1: // what has come since is known from the records
+		if o.Since != nil {
+			s.skip("what was recorded before " + o.Since.At.UTC().Format(time.RFC3339) + ": only a full audit clears that")
+		}
+		if err = first.run(ctx, part{"records", first.records}); err == nil {
+			err = first.rest(ctx)
+		}
+	default:
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return first.run(ctx, part{"records", first.records}) })
+		group.Go(func() error { return second.rest(ctx) })
+		err = group.Wait()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if o.Terminal == "" && o.Customer == "" {
+		slices.SortFunc(s.checkpoint.Chains, func(x, y PinnedChain) int { return strings.Compare(x.TerminalID, y.TerminalID) })
+		s.report.Checkpoint = &s.checkpoint
+	}
+	s.report.settle()
+	return s.report, nil
+}
+
+// prepare reads what all parts need.
+func (a *auditor) prepare(ctx context.Context) error {
 	var (
 		jwks         []string
 		unpromisedUS int64
 	)
-	if err := tx.QueryRow(ctx, keysSQL).Scan(&jwks, &unpromisedUS); err != nil {
-		return nil, failed("audit.promise_key", err)
+	if err := a.tx.QueryRow(ctx, keysSQL).Scan(&jwks, &unpromisedUS); err != nil {
+		return failed("audit.promise_key", err)
 	}
 	a.keys = intact.KeysOf(jwks, unpromisedUS)
-	if err := tx.QueryRow(ctx, recordsCountSQL).Scan(&a.all); err != nil {
-		return nil, failed("audit.terminal", err)
-	}
-	a.checkpoint = Checkpoint{Form: checkpointForm, At: o.Now, Chains: []PinnedChain{}, Logs: []PinnedLog{}}
-	for _, p := range a.parts() {
-		a.part = p.name
-		if err := p.run(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if o.Since != nil {
-		a.skip("what was recorded before " + o.Since.At.UTC().Format(time.RFC3339) + ": only a full audit clears that")
-	}
-	if o.Terminal == "" && o.Customer == "" {
-		slices.SortFunc(a.checkpoint.Chains, func(x, y PinnedChain) int { return strings.Compare(x.TerminalID, y.TerminalID) })
-		a.report.Checkpoint = &a.checkpoint
-	}
-	a.report.settle()
-	return a.report, nil
+	return failed("audit.terminal", a.tx.QueryRow(ctx, recordsCountSQL).Scan(&a.all))
 }
 
 // part is a part of an audit.
@@ -92,49 +116,55 @@ type part struct {
 	run  func(context.Context) error
 }
 
-func (a *auditor) parts() []part {
-	switch {
-	case a.Terminal != "":
-		a.skip("all but the records of terminal " + a.Terminal)
-		return []part{{"records", a.records}}
-	case a.Customer != "":
-		a.skip("all but the entries of the customer, as their records are: whether those are intact is for an audit of all")
-		return []part{{"customers", a.customers}}
-	}
-	return []part{
-		{"records", a.records}, {"customers", a.customers}, {"refunds", a.refunds}, {"closings", a.closings}, {"batches", a.allBatches}, {"the chain", a.onChain},
-		{"what is not anchored", a.unanchored},
-	}
+// rest runs all parts but the records.
+func (a *auditor) rest(ctx context.Context) error {
+	return a.run(ctx, part{"customers", a.customers}, part{"refunds", a.refunds}, part{"closings", a.closings}, part{"batches", a.allBatches},
+		part{"the chain", a.onChain}, part{"what is not anchored", a.unanchored})
 }
 
-// auditor is one audit on its way.
+func (a *auditor) run(ctx context.Context, parts ...part) error {
+	for _, p := range parts {
+		a.part = p.name
+		if err := p.run(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// auditor is a session that goes through parts of an audit.
 type auditor struct {
+	*state
+
+	tx   Source
+	part string
+}
+
+// state is one audit on its way.
+type state struct {
 	Options
 
-	tx    Source
-	keys  intact.Keys
-	rules map[string]*loyalty.Rules // by version
-	part  string
-	all   int64 // records, about
-
-	mu     sync.Mutex // guards the findings
-	report *Report
-
+	keys        intact.Keys
+	rules       map[string]*loyalty.Rules // by version
+	all         int64                     // records, about
 	deployments []*deployment
 	checkpoint  Checkpoint
 
 	// Of an audit since a checkpoint, what has come since.
 	touched  map[string]bool // customers
 	refunded map[string]bool // sales
+
+	mu     sync.Mutex // guards findings, what is skipped, and Progress
+	report *Report
 }
 
-func (a *auditor) found(f Finding) {
+func (a *state) found(f Finding) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.report.found(f)
 }
 
-func (a *auditor) skip(what string) {
+func (a *state) skip(what string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.report.Skipped = append(a.report.Skipped, what)
@@ -163,6 +193,8 @@ const progressEvery = 1000
 
 func (a *auditor) progress(n int64) {
 	if a.Progress != nil && n%progressEvery == 0 {
+		a.mu.Lock()
+		defer a.mu.Unlock()
 		a.Progress(a.part, n, a.all)
 	}
 }

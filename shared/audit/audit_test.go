@@ -1,16 +1,13 @@
 package audit_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/audit"
 	"github.com/tillseal/tillseal/shared/config"
-	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
@@ -22,19 +19,14 @@ func honest() audit.Options {
 // audited audits a database as the auditor.
 func audited(t testing.TB, db testkit.DB, adjust ...func(*audit.Options)) *audit.Report {
 	t.Helper()
-	pool, err := postgres.Open(t.Context(), config.Secret(db.Auditor), postgres.Limits{
-		Service: "audit", MaxConns: 1, Connect: time.Minute, Lock: time.Minute, Statement: 10 * time.Minute, IdleInTransaction: time.Minute, Lookups: true,
-	})
+	snapshot, err := audit.Open(t.Context(), config.Secret(db.Auditor))
 	require.NoError(t, err)
-	defer pool.Close()
-	tx, err := pool.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	require.NoError(t, err)
-	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	defer snapshot.Close(t.Context())
 	o := honest()
 	for _, f := range adjust {
 		f(&o)
 	}
-	report, err := audit.Run(t.Context(), tx, o)
+	report, err := snapshot.Audit(t.Context(), o)
 	require.NoError(t, err)
 	return report
 }

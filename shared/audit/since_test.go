@@ -53,7 +53,7 @@ func TestAnAuditGoesOnWhereTheLastOneEnded(t *testing.T) {
 				require.NoError(t, err)
 			}
 			found := func(o audit.Options) (all []string) {
-				report, err := audit.Run(t.Context(), conn, o)
+				report, err := audit.Run(t.Context(), o, conn)
 				require.NoError(t, err)
 				for _, f := range report.Findings {
 					all = append(all, what(f))

@@ -104,7 +104,7 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 				_, err := conn.Exec(t.Context(), statement)
 				require.NoError(t, err)
 			}
-			report, err := audit.Run(t.Context(), conn, honest())
+			report, err := audit.Run(t.Context(), honest(), conn)
 			require.NoError(t, err)
 			var found []string
 			for _, f := range report.Findings {

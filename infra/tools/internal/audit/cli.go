@@ -9,11 +9,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/tillseal/tillseal/shared/audit"
 	"github.com/tillseal/tillseal/shared/config"
-	"github.com/tillseal/tillseal/shared/postgres"
 )
 
 // Exit codes of the command.
@@ -24,14 +21,7 @@ const (
 	exitStopped  = 130 // by a signal, as shells have it for SIGINT
 )
 
-// Limits of the session. A statement lasts as long as its rows take to be checked.
-const (
-	connectWithin   = 10 * time.Second
-	lockWithin      = 10 * time.Second
-	statementWithin = time.Hour
-	idleAtMost      = 10 * time.Minute // as the role of the auditor has it
-	sayEvery        = 2 * time.Second
-)
+const sayEvery = 2 * time.Second // about the progress
 
 const usage = `tillseal audit: finds what was altered, removed, added or left out of a shop's records.
 
@@ -113,7 +103,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 		say("contract %s on chain %s has %d batches at block %d", c.Contract, c.ChainID, c.Batches, c.Block)
 	}
 	took := time.Since(began)
-	say("%d records, %d entries and %d batches in %s (%d records/s)", report.Records, report.Entries, report.Batches, took.Round(time.Millisecond),
+	say("%d records, %d entries, %d closings and %d batches in %s (%d records/s)", report.Records, report.Entries, report.Closings, report.Batches, took.Round(time.Millisecond),
 		report.Records*int64(time.Second)/max(int64(took), 1))
 	if !report.Clean() {
 		for _, kind := range report.Kinds() {
@@ -153,21 +143,10 @@ func run(ctx context.Context, req request, cfg Config, say func(string, ...any))
 		}
 		say("%s: %d", part, n)
 	}
-	pool, err := postgres.Open(ctx, cfg.DBURL, postgres.Limits{
-		Service: "audit", MaxConns: 1, Connect: connectWithin, Lock: lockWithin, Statement: statementWithin, IdleInTransaction: idleAtMost, Lookups: true,
-	})
+	snapshot, err := audit.Open(ctx, cfg.DBURL)
 	if err != nil {
 		return nil, err
 	}
-	defer pool.Close()
-	tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return nil, postgres.Fault("connect to the database of DB_URL as the auditor", err)
-	}
-	defer func() {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectWithin)
-		defer cancel()
-		_ = tx.Rollback(ending) // it only read
-	}()
-	return audit.Run(ctx, tx, o)
+	defer snapshot.Close(ctx)
+	return snapshot.Audit(ctx, o)
 }

@@ -56,7 +56,7 @@ func TestTheCommandNamesWhatWasAlteredAndIsCleanOnceThatIsSetBack(t *testing.T) 
 	require.Equal(t, 0, clean.code, "%+v", clean)
 	require.Empty(t, clean.stdout)
 	require.Contains(t, clean.stderr, "not checked: the chain: no node was given")
-	require.Contains(t, clean.stderr, "300 records, 0 entries and 0 batches in ")
+	require.Contains(t, clean.stderr, "300 records, 0 entries, 0 closings and 0 batches in ")
 	require.Contains(t, clean.stderr, "nothing was found")
 
 	exec(t, db.Admin, "UPDATE sales.sale SET total = '1.00' WHERE record_number = 7")
@@ -89,7 +89,7 @@ func TestTheNextAuditBeginsWhereThisOneEnded(t *testing.T) {
 	require.Equal(t, 0, next.code, "%+v", next)
 	require.Contains(t, next.stderr, "0 records")
 	require.Contains(t, next.stderr, "only a full audit clears that")
-	exec(t, db.Admin, "DELETE FROM sales.sale WHERE record_number = 300; UPDATE sales.terminal_head SET records = 299, head_hash = " +
+	exec(t, db.Admin, "DELETE FROM sales.sale WHERE record_number = 300; UPDATE sales.terminal_head SET records = 299, head_hash = "+
 		"(SELECT sale_hash FROM sales.sale WHERE record_number = 299) WHERE terminal_id = 't1'")
 	require.Equal(t, 0, run(t, db.Auditor, "-within", "1000000h").code, "nothing tells any more")
 	cut := run(t, db.Auditor, "-within", "1000000h", "-since", file)
