@@ -96,7 +96,7 @@ func (a *auditor) closing(ctx context.Context, before, c *stored) error {
 		})
 	}
 	var said event.SalesClosed
-	if json.Unmarshal(c.body, &said) != nil || said.TerminalID != c.name || said.ClosingNumber != c.number || said.FromNumber != c.from ||
+	if !readable(c.body, &said) || said.TerminalID != c.name || said.ClosingNumber != c.number || said.FromNumber != c.from ||
 		said.ToNumber != c.to || said.StoreID != c.store || (said.RecordsOf == "") != (c.chain == c.name) || said.RecordsOf != "" && said.RecordsOf != c.chain {
 		found(ClosingAltered, "it is not the closing that it is kept as")
 		return nil
@@ -118,6 +118,8 @@ func (a *auditor) closing(ctx context.Context, before, c *stored) error {
 	}
 	return nil
 }
+
+func readable(body []byte, said *event.SalesClosed) bool { return json.Unmarshal(body, said) == nil }
 
 // signed reports whether a published key of the shop signed a closing.
 func (a *auditor) signed(said *event.SalesClosed) bool {

@@ -35,8 +35,11 @@ func TestAnAuditGoesOnWhereTheLastOneEnded(t *testing.T) {
 	}{
 		"an older record": {"UPDATE sales.sale SET total = '1.00' WHERE chain = 't1' AND record_number = 29", nil, []string{"record_altered t1/29"}},
 		"a newer record":  {"UPDATE sales.sale SET total = '1.00' WHERE chain = 't1' AND record_number = 60", []string{"record_altered t1/60"}, []string{"record_altered t1/60"}},
-		"the last record that was seen": {"UPDATE sales.sale SET sale_hash = sha256('x') WHERE chain = 't1' AND record_number = 50",
-			[]string{"checkpoint_gone t1/50"}, []string{"record_altered t1/50"}},
+		"the last record that was seen": {
+			"UPDATE sales.sale SET sale_hash = sha256('x') WHERE chain = 't1' AND record_number = 50",
+			[]string{"checkpoint_gone t1/50"},
+			[]string{"record_altered t1/50"},
+		},
 		"an older batch": {"UPDATE anchor.batch SET root = sha256('x') WHERE batch_id = 3", []string{"checkpoint_gone batch 10"}, nil},
 		// The end of a terminal is cut off, with all that tells of it: whoever kept a checkpoint sees it.
 		"the tail of a terminal": {`DELETE FROM sales.loyalty_entry e USING sales.sale s WHERE s.sale_id = e.sale_id AND chain = 't2' AND record_number > 48;
