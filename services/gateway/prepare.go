@@ -121,7 +121,11 @@ func (s *shop) recordKey(ctx context.Context, into *store.Store) error {
 	out := s.grouper(into, nil).Commit(ctx, []*commit.Item{item})[0]
 	whole, broken, err := into.PromiseKeyKept(ctx, item.KID, string(item.Record.Raw), store.KeyOf{TerminalID: item.TerminalID, Key: item.Key})
 	switch {
-	case broken, out.Refused != nil && (out.Refused.Code == refusal.KeyReused || out.Refused.Code == refusal.Altered):
+	case !broken && out.Refused != nil && out.Refused.Code == refusal.Altered:
+		s.log.Error("ALARM: the shop's own records were altered, so that the key that signs promises can't be recorded", "kid", item.KID)
+		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: key %s can't be recorded, since the last record of terminal operator, or the key's own, was altered: "+
+			`see "The key that signs promises" in infra/docs/OPERATIONS.md`, item.KID)
+	case broken, out.Refused != nil && out.Refused.Code == refusal.KeyReused:
 		s.log.Error("ALARM: the key that signs promises is not recorded as it was", "kid", item.KID)
 		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: the row of key %s in sales.promise_key, or the record that it names, was altered or removed: "+
 			`see "The key that signs promises" in infra/docs/OPERATIONS.md`, item.KID)

@@ -46,7 +46,7 @@ var mutable = map[string][]string{
 }
 
 // seeded are tables whose rows the migration makes.
-var seeded = []string{"anchor.lease", "ledger.low_water", "ledger.unpromised"}
+var seeded = []string{"anchor.lease", "ledger.low_water", "ledger.unpromised", "sales.unpromised"}
 
 func (s *shop) baseTables() []string {
 	rows, err := s.admin.Query(s.t.Context(),

@@ -4,12 +4,10 @@ SET LOCAL lock_timeout = '200ms';
 
 -- Who checks whether a row is intact needs the shop's keys, and up to which recorded_at records have no promise.
 GRANT SELECT (kid, jwk, recorded_at) ON sales.promise_key TO ledger;
-CREATE VIEW sales.unpromised AS SELECT recorded_at_us FROM ledger.unpromised;
-GRANT SELECT ON sales.unpromised TO gateway, ledger;
 
 -- An answer that was altered to what is no JSON has no promise, and holds up nobody who reads others.
 -- +goose StatementBegin
-CREATE FUNCTION sales.promise_in(answer bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION sales.promise_in(answer bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN convert_from(answer, 'UTF8')::jsonb ->> 'promise';
 EXCEPTION WHEN data_exception THEN
@@ -18,6 +16,16 @@ END
 $$;
 -- +goose StatementEnd
 CREATE OR REPLACE VIEW sales.promise AS SELECT sale_id, sales.promise_in(answer) AS promise FROM sales.sale;
+
+-- Up to which recorded_at records have no promise, whatever clock dated them: those of before the shop gave any. ledger.unpromised is for the alarm,
+-- which a sale that a wrong clock dated ahead must not keep from the others.
+CREATE TABLE sales.unpromised (
+    recorded_at_us bigint PRIMARY KEY
+);
+INSERT INTO sales.unpromised
+SELECT CASE WHEN EXISTS (SELECT FROM ledger.unpromised WHERE recorded_at_us >= 0)
+            THEN (SELECT coalesce(max(s.recorded_at_us), -1) FROM sales.sale s JOIN sales.promise p USING (sale_id) WHERE p.promise IS NULL) ELSE -1 END;
+GRANT SELECT ON sales.unpromised TO gateway, ledger;
 
 -- What each version of the loyalty rules said, as its gateway read it, so that anyone can make the points anew. Versions that were first used
 -- before have null until a gateway starts with them.
@@ -75,7 +83,7 @@ SELECT sale_id, total_minor, refunded_minor, points_clawed, points_returned FROM
 CREATE VIEW audit.loyalty_rules AS
 SELECT r.version, '0x' || encode(r.rules_hash, 'hex') AS rules_hash, t.rules, r.first_used_at
 FROM sales.loyalty_rules r LEFT JOIN sales.loyalty_rules_text t USING (version);
-CREATE VIEW audit.unpromised AS SELECT recorded_at_us FROM ledger.unpromised;
+CREATE VIEW audit.unpromised AS SELECT recorded_at_us FROM sales.unpromised;
 GRANT SELECT ON audit.deployment, audit.refund_state, audit.loyalty_rules, audit.unpromised TO auditor;
 
 -- What each view and column means, for whoever reads them with psql (\d+).
@@ -249,5 +257,5 @@ GRANT SELECT ON audit.sale, audit.loyalty_account, audit.loyalty_entry, audit.ba
 DROP TABLE sales.loyalty_rules_text;
 CREATE OR REPLACE VIEW sales.promise AS SELECT sale_id, convert_from(answer, 'UTF8')::jsonb ->> 'promise' AS promise FROM sales.sale;
 DROP FUNCTION sales.promise_in(bytea);
-DROP VIEW sales.unpromised;
+DROP TABLE sales.unpromised;
 REVOKE SELECT (kid, jwk, recorded_at) ON sales.promise_key FROM ledger;

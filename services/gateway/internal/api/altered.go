@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -21,8 +23,24 @@ var (
 	errAlteredOf    = refusal.New(refusal.Altered, "what is stored of the customer's points was changed behind the shop's back: an operator must look")
 )
 
+// Limits of checks for who reads: they must not take the processors from the tills.
+const (
+	maxChecking = 1
+	checkWithin = 2 * time.Second // to wait for one's turn
+)
+
+var errManyChecks = refusal.Later(refusal.StoreUnavailable, retryAfter, "too many records are being read at once: ask again")
+
 // checked checks rows before they are shown.
 func (s *Server) checked(c *fiber.Ctx, rows ...*store.Row) (tripwire.Checked, error) {
+	ctx, cancel := context.WithTimeout(c.UserContext(), checkWithin)
+	defer cancel()
+	select {
+	case s.checking <- struct{}{}:
+		defer func() { <-s.checking }()
+	case <-ctx.Done():
+		return tripwire.Checked{}, errManyChecks
+	}
 	found, err := s.Wire.Check(c.UserContext(), rows...)
 	if err != nil {
 		s.warn(c, "the shop's keys", err)

@@ -49,15 +49,15 @@ func (s *Server) sales(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.Store.Sales(c.UserContext(), &wanted, limit+1) // one more, to know whether a page follows
+	found, listed, err := s.Store.Sales(c.UserContext(), &wanted, limit+1) // one more, to know whether a page follows
 	if err != nil {
 		s.warn(c, "the sales", err)
 		return errStoreAway
 	}
 	page := salesPage{Sales: make([]summary, 0, limit)}
-	if len(found) > limit {
-		found = found[:limit]
-		next := salesCursor(found[limit-1].Place())
+	found = found[:min(len(found), limit)]
+	if len(found) < listed {
+		next := salesCursor(found[len(found)-1].Place())
 		page.NextCursor = &next
 	}
 	checked, err := s.checked(c, found...)

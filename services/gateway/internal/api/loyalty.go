@@ -87,18 +87,18 @@ func (s *Server) entries(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.Store.Entries(c.UserContext(), a.CustomerID, before, limit+1) // one more, to know whether a page follows
+	found, listed, err := s.Store.Entries(c.UserContext(), a.CustomerID, before, limit+1) // one more, to know whether a page follows
 	if err != nil {
 		s.warn(c, "the entries", err)
 		return errStoreAway
 	}
-	if err := s.entriesAgree(c, a, min(before-1, a.Entries), found, limit+1); err != nil {
+	if err := s.entriesAgree(c, a, min(before-1, a.Entries), found, listed <= limit && listed == len(found)); err != nil {
 		return err
 	}
 	page := entriesPage{CustomerID: a.CustomerID, Entries: make([]entry, 0, limit)}
-	if len(found) > limit {
-		found = found[:limit]
-		next := cursor(found[limit-1].Number)
+	found = found[:min(len(found), limit)]
+	if len(found) < listed {
+		next := cursor(found[len(found)-1].Number)
 		page.NextCursor = &next
 	}
 	for _, e := range found {
@@ -120,8 +120,8 @@ func entryOf(e *store.ReadEntry, storeID string) entry {
 }
 
 // entriesAgree refuses entries of which one is missing, or not what its record says. The first must have the number from, or one that was added
-// since; fewer than limit end with number 1.
-func (s *Server) entriesAgree(c *fiber.Ctx, a *store.Account, from int64, found []store.ReadEntry, limit int) error {
+// since; where they are the last ones they end with number 1.
+func (s *Server) entriesAgree(c *fiber.Ctx, a *store.Account, from int64, found []store.ReadEntry, last bool) error {
 	rows := make([]*store.Row, len(found))
 	for i := range found {
 		rows[i] = found[i].Record
@@ -143,7 +143,7 @@ func (s *Server) entriesAgree(c *fiber.Ctx, a *store.Account, from int64, found 
 		}
 		expected, balance = e.Number-1, e.Balance-e.Delta
 	}
-	if len(found) < limit && (expected > 0 || balance != 0) {
+	if last && (expected > 0 || balance != 0) {
 		s.Wire.Alarm.Raise(intact.Account, "missing_entry", expected)
 		return errAlteredOf
 	}

@@ -97,6 +97,7 @@ type Server struct {
 	within   Limits
 	bodies   room
 	batches  chan struct{} // a slot for each batch in progress
+	checking chan struct{} // and for each check of what is read
 	receipts *rate.Limiter
 	logs     *rate.Limiter
 	keyAsks  *rate.Limiter
@@ -136,6 +137,7 @@ func (s *Server) Serve(ctx context.Context, on net.Listener) error {
 // build makes the application with its routes, not listening yet.
 func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
+	s.checking = make(chan struct{}, maxChecking)
 	s.receipts = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.logs = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.keyAsks = rate.NewLimiter(publicPerSecond, publicBurst)

@@ -23,6 +23,9 @@ var (
 	errAlteredHead    = refusal.New(refusal.Altered, "what is stored of this terminal's records was changed behind the shop's back: an operator must look")
 )
 
+// errPostponed is for a refund of a sale with hundreds of them, among many such refunds at once.
+var errPostponed = refusal.Later(refusal.Overloaded, retryAfter, "too many refunds are being added up at once: send it again")
+
 // altered is what a group found changed behind the services' back.
 type altered struct {
 	sales    map[uuid.UUID]bool // that refunds name
@@ -30,6 +33,8 @@ type altered struct {
 	refunds  map[uuid.UUID]bool // states, by their sale
 	accounts map[string]bool
 	heads    map[string]bool // by terminal
+
+	postponed map[uuid.UUID]bool // sales whose refunds were too many to add up
 }
 
 func (a *altered) of(it *Item, o *original, v *verdict) *refusal.Error {
@@ -40,6 +45,8 @@ func (a *altered) of(it *Item, o *original, v *verdict) *refusal.Error {
 		return errAlteredSale
 	case o != nil && a.refunds[o.SaleID]:
 		return errAlteredRefunds
+	case o != nil && a.postponed[o.SaleID]:
+		return errPostponed
 	case v.account != nil && a.accounts[v.account.CustomerID]:
 		return errAlteredAccount
 	}
@@ -51,16 +58,10 @@ func (a *altered) of(it *Item, o *original, v *verdict) *refusal.Error {
 func (g *Grouper) verify(ctx context.Context, tx *store.Tx, s *state, originals []*store.Row, kept map[store.KeyOf]*store.Row) error {
 	s.altered = altered{
 		sales: make(map[uuid.UUID]bool), kept: make(map[store.KeyOf]bool), refunds: make(map[uuid.UUID]bool),
-		accounts: make(map[string]bool), heads: make(map[string]bool),
+		accounts: make(map[string]bool), heads: make(map[string]bool), postponed: make(map[uuid.UUID]bool),
 	}
 	u := g.memory.unseen(s, g.again)
-	refunded := u.refunded()
-	for id := range s.compared {
-		if r := s.refunds[id]; r != nil && r.Refunds > 0 && !slices.Contains(refunded, id) {
-			refunded = append(refunded, id)
-		}
-	}
-	refunded = slices.DeleteFunc(refunded, func(id uuid.UUID) bool { return s.refunds[id].Bytes > store.MaxRefundBytes })
+	refunded := s.toAddUp(&u)
 	var ends store.Ends
 	if len(u.accounts)+len(u.heads)+len(refunded) > 0 {
 		var err error
@@ -78,11 +79,39 @@ func (g *Grouper) verify(ctx context.Context, tx *store.Tx, s *state, originals 
 	for under, r := range kept {
 		s.altered.kept[under] = c.Of(r) != nil || g.Wire.Answer(r) != nil
 	}
-	g.compare(c, s, &u, &ends)
 	for _, id := range refunded {
 		s.refunds[id].Requests = requestsOf(ends.Refunds[id])
+		s.altered.refunds[id] = slices.ContainsFunc(ends.Refunds[id], func(r *store.Row) bool { return c.Of(r) != nil })
 	}
+	g.compare(c, s, &u, &ends)
 	return nil
+}
+
+// maxAddedUp is how many refunds a group adds up while it holds its locks: some thirty microseconds each. Those of the other sales are added up by
+// the next group, when these are remembered.
+const maxAddedUp = 1000
+
+// toAddUp are the sales whose refunds are read: those whose refund state is unseen, and those whose goods are compared. What is too much for one group
+// is postponed, and what is refused for its size is not read.
+func (s *state) toAddUp(u *unseen) (refunded []uuid.UUID) {
+	all := u.refunded()
+	for id := range s.compared {
+		if r := s.refunds[id]; r != nil && r.Refunds > 0 && !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	rows := 0
+	for _, id := range all {
+		r := s.refunds[id]
+		switch rows += r.Refunds; {
+		case r.Bytes > store.MaxRefundBytes:
+		case rows > maxAddedUp && len(refunded) > 0:
+			s.altered.postponed[id] = true
+		default:
+			refunded = append(refunded, id)
+		}
+	}
+	return refunded
 }
 
 // compare compares what is unseen with its ends, and remembers what agrees.
@@ -106,7 +135,7 @@ func (g *Grouper) compare(c tripwire.Checked, s *state, u *unseen, ends *store.E
 		g.memory.note(headState(h))
 	}
 	for _, r := range u.refunds {
-		if r.Bytes > store.MaxRefundBytes { // refused for that
+		if r.Bytes > store.MaxRefundBytes || s.altered.postponed[r.SaleID] { // refused for that
 			continue
 		}
 		if o := s.originals[r.SaleID]; o == nil || o.row == nil || !c.Refunds(r, o.row, ends.Refunds[r.SaleID]) {

@@ -87,22 +87,22 @@ type unseen struct {
 	refunds  []*store.RefundState
 }
 
-// unseen leaves out nothing that the group builds on and that somebody else may have changed, but for accounts without an entry, of which there are
-// many: the first entry of one that has entries after all is refused by its number, and they are compared when the group starts over for that.
+// unseen leaves out what is as it is remembered, and accounts that have neither an entry nor anything to say. All is in it when the group starts over:
+// something was added behind what is remembered, whose number the group would have given out.
 func (m *memory) unseen(s *state, again bool) (u unseen) {
 	for _, a := range s.accounts {
-		none := a.Entries == 0 && a.Balance == 0 && a.Purchases == 0 && !a.BonusDue
-		if (again || !none) && !m.has(accountState(a)) {
+		none := a.Entries == 0 && a.Balance == 0 && a.Purchases == 0 && a.LastRecordedUS == 0 && !a.BonusDue && !a.Begun
+		if again || !none && !m.has(accountState(a)) {
 			u.accounts = append(u.accounts, a)
 		}
 	}
 	for _, h := range s.heads {
-		if !m.has(headState(h)) {
+		if again || !m.has(headState(h)) {
 			u.heads = append(u.heads, h)
 		}
 	}
 	for _, r := range s.refunds {
-		if !m.has(refundState(r)) {
+		if again || !m.has(refundState(r)) {
 			u.refunds = append(u.refunds, r)
 		}
 	}

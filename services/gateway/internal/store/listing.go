@@ -73,8 +73,11 @@ func (r *Row) Place() Place {
 	return Place{RecordedAtUS: int64(r.Facts.RecordedAt), Chain: r.Facts.TerminalID, Number: int64(r.Facts.RecordNumber)}
 }
 
-// Sales reads up to limit records of a listing, newest first.
-func (s *Store) Sales(ctx context.Context, l *Listing, limit int) (all []*Row, err error) {
+// listedBytes is how many bytes of requests a page of records or entries has: what is shown is checked first, which takes as long as it is large.
+const listedBytes = 1 << 20
+
+// Sales reads the first of up to limit records of a listing, newest first; listed is how many there are of these.
+func (s *Store) Sales(ctx context.Context, l *Listing, limit int) (all []*Row, listed int, err error) {
 	sql, args := salesOfStoreSQL, []any{l.StoreID, l.Before.RecordedAtUS, l.Before.Chain, l.Before.Number, l.SinceUS, limit}
 	switch {
 	case l.ExternalRef != "":
@@ -83,14 +86,22 @@ func (s *Store) Sales(ctx context.Context, l *Listing, limit int) (all []*Row, e
 		sql, args = salesOfChainSQL, append(args, l.Chain)
 	}
 	err = s.show(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, sql, args...)
+		rows, err := s.pool.Query(ctx, sql, append(args, listedBytes)...)
 		if err != nil {
 			return err
 		}
-		all, err = scanRows(rows)
-		return err
+		defer rows.Close()
+		all, listed = nil, 0
+		for rows.Next() {
+			r, err := scanRow(rows, &listed)
+			if err != nil {
+				return err
+			}
+			all = append(all, r)
+		}
+		return rows.Err()
 	})
-	return all, err
+	return all, listed, err
 }
 
 // idOf is an id that may be null, Nil then.

@@ -60,19 +60,18 @@ type ReadEntry struct {
 	Record       *Row
 }
 
-// Entries reads up to limit of a customer's entries whose number is below before, newest first.
-func (s *Store) Entries(ctx context.Context, customerID string, before int64, limit int) ([]ReadEntry, error) {
-	var all []ReadEntry
-	err := s.show(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, entriesSQL, customerID, before, limit)
+// Entries reads the first of up to limit of a customer's entries whose number is below before, newest first; listed is how many there are of these.
+func (s *Store) Entries(ctx context.Context, customerID string, before int64, limit int) (all []ReadEntry, listed int, err error) {
+	err = s.show(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, entriesSQL, customerID, before, limit, listedBytes)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		all = nil
+		all, listed = nil, 0
 		for rows.Next() {
 			var e ReadEntry
-			if e.Record, err = scanRow(rows, &e.Number, &e.Delta, &e.Balance, &e.RulesVersion); err != nil {
+			if e.Record, err = scanRow(rows, &listed, &e.Number, &e.Delta, &e.Balance, &e.RulesVersion); err != nil {
 				return err
 			}
 			e.SaleID = e.Record.ID
@@ -80,7 +79,7 @@ func (s *Store) Entries(ctx context.Context, customerID string, before int64, li
 		}
 		return rows.Err()
 	})
-	return all, err
+	return all, listed, err
 }
 
 // Receipt reads a record of any store with its receipt's token, nil when there is none. The caller must require the token before it shows it.

@@ -110,6 +110,7 @@ type Account struct {
 	LastRecordedUS int64
 	BonusDue       bool // the first purchase has been, and earned on nothing
 	Fresh          bool // made by this transaction's lock: it must not be committed unused
+	Begun          bool // it says that it has no entry, and has one
 }
 
 // Head is where a terminal's chain of records ends.
@@ -189,7 +190,7 @@ func (s *Store) endHung(ctx context.Context, err error) {
 func (l *Locked) queueAccounts(batch *pgx.Batch, customers []string) {
 	var a Account
 	batch.Queue(accountsLockSQL, customers).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&a.CustomerID, &a.Balance, &a.Purchases, &a.Entries, &a.LastRecordedUS, &a.BonusDue, &a.Fresh}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&a.CustomerID, &a.Balance, &a.Purchases, &a.Entries, &a.LastRecordedUS, &a.BonusDue, &a.Fresh, &a.Begun}, func() error {
 			read := a
 			l.Accounts[a.CustomerID] = &read
 			return nil

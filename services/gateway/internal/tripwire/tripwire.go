@@ -82,7 +82,7 @@ func hasMinor(r *store.Row) bool {
 // says. A bonus waits only after a purchase that earned nothing.
 func (c Checked) Account(a *store.Account, last store.LastEntry, records []*store.Row) bool {
 	if a.Entries == 0 {
-		return last.Number == 0 && a.Balance == 0 && a.Purchases == 0 && !a.BonusDue
+		return last.Number == 0 && a.Balance == 0 && a.Purchases == 0 && a.LastRecordedUS == 0 && !a.BonusDue
 	}
 	var of, purchase *store.Row
 	for _, r := range records {
@@ -103,7 +103,7 @@ func (c Checked) Account(a *store.Account, last store.LastEntry, records []*stor
 	case purchase != nil:
 		return a.Purchases == int64(purchase.Facts.PurchaseNumber) && (!a.BonusDue || purchase.Earned == 0)
 	}
-	return !a.BonusDue && (a.Purchases == 0 || a.Entries > store.MaxWithoutPurchase)
+	return a.Entries > store.MaxWithoutPurchase || a.Purchases == 0 && !a.BonusDue
 }
 
 // Head reports whether a head is its chain's last record.
