@@ -183,7 +183,8 @@ func (a *auditor) refund(s *refunded, r *refund) {
 	}
 	clawed, returned := loyalty.Share(r.soldEarned, s.refunded, sold), loyalty.Share(r.soldRedeemed, s.refunded, sold)
 	if r.earned != s.clawed-clawed || r.redeemed != s.returned-returned {
-		found(PointsWrong, "it took back %d points and returned %d, its share of the sale's is %d and %d", -r.earned, -r.redeemed, clawed-s.clawed, returned-s.returned)
+		found(PointsWrong, "it took back %d points and returned %d, its share of the sale's is %d and %d",
+			-r.earned, -r.redeemed, clawed-s.clawed, returned-s.returned)
 	}
 	s.clawed, s.returned = clawed, returned
 }

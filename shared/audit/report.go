@@ -124,7 +124,8 @@ func (r *Report) Clean() bool { return len(r.Counts) == 0 }
 
 // derived are findings that follow from another one about the same record.
 var derived = map[Kind]bool{
-	EntryAltered: true, PointsWrong: true, PurchaseWrong: true, LeafAltered: true, AmountWrong: true, RefundsExceed: true, RefundsAltered: true, RecordUnlinked: true,
+	EntryAltered: true, PointsWrong: true, PurchaseWrong: true, LeafAltered: true, AmountWrong: true, RefundsExceed: true, RefundsAltered: true,
+	RecordUnlinked: true,
 }
 
 // settle leaves out what follows from another finding about the same record: whoever mends that one mends both.

@@ -34,7 +34,11 @@ func TestAnAuditGoesOnWhereTheLastOneEnded(t *testing.T) {
 		since, full []string
 	}{
 		"an older record": {"UPDATE sales.sale SET total = '1.00' WHERE chain = 't1' AND record_number = 29", nil, []string{"record_altered t1/29"}},
-		"a newer record":  {"UPDATE sales.sale SET total = '1.00' WHERE chain = 't1' AND record_number = 60", []string{"record_altered t1/60"}, []string{"record_altered t1/60"}},
+		"a newer record": {
+			"UPDATE sales.sale SET total = '1.00' WHERE chain = 't1' AND record_number = 60",
+			[]string{"record_altered t1/60"},
+			[]string{"record_altered t1/60"},
+		},
 		"the last record that was seen": {
 			"UPDATE sales.sale SET sale_hash = sha256('x') WHERE chain = 't1' AND record_number = 50",
 			[]string{"checkpoint_gone t1/50"},

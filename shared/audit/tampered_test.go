@@ -33,8 +33,8 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 	defer func() { _ = conn.Close(context.Background()) }()
 	var id, customer string
 	var entry int
-	require.NoError(t, conn.QueryRow(t.Context(), `SELECT s.sale_id::text, s.customer_id, e.entry_number FROM sales.sale s JOIN sales.loyalty_entry e USING (sale_id)
-		WHERE chain = 't1' AND record_number = 29 AND kind = 'sale'`).Scan(&id, &customer, &entry))
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT s.sale_id::text, s.customer_id, e.entry_number
+		FROM sales.sale s JOIN sales.loyalty_entry e USING (sale_id) WHERE chain = 't1' AND record_number = 29 AND kind = 'sale'`).Scan(&id, &customer, &entry))
 	ofEntry := fmt.Sprintf("%s/%d", customer, entry)
 	var last int
 	require.NoError(t, conn.QueryRow(t.Context(), `SELECT entries FROM sales.loyalty_account WHERE customer_id = $1`, customer).Scan(&last))
@@ -111,7 +111,8 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 			[]string{"record_altered t1/29", "record_altered t1/30"},
 		},
 		"a well-formed sale added at the end": {
-			add("t1", 101, "100") + "; UPDATE sales.terminal_head SET records = 101 WHERE terminal_id = 't1'", []string{"record_altered t1/101", "head_altered t1/101"},
+			add("t1", 101, "100") + "; UPDATE sales.terminal_head SET records = 101 WHERE terminal_id = 't1'",
+			[]string{"record_altered t1/101", "head_altered t1/101", "promise_broken t1/101"},
 		},
 		"a well-formed sale added in the middle": {
 			`UPDATE sales.sale SET record_number = record_number + 1000 WHERE chain = 't1' AND record_number > 60;

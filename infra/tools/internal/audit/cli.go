@@ -103,8 +103,8 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 		say("contract %s on chain %s has %d batches at block %d", c.Contract, c.ChainID, c.Batches, c.Block)
 	}
 	took := time.Since(began)
-	say("%d records, %d entries, %d closings and %d batches in %s (%d records/s)", report.Records, report.Entries, report.Closings, report.Batches, took.Round(time.Millisecond),
-		report.Records*int64(time.Second)/max(int64(took), 1))
+	say("%d records, %d entries, %d closings and %d batches in %s (%d records/s)",
+		report.Records, report.Entries, report.Closings, report.Batches, took.Round(time.Millisecond), report.Records*int64(time.Second)/max(int64(took), 1))
 	if !report.Clean() {
 		for _, kind := range report.Kinds() {
 			say("%d × %s", report.Counts[kind], kind)

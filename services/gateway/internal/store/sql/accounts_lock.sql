@@ -13,5 +13,5 @@ WITH existing AS MATERIALIZED (
     ON CONFLICT DO NOTHING
     RETURNING customer_id, points_balance, purchases, entries, last_recorded_us, bonus_due
 )
-SELECT a.*, a.entries = 0 AND EXISTS (SELECT FROM sales.loyalty_entry e WHERE e.customer_id = a.customer_id)
+SELECT a.*, CASE WHEN a.entries = 0 THEN (SELECT true FROM sales.loyalty_entry e WHERE e.customer_id = a.customer_id LIMIT 1) END IS TRUE
 FROM (SELECT *, false FROM existing UNION ALL SELECT *, true FROM fresh) a;
