@@ -77,12 +77,12 @@ func linesOf(lines []ticketLine, currency string) (sum, nothing *big.Rat, code r
 		if bookNothing[l.Type] {
 			nothing.Add(nothing, amount)
 		}
-		if l.Type == "rounding" {
+		if l.Type == "rounding" && code == "" {
 			roundings.Add(roundings, amount)
 		}
-		if code == "" && new(big.Rat).Abs(roundings).Cmp(whole(1)) > 0 {
-			code = refusal.InvalidRecord
-		}
+	}
+	if new(big.Rat).Abs(roundings).Cmp(whole(1)) > 0 { // together, up to a line that is wrong itself
+		code = refusal.InvalidRecord
 	}
 	return sum, nothing, code
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 )
 
 // chained holds answers to be one terminal's whole chain, in any order.
@@ -110,10 +112,10 @@ func TestATerminalWithoutAHeadIsRefusedAlone(t *testing.T) {
 	other := shop.newTill("s1", "t2")
 	shop.exec("DELETE FROM sales.terminal_head WHERE terminal_id = 't2'")
 	shop.till.sell(newKey(), tea) // once the gateway is prepared
-	refuses(t, other.post(newKey(), tea), 500, "INTERNAL")
+	refuses(t, other.post(newKey(), tea), 409, refusal.Altered)
 	shop.till.sell(newKey(), tea)
 	eventually(t, "it is in the log", func() error {
-		if log := shop.gates[0].log.String(); !strings.Contains(log, "a terminal has no head") || !strings.Contains(log, `"terminal_id":"t2"`) {
+		if log := shop.gates[0].log.String(); !strings.Contains(log, "ALARM: a terminal's head") || !strings.Contains(log, `"terminal_id":"t2"`) {
 			return errors.New("not yet")
 		}
 		return nil

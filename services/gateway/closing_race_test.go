@@ -149,7 +149,7 @@ func TestWhatWasChangedIsNotClosed(t *testing.T) {
 			}
 			shop.exec(sql, name)
 			before := query[int](shop, "SELECT count(*)::int FROM audit.closing")
-			refuses(t, till.askToClose(newKey()), 500, refusal.Internal)
+			refuses(t, till.askToClose(newKey()), 409, refusal.Altered)
 			require.Contains(t, shop.gates[0].log.String(), name, "an operator must look")
 			require.Equal(t, before, query[int](shop, "SELECT count(*)::int FROM audit.closing"))
 		})

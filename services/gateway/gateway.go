@@ -21,15 +21,17 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/api"
 	"github.com/tillseal/tillseal/services/gateway/internal/closer"
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
-	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/operate"
 	"github.com/tillseal/tillseal/services/gateway/internal/publish"
 	"github.com/tillseal/tillseal/services/gateway/internal/replay"
 	"github.com/tillseal/tillseal/services/gateway/internal/sign"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/services/gateway/internal/terminal"
+	"github.com/tillseal/tillseal/services/gateway/internal/tripwire"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/intact"
+	"github.com/tillseal/tillseal/shared/loyalty"
 	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/telemetry"
@@ -200,7 +202,8 @@ func Run(ctx context.Context, cfg Config) error {
 	defer stop(nil)
 	publisher := publish.New(context.WithoutCancel(ctx), bus, tel.Log, m.dropped.Inc)
 	defer publisher.Close()
-	shop := &shop{store: db, rules: rules, signer: signer, publisher: publisher, log: tel.Log, stop: stop}
+	wire := &tripwire.Wire{Keyring: intact.NewKeyring(db.Keys), Alarm: intact.NewAlarm(tel.Log, tel.Metrics, tripwire.Kinds...)}
+	shop := &shop{store: db, wire: wire, rules: rules, signer: signer, publisher: publisher, log: tel.Log, stop: stop}
 	prepared, err := shop.prepare(ctx) // also learns which database this is, now or later
 	if err != nil {
 		return err
@@ -246,7 +249,8 @@ func serve(ctx context.Context, cfg Config, shop *shop, tel *telemetry.Telemetry
 	closings := publish.NewClosings(context.WithoutCancel(ctx), bus, tel.Log)
 	defer closings.Close()
 	tills, err := closer.New(closer.Parts{
-		Store: shop.store, Ready: shop.ready.Load, Sign: shop.signer.Closing, Summed: cfg.Closing, Publish: closings.Publish, Log: tel.Log, Now: time.Now,
+		Store: shop.store, Wire: shop.wire, Ready: shop.ready.Load, Sign: shop.signer.Closing, Summed: cfg.Closing, Publish: closings.Publish, Log: tel.Log,
+		Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -262,7 +266,7 @@ func serve(ctx context.Context, cfg Config, shop *shop, tel *telemetry.Telemetry
 		return fault.WithKind(fault.Invalid, err)
 	}
 	server := &api.Server{
-		Terminals: terminals, Committer: committer, Closer: tills, Store: shop.store, Prepared: shop.ready.Load, Rules: shop.rules, Bus: bus,
+		Terminals: terminals, Committer: committer, Closer: tills, Store: shop.store, Wire: shop.wire, Prepared: shop.ready.Load, Rules: shop.rules, Bus: bus,
 		Origins: cfg.AllowedOrigins, Proxies: proxies, Limits: cfg.Limits, Log: tel.Log, Count: m.request, CountItem: m.item, CountEnd: m.end,
 	}
 	m.connections.from(server.Connections)

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,9 @@ import (
 
 	gateway "github.com/tillseal/tillseal/services/gateway"
 	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
 )
 
 func TestTheDocumentIsWhatIsAnswered(t *testing.T) {
@@ -20,6 +24,7 @@ func TestTheDocumentIsWhatIsAnswered(t *testing.T) {
 	c := newClerk(t, shop.gates[0])
 	sold := c.recordsAndRefusals(shop)
 	c.reads(shop, sold)
+	c.altered(shop)
 	c.strangers(shop, sold)
 	c.troubles(shop)
 	var missed []string
@@ -165,6 +170,37 @@ func (c *clerk) reads(shop *shop, sold answer) {
 	c.call(by, callLanded, "/idempotency/x", "")
 	for _, path := range []string{"/healthz", "/readyz", "/openapi.json"} {
 		c.call(&till{t: c.t, url: by.url}, "GET "+path, path, "")
+	}
+}
+
+// altered has the owner of the database change what no service may.
+func (c *clerk) altered(shop *shop) {
+	by, key := shop.newTill("s1", "t9"), newKey()
+	const buys = `{"currency":"INR","total":"10","customer_id":"C-9"}`
+	_, sold := by.sell(key, buys)
+	shop.exec("UPDATE sales.sale SET total = '1.00' WHERE sale_id = $1", sold.SaleID)
+	shop.exec("UPDATE sales.loyalty_account SET points_balance = 99999 WHERE customer_id = 'C-9'")
+	c.call(by, callSale, "/sales/"+sold.SaleID, "")
+	c.call(by, callSales, "/sales?terminal_id=t9", "")
+	c.call(&till{t: c.t, url: by.url}, callReceipt, sold.ReceiptURL, "")
+	c.call(by, callLanded, "/idempotency/"+key, "")
+	c.record(by, newKey(), buys)
+	c.call(by, callBatch, "/record/batch", "["+entry(newKey(), buys)+"]")
+	c.call(by, callLoyalty, "/customers/C-9/loyalty", "")
+	c.call(by, callEntries, "/customers/C-9/loyalty/entries", "")
+	c.call(by, callClose, "/closings", "", "Idempotency-Key", newKey())
+	shop.exec("UPDATE sales.sale SET answer = 'x' WHERE sale_id = $1", sold.SaleID)
+	c.call(by, callSale, "/sales/"+sold.SaleID, "")
+	for _, code := range []string{event.CodeAltered, event.CodeParked} {
+		stop, err := shop.bus.Serve(c.t.Context(), "stands in for the ledger",
+			stream.Answers(stream.Endpoint{Subject: event.SubjectProofsGet}, func(context.Context, event.SaleQuery) (event.Proof, error) {
+				return event.Proof{}, stream.Coded(code, fault.New(fault.Conflict, "the sale is parked until an operator acts: no tier has a rate for JPY"))
+			}))
+		require.NoError(c.t, err)
+		r := c.call(by, callProof, "/sales/"+sold.SaleID+"/proof", "")
+		stop()
+		require.Contains(c.t, string(r.Body), code)
+		require.Empty(c.t, r.Header.Get("Retry-After"))
 	}
 }
 

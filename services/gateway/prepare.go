@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
-	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/publish"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/sign"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/services/gateway/internal/tripwire"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/loyalty"
 	"github.com/tillseal/tillseal/shared/wait"
 )
 
@@ -23,6 +24,7 @@ const preparePause = 100 * time.Millisecond
 // shop is what records sales. No sale is recorded before it is ready.
 type shop struct {
 	store     *store.Store
+	wire      *tripwire.Wire
 	rules     *loyalty.Rules
 	signer    *sign.Signer
 	publisher *publish.Publisher
@@ -32,7 +34,7 @@ type shop struct {
 }
 
 func (s *shop) grouper(into *store.Store, ready func() bool) *commit.Grouper {
-	return &commit.Grouper{Store: into, Rules: s.rules, Ready: ready, Log: s.log, Now: time.Now, Mint: mint, Sign: s.signer.Sales}
+	return &commit.Grouper{Store: into, Rules: s.rules, Ready: ready, Log: s.log, Now: time.Now, Mint: mint, Sign: s.signer.Sales, Wire: s.wire}
 }
 
 // prepare checks the loyalty rules and records the key that signs promises, and does so again in each database that replaces this one: a
@@ -87,6 +89,7 @@ func (s *shop) prepareOnce(ctx context.Context) error {
 		return err
 	}
 	into := s.store.Of(database)
+	s.wire.Keyring.Forget() // of the database before
 	if err := s.checkRules(ctx, into); err != nil {
 		return err
 	}
@@ -101,7 +104,7 @@ func (s *shop) prepareOnce(ctx context.Context) error {
 // checkRules refuses rules that differ from those that their version was first used with: entries name the version that they were earned
 // under.
 func (s *shop) checkRules(ctx context.Context, in *store.Store) error {
-	same, err := in.RulesAreAsFirstUsed(ctx, s.rules.Version, s.rules.Hash)
+	same, err := in.RulesAreAsFirstUsed(ctx, s.rules.Version, s.rules.Hash, s.rules.Text)
 	if err == nil && !same {
 		return fault.New(fault.Invalid, "LOYALTY_RULES differ from what version %q was first used with: give changed rules a new version", s.rules.Version)
 	}
@@ -118,6 +121,10 @@ func (s *shop) recordKey(ctx context.Context, into *store.Store) error {
 	out := s.grouper(into, nil).Commit(ctx, []*commit.Item{item})[0]
 	whole, broken, err := into.PromiseKeyKept(ctx, item.KID, string(item.Record.Raw), store.KeyOf{TerminalID: item.TerminalID, Key: item.Key})
 	switch {
+	case !broken && out.Refused != nil && out.Refused.Code == refusal.Altered:
+		s.log.Error("ALARM: the shop's own records were altered, so that the key that signs promises can't be recorded", "kid", item.KID)
+		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: key %s can't be recorded, since the last record of terminal operator, or the key's own, was altered: "+
+			`see "The key that signs promises" in infra/docs/OPERATIONS.md`, item.KID)
 	case broken, out.Refused != nil && out.Refused.Code == refusal.KeyReused:
 		s.log.Error("ALARM: the key that signs promises is not recorded as it was", "kid", item.KID)
 		return fault.New(fault.Invalid, "PROMISE_KEY_FILE: the row of key %s in sales.promise_key, or the record that it names, was altered or removed: "+

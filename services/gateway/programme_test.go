@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	gateway "github.com/tillseal/tillseal/services/gateway"
-	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/loyalty"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/stream"
 )

@@ -148,7 +148,7 @@ func (d *day) post(s sent) {
 	want := d.book.take(s.from, s.key, s.text(), s.ticket)
 	r, err := d.tills[s.from].try(http.MethodPost, "/record", respelt(d.rt, s.text()), "Idempotency-Key", s.key)
 	require.NoError(d.rt, err)
-	require.Equal(d.rt, want.status, r.Status, "%s", r.Body)
+	require.Equal(d.rt, want.status, r.Status, "%s: %s of %s", want.code, r.Body, s.text())
 	require.Equal(d.rt, want.replay, r.Header.Get("Idempotency-Replayed") == "true")
 	d.compare(want, r.Body)
 }
@@ -179,7 +179,7 @@ func (d *day) batch() {
 	require.Len(d.rt, got, len(batch))
 	for i, one := range got {
 		require.Equal(d.rt, `"`+batch[i].key+`"`, string(one.Key))
-		require.Equal(d.rt, want[i].status, one.Status, "%s", one.Body)
+		require.Equal(d.rt, want[i].status, one.Status, "%s: %s of %s", want[i].code, one.Body, batch[i].text())
 		d.compare(want[i], one.Body)
 	}
 }

@@ -19,15 +19,20 @@ import (
 // auditViews is the list in infra/docs/CONTRACT.md, 7.2, which outside checks rely on.
 var auditViews = map[string]string{
 	"audit.sale": "sale_id, kind, refund_of, store_id, terminal_id, idempotency_key, customer_id, currency, total, points_delta, points_balance, " +
-		"purchase_number, record_number, previous_hash, recorded_at_us, request, answer, salt, sale_hash",
+		"purchase_number, record_number, previous_hash, recorded_at_us, request, answer, salt, sale_hash, points_earned, points_redeemed, rules_version, " +
+		"occurred_at, terminal_seq, seq_reused, external_ref, base_terminal_id",
 	"audit.terminal":        "terminal_id, store_id, records, head_hash",
 	"audit.promise_key":     "kid, jwk, sale_id, recorded_at",
-	"audit.loyalty_account": "customer_id, points_balance, purchases",
-	"audit.loyalty_entry":   "customer_id, sale_id, points_delta, points_balance",
-	"audit.batch":           "deployment, chain_id, contract, batch_id, root, size, state, ours, in_log, log_root",
-	"audit.batch_leaf":      "deployment, batch_id, leaf_index, sale_id, sale_hash, amount_wei",
+	"audit.loyalty_account": "customer_id, points_balance, purchases, entries, last_recorded_at_us, bonus_due",
+	"audit.loyalty_entry":   "customer_id, sale_id, points_delta, points_balance, entry_number, rules_version",
+	"audit.refund_state":    "sale_id, total_minor, refunded_minor, points_clawed, points_returned",
+	"audit.loyalty_rules":   "version, rules_hash, rules, first_used_at",
+	"audit.unpromised":      "recorded_at_us",
+	"audit.batch":           "deployment, chain_id, contract, batch_id, root, size, state, ours, in_log, log_root, block_number",
+	"audit.deployment":      "deployment, chain_id, contract, retired, deployed_block",
+	"audit.batch_leaf":      "deployment, batch_id, leaf_index, sale_id, sale_hash, amount_wei, rate_id",
 	"audit.anchored":        "sale_id, deployment, batch_id, tx_hash, block_number, finality",
-	"audit.closing":         "terminal_id, closing_number, from_number, to_number, body",
+	"audit.closing":         "terminal_id, closing_number, from_number, to_number, body, records_of, store_id, closed_at_us",
 	"audit.parked":          "sale_id, service, stream, sequence, reason, parked_at, state, decided_by, decided_because, decided_at",
 	"audit.rate":            "rate_id, value, currency, tier, sources, observed_at",
 	"audit.rate_accepted":   "currency, value, accepted_by, accepted_because, accepted_at",
@@ -41,7 +46,7 @@ var mutable = map[string][]string{
 }
 
 // seeded are tables whose rows the migration makes.
-var seeded = []string{"anchor.lease", "ledger.low_water", "ledger.unpromised"}
+var seeded = []string{"anchor.lease", "ledger.low_water", "ledger.unpromised", "sales.unpromised"}
 
 func (s *shop) baseTables() []string {
 	rows, err := s.admin.Query(s.t.Context(),
@@ -100,6 +105,29 @@ func TestTheAuditorReadsEveryViewAndNothingElse(t *testing.T) {
 	require.Equal(t, b.sales[1].Hash().Hex(), hash)
 	require.NoError(t, s.auditor.QueryRow(t.Context(), `SELECT tx_hash FROM audit.anchored`).Scan(&hash))
 	require.Equal(t, txHash.Hex(), hash)
+}
+
+// Each view and each of its columns says what it is, and there is no view that is not in the list.
+func TestEachViewForAuditorsIsExplained(t *testing.T) {
+	s := setup(t)
+	rows, err := s.auditor.Query(t.Context(), `SELECT c.oid::regclass::text, coalesce(obj_description(c.oid), ''),
+			(SELECT string_agg(a.attname, ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
+			(SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND col_description(c.oid, a.attnum) IS NULL)
+		FROM pg_class c WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind = 'v'`)
+	require.NoError(t, err)
+	var (
+		view, comment, columns string
+		silent, found          int
+	)
+	_, err = pgx.ForEachRow(rows, []any{&view, &comment, &columns, &silent}, func() error {
+		found++
+		require.Equal(t, auditViews[view], columns, view)
+		require.NotEmpty(t, comment, view)
+		require.Zero(t, silent, view)
+		return nil
+	})
+	require.NoError(t, err)
+	require.Len(t, auditViews, found)
 }
 
 // audited is a row of audit.batch.

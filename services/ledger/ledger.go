@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tillseal/tillseal/services/ledger/internal/book"
+	"github.com/tillseal/tillseal/services/ledger/internal/keys"
 	"github.com/tillseal/tillseal/services/ledger/internal/operate"
 	"github.com/tillseal/tillseal/services/ledger/internal/promises"
 	"github.com/tillseal/tillseal/services/ledger/internal/read"
@@ -19,6 +20,7 @@ import (
 	"github.com/tillseal/tillseal/services/ledger/internal/republish"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/stream"
@@ -90,6 +92,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer tel.Close()
 	counts := newCounts(tel.Metrics) // before waiting for anything
+	alarm := intact.NewAlarm(tel.Log, tel.Metrics, intact.Sale, intact.Journal, intact.Closing)
 	pool, err := postgres.Open(ctx, cfg.DBURL, postgres.Limits{
 		Service: "ledger", MaxConns: maxConns, Connect: connectLimit, Lock: lockLimit, Statement: statementLimit, IdleInTransaction: idleLimit,
 	})
@@ -104,13 +107,14 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer bus.Close()
 	tel.Metrics.MustRegister(bus)
-	again := republish.New(bus, tel.Log, tel.Metrics)
+	ring := keys.Ring(pool)
+	again := republish.New(bus, ring, alarm, tel.Log)
 	r := &reconcile.Reconciler{
 		Pool: pool, Bus: bus, Publisher: again, Log: tel.Log, Metrics: counts.reconciler, RepairAfter: cfg.RepairAfter, RepairMax: cfg.RepairMax,
 		Alarm: promises.Alarm{Log: tel.Log, Within: cfg.PromiseWithin},
 	}
 	desk := operate.Desk{Pool: pool, Publisher: again, Log: tel.Log, RepairAfter: cfg.RepairAfter, PromiseWithin: cfg.PromiseWithin, Active: r.Active}
-	stop, err := bus.Serve(ctx, "Keeps what is anchored and hands out proofs", append(read.New(pool).Endpoints(), desk.Endpoints()...)...)
+	stop, err := bus.Serve(ctx, "Keeps what is anchored and hands out proofs", append(read.New(pool, ring, alarm).Endpoints(), desk.Endpoints()...)...)
 	if err != nil {
 		return err
 	}

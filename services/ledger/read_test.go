@@ -206,7 +206,7 @@ func TestAProofOfChangedFactsIsRefused(t *testing.T) {
 			b := s.sold(3)
 			s.exec(s.admin, change)
 			_, err := s.proof(b.sales[0].SaleID)
-			require.ErrorContains(t, err, "500")
+			require.Equal(t, event.CodeAltered, stream.CodeOf(err), "%v", err)
 		})
 	}
 }
@@ -218,7 +218,56 @@ func TestAChangedFactIsSeenThoughTheTreeIsKeptInMind(t *testing.T) {
 	require.NoError(t, err)
 	s.exec(s.admin, `UPDATE anchor.leaf SET amount_wei = amount_wei + 1`)
 	_, err = s.proof(b.sales[0].SaleID)
-	require.ErrorContains(t, err, "500")
+	require.Equal(t, event.CodeAltered, stream.CodeOf(err), "%v", err)
+}
+
+// Nor does the ledger say of such a sale that it is on its way, or final.
+func TestAStatusOfChangedFactsIsAltered(t *testing.T) {
+	addr, adjust := measured(t)
+	var log testkit.Log
+	s := setup(t, adjust, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = &log })
+	b := s.sold(3)
+	id := b.sales[0].SaleID
+	require.Equal(t, "mined", s.status(id).Status)
+	for what, change := range map[string][2]string{
+		"a total": {`UPDATE sales.sale SET total = '1.00' WHERE sale_id = $1`, `UPDATE sales.sale SET total = '1249.50' WHERE sale_id = $1`},
+		"its points": {
+			`UPDATE sales.sale SET points_earned = points_earned + 1, points_redeemed = points_redeemed + 1 WHERE sale_id = $1`,
+			`UPDATE sales.sale SET points_earned = points_earned - 1, points_redeemed = points_redeemed - 1 WHERE sale_id = $1`,
+		},
+		"its leaf's hash": {
+			`UPDATE anchor.leaf SET sale_hash = sha256('x') WHERE sale_id = $1`,
+			`UPDATE anchor.leaf l SET sale_hash = s.sale_hash FROM sales.sale s WHERE s.sale_id = l.sale_id AND l.sale_id = $1`,
+		},
+		"its hash": {
+			`UPDATE sales.sale SET sale_hash = sha256('x') WHERE sale_id = $1`,
+			`UPDATE sales.sale s SET sale_hash = l.sale_hash FROM anchor.leaf l WHERE s.sale_id = l.sale_id AND l.sale_id = $1`,
+		},
+	} {
+		s.exec(s.admin, change[0], id)
+		got := s.status(id)
+		require.Equal(t, "altered", got.Status, what)
+		require.NotEmpty(t, got.Reason, what)
+		require.Empty(t, got.BatchID, what)
+		s.exec(s.admin, change[1], id)
+		require.Equal(t, "mined", s.status(id).Status, what)
+	}
+	s.exec(s.admin, `UPDATE sales.sale SET answer = 'no JSON' WHERE sale_id = $1`, id)
+	require.Equal(t, "altered", s.status(id).Status, "its promise is gone")
+	require.Equal(t, "mined", s.status(b.sales[1].SaleID).Status, "another one's is not")
+	metrics := scrape(t, addr)
+	require.NotEqual(t, "0", metrics[`tillseal_altered_total{what="sale"}`])
+	require.NotEqual(t, "0", metrics[`tillseal_altered_total{what="journal"}`])
+	require.NotContains(t, log.String(), "C-1001")
+}
+
+func TestAParkedSaleHasNoProofUntilAnOperatorActs(t *testing.T) {
+	s := setup(t)
+	s.park(7, facts(1, noon))
+	s.sell(1, noon)
+	_, err := s.proof(facts(1, noon).SaleID)
+	require.Equal(t, event.CodeParked, stream.CodeOf(err), "%v", err)
+	require.ErrorContains(t, err, "the sale is parked until an operator acts")
 }
 
 func TestPostgresAwayIsWaitedForAndSaid(t *testing.T) {

@@ -15,6 +15,12 @@ const (
 	SubjectCurrenciesGet = "pricing.currencies.get"
 )
 
+// Codes of why there is no proof, beside its batch being in no block yet, which has none.
+const (
+	CodeParked  = "PARKED"         // an operator must act
+	CodeAltered = "RECORD_ALTERED" // what is stored was changed behind the services' back
+)
+
 // CurrenciesQuery asks which currencies have a rate.
 type CurrenciesQuery struct{}
 

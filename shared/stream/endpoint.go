@@ -215,6 +215,9 @@ func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.
 		}
 		return reply
 	}
+	if code := CodeOf(err); code != "" {
+		reply.Header.Set(codeHeader, code)
+	}
 	switch fault.KindOf(err) {
 	case fault.Invalid, fault.Forged:
 		return refuse("400", err.Error())
@@ -227,6 +230,33 @@ func (b *Bus) respond(ctx context.Context, e Endpoint, req micro.Request) *nats.
 	}
 	b.log.Error("request failed", "subject", e.Subject, "error", err)
 	return refuse("500", "internal error")
+}
+
+// codeHeader holds a refusal's code, for programs, where there are several of a kind.
+const codeHeader = "Tillseal-Error-Code"
+
+// coded is an error with a code.
+type coded struct {
+	error
+	code string
+}
+
+func (c *coded) Unwrap() error { return c.error }
+
+// Coded gives a refusal a code, which its caller gets with it; "" is none.
+func Coded(code string, err error) error {
+	if code == "" {
+		return err
+	}
+	return &coded{err, code}
+}
+
+// CodeOf is the code of a refusal, "" for none.
+func CodeOf(err error) string {
+	if c, ok := errors.AsType[*coded](err); ok {
+		return c.code
+	}
+	return ""
 }
 
 func endpointName(subject string) string {
@@ -257,7 +287,7 @@ func Ask[Res any](ctx context.Context, b *Bus, subject string, request any) (Res
 		case "400":
 			return res, fault.New(fault.Invalid, "%s", text)
 		case "409":
-			return res, fault.New(fault.Conflict, "%s", text)
+			return res, Coded(msg.Header.Get(codeHeader), fault.New(fault.Conflict, "%s", text))
 		}
 		return res, fault.New(fault.Transient, "%s answered %s: %s", subject, code, text)
 	}

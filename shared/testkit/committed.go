@@ -2,14 +2,19 @@ package testkit
 
 import (
 	"context"
+	_ "embed" // the statements
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
@@ -38,6 +43,10 @@ func Commit(t testing.TB, url string, sales ...Committed) {
 		t.Fatalf("testkit: connect to commit sales: %v", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	jwk := promises().JWK()
+	if _, err := conn.Exec(t.Context(), keyPublishedSQL, jwk.Kid, string(jwk.Bytes())); err != nil {
+		t.Fatalf("testkit: publish the key of promises: %v", err)
+	}
 	if _, err := conn.CopyFrom(t.Context(), pgx.Identifier{"sales", "sale"}, committedColumns, pgx.CopyFromRows(rows)); err != nil {
 		t.Fatalf("testkit: commit sales: %v", err)
 	}
@@ -70,8 +79,29 @@ func (s Committed) row(t testing.TB) []any {
 		s.PointsDelta, int64(0), s.PointsDelta, s.PointsBalance, int64(s.PurchaseNumber), int64(s.RecordedAt), append([]byte{}, s.Request...),
 		fingerprint[:], s.Salt[:],
 		hash[:], "token",
-		[]byte("{}"), s.TerminalID, int64(s.RecordNumber), s.PreviousHash[:],
+		s.answer(hash), s.TerminalID, int64(s.RecordNumber), s.PreviousHash[:],
 	}
+}
+
+//go:embed sql/key_published.sql
+var keyPublishedSQL string
+
+// promises is the key that signs what Commit commits.
+var promises = sync.OnceValue(func() *promise.Key {
+	key, err := promise.ParseKey(promise.NewKeyPEM())
+	if err != nil {
+		panic(err) // not for a key that was made here
+	}
+	return key
+})
+
+// answer is as much of a 201 as the services behind the gateway read of one: the promise.
+func (s *Committed) answer(hash common.Hash) []byte {
+	at := time.UnixMicro(int64(s.RecordedAt))
+	return fmt.Appendf(nil, `{"promise":%q}`, promises().SignSale(promise.Sale{
+		Issuer: "https://shop.example", SaleID: s.SaleID, SaleHash: hash, StoreID: s.StoreID, TerminalID: s.TerminalID, RecordNumber: s.RecordNumber,
+		IssuedAt: at.Unix(), AnchorBy: at.Unix() + 1,
+	}))
 }
 
 // numbers gives each record a number of its own. They are not dense, unlike a gateway's: nothing behind the gateway minds.

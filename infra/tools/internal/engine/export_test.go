@@ -14,6 +14,9 @@ func (e *Engine) PromiseKey() string { return e.cfg.promiseKey() }
 // Postgres is the engine's, for tests that kill it.
 func (e *Engine) Postgres() *local.Postgres { return e.postgres }
 
+// Finalize makes what the chain has final.
+func (e *Engine) Finalize() error { return e.chain.Finalize() }
+
 // Redis is the engine's.
 func (e *Engine) Redis() *local.Redis { return e.redis }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/tillseal/tillseal/infra/tools/internal/audit"
 	"github.com/tillseal/tillseal/infra/tools/internal/export"
 )
 
@@ -19,6 +20,7 @@ type command struct {
 }
 
 var commands = []command{
+	{"audit", "finds what was altered, removed, added or left out of the records, for anybody with the auditor's role", audit.Main},
 	{"export", "writes the records of a closing or a period for an accountant, as CSV or as lines of JSON", export.Main},
 }
 

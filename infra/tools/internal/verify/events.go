@@ -59,20 +59,28 @@ func (s sources) rebuild(ctx context.Context, p proof, v view) (path []common.Ha
 
 // search goes through the blocks from the contract's first to the head, until it has as many batches as the log.
 func (s sources) search(ctx context.Context, p proof, v view, r *rebuilt) error {
-	window, allowed, from, told := uint64(logWindow), 0, p.deployed, time.Now()
-	for range maxQueries {
-		if from > v.head.number || r.log.Size() >= v.log.size {
-			return nil
-		}
+	told := time.Now()
+	return s.walk(ctx, p.contract, p.deployed, v.head.number, func(from uint64) (more bool) {
 		if s.Progress != nil && time.Since(told) > progressEvery {
 			told = time.Now()
 			_, _ = fmt.Fprintf(s.Progress, "the contract's events: block %d of %d, batch %d of %d\n", from, v.head.number, r.log.Size(), v.log.size)
 		}
-		to := v.head.number
+		return r.log.Size() < v.log.size
+	}, func(log *types.Log) error { return r.add(p.contract, log) })
+}
+
+// walk goes through a contract's events in the blocks from one to another, as long as there are more to come: which is asked before each part.
+func (n *Node) walk(ctx context.Context, contract common.Address, from, last uint64, more func(from uint64) bool, add func(*types.Log) error) error {
+	window, allowed := uint64(logWindow), 0
+	for range maxQueries {
+		if from > last || !more(from) {
+			return nil
+		}
+		to := last
 		if to-from >= window {
 			to = from + window - 1
 		}
-		logs, err := s.batches(ctx, p.contract, from, to)
+		logs, err := n.batches(ctx, contract, from, to)
 		switch {
 		case err != nil && window > leastLogWindow && !busy(err) && ctx.Err() == nil:
 			window, allowed = max(window/2, leastLogWindow), 0
@@ -81,7 +89,7 @@ func (s sources) search(ctx context.Context, p proof, v view, r *rebuilt) error 
 			return errors.New(reason(err))
 		}
 		for i := range logs {
-			if err := r.add(p.contract, &logs[i]); err != nil {
+			if err := add(&logs[i]); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
@@ -33,6 +35,10 @@ func (s *Server) closeTill(c *fiber.Ctx) error {
 		return err
 	}
 	body, replayed, err := s.Closer.Make(c.UserContext(), terminalOf(c), key, traceOf(c))
+	if fault.Is(err, fault.Fatal) {
+		s.Wire.Alarm.Raise(intact.Chain, "terminal_id", terminalOf(c).ID, "error", err)
+		return errAlteredChain
+	}
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
@@ -30,6 +30,7 @@ type summary struct {
 	TerminalSeq  *int64 `json:"terminal_seq,omitempty"`
 	OccurredAt   string `json:"occurred_at,omitempty"`
 	SaleHash     string `json:"sale_hash"`
+	Altered      bool   `json:"altered,omitempty"` // what is stored is not what was recorded: none of the above can be relied on
 }
 
 type salesPage struct {
@@ -48,32 +49,34 @@ func (s *Server) sales(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.Store.Summaries(c.UserContext(), &wanted, limit+1) // one more, to know whether a page follows
+	found, listed, err := s.Store.Sales(c.UserContext(), &wanted, limit+1) // one more, to know whether a page follows
 	if err != nil {
 		s.warn(c, "the sales", err)
 		return errStoreAway
 	}
 	page := salesPage{Sales: make([]summary, 0, limit)}
-	if len(found) > limit {
-		found = found[:limit]
-		next := salesCursor(found[limit-1].Place)
+	found = found[:min(len(found), limit)]
+	if len(found) < listed {
+		next := salesCursor(found[len(found)-1].Place())
 		page.NextCursor = &next
 	}
-	for i := range found {
-		page.Sales = append(page.Sales, summaryOf(&found[i]))
+	checked, err := s.checked(c, found...)
+	if err != nil {
+		return err
+	}
+	for _, r := range found {
+		page.Sales = append(page.Sales, summaryOf(r, checked.Of(r) != nil))
 	}
 	return c.JSON(page)
 }
 
-func summaryOf(f *store.Summary) summary {
-	shown := summary{
-		SaleID: f.SaleID.String(), Kind: f.Kind, TerminalID: f.Chain, RecordNumber: f.Number, RecordedAt: sale.FormatTime(f.RecordedAtUS), Currency: f.Currency,
-		Total: f.Total, CustomerID: f.CustomerID, ExternalRef: f.ExternalRef, TerminalSeq: f.TerminalSeq, OccurredAt: f.OccurredAt, SaleHash: f.Hash.Hex(),
+func summaryOf(r *store.Row, altered bool) summary {
+	f := &r.Facts
+	return summary{
+		SaleID: f.SaleID, Kind: string(f.Kind), TerminalID: f.TerminalID, RecordNumber: int64(f.RecordNumber), RecordedAt: sale.FormatTime(int64(f.RecordedAt)),
+		Currency: f.Currency, Total: f.Total, RefundOf: f.RefundOf, CustomerID: f.CustomerID, ExternalRef: r.ExternalRef, TerminalSeq: r.TerminalSeq,
+		OccurredAt: r.OccurredAt, SaleHash: common.BytesToHash(r.SaleHash).Hex(), Altered: altered,
 	}
-	if f.RefundOf != uuid.Nil {
-		shown.RefundOf = f.RefundOf.String()
-	}
-	return shown
 }
 
 var errExternalRef = refusal.New(refusal.BadRequest,

@@ -8,10 +8,10 @@ import (
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
@@ -51,20 +51,12 @@ type entriesPage struct {
 var errNoCustomer = refusal.New(refusal.NotFound, "there is no such customer")
 
 // customer reads the account of the customer in the path.
-func (s *Server) customer(c *fiber.Ctx) (string, store.Standing, error) {
+func (s *Server) customer(c *fiber.Ctx) (*store.Account, error) {
 	id := param(c, "id")
 	if !sale.ValidCustomerID(id) {
-		return "", store.Standing{}, errNoCustomer
+		return nil, errNoCustomer
 	}
-	found, ok, err := s.Store.Standing(c.UserContext(), id)
-	switch {
-	case err != nil:
-		s.warn(c, "the account", err)
-		return "", store.Standing{}, errStoreAway
-	case !ok:
-		return "", store.Standing{}, errNoCustomer
-	}
-	return id, found, nil
+	return s.account(c, id)
 }
 
 // param is a part of the path, unescaped. It is a copy.
@@ -77,11 +69,11 @@ func param(c *fiber.Ctx, name string) string {
 }
 
 func (s *Server) loyalty(c *fiber.Ctx) error {
-	id, found, err := s.customer(c)
+	a, err := s.customer(c)
 	if err != nil {
 		return err
 	}
-	return c.JSON(standing{id, found.Balance, found.Purchases, s.Rules.Tier(uint64(found.Purchases))})
+	return c.JSON(standing{a.CustomerID, a.Balance, a.Purchases, s.Rules.Tier(uint64(a.Purchases))})
 }
 
 // entries answers with a page of a customer's entries, newest first. New ones don't shift the pages: a cursor holds the number of the entry
@@ -91,32 +83,71 @@ func (s *Server) entries(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	id, _, err := s.customer(c)
+	a, err := s.customer(c)
 	if err != nil {
 		return err
 	}
-	found, err := s.Store.Entries(c.UserContext(), id, terminalOf(c).StoreID, before, limit+1) // one more, to know whether a page follows
+	found, listed, err := s.Store.Entries(c.UserContext(), a.CustomerID, before, limit+1) // one more, to know whether a page follows
 	if err != nil {
 		s.warn(c, "the entries", err)
 		return errStoreAway
 	}
-	page := entriesPage{CustomerID: id, Entries: make([]entry, 0, limit)}
-	if len(found) > limit {
-		found = found[:limit]
-		next := cursor(found[limit-1].Number)
+	if err := s.entriesAgree(c, a, min(before-1, a.Entries), found, listed <= limit && listed == len(found)); err != nil {
+		return err
+	}
+	page := entriesPage{CustomerID: a.CustomerID, Entries: make([]entry, 0, limit)}
+	found = found[:min(len(found), limit)]
+	if len(found) < listed {
+		next := cursor(found[len(found)-1].Number)
 		page.NextCursor = &next
 	}
 	for _, e := range found {
-		shown := entry{
-			Kind: e.Kind, PurchaseNumber: e.PurchaseNumber, PointsEarned: e.Earned, PointsRedeemed: e.Redeemed, PointsDelta: e.Delta,
-			PointsBalance: e.Balance, RecordedAt: sale.FormatTime(e.RecordedAtUS), RulesVersion: e.RulesVersion,
-		}
-		if e.SaleID != uuid.Nil {
-			shown.SaleID = e.SaleID.String()
-		}
-		page.Entries = append(page.Entries, shown)
+		page.Entries = append(page.Entries, entryOf(&e, terminalOf(c).StoreID))
 	}
 	return c.JSON(page)
+}
+
+func entryOf(e *store.ReadEntry, storeID string) entry {
+	f := &e.Record.Facts
+	shown := entry{
+		Kind: string(f.Kind), PurchaseNumber: int64(f.PurchaseNumber), PointsEarned: e.Record.Earned, PointsRedeemed: e.Record.Redeemed, PointsDelta: e.Delta,
+		PointsBalance: e.Balance, RecordedAt: sale.FormatTime(int64(f.RecordedAt)), RulesVersion: e.RulesVersion,
+	}
+	if f.StoreID == storeID {
+		shown.SaleID = f.SaleID
+	}
+	return shown
+}
+
+// entriesAgree refuses entries of which one is missing, or not what its record says. The first must have the number from, or one that was added
+// since; where they are the last ones they end with number 1.
+func (s *Server) entriesAgree(c *fiber.Ctx, a *store.Account, from int64, found []store.ReadEntry, last bool) error {
+	rows := make([]*store.Row, len(found))
+	for i := range found {
+		rows[i] = found[i].Record
+	}
+	checked, err := s.checked(c, rows...)
+	if err != nil {
+		return err
+	}
+	expected, balance := from, int64(0)
+	for i := range found {
+		e, f := &found[i], &found[i].Record.Facts
+		if i == 0 {
+			expected, balance = max(from, e.Number), e.Balance
+		}
+		if e.Number != expected || e.Balance != balance || checked.Of(e.Record) != nil || f.CustomerID != a.CustomerID || f.PointsDelta != e.Delta ||
+			f.PointsBalance != e.Balance {
+			s.Wire.Alarm.Raise(intact.Account, "entry", e.Number, "sale_id", f.SaleID)
+			return errAlteredOf
+		}
+		expected, balance = e.Number-1, e.Balance-e.Delta
+	}
+	if last && (expected > 0 || balance != 0) {
+		s.Wire.Alarm.Raise(intact.Account, "missing_entry", expected)
+		return errAlteredOf
+	}
+	return nil
 }
 
 func pageOf(c *fiber.Ctx) (before int64, limit int, err error) {

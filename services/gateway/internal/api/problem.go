@@ -27,6 +27,8 @@ var kinds = map[refusal.Code]struct {
 	refusal.InFlight:         {http.StatusConflict, "Request in flight"},
 	refusal.SeqReused:        {http.StatusConflict, "Terminal sequence number reused"},
 	refusal.NotAnchoredYet:   {http.StatusConflict, "Not anchored yet"},
+	refusal.Parked:           {http.StatusConflict, "Parked"},
+	refusal.Altered:          {http.StatusConflict, "Record altered"},
 	refusal.RequestTimeout:   {http.StatusRequestTimeout, "Request timeout"},
 	refusal.LengthRequired:   {http.StatusLengthRequired, "Length required"},
 	refusal.BodyTooLarge:     {http.StatusRequestEntityTooLarge, "Body too large"},

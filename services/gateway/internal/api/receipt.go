@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/subtle"
 	_ "embed" // the page
 	"html/template"
@@ -43,9 +44,16 @@ var means = map[string]string{
 }
 
 type receipt struct {
-	store.Receipt
-
 	Title      string
+	Altered    bool // what is stored is not what was recorded: nothing of it is shown
+	Total      string
+	Currency   string
+	StoreID    string
+	TerminalID string
+	Customer   bool // whether the record moved a customer's points
+	Earned     int64
+	Redeemed   int64
+	Balance    int64
 	Refund     bool
 	SaleID     uuid.UUID
 	RecordedAt string
@@ -70,34 +78,52 @@ func (s *Server) receipt(c *fiber.Ctx) error {
 	if !ok || token == "" {
 		return errNoReceipt
 	}
-	found, ok, err := s.Store.Receipt(c.UserContext(), id)
+	found, kept, err := s.Store.Receipt(c.UserContext(), id)
 	switch {
 	case err != nil:
 		s.warn(c, "the receipt", err)
 		return errStoreAway
-	case !ok || subtle.ConstantTimeCompare([]byte(found.Token), []byte(token)) != 1:
+	case found == nil || subtle.ConstantTimeCompare([]byte(kept), []byte(token)) != 1:
 		return errNoReceipt
 	}
-	page := receipt{
-		Receipt: found, Title: "Receipt", Refund: found.Kind == string(sale.KindRefund), SaleID: id, RecordedAt: sale.FormatTime(found.RecordedAtUS),
-		Anchor: s.anchor(c.UserContext(), id, record.Anchor{SaleHash: found.Hash.Hex()}),
+	checked, err := s.checked(c, found)
+	if err != nil {
+		return err
 	}
-	if page.Refund {
-		page.Title, page.Returned = "Receipt of a refund", "a purchase whose receipt was not shown"
-		if found.RefundOf != uuid.Nil {
-			page.Returned = found.RefundOf.String()
+	page := receipt{Title: "This receipt can't be shown", SaleID: id, Altered: true}
+	if checked.Of(found) == nil {
+		if shown := s.receiptOf(c, found); shown.Anchor.Status != statusAltered { // as the ledger may find too, by what was anchored
+			page = shown
 		}
 	}
+	return showPage(c, page)
+}
+
+// receiptOf is the page of an intact record.
+func (s *Server) receiptOf(c *fiber.Ctx, found *store.Row) receipt {
+	f := &found.Facts
+	page := receipt{
+		Title: "Receipt", Refund: f.Kind == sale.KindRefund, SaleID: found.ID, RecordedAt: sale.FormatTime(int64(f.RecordedAt)),
+		Total: f.Total, Currency: f.Currency, StoreID: f.StoreID, TerminalID: found.Under.TerminalID, Customer: f.CustomerID != "",
+		Earned: found.Earned, Redeemed: found.Redeemed, Balance: f.PointsBalance, Anchor: s.anchor(c.UserContext(), found.ID, anchorOf(found)),
+	}
+	if page.Refund {
+		page.Title, page.Returned = "Receipt of a refund", cmp.Or(f.RefundOf, "a purchase whose receipt was not shown")
+	}
 	if !page.Refund {
-		page.Shortfall = max(0, found.Redeemed-max(0, found.Balance-found.Earned+found.Redeemed))
+		page.Shortfall = max(0, found.Redeemed-max(0, f.PointsBalance-found.Earned+found.Redeemed))
 	}
 	if page.Means = means[page.Anchor.Status]; page.Means == "" {
 		page.Means = "not known at the moment"
 	}
 	if sent, err := event.SentOf(found.Request); err == nil { // it was valid when it was recorded; otherwise the page is shown without lines
 		page.Reference, page.OccurredAt, page.Offline = sent.ExternalRef, sent.OccurredAt, sent.Offline
-		page.Lines, page.Tenders = slipLines(sent.Lines, found.Currency), slipTenders(sent.Tenders)
+		page.Lines, page.Tenders = slipLines(sent.Lines, f.Currency), slipTenders(sent.Tenders)
 	}
+	return page
+}
+
+func showPage(c *fiber.Ctx, page receipt) error {
 	var html bytes.Buffer
 	if err := receiptPage.Execute(&html, page); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
@@ -56,9 +57,16 @@ func (s *Server) kept(c *fiber.Ctx) error {
 		s.warn(c, "the key", err)
 		return errStoreAway
 	}
-	kept, used := found[under]
-	if !used {
+	kept := found[under]
+	if kept == nil {
 		return refusal.New(refusal.NotFound, "nothing is stored under this key: unless its record is still being processed, it was not recorded")
+	}
+	wrong, err := s.wrongWith(c, kept, nil)
+	if err != nil {
+		return err
+	}
+	if wrong != "" {
+		return errAlteredKept
 	}
 	created(c, kept.Answer, true)
 	return nil
@@ -70,20 +78,28 @@ func (s *Server) sale(c *fiber.Ctx) error {
 	if !ok {
 		return errNoSale
 	}
-	found, ok, err := s.Store.Record(c.UserContext(), id, terminalOf(c).StoreID)
+	found, refunds, err := s.Store.Record(c.UserContext(), id, terminalOf(c).StoreID)
 	switch {
 	case err != nil:
 		s.warn(c, "the sale", err)
 		return errStoreAway
-	case !ok:
+	case found == nil:
 		return errNoSale
 	}
-	now, err := since(&found)
+	wrong, err := s.wrongWith(c, found, refunds)
 	if err != nil {
-		return fault.New(fault.Fatal, "read what is stored of %s: %w", id, err)
+		return err
 	}
-	now.Anchor = s.anchor(c.UserContext(), id, now.Anchor)
+	now := since(found, refunds)
+	if now.Anchor = anchorOf(found); wrong == "" {
+		now.Anchor = s.anchor(c.UserContext(), id, now.Anchor)
+	} else {
+		now.Anchor.Status, now.Anchor.Reason = statusAltered, wrong
+	}
 	shown, err := record.Shown(found.Answer, found.Request, &now)
+	if err != nil && wrong != "" { // altered to what can't be read
+		return errAltered
+	}
 	if err != nil {
 		return fault.New(fault.Fatal, "read what is stored of %s: %w", id, err)
 	}
@@ -91,24 +107,22 @@ func (s *Server) sale(c *fiber.Ctx) error {
 	return c.Send(shown)
 }
 
-func since(found *store.WholeRecord) (record.Since, error) {
-	now := record.Since{CustomerID: found.CustomerID}
-	if found.RefundOf != uuid.Nil {
-		now.RefundOf = found.RefundOf.String()
-	}
-	if found.Kind == string(sale.KindSale) {
-		currency, err := money.ParseRecorded(found.Currency)
-		if err != nil {
-			return now, err
+// since is what became of a record, and of a sale what its refunds come to.
+func since(found *store.Row, refunds []*store.Row) record.Since {
+	now := record.Since{CustomerID: found.Facts.CustomerID, RefundOf: found.Facts.RefundOf}
+	if currency, err := money.ParseRecorded(found.Facts.Currency); found.Facts.Kind == sale.KindSale && err == nil {
+		refunded := money.Minor(0)
+		for _, r := range refunds {
+			refunded += money.Minor(r.TotalMinor)
+			now.Refunds = append(now.Refunds, r.Facts.SaleID)
 		}
-		now.Refunded = currency.Format(money.Minor(found.RefundedMinor))
-		for _, id := range found.Refunds {
-			now.Refunds = append(now.Refunds, id.String())
-		}
+		now.Refunded = currency.Format(refunded)
 	}
-	var err error
-	now.Anchor, err = record.AnchorOf(found.Answer)
-	return now, err
+	return now
+}
+
+func anchorOf(r *store.Row) record.Anchor {
+	return record.Anchor{SaleHash: common.BytesToHash(r.SaleHash).Hex(), ProofURL: "/sales/" + r.Facts.SaleID + "/proof"}
 }
 
 func (s *Server) anchor(ctx context.Context, id uuid.UUID, a record.Anchor) record.Anchor {
@@ -141,7 +155,11 @@ func (s *Server) proof(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(c.UserContext(), proofWithin)
 	defer cancel()
 	proof, err := stream.Ask[json.RawMessage](ctx, s.Bus, event.SubjectProofsGet, event.SaleQuery{SaleID: id.String()})
-	switch {
+	switch code := stream.CodeOf(err); {
+	case code == event.CodeAltered:
+		return errAltered
+	case code == event.CodeParked:
+		return refusal.New(refusal.Parked, err.Error())
 	case fault.Is(err, fault.Conflict):
 		return &refusal.Error{Code: refusal.NotAnchoredYet, Detail: "the sale is not in a mined batch yet: ask again later", RetryAfter: retryAfter}
 	case err != nil:

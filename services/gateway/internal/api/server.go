@@ -22,11 +22,12 @@ import (
 
 	"github.com/tillseal/tillseal/services/gateway/internal/closer"
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
-	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/services/gateway/internal/terminal"
+	"github.com/tillseal/tillseal/services/gateway/internal/tripwire"
 	"github.com/tillseal/tillseal/services/gateway/internal/wire"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/loyalty"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
@@ -78,6 +79,7 @@ type Server struct {
 	Committer *commit.Committer
 	Closer    *closer.Closer
 	Store     *store.Store
+	Wire      *tripwire.Wire
 	Prepared  func() bool // whether sales may be recorded in the database that answers
 	Rules     *loyalty.Rules
 	Bus       *stream.Bus
@@ -95,6 +97,7 @@ type Server struct {
 	within   Limits
 	bodies   room
 	batches  chan struct{} // a slot for each batch in progress
+	checking chan struct{} // and for each check of what is read
 	receipts *rate.Limiter
 	logs     *rate.Limiter
 	keyAsks  *rate.Limiter
@@ -134,6 +137,7 @@ func (s *Server) Serve(ctx context.Context, on net.Listener) error {
 // build makes the application with its routes, not listening yet.
 func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
+	s.checking = make(chan struct{}, maxChecking)
 	s.receipts = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.logs = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.keyAsks = rate.NewLimiter(publicPerSecond, publicBurst)

@@ -1,14 +1,11 @@
 package closer_test
 
 import (
-	"context"
 	"encoding/json"
 	"math"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
@@ -41,15 +38,7 @@ func TestAClockThatGoesBackHidesNoClosingAndRepeatsNone(t *testing.T) {
 // sell leaves three records at t1.
 func (s *shop) sell() {
 	s.t.Helper()
-	admin, err := pgx.Connect(s.t.Context(), s.db.Admin)
-	require.NoError(s.t, err)
-	defer admin.Close(context.Background())
-	for _, statement := range []string{
-		strings.ReplaceAll(records, "100000", "3"), `UPDATE sales.terminal_head SET records = 3, head_hash = sha256('x') WHERE terminal_id = 't1'`,
-	} {
-		_, err := admin.Exec(s.t.Context(), statement)
-		require.NoError(s.t, err)
-	}
+	day(3).Leave(s.t, s.db.Admin)
 }
 
 // listed are the names of the closings of a chain, or of all, one on each page.

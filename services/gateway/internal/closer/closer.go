@@ -17,9 +17,11 @@ import (
 
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/services/gateway/internal/tripwire"
 	"github.com/tillseal/tillseal/shared/closing"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/wait"
 )
@@ -78,6 +80,7 @@ type Closer struct {
 // Parts are what a Closer works with; all but Summed must be set.
 type Parts struct {
 	Store   *store.Store
+	Wire    *tripwire.Wire
 	Ready   func() bool                                               // whether the key that signs is recorded
 	Summed  func(name string)                                         // called with each that is added up
 	Sign    func(closing *event.SalesClosed, hash common.Hash) string // the promise over a closing's hash; safe for concurrent use
@@ -91,7 +94,7 @@ func New(parts Parts) (*Closer, error) {
 	switch {
 	case parts.Sign == nil:
 		return nil, fault.New(fault.Invalid, "closings can't be made without a key that signs them")
-	case parts.Store == nil || parts.Ready == nil || parts.Publish == nil || parts.Log == nil || parts.Now == nil:
+	case parts.Store == nil || parts.Wire == nil || parts.Ready == nil || parts.Publish == nil || parts.Log == nil || parts.Now == nil:
 		return nil, fault.New(fault.Invalid, "closings can't be made without their parts")
 	}
 	c := &Closer{Parts: parts, slots: make(chan struct{}, maxRunning), waiting: make(chan struct{}, maxWaiting), of: make(map[string]int)}
@@ -222,7 +225,8 @@ func (c *Closer) turn(ctx context.Context) error {
 	}
 }
 
-// try closes what earlier series left open, each chain on its own, and then the present chain. All are in the present chain's name: after a
+// try closes what earlier series left open, each chain on its own, and then the present chain. An ended chain that was altered is left open, with an
+// alarm. All are in the present chain's name: after a
 // restore nobody knows which closings in the name of an ended chain were given out and lost.
 func (c *Closer) try(ctx context.Context, of store.Terminal, under store.KeyOf, trace event.Trace) ([]byte, error) {
 	chains, err := ask(ctx, func() ([]store.Chain, error) { return c.Store.Chains(ctx, of.ID) })
@@ -240,11 +244,14 @@ func (c *Closer) try(ctx context.Context, of store.Terminal, under store.KeyOf, 
 		if chain.Records > chain.ClosedTo {
 			in := next(of.StoreID, present, chain)
 			own := store.KeyOf{TerminalID: of.ID, Key: keyOf(before.Chain, in.From)}
-			_, closedAtUS, err := c.one(ctx, in, before, own, trace)
-			if err != nil {
+			switch _, closedAtUS, err := c.one(ctx, in, before, own, trace); {
+			case fault.Is(err, fault.Fatal): // its series began so that the till could go on
+				c.Wire.Alarm.Raise(intact.Chain, "terminal_id", before.Chain, "error", err)
+			case err != nil:
 				return nil, err
+			default:
+				present.Closings, present.NamedAtUS = present.Closings+1, closedAtUS
 			}
-			present.Closings, present.NamedAtUS = present.Closings+1, closedAtUS
 		}
 		before.Ended = append(before.Ended, before.Chain)
 	}

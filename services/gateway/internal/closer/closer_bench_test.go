@@ -2,6 +2,7 @@ package closer_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -15,21 +16,21 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// records are those of a till's day: a receipt of two lines each.
-const records = `INSERT INTO sales.sale (sale_id, kind, refund_of, store_id, terminal_id, chain, record_number, previous_hash, idempotency_key, terminal_seq,
-		currency, total, total_minor, points_earned, points_redeemed, points_delta, points_balance, purchase_number, recorded_at_us, request, fingerprint, salt,
-		sale_hash, receipt_token, answer)
-	SELECT gen_random_uuid(), 'sale', NULL, 's1', 't1', 't1', n, sha256('x'), gen_random_uuid(), n, 'INR', '1249.50', 124950, 1, 0, 1, n, n, n,
-		convert_to(format('{"currency":"INR","total":"1249.50","terminal_seq":%s,"lines":[{"sku":"TEA-250","name":"Assam tea, loose leaf, 250 g","quantity":"2",'
-			|| '"unit_price":"499.75","tax":"100.00"},{"sku":"CUP-1","name":"Cup, stoneware, blue","quantity":"1","unit_price":"150.00"}],'
-			|| '"tenders":[{"type":"cash","amount":"1000.00"},{"type":"card","amount":"249.50"}],"occurred_at":"2026-11-22T10:15:30+05:30"}', n), 'UTF8'),
-		sha256('x'), sha256('x'), sha256('x'), 'x', convert_to(repeat('answer ', 180), 'UTF8')
-	FROM generate_series(1, 100000) n`
+// day is a till's day: receipts of two lines each.
+func day(records int) testkit.Records {
+	return testkit.Records{Terminal: "t1", Count: records, Request: func(number uint64) (sale.Kind, []byte) {
+		return sale.KindSale, fmt.Appendf(nil, `{"currency":"INR","total":"1249.50","terminal_seq":%d,"lines":[`+
+			`{"sku":"TEA-250","name":"Assam tea, loose leaf, 250 g","quantity":"2","unit_price":"499.75","tax":"100.00"},`+
+			`{"sku":"CUP-1","name":"Cup, stoneware, blue","quantity":"1","unit_price":"150.00"}],`+
+			`"tenders":[{"type":"cash","amount":"1000.00"},{"type":"card","amount":"249.50"}],"occurred_at":"2026-11-22T10:15:30+05:30"}`, number)
+	}}
+}
 
 // BenchmarkClosing closes a till with 100,000 records; the limit is 2 s.
 func BenchmarkClosing(b *testing.B) {
@@ -41,14 +42,11 @@ func BenchmarkClosing(b *testing.B) {
 	admin, err := pgx.Connect(b.Context(), db.Admin)
 	require.NoError(b, err)
 	defer admin.Close(context.Background())
-	for _, statement := range []string{
-		records, `UPDATE sales.terminal_head SET records = 100000, head_hash = sha256('x') WHERE terminal_id = 't1'`, "VACUUM ANALYZE",
-	} {
-		_, err := admin.Exec(b.Context(), statement)
-		require.NoError(b, err)
-	}
+	day(100_000).Leave(b, db.Admin)
+	_, err = admin.Exec(b.Context(), "VACUUM ANALYZE")
+	require.NoError(b, err)
 	c, err := closer.New(closer.Parts{
-		Store: s, Ready: func() bool { return true }, Sign: func(*event.SalesClosed, common.Hash) string { return "signed" },
+		Store: s, Wire: wireOf(s), Ready: func() bool { return true }, Sign: func(*event.SalesClosed, common.Hash) string { return "signed" },
 		Publish: func(event.SalesClosed, event.Trace) {}, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	require.NoError(b, err)

@@ -9,13 +9,16 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/closer"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/services/gateway/internal/tripwire"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
@@ -46,13 +49,19 @@ func setup(t *testing.T, terminals int) *shop {
 		testkit.Insist(t, "add a terminal", func() error { return open.AddTerminal(t.Context(), till(n).ID, "s1", [32]byte{byte(n), 1}) })
 	}
 	s.closer, err = closer.New(closer.Parts{
-		Store: open, Ready: func() bool { return true }, Sign: func(*event.SalesClosed, common.Hash) string { return "signed" },
+		Store: open, Wire: wireOf(open), Ready: func() bool { return true }, Sign: func(*event.SalesClosed, common.Hash) string { return "signed" },
 		Summed:  func(name string) { s.reached <- name; <-s.letGo },
 		Publish: func(event.SalesClosed, event.Trace) {}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 	})
 	require.NoError(t, err)
 	t.Cleanup(s.closer.Close)
 	return s
+}
+
+// wireOf checks rows by the keys of a database.
+func wireOf(s *store.Store) *tripwire.Wire {
+	alarm := intact.NewAlarm(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), tripwire.Kinds...)
+	return &tripwire.Wire{Keyring: intact.NewKeyring(s.Keys), Alarm: alarm}
 }
 
 func till(n int) store.Terminal { return store.Terminal{ID: fmt.Sprintf("t%d", n), StoreID: "s1"} }

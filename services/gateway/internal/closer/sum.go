@@ -3,13 +3,18 @@ package closer
 import (
 	"context"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/closing"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/intact"
+	"github.com/tillseal/tillseal/shared/sale"
 )
 
 // page is what one read found.
 type page struct {
-	records []closing.Record
+	records []store.ChainRecord
 	err     error
 }
 
@@ -32,7 +37,7 @@ func (c *Closer) sum(ctx context.Context, in closing.Range, before store.Before)
 			return nil, p.err
 		}
 		for i := range p.records {
-			if err := sums.Add(&p.records[i]); err != nil {
+			if err := sums.Add(&p.records[i].Record); err != nil {
 				return nil, err
 			}
 		}
@@ -43,10 +48,17 @@ func (c *Closer) sum(ctx context.Context, in closing.Range, before store.Before)
 	return sums, c.lookUp(ctx, sums, before)
 }
 
-// read sends the range's records page by page, and ends early where one is missing.
+// read sends the range's records page by page, each intact, and ends early where one is missing.
 func (c *Closer) read(ctx context.Context, in closing.Range, pages chan<- page) {
+	var previous *store.ChainRecord
 	for next := in.From; next <= in.To; {
-		records, err := ask(ctx, func() ([]closing.Record, error) { return c.Store.Records(ctx, in.Chain(), next, in.To) })
+		records, err := ask(ctx, func() ([]store.ChainRecord, error) { return c.Store.Records(ctx, in.Chain(), next, in.To) })
+		if err == nil {
+			err = linked(previous, records)
+		}
+		if n := len(records); err == nil && n > 0 && records[n-1].Number == in.To {
+			err = c.signed(ctx, in.Chain(), &records[n-1])
+		}
 		select {
 		case pages <- page{records, err}:
 		case <-ctx.Done():
@@ -55,8 +67,47 @@ func (c *Closer) read(ctx context.Context, in closing.Range, pages chan<- page) 
 		if err != nil || len(records) == 0 {
 			return
 		}
-		next = records[len(records)-1].Number + 1
+		previous = &records[len(records)-1]
+		next = previous.Number + 1
 	}
+}
+
+// linked refuses records of which one is not what was hashed, or not the one that the next names. An error is Fatal.
+func linked(previous *store.ChainRecord, records []store.ChainRecord) error {
+	for i := range records {
+		r := &records[i]
+		switch {
+		case !sale.Intact(r.Row.Facts, r.Row.Request, r.Row.Salt, r.Row.SaleHash):
+			return fault.New(fault.Fatal, "record %d, sale %s: %w", r.Number, r.Row.Facts.SaleID, intact.ErrHash)
+		case previous != nil && previous.Number+1 == r.Number && r.Row.Facts.PreviousHash != previous.Hash:
+			return fault.New(fault.Fatal, "record %d, sale %s: it is not the one that the record after it names", previous.Number, previous.Row.Facts.SaleID)
+		}
+		if err := r.Row.CheckPoints(); err != nil {
+			return fault.New(fault.Fatal, "record %d, sale %s: %w", r.Number, r.Row.Facts.SaleID, err)
+		}
+		previous = r
+	}
+	return nil
+}
+
+// signed refuses the range's last record when its promise is not one over its hash, in which those of all records before it are. The error of an
+// altered one is Fatal.
+func (c *Closer) signed(ctx context.Context, chain string, last *store.ChainRecord) error {
+	row, err := ask(ctx, func() (*store.Row, error) { return c.Store.RowOfChain(ctx, chain, last.Number) })
+	if err != nil {
+		return err
+	}
+	if row == nil || common.BytesToHash(row.SaleHash) != last.Hash {
+		return fault.New(fault.Fatal, "record %d of %s was changed while it was read", last.Number, chain)
+	}
+	checked, err := c.Wire.Check(ctx, row)
+	if err != nil {
+		return err
+	}
+	if wrong := checked.Of(row); wrong != nil {
+		return fault.New(fault.Fatal, "record %d, sale %s: %w", last.Number, row.Facts.SaleID, wrong)
+	}
+	return nil
 }
 
 // lookUp finds out which of the till's numbers that the range does not have came before it.

@@ -108,11 +108,13 @@ func (c *Committer) answerHeld(ctx context.Context, waiting []*work, open bool) 
 	if len(waiting) == 0 {
 		return nil
 	}
-	kept, err := c.grouper.Store.Kept(ctx, keysOf(waiting))
+	kept, altered, err := c.grouper.kept(ctx, keysOf(waiting))
 	rest := waiting[:0]
 	for _, w := range waiting {
 		found, used := kept[w.item.under()]
 		switch {
+		case altered[w.item.under()]:
+			c.finish(w, Outcome{Refused: errAlteredKept})
 		case used:
 			c.replay(w, found)
 		case err != nil:

@@ -3,10 +3,10 @@ package commit
 import (
 	"github.com/google/uuid"
 
-	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/shared/loyalty"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 )
@@ -36,13 +36,15 @@ type state struct {
 	mint  func() Minted
 	nowUS int64 // read under the locks
 
-	originals map[uuid.UUID]*store.Original
-	byKey     map[store.KeyOf]*store.Original
+	originals map[uuid.UUID]*original
+	byKey     map[store.KeyOf]*original
 	refunds   map[uuid.UUID]*store.RefundState
 	accounts  map[string]*store.Account
 	heads     map[string]*store.Head // by terminal
 	kept      map[store.KeyOf]*record.Kept
-	seqs      map[store.SeqOf]holder          // that are used
+	seqs      map[store.SeqOf]holder // that are used
+	compared  map[uuid.UUID]bool     // sales with refunds that have goods
+	altered   altered
 	sold      map[uuid.UUID]record.Quantities // of sales with refunds that have lines
 	returned  map[uuid.UUID]record.Quantities // by their refunds so far
 	byPoints  map[uuid.UUID]money.Minor       // what points paid of sales with refunds that have tenders
@@ -74,10 +76,14 @@ type verdict struct {
 // decide applies one record to the state, or refuses it and leaves the state alone. Called in order of arrival it decides as transactions
 // of one record each would.
 func (s *state) decide(it *Item) verdict {
-	original := s.original(it)
+	o := s.original(it)
 	v := verdict{account: s.accounts[it.Record.CustomerID]}
-	if original != nil {
-		v.account, v.refund = s.accounts[original.CustomerID], s.refunds[original.SaleID]
+	if o != nil {
+		v.account, v.refund = s.accounts[o.CustomerID], s.refunds[o.SaleID]
+	}
+	if s.altered.kept[it.under()] {
+		v.refused = errAlteredKept
+		return v
 	}
 	seq := it.Record.TerminalSeq
 	if kept, used := s.kept[it.under()]; used {
@@ -94,9 +100,9 @@ func (s *state) decide(it *Item) verdict {
 	if seq != nil {
 		earlier, used = s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *seq}]
 	}
+	v.refused = s.altered.of(it, o, &v)
 	switch {
-	case s.heads[it.TerminalID] == nil:
-		v.refused = errNoHead
+	case v.refused != nil:
 	case used && !it.Record.Offline:
 		v.hangs = !earlier.committed
 		v.refused = refusal.New(refusal.SeqReused, "terminal_seq is used by another record of this terminal",
@@ -105,7 +111,7 @@ func (s *state) decide(it *Item) verdict {
 	case it.Record.Unreferenced():
 		s.decideReturn(it, &v)
 	case it.Record.Kind == sale.KindRefund:
-		s.decideRefund(it, original, &v)
+		s.decideRefund(it, o, &v)
 	case it.Record.Kind == sale.KindKey:
 		s.accept(it, &v, movement{})
 		s.keys = append(s.keys, store.PromiseKey{KID: it.KID, JWK: string(it.Record.Raw), SaleID: v.sale.ID})
@@ -118,7 +124,7 @@ func (s *state) decide(it *Item) verdict {
 }
 
 // original is the record that a refund names, nil when there is none or it is a sale.
-func (s *state) original(it *Item) *store.Original {
+func (s *state) original(it *Item) *original {
 	switch r := &it.Record; {
 	case r.RefundOf != uuid.Nil:
 		return s.originals[r.RefundOf]
@@ -131,9 +137,9 @@ func (s *state) original(it *Item) *store.Original {
 // movement is what a record does to its customer's points.
 type movement struct {
 	earned, redeemed int64
-	purchase         int64           // 0 for guests and refunds
-	bonusDue         bool            // after a purchase
-	original         *store.Original // of a refund that names one
+	purchase         int64     // 0 for guests and refunds
+	bonusDue         bool      // after a purchase
+	original         *original // of a refund that names one
 }
 
 // accept turns a record that breaks no rule into rows and moves the account.
@@ -190,12 +196,12 @@ func (s *state) remember(it *Item, v *verdict, row *store.Sale) {
 	if row.TerminalSeq != nil && row.SeqHolder == uuid.Nil {
 		s.seqs[store.SeqOf{TerminalID: it.TerminalID, Seq: *row.TerminalSeq}] = holder{saleID: row.ID}
 	}
-	original := &store.Original{
+	of := &original{
 		SaleID: row.ID, Kind: row.Facts.Kind, Request: row.Request, StoreID: it.StoreID, Under: row.Under, CustomerID: row.Facts.CustomerID,
 		Currency: row.Facts.Currency, TotalMinor: row.TotalMinor, Earned: row.Earned, Redeemed: row.Redeemed, RecordedAtUS: int64(row.Facts.RecordedAt),
 	}
-	s.originals[row.ID], s.byKey[row.Under] = original, original
-	if original.Kind == sale.KindSale {
+	s.originals[row.ID], s.byKey[row.Under] = of, of
+	if of.Kind == sale.KindSale {
 		s.refunds[row.ID] = &store.RefundState{SaleID: row.ID, TotalMinor: row.TotalMinor}
 	}
 	s.sales = append(s.sales, row)
@@ -203,6 +209,3 @@ func (s *state) remember(it *Item, v *verdict, row *store.Sale) {
 
 // noKey is no Idempotency-Key.
 var noKey uuid.UUID
-
-// errNoHead is for a terminal whose head is not there: it is made with the terminal, and no service deletes it.
-var errNoHead = refusal.New(refusal.Internal, "the terminal's head is missing: an operator must look")

@@ -9,11 +9,12 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/services/gateway/internal/tripwire"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/loyalty"
 	"github.com/tillseal/tillseal/shared/wait"
 )
 
@@ -61,7 +62,13 @@ type Grouper struct {
 	Mint  func() Minted
 	Sign  func([]*store.Sale) []string // the promise of each record: deterministic, and safe for concurrent use
 
-	failed, again, headless seldom
+	Wire *tripwire.Wire // its keys include that of Sign once that is recorded
+
+	failed, restarts seldom
+
+	// Only the committer's goroutine uses these.
+	memory memory
+	again  bool // the group starts over
 }
 
 // Commit decides and commits items in their order, all in one transaction, and returns an outcome for each. It never fails as a whole: what
@@ -79,14 +86,15 @@ func (g *Grouper) Commit(ctx context.Context, items []*Item) []Outcome {
 		return out
 	}
 	var err error
-	for range maxTries {
+	for n := range maxTries {
+		g.again = n > 0
 		if todo, err = g.try(ctx, items, todo, out); err == nil {
 			return out
 		}
 		if !again(err) || !pause(ctx, err) {
 			break
 		}
-		g.again.log(func(n int) { g.Log.Info("a group starts over", "items", len(todo), "times", n, "error", err) })
+		g.restarts.log(func(n int) { g.Log.Info("a group starts over", "items", len(todo), "times", n, "error", err) })
 	}
 	switch {
 	case errors.Is(err, errUnknown):
@@ -199,9 +207,11 @@ func (g *Grouper) transaction(ctx context.Context, items []*Item, todo []int, ou
 		return rest, hanging, nil
 	}
 	if len(s.sales) > 0 {
-		if err := g.commit(ctx, tx, s, changesOf(s, was)); err != nil {
+		changes := changesOf(s, was)
+		if err := g.commit(ctx, tx, s, changes); err != nil {
 			return nil, nil, err
 		}
+		g.memory.remember(changes)
 	}
 	for n, i := range todo {
 		out[i] = verdicts[n].outcome()

@@ -13,15 +13,20 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
-	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/sign"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
+	"github.com/tillseal/tillseal/services/gateway/internal/tripwire"
 	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/intact"
+	"github.com/tillseal/tillseal/shared/loyalty"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
@@ -45,14 +50,17 @@ func setup(t *testing.T) *bench {
 	rules, err := loyalty.Parse([]byte(modelRules))
 	require.NoError(t, err)
 	testkit.Insist(t, "add a terminal", func() error { return s.AddTerminal(t.Context(), "t1", "s1", [32]byte{1}) })
+	key, err := promise.ParseKey(promise.NewKeyPEM())
+	require.NoError(t, err)
+	published := intact.Keys{Published: promise.Set{Keys: []promise.JWK{key.JWK()}}, UnpromisedUS: -1}
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	return &bench{db: db, grouper: &commit.Grouper{
-		Sign: func(rows []*store.Sale) (promises []string) {
-			for _, row := range rows {
-				promises = append(promises, "of "+row.Facts.SaleID)
-			}
-			return promises
+		Sign: sign.New(key, sign.Terms{Issuer: "https://shop.example", Within: time.Hour}).Sales,
+		Wire: &tripwire.Wire{
+			Keyring: intact.NewKeyring(func(context.Context) (intact.Keys, error) { return published, nil }),
+			Alarm:   intact.NewAlarm(log, prometheus.NewRegistry(), tripwire.Kinds...),
 		},
-		Store: s, Rules: rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now,
+		Store: s, Rules: rules, Log: log, Now: time.Now,
 		Mint: func() commit.Minted {
 			id := uuid.Must(uuid.NewV7())
 			return commit.Minted{SaleID: id, Salt: sale.Keccak(id[:]), ReceiptToken: id.String()}

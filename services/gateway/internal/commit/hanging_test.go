@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/services/gateway/internal/commit"
+	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
@@ -21,19 +22,22 @@ func TestNobodyIsRefusedForARecordThatCameToNothing(t *testing.T) {
 	b := setup(t)
 	rich := `{"currency":"INR","total":"100","customer_id":"C-1"}` // 60 points
 	require.Nil(t, b.grouper.Commit(t.Context(), []*commit.Item{item(t, uuid.New(), rich)})[0].Refused)
+	g := b.grouper
+	other := &commit.Grouper{Store: g.Store, Rules: g.Rules, Log: g.Log, Now: time.Now, Mint: g.Mint, Sign: g.Sign, Wire: g.Wire}
 	conn, err := pgx.Connect(t.Context(), b.db.Admin)
 	require.NoError(t, err)
 	defer conn.Close(context.Background())
-
-	taken, calls := make(chan error, 1), 0
-	b.grouper.Now = func() time.Time { // called under the group's locks
+	taken, locked, calls := make(chan *refusal.Error, 1), make(chan error, 1), 0
+	g.Now = func() time.Time { // called under the group's locks
 		if calls++; calls == 1 {
+			redeems := item(t, uuid.New(), `{"currency":"INR","total":"10","customer_id":"C-1","redeem_points":40}`)
+			go func() { taken <- other.Commit(context.Background(), []*commit.Item{redeems})[0].Refused }()
+			b.awaitWaiters(t, 1)
 			go func() {
-				_, err := conn.Exec(context.Background(), `BEGIN; LOCK TABLE sales.loyalty_account;
-					UPDATE sales.loyalty_account SET points_balance = 20 WHERE customer_id = 'C-1'; COMMIT`)
-				taken <- err
+				_, err := conn.Exec(context.Background(), "BEGIN; LOCK TABLE sales.loyalty_account; COMMIT")
+				locked <- err
 			}()
-			b.awaitWaiter(t) // a table's lock is given in the order of asking: it is next once the group lets go
+			b.awaitWaiters(t, 2) // a table's lock is given in the order of asking: the group comes after both once it lets go
 		}
 		return time.Now()
 	}
@@ -43,7 +47,8 @@ func TestNobodyIsRefusedForARecordThatCameToNothing(t *testing.T) {
 		item(t, key, `{"currency":"INR","total":"1","customer_id":"C-2","terminal_seq":5}`),
 		item(t, uuid.New(), `{"kind":"refund","currency":"INR","total":"1","refund_of_key":"`+key.String()+`"}`),
 	})
-	require.NoError(t, <-taken)
+	require.Nil(t, <-taken)
+	require.NoError(t, <-locked)
 	require.Equal(t, "INSUFFICIENT_POINTS", string(out[0].Refused.Code))
 	require.Nil(t, out[1].Refused, "the number is free")
 	require.Nil(t, out[2].Refused, "its sale is recorded")
@@ -92,18 +97,18 @@ func commitHanging(t *testing.T, b *bench) {
 	b.checkBooks(t)
 }
 
-// awaitWaiter returns once somebody waits for a lock.
-func (b *bench) awaitWaiter(t *testing.T) {
+// awaitWaiters returns once so many wait for a lock.
+func (b *bench) awaitWaiters(t *testing.T, n int) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), b.db.Admin)
 	require.NoError(t, err)
 	defer conn.Close(context.Background())
 	testkit.Eventually(t, time.Minute, "somebody waits for a lock", func() error {
-		var waiting bool
-		err := conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity
-			WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waiting)
-		if err == nil && !waiting {
-			err = errors.New("nobody")
+		var waiting int
+		err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+		if err == nil && waiting < n {
+			err = errors.New("too few")
 		}
 		return err
 	})

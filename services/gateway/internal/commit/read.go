@@ -9,6 +9,7 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 )
@@ -17,18 +18,19 @@ import (
 func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []int) (*state, error) {
 	s := &state{
 		rules: g.Rules, mint: g.Mint,
-		originals: make(map[uuid.UUID]*store.Original), byKey: make(map[store.KeyOf]*store.Original),
+		originals: make(map[uuid.UUID]*original), byKey: make(map[store.KeyOf]*original), compared: make(map[uuid.UUID]bool),
 		own: make(map[store.KeyOf]bool), sold: make(map[uuid.UUID]record.Quantities), returned: make(map[uuid.UUID]record.Quantities),
 		byPoints: make(map[uuid.UUID]money.Minor),
 	}
 	var want store.Wanted
-	named := wanted(items, todo, &want)
+	named, compared := wanted(items, todo, &want)
+	var found []*store.Row
 	if len(named) > 0 {
-		found, err := tx.Originals(ctx, named)
-		if err != nil {
+		var err error
+		if found, err = tx.Originals(ctx, named); err != nil {
 			return nil, err
 		}
-		s.know(found, named, &want)
+		s.know(found, compared, &want)
 	}
 	want.Customers, want.Terminals = sorted(want.Customers), sorted(want.Terminals)
 	locked, err := tx.Lock(ctx, want)
@@ -47,21 +49,23 @@ func (g *Grouper) read(ctx context.Context, tx *store.Tx, items []*Item, todo []
 	}
 	s.kept = make(map[store.KeyOf]*record.Kept, len(locked.Kept))
 	for under, kept := range locked.Kept {
-		s.kept[under] = &kept
+		s.kept[under] = new(kept.Kept())
+	}
+	if err := g.verify(ctx, tx, s, found, locked.Kept); err != nil {
+		return nil, err
 	}
 	for _, id := range want.Terminals {
-		if s.heads[id] == nil {
-			g.headless.log(func(n int) {
-				g.Log.Error("a terminal has no head: its records are refused", "terminal_id", id, "times", n)
-			})
+		if s.heads[id] == nil { // it is made with the terminal, and no service deletes it
+			s.altered.heads[id] = true
+			g.Wire.Alarm.Raise(intact.Head, "terminal_id", id)
 		}
 	}
 	s.nowUS = g.Now().UnixMicro()
 	return s, nil
 }
 
-// wanted lists what the items themselves name, and returns how refunds name their sales.
-func wanted(items []*Item, todo []int, want *store.Wanted) (named []store.Named) {
+// wanted lists what the items themselves name, and returns how refunds name their sales, and how those do that have goods.
+func wanted(items []*Item, todo []int, want *store.Wanted) (named, compared []store.Named) {
 	for _, i := range todo {
 		it := items[i]
 		want.Keys, want.Terminals = append(want.Keys, it.under()), append(want.Terminals, it.TerminalID)
@@ -70,14 +74,15 @@ func wanted(items []*Item, todo []int, want *store.Wanted) (named []store.Named)
 		}
 		switch r := &it.Record; {
 		case r.Kind == sale.KindRefund && !r.Unreferenced():
-			named = append(named, store.Named{
-				SaleID: r.RefundOf, Under: store.KeyOf{TerminalID: it.TerminalID, Key: r.RefundOfKey}, Lines: hasGoods(r), Paid: r.Tendered != nil,
-			})
+			n := store.Named{SaleID: r.RefundOf, Under: store.KeyOf{TerminalID: it.TerminalID, Key: r.RefundOfKey}}
+			if named = append(named, n); hasGoods(r) {
+				compared = append(compared, n)
+			}
 		case r.CustomerID != "":
 			want.Customers = append(want.Customers, r.CustomerID)
 		}
 	}
-	return named
+	return named, compared
 }
 
 // sorted is a set in the order in which it is locked.
@@ -86,33 +91,53 @@ func sorted(names []string) []string {
 	return slices.Compact(names)
 }
 
-// know takes in the sales that refunds name, and adds their refund states and their customers' accounts to what is locked.
-func (s *state) know(found []store.Original, named []store.Named, want *store.Wanted) {
-	for i := range found {
-		o := &found[i]
-		if known := s.originals[o.SaleID]; known != nil {
-			if known.Request == nil { // one of the refunds may have asked for it and the other not
-				known.Request = o.Request
-			}
-			o = known
+// original is a record that a refund may name.
+type original struct {
+	SaleID       uuid.UUID
+	Kind         sale.Kind
+	StoreID      string
+	Under        store.KeyOf
+	CustomerID   string // "" for a guest
+	Currency     string
+	TotalMinor   int64
+	Earned       int64
+	Redeemed     int64
+	RecordedAtUS int64
+	Request      []byte     // as received
+	row          *store.Row // nil for one of this group
+}
+
+func originalOf(r *store.Row) *original {
+	f := &r.Facts
+	return &original{
+		SaleID: r.ID, Kind: f.Kind, StoreID: f.StoreID, Under: r.Under, CustomerID: f.CustomerID, Currency: f.Currency, TotalMinor: r.TotalMinor,
+		Earned: r.Earned, Redeemed: r.Redeemed, RecordedAtUS: int64(f.RecordedAt), Request: r.Request, row: r,
+	}
+}
+
+// know takes in the records that refunds name, and adds the refund states of sales and their customers' accounts to what is locked.
+func (s *state) know(found []*store.Row, compared []store.Named, want *store.Wanted) {
+	for _, r := range found {
+		o := s.originals[r.ID]
+		if o == nil {
+			o = originalOf(r)
 		}
 		s.originals[o.SaleID], s.byKey[o.Under] = o, o
 	}
-	compared := make(map[uuid.UUID]bool)
-	for _, n := range named {
+	for _, n := range compared {
 		o := s.originals[n.SaleID]
 		if n.SaleID == uuid.Nil {
 			o = s.byKey[n.Under]
 		}
-		if o != nil && n.Lines {
-			compared[o.SaleID] = true
+		if o != nil {
+			s.compared[o.SaleID] = true
 		}
 	}
 	for id, o := range s.originals {
 		if o.Kind != sale.KindSale {
 			continue
 		}
-		want.Refunded = append(want.Refunded, store.Refunded{SaleID: id, TotalMinor: o.TotalMinor, Requests: compared[id]})
+		want.Refunded = append(want.Refunded, store.Refunded{SaleID: id, TotalMinor: o.TotalMinor})
 		if o.CustomerID != "" {
 			want.Customers = append(want.Customers, o.CustomerID)
 		}

@@ -4,11 +4,11 @@ import (
 	"math/big"
 	"strconv"
 
-	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/loyalty"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 )
@@ -132,9 +132,9 @@ func (s *state) decideReturn(it *Item, v *verdict) {
 	s.accept(it, v, m)
 }
 
-func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
+func (s *state) decideRefund(it *Item, o *original, v *verdict) {
 	r, past := &it.Record, v.refund
-	if v.refused = refundable(it, original); v.refused != nil {
+	if v.refused = refundable(it, o); v.refused != nil {
 		return
 	}
 	c := r.Currency
@@ -144,21 +144,23 @@ func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
 			" is left to refund")
 	case past.Refunds >= store.MaxRefunds:
 		v.refused = exceeds("", "is one too many: a sale has at most "+strconv.Itoa(store.MaxRefunds)+" refunds")
+	case past.Bytes > store.MaxRefundBytes:
+		v.refused = exceeds("", "is one too many: the sale's refunds have more than "+strconv.Itoa(store.MaxRefundBytes>>20)+" MiB together")
 	default:
-		v.refused = s.goodsFit(r, original, past)
+		v.refused = s.goodsFit(r, o, past)
 	}
 	if v.refused != nil {
 		return
 	}
 	refunded := past.RefundedMinor + int64(r.Total)
-	clawed := loyalty.Share(original.Earned, money.Minor(refunded), money.Minor(past.TotalMinor))
-	returned := loyalty.Share(original.Redeemed, money.Minor(refunded), money.Minor(past.TotalMinor))
-	m := movement{earned: -(clawed - past.Clawed), redeemed: -(returned - past.Returned), original: original}
-	if v.refused = s.paysBack(r, original, past.RefundedMinor, refunded); v.refused != nil {
+	clawed := loyalty.Share(o.Earned, money.Minor(refunded), money.Minor(past.TotalMinor))
+	returned := loyalty.Share(o.Redeemed, money.Minor(refunded), money.Minor(past.TotalMinor))
+	m := movement{earned: -(clawed - past.Clawed), redeemed: -(returned - past.Returned), original: o}
+	if v.refused = s.paysBack(r, o, past.RefundedMinor, refunded); v.refused != nil {
 		return
 	}
-	past.RefundedMinor, past.Clawed, past.Returned, past.Refunds = refunded, clawed, returned, past.Refunds+1
-	if back := s.returned[original.SaleID]; back != nil {
+	past.RefundedMinor, past.Clawed, past.Returned, past.Refunds, past.Bytes = refunded, clawed, returned, past.Refunds+1, past.Bytes+int64(len(r.Raw))
+	if back := s.returned[o.SaleID]; back != nil {
 		back.Add(r.Lines)
 	}
 	s.accept(it, v, m)
@@ -166,37 +168,37 @@ func (s *state) decideRefund(it *Item, original *store.Original, v *verdict) {
 
 // paysBack checks the tenders of a refund, what the shopper gets back beside the points: its share of what the sale took beside them. The share is
 // that of all refunds until now, less what those before had, so that all parts together pay back what was taken, and never more.
-func (s *state) paysBack(r *record.Record, original *store.Original, before, after int64) *refusal.Error {
+func (s *state) paysBack(r *record.Record, o *original, before, after int64) *refusal.Error {
 	if r.Tendered == nil {
 		return nil
 	}
-	points, known := s.paidByPoints(r.Currency, original)
+	points, known := s.paidByPoints(r.Currency, o)
 	if !known {
 		return invalid("/tenders", "can't be checked: the sale has no tenders, and the loyalty rules no longer say what its points paid; leave the tenders out")
 	}
 	share := func(refunded int64) money.Minor {
-		return money.Minor(loyalty.Share(int64(points), money.Minor(refunded), money.Minor(original.TotalMinor)))
+		return money.Minor(loyalty.Share(int64(points), money.Minor(refunded), money.Minor(o.TotalMinor)))
 	}
 	return tendersFit(r, share(after)-share(before), "the returned points")
 }
 
 // paidByPoints is what the points that a sale redeemed paid of it: by its own tenders, since the rules may have changed, and where it has none by
 // the rules of today.
-func (s *state) paidByPoints(c money.Currency, original *store.Original) (paid money.Minor, known bool) {
-	if original.Redeemed <= 0 {
+func (s *state) paidByPoints(c money.Currency, o *original) (paid money.Minor, known bool) {
+	if o.Redeemed <= 0 {
 		return 0, true
 	}
-	if paid, known = s.byPoints[original.SaleID]; known {
+	if paid, known = s.byPoints[o.SaleID]; known {
 		return paid, true
 	}
-	total := money.Minor(original.TotalMinor)
-	if paid, known = beside(c, total, original.Request); !known {
-		if paid, known = s.rules.Worth(c, original.Redeemed); !known {
+	total := money.Minor(o.TotalMinor)
+	if paid, known = beside(c, total, o.Request); !known {
+		if paid, known = s.rules.Worth(c, o.Redeemed); !known {
 			return 0, false
 		}
 		paid = min(paid, total)
 	}
-	s.byPoints[original.SaleID] = paid
+	s.byPoints[o.SaleID] = paid
 	return paid, true
 }
 
@@ -218,23 +220,23 @@ func beside(c money.Currency, total money.Minor, request []byte) (left money.Min
 }
 
 // refundable checks what a refund names.
-func refundable(it *Item, original *store.Original) *refusal.Error {
+func refundable(it *Item, o *original) *refusal.Error {
 	r, pointer := &it.Record, "/refund_of"
 	if r.RefundOfKey != noKey {
 		pointer = "/refund_of_key"
 	}
 	switch {
-	case original == nil && pointer == "/refund_of_key":
+	case o == nil && pointer == "/refund_of_key":
 		return refused(refusal.NotFound, "this terminal has recorded nothing under the key", pointer,
 			"is no key of terminal "+it.TerminalID+": a key belongs to the terminal that sent it; name another terminal's sale by its sale_id, in refund_of")
-	case original == nil:
+	case o == nil:
 		return refused(refusal.NotFound, "the store has no such sale", pointer, "names no sale")
-	case original.StoreID != it.StoreID:
+	case o.StoreID != it.StoreID:
 		return refused(refusal.NotFound, "the store has no such sale", pointer, "names a sale of another store, whose terminals alone can refund it")
-	case original.Kind != sale.KindSale:
-		return invalid(pointer, "names a "+string(original.Kind)+"; only a sale can be refunded")
-	case original.Currency != r.Currency.Code():
-		return invalid("/currency", "is "+r.Currency.Code()+", the sale's is "+original.Currency)
+	case o.Kind != sale.KindSale:
+		return invalid(pointer, "names a "+string(o.Kind)+"; only a sale can be refunded")
+	case o.Currency != r.Currency.Code():
+		return invalid("/currency", "is "+r.Currency.Code()+", the sale's is "+o.Currency)
 	}
 	return nil
 }
@@ -254,17 +256,13 @@ func hasGoods(r *record.Record) bool {
 }
 
 // goodsFit checks that no more of a sku comes back than was sold, where the sale and the refund say which goods they are of.
-func (s *state) goodsFit(r *record.Record, original *store.Original, past *store.RefundState) *refusal.Error {
+func (s *state) goodsFit(r *record.Record, o *original, past *store.RefundState) *refusal.Error {
 	if !hasGoods(r) {
 		return nil
 	}
-	sold, back := s.goods(original, past)
-	switch {
-	case len(sold) == 0:
+	sold, back := s.goods(o, past)
+	if len(sold) == 0 {
 		return nil
-	case past.TooLarge:
-		return exceeds("/lines", "cannot be compared with the sale's: its refunds have more than "+strconv.Itoa(store.MaxRefundBytes>>20)+
-			" MiB of lines; leave out their sku")
 	}
 	here := make(record.Quantities)
 	for i := range r.Lines {
@@ -289,10 +287,10 @@ func (s *state) goodsFit(r *record.Record, original *store.Original, past *store
 }
 
 // goods are what a sale sold of each sku, and what came back of it so far.
-func (s *state) goods(original *store.Original, past *store.RefundState) (sold, back record.Quantities) {
-	id := original.SaleID
+func (s *state) goods(o *original, past *store.RefundState) (sold, back record.Quantities) {
+	id := o.SaleID
 	if s.sold[id] == nil {
-		s.sold[id], s.returned[id] = goodsOf(original.Request), goodsOf(past.Requests...)
+		s.sold[id], s.returned[id] = goodsOf(o.Request), goodsOf(past.Requests...)
 	}
 	return s.sold[id], s.returned[id]
 }

@@ -49,7 +49,7 @@ func asFault(err error) error {
 		return err
 	case why.RetryAfter > 0:
 		return fault.New(fault.Transient, "record an adjustment: %w", why)
-	case why.Code == refusal.KeyReused:
+	case why.Code == refusal.KeyReused, why.Code == refusal.Altered:
 		return fault.New(fault.Conflict, "%s: %s", why.Code, why.Sentence())
 	}
 	return fault.New(fault.Invalid, "%s: %s", why.Code, why.Sentence())

@@ -23,6 +23,8 @@ const (
 	InFlight         Code = "REQUEST_IN_FLIGHT"
 	SeqReused        Code = "TERMINAL_SEQ_REUSED"
 	NotAnchoredYet   Code = "NOT_ANCHORED_YET"
+	Parked           Code = "PARKED"
+	Altered          Code = "RECORD_ALTERED"
 	BodyTooLarge     Code = "BODY_TOO_LARGE"
 	MediaType        Code = "UNSUPPORTED_MEDIA_TYPE"
 	RateLimited      Code = "RATE_LIMITED"

@@ -6,10 +6,12 @@ import (
 	"errors"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tillseal/tillseal/shared/closing"
+	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/sale"
 )
 
@@ -27,6 +29,9 @@ var (
 	closingChainsSQL string
 	//go:embed sql/closing_records.sql
 	closingRecordsSQL string
+	//go:embed sql/row_of_chain.sql
+	rowOfChainText string
+	rowOfChainSQL  = ofRows(rowOfChainText)
 	//go:embed sql/closing_seqs.sql
 	closingSeqsSQL string
 	//go:embed sql/closing_insert.sql
@@ -106,37 +111,69 @@ func (s *Store) Chains(ctx context.Context, terminalID string) ([]Chain, error) 
 	return all, err
 }
 
+// ChainRecord is a record for a closing, with what tells that it is intact but for its promise: the last one's covers all before it.
+type ChainRecord struct {
+	closing.Record
+
+	Row intact.Row
+}
+
 // Records reads a chain's records from one number to another, both included: the first of them, as many as fit a page, in order.
-func (s *Store) Records(ctx context.Context, chain string, from, to uint64) ([]closing.Record, error) {
+func (s *Store) Records(ctx context.Context, chain string, from, to uint64) ([]ChainRecord, error) {
 	to = min(to, from+pageRecords-1)
-	var all []closing.Record
+	var all []ChainRecord
 	err := s.show(ctx, func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, closingRecordsSQL, chain, from, to, pageBytes)
 		if err != nil {
 			return err
 		}
-		all = make([]closing.Record, 0, to-from+1)
-		var (
-			occurredAt *string
-			seq        *int64
-			hash       []byte
-		)
+		defer rows.Close()
+		all = make([]ChainRecord, 0, to-from+1)
 		for rows.Next() {
-			all = append(all, closing.Record{})
-			r := &all[len(all)-1]
-			if err := rows.Scan(&r.Number, &r.Kind, &r.Currency, &r.Total, &r.Earned, &r.Redeemed, &occurredAt, &seq, &r.RecordedAtUS, &hash,
-				&r.Request); err != nil {
-				rows.Close()
+			all = append(all, ChainRecord{})
+			if err := all[len(all)-1].scan(rows); err != nil {
 				return err
 			}
-			if occurredAt != nil {
-				r.OccurredAt = *occurredAt
-			}
-			r.TerminalSeq, r.Hash = seq, common.BytesToHash(hash)
 		}
 		return rows.Err()
 	})
 	return all, err
+}
+
+func (c *ChainRecord) scan(rows pgx.Rows) error {
+	var (
+		id                   [16]byte
+		refundOf             *[16]byte
+		previous             []byte
+		customer, occurredAt *string
+		f                    = &c.Row.Facts
+	)
+	err := rows.Scan(&id, &f.Kind, &refundOf, &f.StoreID, &f.TerminalID, &f.RecordNumber, &previous, &customer, &f.Currency, &f.Total, &c.Row.Earned,
+		&c.Row.Redeemed, &f.PointsDelta, &f.PointsBalance, &f.PurchaseNumber, &f.RecordedAt, &c.Row.Request, &c.Row.Salt, &c.Row.SaleHash, &occurredAt,
+		&c.TerminalSeq)
+	f.SaleID, f.PreviousHash, f.CustomerID = uuid.UUID(id).String(), common.BytesToHash(previous), textOf(customer)
+	if of := idOf(refundOf); of != uuid.Nil {
+		f.RefundOf = of.String()
+	}
+	c.Number, c.Kind, c.Currency, c.Total, c.Earned, c.Redeemed = f.RecordNumber, f.Kind, f.Currency, f.Total, c.Row.Earned, c.Row.Redeemed
+	c.OccurredAt, c.RecordedAtUS, c.Hash, c.Request = textOf(occurredAt), int64(f.RecordedAt), common.BytesToHash(c.Row.SaleHash), c.Row.Request
+	return err
+}
+
+// RowOfChain reads a chain's record with a number, nil when there is none.
+func (s *Store) RowOfChain(ctx context.Context, chain string, number uint64) (found *Row, err error) {
+	err = s.show(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, rowOfChainSQL, chain, number)
+		if err != nil {
+			return err
+		}
+		all, err := scanRows(rows)
+		if found = nil; len(all) > 0 {
+			found = all[0]
+		}
+		return err
+	})
+	return found, err
 }
 
 // Before says which records of a terminal come before a closing's end.

@@ -1,74 +1,55 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // the statements
-	"errors"
+	"slices"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
 var (
 	//go:embed sql/record.sql
-	recordSQL string
+	recordText string
+	//go:embed sql/refunds.sql
+	refundsText string
 	//go:embed sql/sales_by_ref.sql
-	salesByRefSQL string
+	salesByRefText string
 	//go:embed sql/sales_of_chain.sql
-	salesOfChainSQL string
+	salesOfChainText string
 	//go:embed sql/sales_of_store.sql
-	salesOfStoreSQL string
+	salesOfStoreText string
+
+	recordSQL, refundsSQL                           = ofRows(recordText), ofRows(refundsText)
+	salesByRefSQL, salesOfChainSQL, salesOfStoreSQL = ofRows(salesByRefText), ofRows(salesOfChainText), ofRows(salesOfStoreText)
 )
 
-// WholeRecord is a record as it was sent and answered, with what became of it since.
-type WholeRecord struct {
-	Kind          string
-	RefundOf      uuid.UUID // Nil for a sale and for a return without a receipt
-	CustomerID    string    // "" for a guest
-	Currency      string
-	Request       []byte // as received
-	Answer        []byte // the 201's bytes
-	RefundedMinor int64
-	Refunds       []uuid.UUID // oldest first
-}
-
-// Record reads a record of a store; ok is false when the store has no such record.
-func (s *Store) Record(ctx context.Context, saleID uuid.UUID, storeID string) (r WholeRecord, ok bool, err error) {
+// Record reads a record of a store with its refunds, the oldest first; nil when the store has no such record. A sale has at most MaxRefunds, or as
+// many as an earlier build took.
+func (s *Store) Record(ctx context.Context, saleID uuid.UUID, storeID string) (r *Row, refunds []*Row, err error) {
 	err = s.show(ctx, func(ctx context.Context) error {
-		var (
-			refundOf *[16]byte
-			customer *string
-			refunds  [][16]byte
-		)
-		err := s.pool.QueryRow(ctx, recordSQL, [16]byte(saleID), storeID).
-			Scan(&r.Kind, &refundOf, &customer, &r.Currency, &r.Request, &r.Answer, &r.RefundedMinor, &refunds)
-		if ok = err == nil; errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		r.RefundOf, r.CustomerID, r.Refunds = idOf(refundOf), textOf(customer), make([]uuid.UUID, len(refunds))
-		for i, id := range refunds {
-			r.Refunds[i] = id
-		}
-		return err
+		r, refunds = nil, nil
+		batch := &pgx.Batch{}
+		batch.Queue(recordSQL, [16]byte(saleID), storeID).Query(func(rows pgx.Rows) error {
+			all, err := scanRows(rows)
+			if len(all) > 0 {
+				r = all[0]
+			}
+			return err
+		})
+		batch.Queue(refundsSQL, [16]byte(saleID), storeID).Query(func(rows pgx.Rows) (err error) {
+			refunds, err = scanRows(rows)
+			slices.SortFunc(refunds, func(a, b *Row) int {
+				return cmp.Or(cmp.Compare(a.Facts.RecordedAt, b.Facts.RecordedAt), cmp.Compare(a.Facts.TerminalID, b.Facts.TerminalID),
+					cmp.Compare(a.Facts.RecordNumber, b.Facts.RecordNumber))
+			})
+			return err
+		})
+		return s.pool.SendBatch(ctx, batch).Close()
 	})
-	return r, ok, err
-}
-
-// Summary is a record in a list.
-type Summary struct {
-	Place
-
-	SaleID      uuid.UUID
-	Kind        string
-	Currency    string
-	Total       string
-	RefundOf    uuid.UUID // Nil for a sale and for a return without a receipt
-	CustomerID  string    // "" for a guest
-	ExternalRef string    // "" without one
-	TerminalSeq *int64
-	OccurredAt  string // "" without one
-	Hash        common.Hash
+	return r, refunds, err
 }
 
 // Place is where a record stands among its store's: records of one moment are in the order of their chains and numbers.
@@ -87,8 +68,16 @@ type Listing struct {
 	Before      Place
 }
 
-// Summaries reads up to limit records of a listing, newest first.
-func (s *Store) Summaries(ctx context.Context, l *Listing, limit int) ([]Summary, error) {
+// Place is where a record stands in a listing.
+func (r *Row) Place() Place {
+	return Place{RecordedAtUS: int64(r.Facts.RecordedAt), Chain: r.Facts.TerminalID, Number: int64(r.Facts.RecordNumber)}
+}
+
+// listedBytes is how many bytes of requests a page of records or entries has: what is shown is checked first, which takes as long as it is large.
+const listedBytes = 1 << 20
+
+// Sales reads the first of up to limit records of a listing, newest first; listed is how many there are of these.
+func (s *Store) Sales(ctx context.Context, l *Listing, limit int) (all []*Row, listed int, err error) {
 	sql, args := salesOfStoreSQL, []any{l.StoreID, l.Before.RecordedAtUS, l.Before.Chain, l.Before.Number, l.SinceUS, limit}
 	switch {
 	case l.ExternalRef != "":
@@ -96,29 +85,23 @@ func (s *Store) Summaries(ctx context.Context, l *Listing, limit int) ([]Summary
 	case l.Chain != "":
 		sql, args = salesOfChainSQL, append(args, l.Chain)
 	}
-	var all []Summary
-	err := s.show(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, sql, args...)
+	err = s.show(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, sql, append(args, listedBytes)...)
 		if err != nil {
 			return err
 		}
-		all, err = pgx.CollectRows(rows, summary)
-		return err
+		defer rows.Close()
+		all, listed = nil, 0
+		for rows.Next() {
+			r, err := scanRow(rows, &listed)
+			if err != nil {
+				return err
+			}
+			all = append(all, r)
+		}
+		return rows.Err()
 	})
-	return all, err
-}
-
-func summary(row pgx.CollectableRow) (l Summary, err error) {
-	var (
-		refundOf                          *[16]byte
-		customer, externalRef, occurredAt *string
-		hash                              []byte
-	)
-	err = row.Scan((*[16]byte)(&l.SaleID), &l.Kind, &l.Chain, &l.Number, &l.RecordedAtUS, &l.Currency, &l.Total, &refundOf, &customer, &externalRef,
-		&l.TerminalSeq, &occurredAt, &hash)
-	l.RefundOf, l.CustomerID, l.ExternalRef, l.OccurredAt = idOf(refundOf), textOf(customer), textOf(externalRef), textOf(occurredAt)
-	l.Hash = common.BytesToHash(hash)
-	return l, err
+	return all, listed, err
 }
 
 // idOf is an id that may be null, Nil then.

@@ -30,23 +30,24 @@ func TestAPageOfAListReadsNoMoreThanItNeedsHoweverManyRecordsThereAre(t *testing
 	d := open(t)
 	d.exec(d.admin, manySQL)
 	d.exec(d.admin, "VACUUM ANALYZE")
+	conn, err := d.pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
 	for what, c := range map[string]struct {
 		sql, args string
 		shown     int
 		most      int // rows read of sales.sale
 	}{
-		"the newest of a store":        {salesOfStoreSQL, `'s1', 9e9::bigint, '', 0, 0, 11`, limit, 3*limit + limit},
-		"a page in the middle":         {salesOfStoreSQL, `'s1', 1000, 't2', 1000, 0, 11`, limit, 3*limit + limit},
-		"a store that sells nothing":   {salesOfStoreSQL, `'s3', 9e9::bigint, '', 0, 0, 11`, 0, 0},
-		"the newest of a terminal":     {salesOfChainSQL, `'s1', 9e9::bigint, '', 0, 0, 11, 't2'`, limit, limit},
-		"its page in the middle":       {salesOfChainSQL, `'s1', 1000, 't2', 1000, 0, 11, 't2'`, limit, limit},
-		"a terminal of another store":  {salesOfChainSQL, `'s1', 9e9::bigint, '', 0, 0, 11, 't4'`, 0, 0},
-		"the newest with a reference":  {salesByRefSQL, `'s1', 9e9::bigint, '', 0, 0, 11, 'ALL', ''`, limit, limit},
-		"those in the middle":          {salesByRefSQL, `'s1', 1000, 't2', 1000, 0, 11, 'ALL', ''`, limit, limit},
-		"one that nobody sent, almost": {salesByRefSQL, `'s1', 9e9::bigint, '', 0, 1999, 11, 'ALL', ''`, 6, 6},
+		"the newest of a store":        {salesOfStoreSQL, `'s1', 9e9::bigint, '', 0, 0, 11, 1 << 20`, limit, 3*limit + limit},
+		"a page in the middle":         {salesOfStoreSQL, `'s1', 1000, 't2', 1000, 0, 11, 1 << 20`, limit, 3*limit + limit},
+		"a store that sells nothing":   {salesOfStoreSQL, `'s3', 9e9::bigint, '', 0, 0, 11, 1 << 20`, 0, 0},
+		"the newest of a terminal":     {salesOfChainSQL, `'s1', 9e9::bigint, '', 0, 0, 11, 't2', 1 << 20`, limit, limit},
+		"its page in the middle":       {salesOfChainSQL, `'s1', 1000, 't2', 1000, 0, 11, 't2', 1 << 20`, limit, limit},
+		"a terminal of another store":  {salesOfChainSQL, `'s1', 9e9::bigint, '', 0, 0, 11, 't4', 1 << 20`, 0, 0},
+		"the newest with a reference":  {salesByRefSQL, `'s1', 9e9::bigint, '', 0, 0, 11, 'ALL', '', 1 << 20`, limit, limit},
+		"those in the middle":          {salesByRefSQL, `'s1', 1000, 't2', 1000, 0, 11, 'ALL', '', 1 << 20`, limit, limit},
+		"one that nobody sent, almost": {salesByRefSQL, `'s1', 9e9::bigint, '', 0, 1999, 11, 'ALL', '', 1 << 20`, 6, 6},
 	} {
-		conn, err := d.pool.Acquire(t.Context())
-		require.NoError(t, err)
 		d.exec(conn.Conn(), "PREPARE listed AS "+named(c.sql).sql)
 		lines, err := conn.Query(t.Context(), "EXPLAIN (ANALYZE, TIMING OFF) EXECUTE listed("+c.args+")", pgx.QueryExecModeSimpleProtocol)
 		require.NoError(t, err)
@@ -60,7 +61,6 @@ func TestAPageOfAListReadsNoMoreThanItNeedsHoweverManyRecordsThereAre(t *testing
 		}
 		require.NoError(t, rows.Err())
 		d.exec(conn.Conn(), "DEALLOCATE listed")
-		conn.Release()
 		plan, read := strings.Join(all, "\n"), 0
 		scans := did.FindAllStringSubmatch(plan, -1)
 		require.Equal(t, c.most == 0, len(scans) == 0, "%s:\n%s", what, plan) // what was never executed read nothing

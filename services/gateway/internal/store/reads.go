@@ -6,7 +6,6 @@ import (
 	_ "embed" // the statements
 	"errors"
 
-	"github.com/ethereum/go-ethereum/common"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,105 +15,94 @@ var (
 	//go:embed sql/account.sql
 	accountSQL string
 	//go:embed sql/entries.sql
-	entriesSQL string
+	entriesText string
+	entriesSQL  = ofRows(entriesText)
 	//go:embed sql/receipt.sql
 	receiptSQL string
 )
 
-// Standing is a customer's balance and number of purchases.
-type Standing struct {
-	Balance   int64
-	Purchases int64
-}
+// A snapshot of several statements, in one round trip.
+const (
+	beginSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+	endSnapshot   = "COMMIT"
+)
 
-// Standing reads a customer's account; ok is false when there is no such customer.
-func (s *Store) Standing(ctx context.Context, customerID string) (st Standing, ok bool, err error) {
+// Account reads a customer's account with what it follows from, all as of one moment; nil when there is no such customer.
+func (s *Store) Account(ctx context.Context, customerID string) (a *Account, last LastEntry, records []*Row, err error) {
 	err = s.show(ctx, func(ctx context.Context) error {
-		err := s.pool.QueryRow(ctx, accountSQL, customerID).Scan(&st.Balance, &st.Purchases)
-		if ok = err == nil; errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
+		a, last, records = nil, LastEntry{}, nil
+		batch := &pgx.Batch{}
+		batch.Queue(beginSnapshot)
+		batch.Queue(accountSQL, customerID).Query(func(rows pgx.Rows) error {
+			var read Account
+			_, err := pgx.ForEachRow(rows, []any{&read.CustomerID, &read.Balance, &read.Purchases, &read.Entries, &read.LastRecordedUS, &read.BonusDue},
+				func() error { a = &read; return nil })
+			return err
+		})
+		ends := Ends{Entries: make(map[string]LastEntry)}
+		batch.Queue(entriesLastSQL, []string{customerID}).Query(ends.scanEntries)
+		batch.Queue(recordsLastSQL, []string{customerID}, MaxWithoutPurchase).Query(func(rows pgx.Rows) error {
+			return eachRow(rows, func(_ string, r *Row) { records = append(records, r) })
+		})
+		batch.Queue(endSnapshot)
+		err := s.pool.SendBatch(ctx, batch).Close() // a connection on which it broke off is not used again
+		last = ends.Entries[customerID]
 		return err
 	})
-	return st, ok, err
+	return a, last, records, err
 }
 
-// ReadEntry is a loyalty entry with what its record did.
+// ReadEntry is a loyalty entry with its record.
 type ReadEntry struct {
-	Number         int64
-	SaleID         uuid.UUID // Nil when it is another store's
-	Kind           string
-	Earned         int64
-	Redeemed       int64
-	Delta          int64
-	Balance        int64
-	PurchaseNumber int64
-	RecordedAtUS   int64
-	RulesVersion   string
+	LastEntry
+
+	RulesVersion string
+	Record       *Row
 }
 
-// Entries reads up to limit of a customer's entries whose number is below before, newest first. A sale's id is given to its own
-// store only.
-func (s *Store) Entries(ctx context.Context, customerID, storeID string, before int64, limit int) ([]ReadEntry, error) {
-	var all []ReadEntry
-	err := s.show(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, entriesSQL, customerID, storeID, before, limit)
+// Entries reads the first of up to limit of a customer's entries whose number is below before, newest first; listed is how many there are of these.
+func (s *Store) Entries(ctx context.Context, customerID string, before int64, limit int) (all []ReadEntry, listed int, err error) {
+	err = s.show(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, entriesSQL, customerID, before, limit, listedBytes)
 		if err != nil {
 			return err
 		}
-		all = nil
-		var (
-			e  ReadEntry
-			id *[16]byte
-		)
-		_, err = pgx.ForEachRow(rows, []any{
-			&e.Number, &id, &e.Kind, &e.Earned, &e.Redeemed, &e.Delta, &e.Balance, &e.PurchaseNumber, &e.RecordedAtUS, &e.RulesVersion,
-		}, func() error {
-			if e.SaleID = uuid.Nil; id != nil {
-				e.SaleID = *id
+		defer rows.Close()
+		all, listed = nil, 0
+		for rows.Next() {
+			var e ReadEntry
+			if e.Record, err = scanRow(rows, &listed, &e.Number, &e.Delta, &e.Balance, &e.RulesVersion); err != nil {
+				return err
 			}
+			e.SaleID = e.Record.ID
 			all = append(all, e)
+		}
+		return rows.Err()
+	})
+	return all, listed, err
+}
+
+// Receipt reads a record of any store with its receipt's token, nil when there is none. The caller must require the token before it shows it.
+func (s *Store) Receipt(ctx context.Context, saleID uuid.UUID) (r *Row, token string, err error) {
+	err = s.show(ctx, func(ctx context.Context) error {
+		r, token = nil, ""
+		batch := &pgx.Batch{}
+		batch.Queue(receiptSQL, [16]byte(saleID)).QueryRow(func(row pgx.Row) error {
+			if err := row.Scan(&token); !errors.Is(err, pgx.ErrNoRows) {
+				return err
+			}
 			return nil
 		})
-		return err
+		batch.Queue(rowSQL, [16]byte(saleID)).Query(func(rows pgx.Rows) error {
+			all, err := scanRows(rows)
+			if len(all) > 0 {
+				r = all[0]
+			}
+			return err
+		})
+		return s.pool.SendBatch(ctx, batch).Close()
 	})
-	return all, err
-}
-
-// Receipt is what a shopper may see of a record.
-type Receipt struct {
-	Kind         string
-	StoreID      string
-	TerminalID   string
-	Currency     string
-	Total        string
-	Customer     bool // whether the record moved a customer's points
-	Earned       int64
-	Redeemed     int64
-	Balance      int64
-	RecordedAtUS int64
-	Hash         common.Hash
-	RefundOf     uuid.UUID // Nil for a sale and for a return without a receipt
-	Request      []byte
-	Token        string
-}
-
-// Receipt reads a record of any store; ok is false when there is none. The caller must require Token before it shows it.
-func (s *Store) Receipt(ctx context.Context, saleID uuid.UUID) (r Receipt, ok bool, err error) {
-	err = s.show(ctx, func(ctx context.Context) error {
-		var (
-			hash     []byte
-			refundOf *[16]byte
-		)
-		err := s.pool.QueryRow(ctx, receiptSQL, [16]byte(saleID)).Scan(&r.Kind, &r.StoreID, &r.TerminalID, &r.Currency, &r.Total, &r.Customer,
-			&r.Earned, &r.Redeemed, &r.Balance, &r.RecordedAtUS, &hash, &refundOf, &r.Request, &r.Token)
-		r.Hash, r.RefundOf = common.BytesToHash(hash), idOf(refundOf)
-		if ok = err == nil; errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	return r, ok, err
+	return r, token, err
 }
 
 var (
@@ -122,17 +110,24 @@ var (
 	rulesAddSQL string
 	//go:embed sql/rules.sql
 	rulesSQL string
+	//go:embed sql/rules_text_add.sql
+	rulesTextAddSQL string
 )
 
-// RulesAreAsFirstUsed reports whether a version of the loyalty rules is what it was when it was first used, which may be now.
-func (s *Store) RulesAreAsFirstUsed(ctx context.Context, version string, hash [32]byte) (bool, error) {
+// RulesAreAsFirstUsed reports whether a version of the loyalty rules is what it was when it was first used, which may be now. Their text is kept for
+// the audit, which makes the points anew.
+func (s *Store) RulesAreAsFirstUsed(ctx context.Context, version string, hash [32]byte, text string) (bool, error) {
 	var first []byte
 	err := s.read(ctx, func(ctx context.Context) error {
 		return s.on(ctx, func(conn *pgxpool.Conn) error {
 			if _, err := conn.Exec(ctx, rulesAddSQL, version, hash[:]); err != nil {
 				return err
 			}
-			return conn.QueryRow(ctx, rulesSQL, version).Scan(&first)
+			if err := conn.QueryRow(ctx, rulesSQL, version).Scan(&first); err != nil || !bytes.Equal(first, hash[:]) {
+				return err
+			}
+			_, err := conn.Exec(ctx, rulesTextAddSQL, version, text)
+			return err
 		})
 	})
 	return bytes.Equal(first, hash[:]), err

@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/postgres"
@@ -135,12 +134,15 @@ type KeyOf struct {
 	Key        uuid.UUID
 }
 
-//go:embed sql/kept.sql
-var keptSQL string
+var (
+	//go:embed sql/kept.sql
+	keptText string
+	keptSQL  = ofRows(keptText)
+)
 
 // Kept reads what is stored under keys; a key that is free is not in the answer.
-func (s *Store) Kept(ctx context.Context, keys []KeyOf) (map[KeyOf]record.Kept, error) {
-	var kept map[KeyOf]record.Kept
+func (s *Store) Kept(ctx context.Context, keys []KeyOf) (map[KeyOf]*Row, error) {
+	var kept map[KeyOf]*Row
 	err := s.read(ctx, func(ctx context.Context) error {
 		terminals, ids := columnsOf(keys)
 		rows, err := s.pool.Query(ctx, keptSQL, terminals, ids)
@@ -161,19 +163,12 @@ func columnsOf(keys []KeyOf) (terminals []string, ids [][16]byte) {
 	return terminals, ids
 }
 
-func scanKept(rows pgx.Rows) (map[KeyOf]record.Kept, error) {
-	kept := make(map[KeyOf]record.Kept)
-	var (
-		key         KeyOf
-		id          [16]byte
-		fingerprint []byte
-		answer      []byte
-	)
-	_, err := pgx.ForEachRow(rows, []any{&key.TerminalID, &id, &fingerprint, &answer}, func() error {
-		key.Key = id
-		kept[key] = record.Kept{Fingerprint: record.Fingerprint(fingerprint), Answer: append([]byte(nil), answer...)}
-		return nil
-	})
+func scanKept(rows pgx.Rows) (map[KeyOf]*Row, error) {
+	all, err := scanRows(rows)
+	kept := make(map[KeyOf]*Row, len(all))
+	for _, r := range all {
+		kept[r.Under] = r
+	}
 	return kept, err
 }
 

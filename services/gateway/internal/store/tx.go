@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/shared/fault"
 )
 
@@ -111,6 +110,7 @@ type Account struct {
 	LastRecordedUS int64
 	BonusDue       bool // the first purchase has been, and earned on nothing
 	Fresh          bool // made by this transaction's lock: it must not be committed unused
+	Begun          bool // it says that it has no entry, and has one
 }
 
 // Head is where a terminal's chain of records ends.
@@ -126,7 +126,7 @@ type Locked struct {
 	Refunds  map[uuid.UUID]*RefundState
 	Accounts map[string]*Account
 	Heads    map[string]*Head // by terminal
-	Kept     map[KeyOf]record.Kept
+	Kept     map[KeyOf]*Row
 	Seqs     map[SeqOf]uuid.UUID // the record that has the number
 }
 
@@ -190,7 +190,7 @@ func (s *Store) endHung(ctx context.Context, err error) {
 func (l *Locked) queueAccounts(batch *pgx.Batch, customers []string) {
 	var a Account
 	batch.Queue(accountsLockSQL, customers).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&a.CustomerID, &a.Balance, &a.Purchases, &a.Entries, &a.LastRecordedUS, &a.BonusDue, &a.Fresh}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&a.CustomerID, &a.Balance, &a.Purchases, &a.Entries, &a.LastRecordedUS, &a.BonusDue, &a.Fresh, &a.Begun}, func() error {
 			read := a
 			l.Accounts[a.CustomerID] = &read
 			return nil

@@ -3,16 +3,20 @@ package read
 import (
 	"context"
 	"encoding/binary"
+	"log/slog"
 	"strconv"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/services/ledger/internal/keys"
 	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
@@ -36,7 +40,8 @@ func newJournal(t testing.TB) *journal {
 	pool, err := pgxpool.New(t.Context(), db.Ledger)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	return &journal{t: t, admin: login(db.Admin), anchor: login(db.Anchor), reader: New(pool)}
+	alarm := intact.NewAlarm(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), intact.Sale, intact.Journal)
+	return &journal{t: t, admin: login(db.Admin), anchor: login(db.Anchor), reader: New(pool, keys.Ring(pool), alarm)}
 }
 
 // write is what the anchor may do.

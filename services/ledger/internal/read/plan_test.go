@@ -179,9 +179,8 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 		"one of a sale":     {logSQL, pgx.NamedArgs{"deployment": d.id, "contract": nil, "batch_id": 77, "size": nil}},
 		"rows of ours":      {logRowsSQL, pgx.NamedArgs{"deployment": d.id, "ours": batches, "foreign_row": 9999, "batch_ids": batchlog.RowsOf(77, batches)}},
 		"rows of another's": {logRowsSQL, pgx.NamedArgs{"deployment": d.id, "ours": 70, "foreign_row": 9999, "batch_ids": batchlog.RowsOf(77, batches)}},
-		"a proof":           {proofSQL, pgx.NamedArgs{"sale_id": none}},
-		"a status":          {statusSQL, pgx.NamedArgs{"sale_id": none}},
-		"of a parked one":   {statusSQL, pgx.NamedArgs{"sale_id": "01935f0e-8a7b-7c3d-9e4f-000000009999"}},
+		"a sale":            {saleSQL, pgx.NamedArgs{"sale_id": none}},
+		"of a parked one":   {saleSQL, pgx.NamedArgs{"sale_id": "01935f0e-8a7b-7c3d-9e4f-000000009999"}},
 	} {
 		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 			scans, plan := j.explain(mode, s.statement, s.args)

@@ -14,15 +14,19 @@ import (
 	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/merkle"
 	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/stream"
 )
 
-type proofRow struct {
+// saleRow is a sale with how far it has come.
+type saleRow struct {
 	SaleID, Kind, RefundOf, StoreID, TerminalID, CustomerID, Currency, Total string
 	RecordNumber, PointsDelta, PointsBalance, PurchaseNumber                 int64
+	PointsEarned, PointsRedeemed                                             int64
 	PreviousHash                                                             []byte
 	RecordedAtUs                                                             int64
 	Request, Salt, SaleHash                                                  []byte
@@ -44,15 +48,71 @@ type proofRow struct {
 	AnnouncedRoot     []byte
 	TxHash, BlockHash []byte
 	BlockNumber       *string
+
+	Held   *string // parked or discarded: the state of what holds the sale back; null: nothing does
+	Reason *string // why that was parked
 }
 
-// Proof returns a sale's proof. Every hash is recomputed from the facts: if one differs from what was anchored, the error is Fatal and
-// no proof is handed out. While the batch is not mined, or not any more, it is a Conflict; an id that no sale has is Invalid.
+// wrongWith says what was altered of a sale, or of its leaf, with the alarm; "" when both are as they were recorded and journaled.
+func (r *Reader) wrongWith(ctx context.Context, row *saleRow) (wrong string, err error) {
+	facts := factsOf(row)
+	all, err := r.ring.Check(ctx, &intact.Row{
+		Facts: facts, Earned: row.PointsEarned, Redeemed: row.PointsRedeemed, Request: row.Request, Salt: row.Salt, SaleHash: row.SaleHash, Promise: row.Promise,
+	})
+	if err != nil {
+		return "", err
+	}
+	if wrong = textOf(all[0]); wrong != "" {
+		r.alarm.Raise(intact.Sale, "sale_id", row.SaleID, "error", wrong)
+		return wrong, nil
+	}
+	if row.LeafSaleHash != nil && !bytes.Equal(row.LeafSaleHash, row.SaleHash) {
+		r.alarm.Raise(intact.Journal, "sale_id", row.SaleID, "error", otherLeaf)
+		return otherLeaf, nil
+	}
+	return "", nil
+}
+
+// textOf is an error's text, "" for none.
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+const otherLeaf = "the leaf in the anchor's journal is of another hash"
+
+// Proof returns a sale's proof. Every hash is recomputed from the facts: if one differs from what was signed or anchored, the error has
+// event.CodeAltered and no proof is handed out. It is a Conflict too while an operator must act (event.CodeParked), and while the batch is not mined,
+// or not any more; an id that no sale has is Invalid.
 func (r *Reader) Proof(ctx context.Context, q event.SaleQuery) (event.Proof, error) {
-	row, err := one[proofRow](ctx, r, proofSQL, q.SaleID)
+	row, err := one[saleRow](ctx, r, saleSQL, q.SaleID)
 	if err != nil {
 		return event.Proof{}, err
 	}
+	wrong, err := r.wrongWith(ctx, &row)
+	switch {
+	case err != nil:
+		return event.Proof{}, err
+	case wrong != "":
+		return event.Proof{}, altered(row.SaleID, wrong)
+	case row.BatchID == nil && row.Held != nil:
+		return event.Proof{}, stream.Coded(event.CodeParked, fault.New(fault.Conflict, "the sale is parked until an operator acts: %s", reasonOf(&row)))
+	}
+	p, err := r.prove(ctx, &row)
+	if fault.Is(err, fault.Fatal) {
+		r.alarm.Raise(intact.Journal, "sale_id", row.SaleID, "error", err)
+		return event.Proof{}, altered(row.SaleID, err.Error())
+	}
+	return p, err
+}
+
+func altered(saleID, wrong string) error {
+	return stream.Coded(event.CodeAltered, fault.New(fault.Conflict, "what is stored of sale %s was changed behind the services' back: %s", saleID, wrong))
+}
+
+func (r *Reader) prove(ctx context.Context, row *saleRow) (event.Proof, error) {
 	finality, mined := finalityOf(row.State)
 	if row.BatchID == nil || !mined {
 		return event.Proof{}, fault.New(fault.Conflict, "the sale is not mined yet")
@@ -85,7 +145,7 @@ func finalityOf(state *string) (finality string, mined bool) {
 }
 
 // assemble makes the proof of a mined sale and checks it as its recipient will. Pure. Errors are Fatal and contain no facts.
-func assemble(row proofRow, tree *merkle.Tree, log contractLog, in batchlog.Included, finality string) (event.Proof, error) {
+func assemble(row *saleRow, tree *merkle.Tree, log contractLog, in batchlog.Included, finality string) (event.Proof, error) {
 	wrong := func(what string) (event.Proof, error) {
 		return event.Proof{}, fault.New(fault.Fatal, "sale %s, batch %d of deployment %d: %s", row.SaleID, *row.BatchID, *row.Deployment, what)
 	}
@@ -137,7 +197,7 @@ func assemble(row proofRow, tree *merkle.Tree, log contractLog, in batchlog.Incl
 	}, nil
 }
 
-func factsOf(row proofRow) sale.Sale {
+func factsOf(row *saleRow) sale.Sale {
 	return sale.Sale{
 		SaleID: row.SaleID, Kind: sale.Kind(row.Kind), RefundOf: row.RefundOf, StoreID: row.StoreID, TerminalID: row.TerminalID,
 		RecordNumber: uint64(row.RecordNumber), PreviousHash: common.BytesToHash(row.PreviousHash), CustomerID: row.CustomerID,
@@ -148,7 +208,7 @@ func factsOf(row proofRow) sale.Sale {
 }
 
 // rateOf is the rate of the conversion; nil for a total of 0, which has none.
-func rateOf(row proofRow) (*event.ProofRate, error) {
+func rateOf(row *saleRow) (*event.ProofRate, error) {
 	if row.RateValue == nil {
 		return nil, nil
 	}

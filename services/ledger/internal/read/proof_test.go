@@ -13,8 +13,8 @@ import (
 )
 
 // provable is a sale, changed before it was hashed, in a batch of its own, with all that its proof is made of.
-func provable(t *testing.T, changes ...func(*proofRow)) (proofRow, *merkle.Tree) {
-	row := proofRow{
+func provable(t *testing.T, changes ...func(*saleRow)) (saleRow, *merkle.Tree) {
+	row := saleRow{
 		SaleID: "01935f0e-8a7b-7c3d-9e4f-000000000001", Kind: string(sale.KindSale), StoreID: "s1", TerminalID: "t1", Currency: "INR", Total: "1.00",
 		Request: []byte("{}"), Salt: common.Hash{1}.Bytes(), AmountWei: new("7"), RateValue: new("1"), RateCurrency: new("INR"), RateTier: new("static"),
 		RateObservedAt: new("2026-11-22T04:45:31Z"), RateSources: []byte("[]"), Deployment: new(int64(1)), BatchID: new(int64(2)), LeafIndex: new(int32(0)),
@@ -24,7 +24,7 @@ func provable(t *testing.T, changes ...func(*proofRow)) (proofRow, *merkle.Tree)
 	for _, change := range changes {
 		change(&row)
 	}
-	facts := factsOf(row)
+	facts := factsOf(&row)
 	hash := facts.Hash()
 	leaf, err := leafOf(hash, *row.AmountWei)
 	require.NoError(t, err)
@@ -36,30 +36,30 @@ func provable(t *testing.T, changes ...func(*proofRow)) (proofRow, *merkle.Tree)
 }
 
 func TestAnAmountThatIsNotTheTotalsIsNotProved(t *testing.T) {
-	for what, change := range map[string]func(*proofRow){
-		"no rate":                    func(row *proofRow) { row.RateValue = nil },
-		"no amount":                  func(row *proofRow) { row.AmountWei = new("0") },
-		"neither":                    func(row *proofRow) { row.AmountWei, row.RateValue = new("0"), nil },
-		"an amount of a total of 0":  func(row *proofRow) { row.Total, row.RateValue = "0.00", nil },
-		"a rate of a total of 0":     func(row *proofRow) { row.Total, row.AmountWei = "0.00", new("0") },
-		"both, with a total of zero": func(row *proofRow) { row.Total = "0.00" },
+	for what, change := range map[string]func(*saleRow){
+		"no rate":                    func(row *saleRow) { row.RateValue = nil },
+		"no amount":                  func(row *saleRow) { row.AmountWei = new("0") },
+		"neither":                    func(row *saleRow) { row.AmountWei, row.RateValue = new("0"), nil },
+		"an amount of a total of 0":  func(row *saleRow) { row.Total, row.RateValue = "0.00", nil },
+		"a rate of a total of 0":     func(row *saleRow) { row.Total, row.AmountWei = "0.00", new("0") },
+		"both, with a total of zero": func(row *saleRow) { row.Total = "0.00" },
 	} {
 		row, tree, in := alone(t, change)
-		_, err := assemble(row, tree, contractLog{}, in, statusMined)
+		_, err := assemble(&row, tree, contractLog{}, in, statusMined)
 		require.True(t, fault.Is(err, fault.Fatal), what)
 		require.ErrorContains(t, err, "has an amount of 0 and no rate", what)
 	}
-	row, tree, in := alone(t, func(row *proofRow) {
+	row, tree, in := alone(t, func(row *saleRow) {
 		row.Total, row.AmountWei, row.RateValue, row.RateSources = "0.00", new("0"), nil, nil
 	})
-	p, err := assemble(row, tree, contractLog{}, in, statusMined)
+	p, err := assemble(&row, tree, contractLog{}, in, statusMined)
 	require.NoError(t, err)
 	require.Nil(t, p.Rate)
 }
 
 // alone is a sale, changed before it was hashed, in the only batch of a log.
-func alone(t *testing.T, change func(*proofRow)) (proofRow, *merkle.Tree, batchlog.Included) {
-	row, tree := provable(t, change, func(row *proofRow) { row.BatchID = new(int64(1)) })
+func alone(t *testing.T, change func(*saleRow)) (saleRow, *merkle.Tree, batchlog.Included) {
+	row, tree := provable(t, change, func(row *saleRow) { row.BatchID = new(int64(1)) })
 	batch := batchlog.Batch{ID: 1, Root: tree.Root(), Size: 1}
 	return row, tree, batchlog.Included{Size: 1, Root: batch.Entry()}
 }
@@ -78,7 +78,7 @@ func TestAProofIsHandedOutWithThePathOfItsBatchAlone(t *testing.T) {
 		require.NoError(t, err)
 		return at
 	}
-	p, err := assemble(row, tree, contractLog{DeployedBlock: "5"}, in(2), statusMined)
+	p, err := assemble(&row, tree, contractLog{DeployedBlock: "5"}, in(2), statusMined)
 	require.NoError(t, err)
 	require.Equal(t, log.Root(), p.Log.Root)
 	require.Equal(t, in(2).Path, p.Log.Path)
@@ -86,7 +86,7 @@ func TestAProofIsHandedOutWithThePathOfItsBatchAlone(t *testing.T) {
 		"another batch's path": in(1), "no path": {Size: 3, Root: log.Root()}, "another root": {Size: 3, Root: common.Hash{7}, Path: in(2).Path},
 		"another size": {Size: 5, Root: log.Root(), Path: in(2).Path},
 	} {
-		_, err := assemble(row, tree, contractLog{}, wrong, statusMined)
+		_, err := assemble(&row, tree, contractLog{}, wrong, statusMined)
 		require.True(t, fault.Is(err, fault.Fatal), "%s: %v", what, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	_ "embed" // the statements
 	"errors"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -16,15 +17,13 @@ import (
 
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
 )
 
-//go:embed sql/status.sql
-var statusSQL string
-
-//go:embed sql/proof.sql
-var proofSQL string
+//go:embed sql/sale.sql
+var saleSQL string
 
 //go:embed sql/leaves.sql
 var leavesSQL string
@@ -32,12 +31,14 @@ var leavesSQL string
 // Reader answers from Postgres: the sales as the gateway committed them, the anchor's journal and the ledger's own book.
 type Reader struct {
 	pool  *pgxpool.Pool
+	ring  *intact.Keyring
+	alarm *intact.Alarm
 	trees *forest
 }
 
 // New makes a reader over a pool of role ledger.
-func New(pool *pgxpool.Pool) *Reader {
-	return &Reader{pool: pool, trees: newForest(maxCachedLeaves)}
+func New(pool *pgxpool.Pool, ring *intact.Keyring, alarm *intact.Alarm) *Reader {
+	return &Reader{pool: pool, ring: ring, alarm: alarm, trees: newForest(maxCachedLeaves)}
 }
 
 // Endpoints are the reads as they are offered over NATS.
@@ -45,7 +46,9 @@ func (r *Reader) Endpoints() []stream.Endpoint {
 	const request = `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001"}`
 	return []stream.Endpoint{
 		stream.Answers(stream.Endpoint{
-			Subject: event.SubjectSalesGet, Description: "How far a sale has come: pending, parked (with the reason), batched, broadcast, mined or final",
+			Subject: event.SubjectSalesGet,
+			Description: "How far a sale has come: pending, parked (with the reason), batched, broadcast, mined or final; or altered " +
+				"behind the services' back",
 			Request:  request,
 			Response: `{"sale_id":"0193f0e8-8a7b-7c3d-9e4f-000000000001","status":"mined","batch_id":"12","tx_hash":"0x…","block_number":"99"}`,
 		}, r.Status),
@@ -71,17 +74,8 @@ const (
 	statusBroadcast = "broadcast"
 	statusMined     = "mined"
 	statusFinal     = "final"
+	statusAltered   = "altered"
 )
-
-type statusRow struct {
-	SaleID      string
-	BatchID     *string // null: in no batch yet
-	State       *string // null: nothing announced about the batch yet
-	TxHash      []byte
-	BlockNumber *string
-	Held        *string // parked or discarded: the state of what holds the sale back; null: nothing does
-	Reason      *string // why that was parked
-}
 
 // maxReason is how many characters of a reason are shown.
 const maxReason = 200
@@ -91,14 +85,21 @@ const givenUp = "an operator gave it up: it is not anchored unless one releases 
 
 // Status is how far a sale has come. An id that no sale has is Invalid.
 func (r *Reader) Status(ctx context.Context, q event.SaleQuery) (event.SaleStatus, error) {
-	row, err := one[statusRow](ctx, r, statusSQL, q.SaleID)
+	row, err := one[saleRow](ctx, r, saleSQL, q.SaleID)
 	if err != nil {
 		return event.SaleStatus{}, err
 	}
-	return statusOf(row), nil
+	wrong, err := r.wrongWith(ctx, &row)
+	if err != nil {
+		return event.SaleStatus{}, err
+	}
+	if wrong != "" {
+		return event.SaleStatus{SaleID: row.SaleID, Status: statusAltered, Reason: wrong}, nil
+	}
+	return statusOf(&row), nil
 }
 
-func statusOf(row statusRow) event.SaleStatus {
+func statusOf(row *saleRow) event.SaleStatus {
 	s := event.SaleStatus{SaleID: row.SaleID, Status: statusPending}
 	if row.BatchID == nil {
 		if row.Held != nil {
@@ -106,8 +107,8 @@ func statusOf(row statusRow) event.SaleStatus {
 		}
 		return s
 	}
-	s.Status, s.BatchID = statusBatched, *row.BatchID
-	if row.State == nil {
+	s.Status, s.BatchID = statusBatched, strconv.FormatInt(*row.BatchID, 10)
+	if row.State == nil { // nothing is announced about the batch yet
 		return s
 	}
 	switch state := event.BatchState(*row.State); state {
@@ -128,7 +129,7 @@ func statusOf(row statusRow) event.SaleStatus {
 
 // reasonOf says why a sale is held back, to whoever may see the sale. It is the sentence of the service that parked it, which by rule has no key,
 // salt or customer's data in it (infra/docs/CONTRACT.md, 8); as one short line, since it came over NATS.
-func reasonOf(row statusRow) string {
+func reasonOf(row *saleRow) string {
 	if *row.Held != statusParked {
 		return givenUp
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/intact"
 )
 
 // Closing is a stored closing that is to be published for the Generation-th time, counted as for a Sale.
@@ -23,9 +24,7 @@ func (p *Publisher) SiftClosings(closings []Closing) (msgs []*nats.Msg, tooLarge
 	for _, c := range closings {
 		msg, ok := c.message()
 		if !ok {
-			p.altered.WithLabelValues(alteredClosing).Inc()
-			p.log.Error("ALARM: a closing's row is not the closing that it should be: it was changed behind the services' back and is not published",
-				"terminal_id", c.Chain, "closing_number", c.Number)
+			p.alarm.Raise(intact.Closing, "terminal_id", c.Chain, "closing_number", c.Number)
 			continue
 		}
 		if err := p.bus.Fits(msg); err != nil {

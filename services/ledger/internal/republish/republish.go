@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/nats-io/nats.go"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/stream"
@@ -29,7 +29,14 @@ type Sale struct {
 	PreviousHash                                                             []byte
 	RecordedAtUs                                                             int64
 	SaleHash, Request, Salt                                                  []byte
+	Promise                                                                  string
 	Generation                                                               int
+}
+
+func (s Sale) row() *intact.Row {
+	return &intact.Row{
+		Facts: s.facts(), Earned: s.PointsEarned, Redeemed: s.PointsRedeemed, Request: s.Request, Salt: s.Salt, SaleHash: s.SaleHash, Promise: s.Promise,
+	}
 }
 
 func (s Sale) facts() sale.Sale {
@@ -45,10 +52,8 @@ func (s Sale) facts() sale.Sale {
 const StreamRow = "sales.sale"
 
 const (
-	alteredReason  = "altered: the sale's row no longer matches its sale_hash: it was changed behind the services' back, and is not published"
+	alteredReason  = "altered: the sale's row no longer matches its sale_hash or its promise: it was changed behind the services' back, and is not published"
 	tooLargeReason = "too large for NATS, whose max_payload must be raised before the sale is replayed: "
-
-	alteredSale, alteredClosing = "sale", "closing" // the metric's labels
 )
 
 //go:embed sql/park.sql
@@ -56,21 +61,15 @@ var parkSQL string
 
 // Publisher publishes sales and closings again. It is safe for concurrent use.
 type Publisher struct {
-	bus     *stream.Bus
-	log     *slog.Logger
-	altered *prometheus.CounterVec
+	bus   *stream.Bus
+	log   *slog.Logger
+	ring  *intact.Keyring
+	alarm *intact.Alarm
 }
 
-// New makes a publisher and registers its metric.
-func New(bus *stream.Bus, log *slog.Logger, registry prometheus.Registerer) *Publisher {
-	p := &Publisher{bus: bus, log: log, altered: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tillseal_altered_total", Help: "Times that a row about to be used did not match its hash, or was no closing of its own: an alarm.",
-	}, []string{"what"})}
-	for _, what := range []string{alteredSale, alteredClosing} { // an alarm on an increase needs the zero before
-		p.altered.WithLabelValues(what)
-	}
-	registry.MustRegister(p.altered)
-	return p
+// New makes a publisher.
+func New(bus *stream.Bus, ring *intact.Keyring, alarm *intact.Alarm, log *slog.Logger) *Publisher {
+	return &Publisher{bus: bus, log: log, ring: ring, alarm: alarm}
 }
 
 // Executor is a session or a transaction on it.
@@ -87,37 +86,44 @@ type Refused struct {
 // Sift returns the sales that may be published. Those whose row no longer matches its hash, and those that NATS takes from nobody for their
 // size, it parks on db, where operators see them and nothing publishes them, with an alarm for each that shows nothing of the row but the
 // sale's id.
-func (p *Publisher) Sift(ctx context.Context, db Executor, now time.Time, sales []Sale) (intact []Sale, refused Refused, err error) {
+func (p *Publisher) Sift(ctx context.Context, db Executor, now time.Time, sales []Sale) (sound []Sale, refused Refused, err error) {
 	var (
 		ids, reasons []string
 		recorded     []int64
 	)
-	for _, s := range sales {
-		altered, tooLarge := !sale.Intact(s.facts(), s.Request, s.Salt, s.SaleHash), error(nil)
-		if !altered {
+	rows := make([]*intact.Row, len(sales))
+	for i, s := range sales {
+		rows[i] = s.row()
+	}
+	wrong, err := p.ring.Check(ctx, rows...)
+	if err != nil {
+		return nil, Refused{}, err
+	}
+	for i, s := range sales {
+		var tooLarge error
+		if wrong[i] == nil {
 			tooLarge = p.bus.Fits(p.message(s))
 		}
 		switch {
-		case altered:
+		case wrong[i] != nil:
 			refused.Altered++
 			refused.Reason = alteredReason
-			p.altered.WithLabelValues(alteredSale).Inc()
-			p.log.Error("ALARM: a sale's row no longer matches its sale_hash: it was changed behind the services' back and is not published", "sale_id", s.SaleID)
+			p.alarm.Raise(intact.Sale, "sale_id", s.SaleID, "error", wrong[i])
 		case tooLarge != nil:
 			refused.TooLarge++
 			refused.Reason = tooLargeReason + tooLarge.Error()
 			p.log.Error("ALARM: a sale is larger than what NATS takes and is not published", "sale_id", s.SaleID, "error", tooLarge)
 		default:
-			intact = append(intact, s)
+			sound = append(sound, s)
 			continue
 		}
 		ids, recorded, reasons = append(ids, s.SaleID), append(recorded, s.RecordedAtUs), append(reasons, refused.Reason)
 	}
 	if len(ids) == 0 {
-		return intact, refused, nil
+		return sound, refused, nil
 	}
 	_, err = db.Exec(ctx, parkSQL, pgx.NamedArgs{"sale_ids": ids, "recorded": recorded, "stream": StreamRow, "reasons": reasons, "now": now})
-	return intact, refused, postgres.Fault("park sales that can't be published", err)
+	return sound, refused, postgres.Fault("park sales that can't be published", err)
 }
 
 // Publish publishes sales that Sift returned, and returns once all are acknowledged. It writes nothing: the caller must have committed

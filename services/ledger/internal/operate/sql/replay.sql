@@ -22,6 +22,6 @@ WITH chosen AS (
 SELECT s.sale_id::text, s.kind, coalesce(s.refund_of::text, '') AS refund_of, s.store_id, s.chain AS terminal_id, s.record_number, s.previous_hash,
        coalesce(s.customer_id, '') AS customer_id,
        s.currency, s.total, s.points_earned, s.points_redeemed, s.points_delta, s.points_balance, s.purchase_number, s.recorded_at_us, s.sale_hash,
-       s.request, s.salt, r.generation
+       s.request, s.salt, coalesce((SELECT p.promise FROM sales.promise p WHERE p.sale_id = s.sale_id), '') AS promise, r.generation
 FROM repaired r JOIN sales.sale s USING (sale_id)
 ORDER BY s.recorded_at_us, s.sale_id

@@ -69,7 +69,7 @@ func Parse(data []byte) (*Rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Rules{nothing: []event.LineType{event.LineTip, event.LineGiftCard, event.LineDeposit, event.LineRounding}, offline: defaultOffline}
+	r := &Rules{Text: string(data), nothing: []event.LineType{event.LineTip, event.LineGiftCard, event.LineDeposit, event.LineRounding}, offline: defaultOffline}
 	if r.Hash, err = hashOf(data); err != nil {
 		return nil, err
 	}

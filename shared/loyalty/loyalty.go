@@ -14,6 +14,7 @@ import (
 // Rules are what a sale earns and what a point is worth. They never change; a new version is another Rules.
 type Rules struct {
 	Version string
+	Text    string            // as it was parsed
 	Hash    [sha256.Size]byte // of the rules' JSON value: spacing and the order of members aside
 
 	perUnit map[string]*big.Rat // points for each whole unit of a currency; absent: sales in it earn nothing

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/tillseal/tillseal/services/gateway/internal/loyalty"
 	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/loyalty"
 )
 
 func parsed(t require.TestingT, text string) *loyalty.Rules {
@@ -71,7 +71,7 @@ func TestRulesAsTheyAreShownAreTheSameRules(t *testing.T) {
 			third, err := encode(again)
 			require.NoError(rt, err)
 			require.Equal(rt, string(text), string(third))
-			again.Hash = rules.Hash // of the text that they were read from
+			again.Hash, again.Text = rules.Hash, rules.Text // of which they were read
 			require.Equal(rt, rules, again)
 		}
 	})

@@ -1,0 +1,214 @@
+// Package audit finds what was altered, removed, added, doubled, reordered or left out of a shop's records, from the views for auditors and the
+// chain alone: it trusts neither the database nor the services, but the shop's published keys and the contract (infra/docs/AUDITING.md).
+package audit
+
+import (
+	"context"
+	_ "embed" // the statements
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tillseal/tillseal/shared/intact"
+	"github.com/tillseal/tillseal/shared/loyalty"
+	"github.com/tillseal/tillseal/shared/postgres"
+)
+
+var (
+	//go:embed sql/chains.sql
+	chainsSQL string
+	//go:embed sql/next_chain.sql
+	nextChainSQL string
+	//go:embed sql/records.sql
+	recordsSQL string
+	//go:embed sql/record_hash.sql
+	recordHashSQL string
+	//go:embed sql/keys.sql
+	keysSQL string
+	//go:embed sql/records_count.sql
+	recordsCountSQL string
+)
+
+// Options are what an audit is told.
+type Options struct {
+	Since          *Checkpoint                    // what an earlier audit has seen, which must still stand: only what came after is checked; nil for all
+	Terminal       string                         // of one terminal's chains alone; "" for all
+	Customer       string                         // of one customer alone; "" for all
+	Now            time.Time                      // by which promises are due
+	AnchoredWithin time.Duration                  // after which a record should stand in a mined batch
+	Chain          Chain                          // nil: the contract's log is not compared
+	Published      common.Address                 // the contract that the shop has published; zero where the auditor does not know
+	Progress       func(part string, n, of int64) // called now and then; nil for none
+}
+
+// Source is a session of the auditor's role, or a transaction on it.
+type Source interface {
+	Query(ctx context.Context, statement string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, statement string, args ...any) pgx.Row
+}
+
+// Run audits what one snapshot shows to one session or two of the auditor's role, read-only transactions with the same snapshot for all their
+// statements: two are faster. The report is what was found; an error means that not all could be read.
+func Run(ctx context.Context, o Options, sources ...Source) (*Report, error) {
+	s := &state{
+		Options: o, touched: make(map[string]bool), refunded: make(map[string]bool),
+		checkpoint: Checkpoint{Form: checkpointForm, At: o.Now, Chains: []PinnedChain{}, Logs: []PinnedLog{}},
+		report:     &Report{Findings: []Finding{}, Counts: map[Kind]int64{}, Skipped: []string{}, Contracts: []Compared{}},
+	}
+	first, second := &auditor{state: s, tx: sources[0]}, &auditor{state: s, tx: sources[len(sources)-1]}
+	if err := first.prepare(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	switch {
+	case o.Terminal != "":
+		s.skip("all but the records of terminal " + o.Terminal)
+		err = first.run(ctx, part{"records", first.records})
+	case o.Customer != "":
+		s.skip("all but the entries of the customer, as their records are: whether those are intact is for an audit of all")
+		err = first.run(ctx, part{"customers", first.customers})
+	case o.Since != nil || len(sources) == 1: // what has come since is known from the records
+		if o.Since != nil {
+			s.skip("what was recorded before " + o.Since.At.UTC().Format(time.RFC3339) + ": only a full audit clears that")
+		}
+		if err = first.run(ctx, part{"records", first.records}); err == nil {
+			err = first.rest(ctx)
+		}
+	default:
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return first.run(ctx, part{"records", first.records}) })
+		group.Go(func() error { return second.rest(ctx) })
+		err = group.Wait()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if o.Terminal == "" && o.Customer == "" {
+		slices.SortFunc(s.checkpoint.Chains, func(x, y PinnedChain) int { return strings.Compare(x.TerminalID, y.TerminalID) })
+		s.report.Checkpoint = &s.checkpoint
+	}
+	s.report.settle()
+	return s.report, nil
+}
+
+// prepare reads what all parts need.
+func (a *auditor) prepare(ctx context.Context) error {
+	var (
+		jwks         []string
+		unpromisedUS int64
+	)
+	if err := a.tx.QueryRow(ctx, keysSQL).Scan(&jwks, &unpromisedUS); err != nil {
+		return failed("audit.promise_key", err)
+	}
+	a.keys = intact.KeysOf(jwks, unpromisedUS)
+	return failed("audit.terminal", a.tx.QueryRow(ctx, recordsCountSQL).Scan(&a.all))
+}
+
+// part is a part of an audit.
+type part struct {
+	name string
+	run  func(context.Context) error
+}
+
+// rest runs all parts but the records.
+func (a *auditor) rest(ctx context.Context) error {
+	return a.run(ctx, part{"customers", a.customers}, part{"refunds", a.refunds}, part{"closings", a.closings}, part{"batches", a.allBatches},
+		part{"the chain", a.onChain}, part{"what is not anchored", a.unanchored})
+}
+
+func (a *auditor) run(ctx context.Context, parts ...part) error {
+	for _, p := range parts {
+		a.part = p.name
+		if err := p.run(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// auditor is a session that goes through parts of an audit.
+type auditor struct {
+	*state
+
+	tx   Source
+	part string
+}
+
+// state is one audit on its way.
+type state struct {
+	Options
+
+	keys        intact.Keys
+	rules       map[string]*loyalty.Rules // by version
+	all         int64                     // records, about
+	deployments []*deployment
+	checkpoint  Checkpoint
+
+	// Of an audit since a checkpoint, what has come since.
+	touched  map[string]bool // customers
+	refunded map[string]bool // sales
+
+	mu     sync.Mutex // guards findings, what is skipped, and Progress
+	report *Report
+}
+
+func (a *state) found(f Finding) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.report.found(f)
+}
+
+func (a *state) skip(what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.report.Skipped = append(a.report.Skipped, what)
+}
+
+// scan reads a row into values.
+type scan func(values ...any) error
+
+// each calls do with each row of a statement about a view.
+func (a *auditor) each(ctx context.Context, view, statement string, do func(scan) error, args ...any) error {
+	rows, err := a.tx.Query(ctx, statement, args...)
+	if err != nil {
+		return failed(view, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := do(rows.Scan); err != nil {
+			return failed(view, err)
+		}
+	}
+	return failed(view, rows.Err())
+}
+
+// progressEvery is how many rows pass between two calls of Progress.
+const progressEvery = 1000
+
+func (a *auditor) progress(n int64) {
+	if a.Progress != nil && n%progressEvery == 0 {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.Progress(a.part, n, a.all)
+	}
+}
+
+func (a *auditor) nextChain(ctx context.Context, after string) (string, error) {
+	var next string
+	err := a.tx.QueryRow(ctx, nextChainSQL, after).Scan(&next)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return next, failed("audit.sale", err)
+}
+
+// failed says what could not be read. A role without the right is the likeliest mistake.
+func failed(view string, err error) error {
+	return postgres.Fault("read "+view+" as the auditor", err)
+}

@@ -1,0 +1,136 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jackc/pgx/v5"
+)
+
+// checkpointForm is the form of a Checkpoint, so that another can follow.
+const checkpointForm = 1
+
+// Checkpoint pins what an audit has seen, so that the next one can begin there: where each chain of records ended, and the log of batches. Whoever
+// keeps it away from the shop can tell later that nothing of it was cut off.
+type Checkpoint struct {
+	Form   int           `json:"form"`
+	At     time.Time     `json:"at"`
+	Chains []PinnedChain `json:"chains"` // in the order of their names
+	Logs   []PinnedLog   `json:"logs"`   // in the order of their deployments
+}
+
+// PinnedChain is where a chain of records ended.
+type PinnedChain struct {
+	TerminalID string      `json:"terminal_id"` // with its series
+	Number     uint64      `json:"number"`
+	Hash       common.Hash `json:"hash"` // sale_hash of that record
+}
+
+// PinnedLog is a contract's log as the journal's batches came to it.
+type PinnedLog struct {
+	ChainID  string         `json:"chain_id"`
+	Contract common.Address `json:"contract"`
+	Size     uint64         `json:"size"`
+	Root     common.Hash    `json:"root"`
+}
+
+// Check refuses what is no checkpoint.
+func (c *Checkpoint) Check() error {
+	if c.Form != checkpointForm || c.At.IsZero() {
+		return fmt.Errorf("it is no checkpoint of an audit, of form %d", checkpointForm)
+	}
+	return nil
+}
+
+// pinned is where a chain ended at the checkpoint, nil for one that had not begun.
+func (c *Checkpoint) pinned(name string) *PinnedChain {
+	if c == nil {
+		return nil
+	}
+	i, found := slices.BinarySearchFunc(c.Chains, name, func(p PinnedChain, name string) int {
+		switch {
+		case p.TerminalID < name:
+			return -1
+		case p.TerminalID > name:
+			return 1
+		}
+		return 0
+	})
+	if !found {
+		return nil
+	}
+	return &c.Chains[i]
+}
+
+// log is a contract's log at the checkpoint; its size is 0 for one that was not there.
+func (c *Checkpoint) log(d *deployment) PinnedLog {
+	if c != nil {
+		for _, l := range c.Logs {
+			if l.ChainID == d.chainID && l.Contract == d.contract {
+				return l
+			}
+		}
+	}
+	return PinnedLog{}
+}
+
+// pin notes where a chain has ended.
+func (a *auditor) pin(c *chain) {
+	a.checkpoint.Chains = append(a.checkpoint.Chains, PinnedChain{TerminalID: c.name, Number: c.number, Hash: c.hash})
+}
+
+// resume begins a chain where it ended at the checkpoint, which must still stand.
+func (a *auditor) resume(ctx context.Context, c *chain) error {
+	p := a.Since.pinned(c.name)
+	if p == nil {
+		return nil
+	}
+	var hash string
+	err := a.tx.QueryRow(ctx, recordHashSQL, c.name, int64(p.Number)).Scan(&hash)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		a.gone(Finding{TerminalID: c.name, Number: p.Number, Detail: "the record, which an earlier audit saw, is missing"})
+	case err != nil:
+		return failed("audit.sale", err)
+	case bytesOf(hash) != p.Hash:
+		a.gone(Finding{TerminalID: c.name, Number: p.Number, Detail: "the record is another than the one that an earlier audit saw"})
+	}
+	c.number, c.hash = p.Number, p.Hash
+	return nil
+}
+
+func (a *auditor) gone(f Finding) {
+	f.Kind = CheckpointGone
+	a.found(f)
+}
+
+// chainsGone is about chains that an earlier audit saw and that are not there any more.
+func (a *auditor) chainsGone(seen map[string]bool) {
+	if a.Since == nil {
+		return
+	}
+	for _, p := range a.Since.Chains {
+		if !seen[p.TerminalID] && p.Number > 0 {
+			a.gone(Finding{TerminalID: p.TerminalID, Number: p.Number, Detail: "the chain, which an earlier audit saw, has no record"})
+		}
+	}
+}
+
+// logStands requires that the batches which an earlier audit saw lead to the log that it saw.
+func (a *auditor) logStands(d *deployment) {
+	p := a.Since.log(d)
+	switch {
+	case p.Size == 0:
+	case p.Size > uint64(len(d.roots)):
+		a.gone(Finding{Deployment: d.id, BatchID: uint64(len(d.roots)) + 1, Detail: fmt.Sprintf("an earlier audit saw %d batches", p.Size)})
+	case d.roots[p.Size-1] != p.Root:
+		a.gone(Finding{Deployment: d.id, BatchID: p.Size, Detail: "the batches up to it lead to another log than an earlier audit saw"})
+	}
+	if n := len(d.roots); n > 0 {
+		a.checkpoint.Logs = append(a.checkpoint.Logs, PinnedLog{ChainID: d.chainID, Contract: d.contract, Size: uint64(n), Root: d.roots[n-1]})
+	}
+}

@@ -1,0 +1,307 @@
+package audit
+
+import (
+	"context"
+	_ "embed" // the statements
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/loyalty"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/slip"
+)
+
+var (
+	//go:embed sql/entries.sql
+	entriesSQL string
+	//go:embed sql/entries_among.sql
+	entriesAmongSQL string
+	//go:embed sql/accounts.sql
+	accountsSQL string
+	//go:embed sql/accounts_without.sql
+	accountsWithoutSQL string
+	//go:embed sql/rules.sql
+	rulesSQL string
+)
+
+// entry is a loyalty entry with its record.
+type entry struct {
+	customer       string
+	number         int64
+	saleID         string
+	delta, balance int64
+	version        string
+	record         *entryRecord // nil where there is none
+}
+
+type entryRecord struct {
+	kind                 sale.Kind
+	refundOf, customer   string
+	currency, total      string
+	delta, balance       int64
+	purchase, recordedUS int64
+	earned, redeemed     int64
+	version              string
+	request              []byte
+}
+
+// customer is what a customer's entries up to one come to.
+type customer struct {
+	id                      string
+	number, balance         int64
+	purchases, lastRecorded int64
+	bonusDue                bool
+	gap                     bool // an entry or its record is missing: the purchases go on from the next one
+	doubtful                bool // whether a bonus waits is not known
+}
+
+// customers makes each customer's points anew, entry by entry, and compares the account with what they come to.
+func (a *auditor) customers(ctx context.Context) error {
+	if err := a.readRules(ctx); err != nil {
+		return err
+	}
+	switch {
+	case a.Customer != "":
+		return a.customersAmong(ctx, []string{a.Customer})
+	case a.Since != nil:
+		for ids := range slices.Chunk(slices.Sorted(maps.Keys(a.touched)), pageCustomers) {
+			if err := a.customersAmong(ctx, ids); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := a.customersAmong(ctx, nil); err != nil {
+		return err
+	}
+	return a.each(ctx, "audit.loyalty_account", accountsWithoutSQL, func(scan scan) error {
+		var id string
+		err := scan(&id)
+		a.found(Finding{Kind: AccountAltered, CustomerID: id, Detail: "the account says something and has no entry"})
+		return err
+	})
+}
+
+// customersAmong checks some customers; nil for all.
+func (a *auditor) customersAmong(ctx context.Context, ids []string) error {
+	c, ended := customer{}, []customer(nil)
+	for more := true; more; {
+		page, err := a.entries(ctx, c.id, c.number, ids)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			e := &page[i]
+			if e.customer != c.id {
+				if c.id != "" {
+					ended = append(ended, c)
+				}
+				c = customer{id: e.customer}
+			}
+			a.entry(&c, e)
+			a.report.Entries++
+			a.progress(a.report.Entries)
+		}
+		if more = len(page) == pageEntries; !more && c.id != "" {
+			ended = append(ended, c)
+		}
+		if err := a.accounts(ctx, ended); err != nil {
+			return err
+		}
+		ended = ended[:0]
+	}
+	return nil
+}
+
+const (
+	pageEntries   = 2000 // that one statement reads, with their requests
+	pageCustomers = 100  // whose entries are read together
+)
+
+func (a *auditor) entries(ctx context.Context, customer string, number int64, ids []string) ([]entry, error) {
+	page := make([]entry, 0, pageEntries)
+	statement, args := entriesSQL, []any{customer, number, pageEntries}
+	if ids != nil {
+		statement, args = entriesAmongSQL, append(args, ids)
+	}
+	err := a.each(ctx, "audit.loyalty_entry", statement, func(scan scan) error {
+		var (
+			e                            entry
+			kind, currency, total        *string
+			delta, balance, purchase, at *int64
+			earned, redeemed             *int64
+			refundOf, of, version        string
+			request                      []byte
+		)
+		err := scan(&e.customer, &e.number, &e.saleID, &e.delta, &e.balance, &e.version, &kind, &refundOf, &of, &currency, &total, &delta, &balance,
+			&purchase, &at, &earned, &redeemed, &version, &request)
+		if err == nil && kind != nil {
+			e.record = &entryRecord{
+				sale.Kind(*kind), refundOf, of, *currency, *total, *delta, *balance, *purchase, *at, *earned, *redeemed, version, request,
+			}
+		}
+		page = append(page, e)
+		return err
+	}, args...)
+	return page, err
+}
+
+// entry takes in a customer's next entry.
+func (a *auditor) entry(c *customer, e *entry) {
+	found := func(kind Kind, format string, values ...any) {
+		a.found(Finding{Kind: kind, CustomerID: c.id, Number: uint64(e.number), SaleID: e.saleID, Detail: fmt.Sprintf(format, values...)})
+	}
+	if e.number != c.number+1 {
+		c.gap, c.doubtful = true, true
+		a.found(Finding{Kind: EntryMissing, CustomerID: c.id, Number: uint64(c.number + 1), Detail: fmt.Sprintf("entry %d comes after entry %d", e.number, c.number)})
+		c.balance = e.balance - e.delta // go on from here
+	}
+	r := e.record
+	switch {
+	case r == nil:
+		c.gap, c.doubtful = true, true
+		found(EntryAlone, "its record is missing")
+	case r.customer != c.id || r.delta != e.delta || r.balance != e.balance || r.version != e.version:
+		found(EntryAltered, "the entry is %+d to %d, its record %+d to %d", e.delta, e.balance, r.delta, r.balance)
+	case e.balance != c.balance+e.delta:
+		found(PointsWrong, "%+d to %d makes %d, the balance is %d", e.delta, c.balance, c.balance+e.delta, e.balance)
+	}
+	if r != nil && e.balance != c.balance+e.delta && r.balance == c.balance+r.delta {
+		c.balance = r.balance // the entry was altered and its record was not
+	} else {
+		c.balance = e.balance
+	}
+	c.number = e.number
+	if r != nil {
+		a.points(c, e, found)
+		c.lastRecorded = r.recordedUS
+	}
+}
+
+// points makes what a record earned and redeemed anew, and its purchase number.
+func (a *auditor) points(c *customer, e *entry, found func(Kind, string, ...any)) {
+	r := e.record
+	if r.recordedUS <= c.lastRecorded {
+		found(PurchaseWrong, "it was recorded no later than the one before it")
+	}
+	if r.kind != sale.KindSale {
+		if r.purchase != 0 {
+			found(PurchaseWrong, "what is no sale has purchase number %d", r.purchase)
+		}
+		a.pointsBack(r, found)
+		return
+	}
+	c.purchases++
+	if c.gap {
+		c.purchases, c.gap = r.purchase, false
+	}
+	if r.purchase != c.purchases {
+		found(PurchaseWrong, "it has purchase number %d, the next one is %d", r.purchase, c.purchases)
+		c.purchases = r.purchase
+	}
+	due := c.bonusDue || c.purchases == 1
+	base, rules, ok := a.base(r)
+	if !ok {
+		c.bonusDue, c.doubtful = false, true // it is not known
+		return
+	}
+	c.bonusDue = due && base == 0
+	currency, _ := money.ParseRecorded(r.currency)
+	if earned, fits := rules.Earn(currency, base, uint64(c.purchases), due); !fits || earned != r.earned {
+		found(PointsWrong, "it earned %d points, by version %s of the rules it earns %d", r.earned, r.version, earned)
+	}
+}
+
+// pointsBack checks what an adjustment or a return without a receipt did; refunds of sales are checked by sale.
+func (a *auditor) pointsBack(r *entryRecord, found func(Kind, string, ...any)) {
+	switch {
+	case r.kind == sale.KindAdjustment:
+		if asked, ok := adjusted(r.request); !ok || asked != r.earned {
+			found(PointsWrong, "it changed the points by %d, %d was asked for", r.earned, asked)
+		}
+	case r.kind == sale.KindRefund && r.refundOf == "":
+		rules := a.rulesOf(r.version)
+		currency, err := money.ParseRecorded(r.currency)
+		if rules == nil || err != nil {
+			return
+		}
+		total, err := currency.Parse(r.total)
+		if clawed, fits := rules.Claw(currency, total); err != nil || !fits || r.earned != -clawed {
+			found(PointsWrong, "it took back %d points, by version %s of the rules it takes back %d", -r.earned, r.version, clawed)
+		}
+	}
+}
+
+// base is what a sale earns on, and by which rules; ok is false where these are not known, or the sale can't be read.
+func (a *auditor) base(r *entryRecord) (base money.Minor, rules *loyalty.Rules, ok bool) {
+	rules = a.rulesOf(r.version)
+	currency, err := money.ParseRecorded(r.currency)
+	if rules == nil || err != nil {
+		return 0, nil, false
+	}
+	total, err := currency.Parse(r.total)
+	if err != nil {
+		return 0, nil, false
+	}
+	worth, fits := rules.Worth(currency, r.redeemed)
+	sent, err := event.SentOf(r.request)
+	if err != nil || !fits {
+		return 0, nil, false
+	}
+	sums := make(map[event.LineType]money.Sum)
+	for i := range sent.Lines {
+		l := &sent.Lines[i]
+		amount, wrong := slip.Adds(l, currency)
+		if wrong != nil {
+			return 0, nil, false
+		}
+		kind := l.Type
+		if kind == "" {
+			kind = event.LineItem
+		}
+		sum := sums[kind]
+		sum.Add(amount)
+		sums[kind] = sum
+	}
+	base, fits = rules.Base(total, worth, sums)
+	return base, rules, fits
+}
+
+// accounts compares what is kept of customers with what their entries come to.
+func (a *auditor) accounts(ctx context.Context, ended []customer) error {
+	of := make(map[string]*customer, len(ended))
+	ids := make([]string, len(ended))
+	for i := range ended {
+		ids[i] = ended[i].id
+		of[ids[i]] = &ended[i]
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	err := a.each(ctx, "audit.loyalty_account", accountsSQL, func(scan scan) error {
+		var (
+			id                                  string
+			balance, purchases, entries, lastUS int64
+			due                                 bool
+		)
+		if err := scan(&id, &balance, &purchases, &entries, &lastUS, &due); err != nil {
+			return err
+		}
+		c := of[id]
+		delete(of, id)
+		if balance != c.balance || purchases != c.purchases || entries != c.number || lastUS != c.lastRecorded || due != c.bonusDue && !c.doubtful {
+			a.found(Finding{
+				Kind: AccountAltered, CustomerID: id,
+				Detail: fmt.Sprintf("the account has %d points and %d purchases, the entries come to %d and %d", balance, purchases, c.balance, c.purchases),
+			})
+		}
+		return nil
+	}, ids)
+	for id := range of {
+		a.found(Finding{Kind: AccountAltered, CustomerID: id, Detail: "the account is missing"})
+	}
+	return err
+}

@@ -1,0 +1,22 @@
+package audit
+
+import (
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestEachFindingIsExplained holds infra/docs/AUDITING.md to the findings that there are.
+func TestEachFindingIsExplained(t *testing.T) {
+	source, err := os.ReadFile("report.go")
+	require.NoError(t, err)
+	page, err := os.ReadFile("../../infra/docs/AUDITING.md")
+	require.NoError(t, err)
+	kinds := regexp.MustCompile(`Kind = "(\w+)"`).FindAllSubmatch(source, -1)
+	require.Greater(t, len(kinds), 20)
+	for _, kind := range kinds {
+		require.Contains(t, string(page), "`"+string(kind[1])+"`")
+	}
+}

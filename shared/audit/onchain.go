@@ -1,0 +1,146 @@
+package audit
+
+import (
+	"context"
+	_ "embed" // the statement
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/tillseal/tillseal/shared/intact"
+	"github.com/tillseal/tillseal/shared/promise"
+)
+
+//go:embed sql/unanchored.sql
+var unanchoredSQL string
+
+// onChain compares each contract's log with the one that the journal's batches come to.
+func (a *auditor) onChain(ctx context.Context) error {
+	a.published()
+	if a.Chain == nil {
+		a.skip("the chain: no node was given")
+		return nil
+	}
+	for _, d := range a.deployments {
+		if err := a.compare(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *auditor) compare(ctx context.Context, d *deployment) error {
+	log, err := a.Chain.Log(ctx, d.chainID, d.contract)
+	if errors.Is(err, ErrOtherChain) {
+		a.skip(fmt.Sprintf("contract %s: no node of chain %s was given", d.contract, d.chainID))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	found := func(batch uint64, format string, values ...any) {
+		a.found(Finding{Kind: LogDiffers, Deployment: d.id, BatchID: batch, Detail: fmt.Sprintf(format, values...)})
+	}
+	a.report.Contracts = append(a.report.Contracts, Compared{
+		ChainID: d.chainID, Contract: d.contract.Hex(), Batches: log.Size, Root: log.Root.Hex(), Block: log.Block,
+	})
+	have, due := uint64(len(d.roots)), d.due(log.Block)
+	switch {
+	case log.OtherCode:
+		found(0, "the code at %s is not SaleAnchor's", d.contract)
+		return nil
+	case log.Size < due:
+		found(log.Size+1, "the contract has %d batches at block %d, and by then should have %d", log.Size, log.Block, due)
+	case log.Size > have:
+		found(have+1, "the contract has %d batches at block %d, the journal %d", log.Size, log.Block, have)
+	}
+	if log.Size == 0 || log.Size <= have && d.roots[log.Size-1] == log.Root {
+		return nil
+	}
+	return a.firstDifference(ctx, d, log, found)
+}
+
+// due is how many batches the contract's log should have at a block, as the journal says.
+func (d *deployment) due(block uint64) (n uint64) {
+	for i := range d.batches {
+		if b := &d.batches[i]; b.inLog && b.block > 0 && uint64(b.block) <= block {
+			n = max(n, b.id)
+		}
+	}
+	return n
+}
+
+// published requires that the newest contract is the one that the shop has published.
+func (a *auditor) published() {
+	if a.Published == (common.Address{}) || len(a.deployments) == 0 {
+		return
+	}
+	if d := a.deployments[len(a.deployments)-1]; d.contract != a.Published {
+		a.found(Finding{
+			Kind: LogDiffers, Deployment: d.id, Detail: fmt.Sprintf("the newest contract is %s, and %s was published", d.contract, a.Published),
+		})
+	}
+}
+
+// errStop ends a walk through events early.
+var errStop = errors.New("found")
+
+// firstDifference names the first batch at which the contract's log is another than the journal's.
+func (a *auditor) firstDifference(ctx context.Context, d *deployment, log Log, found func(uint64, string, ...any)) error {
+	entries := make(map[uint64]*batch)
+	for i := range d.batches {
+		if d.batches[i].inLog {
+			entries[d.batches[i].id] = &d.batches[i]
+		}
+	}
+	err := a.Chain.Batches(ctx, d.chainID, d.contract, uint64(max(d.from, 0)), log, func(said Announced) error {
+		b := entries[said.ID]
+		if b == nil {
+			return errStop // said above
+		}
+		if b.root != said.Root || b.size != int64(said.Size) {
+			found(said.ID, "it is the first batch of which the contract's event says something else")
+			return errStop
+		}
+		return nil
+	})
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	return err
+}
+
+// unanchored finds records that stand in no mined batch though their time has come, and whose promises are past.
+func (a *auditor) unanchored(ctx context.Context) error {
+	ids, last := make([]int64, len(a.deployments)), make([]int64, len(a.deployments))
+	for i, d := range a.deployments {
+		ids[i], last[i] = d.id, int64(d.last)
+	}
+	before, from := a.Now.Add(-a.AnchoredWithin).UnixMicro(), int64(math.MinInt64)
+	if a.Since != nil { // what was older then was named then
+		from = a.Since.At.Add(-a.AnchoredWithin).UnixMicro()
+	}
+	return a.each(ctx, "audit.sale", unanchoredSQL, func(scan scan) error {
+		var (
+			f      Finding
+			at     int64
+			answer []byte
+		)
+		if err := scan(&f.SaleID, &f.TerminalID, &f.Number, &at, &answer); err != nil {
+			return err
+		}
+		f.Kind, f.Detail = NotAnchored, fmt.Sprintf("it was recorded at %s and stands in no mined batch", time.UnixMicro(at).UTC().Format(time.RFC3339))
+		if said, err := promise.Inspect(intact.PromiseIn(answer)); err == nil && said.AnchorBy < a.Now.Unix() {
+			f.Kind = PromiseBroken
+			f.Detail += fmt.Sprintf(", though that was promised by %s", time.Unix(said.AnchorBy, 0).UTC().Format(time.RFC3339))
+		}
+		a.found(f)
+		return nil
+	}, before, ids, last, from)
+}
+
+// ErrOtherChain is what a Chain says of a contract that is not on it.
+var ErrOtherChain = errors.New("the contract is not on this chain")

@@ -1,0 +1,119 @@
+package audit_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tillseal/tillseal/shared/audit"
+	"github.com/tillseal/tillseal/shared/batchlog"
+	"github.com/tillseal/tillseal/shared/testkit"
+)
+
+// chain is a contract with batches, at block 100.
+type chain struct {
+	batches []batchlog.Batch
+	other   bool // code
+}
+
+// chainOf is the chain on which a shop's batches were anchored.
+func chainOf(t *testing.T, db testkit.DB) *chain {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), db.Admin)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	rows, err := conn.Query(t.Context(), `SELECT batch_id, root, size FROM anchor.batch ORDER BY batch_id`)
+	require.NoError(t, err)
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b batchlog.Batch, err error) {
+		var root []byte
+		err = row.Scan(&b.ID, &root, &b.Size)
+		b.Root = common.BytesToHash(root)
+		return b, err
+	})
+	require.NoError(t, err)
+	return &chain{batches: all}
+}
+
+func (c *chain) Log(_ context.Context, chainID string, of common.Address) (audit.Log, error) {
+	if chainID != "1337" || of != contract {
+		return audit.Log{}, audit.ErrOtherChain
+	}
+	log := batchlog.New()
+	for _, b := range c.batches {
+		if _, err := log.Append(b); err != nil {
+			return audit.Log{}, err
+		}
+	}
+	return audit.Log{Size: log.Size(), Root: log.Root(), Block: 100, OtherCode: c.other}, nil
+}
+
+func (c *chain) Batches(_ context.Context, _ string, _ common.Address, from uint64, _ audit.Log, do func(audit.Announced) error) error {
+	if from != 5 {
+		return audit.ErrOtherChain
+	}
+	for _, b := range c.batches {
+		if err := do(audit.Announced{ID: b.ID, Root: b.Root, Size: b.Size}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestTheContractsLogIsTheJournals(t *testing.T) {
+	_, db := open(t, 100)
+	found := func(c *chain, adjust ...func(*audit.Options)) []string {
+		t.Helper()
+		var all []string
+		for _, f := range audited(t, db, append(adjust, func(o *audit.Options) { o.Chain = c })...).Findings {
+			all = append(all, what(f))
+		}
+		return all
+	}
+	honest := func() *chain { return chainOf(t, db) }
+	require.Empty(t, found(honest()))
+	report := audited(t, db, func(o *audit.Options) { o.Chain = honest() })
+	require.Equal(t, []string{"1337", contract.Hex()}, []string{report.Contracts[0].ChainID, report.Contracts[0].Contract})
+	require.Empty(t, report.Skipped)
+	require.Len(t, audited(t, db).Skipped, 1, "without a node")
+
+	// Everything was rewritten consistently from some batch on: the contract alone remembers.
+	rewritten := honest()
+	rewritten.batches[2].Root[0]++
+	require.Equal(t, []string{"log_differs batch 3"}, found(rewritten))
+	smaller := honest()
+	smaller.batches[3].Size++
+	require.Equal(t, []string{"log_differs batch 4"}, found(smaller))
+	more := honest()
+	more.batches = append(more.batches, batchlog.Batch{ID: 6, Root: common.Hash{1}, Size: 1})
+	require.Equal(t, []string{"log_differs batch 6"}, found(more))
+	fewer := honest()
+	fewer.batches = fewer.batches[:3]
+	require.Equal(t, []string{"log_differs batch 4"}, found(fewer), "all are in blocks before")
+	fewer.batches = nil
+	require.Equal(t, []string{"log_differs batch 1"}, found(fewer), "another contract, without any")
+	require.Equal(t, []string{"log_differs "}, found(&chain{other: true, batches: honest().batches}))
+	require.Equal(t, []string{"log_differs "}, found(honest(), func(o *audit.Options) { o.Published = common.Address{1} }))
+	require.Empty(t, found(honest(), func(o *audit.Options) { o.Published = contract }))
+}
+
+func TestWhatIsNotAnchoredInTimeIsNamedWithItsPromise(t *testing.T) {
+	_, db := open(t, 100)
+	conn, err := pgx.Connect(t.Context(), db.Admin)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	for _, statement := range []string{
+		"SET session_replication_role = replica", `INSERT INTO anchor.batch_event (deployment, batch_id, state) VALUES (1, 5, 'reorged')`,
+	} {
+		_, err = conn.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	last := func(o *audit.Options) { o.Now = o.Now.AddDate(-1, 0, 0).Add(101 * time.Second) }
+	require.Empty(t, audited(t, db, last).Findings, "their time has not come")
+	soon := audited(t, db, last, func(o *audit.Options) { o.AnchoredWithin = 0 }).Counts
+	require.Equal(t, map[audit.Kind]int64{audit.NotAnchored: 20}, map[audit.Kind]int64(soon))
+	require.Equal(t, map[audit.Kind]int64{audit.PromiseBroken: 20}, audited(t, db).Counts)
+}

@@ -1,0 +1,1 @@
+SELECT version, coalesce(rules, '') FROM audit.loyalty_rules
