@@ -5,7 +5,7 @@
 //
 //   DB_URL=postgres://auditor@… node tools/audit.mjs <rpc-url> <contract>
 //
-// Exit code 0: nothing was found. 1: each finding is a line. 2: it could not be completed.
+// Exit code 0: nothing was found. 1: each finding is a line. 2: nothing was found before it could not be completed.
 import { spawn } from "node:child_process";
 import { createPublicKey, verify } from "node:crypto";
 import { once } from "node:events";
@@ -18,6 +18,8 @@ const SALE = "string saleId,string kind,string refundOf,string storeId,string te
   "bytes32 requestHash,bytes32 salt";
 const TYPES = { Sale: SALE.split(",").map((field) => field.split(" ")).map(([type, name]) => ({ type, name })) };
 
+const HOUR_MS = 3_600_000; // that a record may wait for its batch, or a gateway's clock be ahead
+
 // One snapshot; each row is a line of JSON, in which what may be beyond 2^53 is text.
 const SQL = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT json_build_object('of', 'key', 'kid', kid, 'jwk', jwk) FROM audit.promise_key;
@@ -26,15 +28,19 @@ SELECT json_build_object('of', 'sale', 'saleId', sale_id, 'kind', kind, 'refundO
   'currency', currency, 'total', total, 'pointsDelta', points_delta::text, 'pointsBalance', points_balance::text,
   'purchaseNumber', purchase_number, 'recordedAt', recorded_at_us::text, 'request', '0x' || encode(request, 'hex'),
   'salt', '0x' || encode(salt, 'hex'), 'sale_hash', sale_hash, 'answer', encode(answer, 'base64'),
-  'promised', recorded_at_us > coalesce((SELECT max(recorded_at_us) FROM audit.unpromised), -1),
-  'leaves', (SELECT json_agg(json_build_array(batch_id, sale_hash)) FROM audit.batch_leaf l WHERE l.sale_id = s.sale_id))
+  'promised', recorded_at_us > least(coalesce((SELECT max(recorded_at_us) FROM audit.unpromised), -1),
+    (SELECT min(recorded_at_us) + 86400000000 FROM audit.sale WHERE kind = 'key')),
+  'leaves', (SELECT json_agg(json_build_array(l.batch_id, l.sale_hash))
+             FROM audit.batch_leaf l JOIN audit.batch b USING (deployment, batch_id)
+             WHERE l.sale_id = s.sale_id AND b.in_log AND b.contract = lower(:'contract')))
   FROM audit.sale s ORDER BY terminal_id, record_number;
 SELECT json_build_object('of', 'head', 'chain', terminal_id, 'records', records, 'hash', head_hash) FROM audit.terminal;
 SELECT json_build_object('of', 'account', 'customer', customer_id, 'balance', points_balance::text, 'purchases', purchases)
   FROM audit.loyalty_account;
 SELECT json_build_object('of', 'batch', 'id', batch_id, 'root', root, 'size', size, 'ours', ours, 'leaves',
   (SELECT json_agg(json_build_array(sale_hash, amount_wei::text)) FROM audit.batch_leaf l
-   WHERE l.deployment = b.deployment AND l.batch_id = b.batch_id))
+   WHERE l.deployment = b.deployment AND l.batch_id = b.batch_id), 'alone', (SELECT count(*) FROM audit.batch_leaf l
+   WHERE l.deployment = b.deployment AND l.batch_id = b.batch_id AND NOT EXISTS (SELECT FROM audit.sale s WHERE s.sale_id = l.sale_id)))
   FROM audit.batch b WHERE in_log AND contract = lower(:'contract') ORDER BY batch_id;`;
 
 async function* rows(contract) {
@@ -88,11 +94,12 @@ function signedBy(keys, r) {
     verify(null, Buffer.from(`${header}.${claims}`), key, Buffer.from(signature, "base64url"));
 }
 
+let findings = 0;
+
 async function audit(rpc, contract) {
-  let findings = 0;
   const found = (what) => {
     findings++;
-    console.log(what);
+    console.log(what.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd")); // whoever owns the database chose the ids
   };
   const log = await logOf(rpc, contract); // before the snapshot, which then has all that the log has
   const [keys, ends, customers, entries] = [new Map(), new Map(), new Map(), []];
@@ -113,10 +120,12 @@ async function audit(rpc, contract) {
       ends.set(last.chain, last);
       if (r.customerId) {
         const { balance, purchases } = customers.get(r.customerId) ?? { balance: 0n, purchases: 0 };
-        customers.set(r.customerId, { balance: balance + BigInt(r.pointsDelta), purchases: Math.max(purchases, r.purchaseNumber) });
+        customers.set(r.customerId, { balance: balance + BigInt(r.pointsDelta ?? 0), purchases: Math.max(purchases, r.purchaseNumber) });
       }
       records++;
       unanchored += r.leaves ? 0 : 1;
+      const age = Date.now() - Number(r.recordedAt) / 1000;
+      if (!r.leaves && !(Math.abs(age) < HOUR_MS)) found(`not_anchored: ${at}`);
     },
     head(h) {
       const end = ends.get(h.chain) ?? { number: 0, hash: ZeroHash };
@@ -127,12 +136,14 @@ async function audit(rpc, contract) {
     account(a) {
       const c = customers.get(a.customer) ?? { balance: 0n, purchases: 0 };
       customers.delete(a.customer);
-      if (BigInt(a.balance) !== c.balance || a.purchases !== c.purchases) found(`account_altered: customer ${a.customer}`);
+      if (BigInt(a.balance ?? -1) !== c.balance || a.purchases !== c.purchases) found(`account_altered: customer ${a.customer}`);
     },
     batch(b) {
       const root = tried(() => StandardMerkleTree.of(b.leaves, ["bytes32", "uint256"]).root);
       if (b.ours && (root !== b.root || b.leaves?.length !== b.size)) found(`batch_altered: batch ${b.id}`);
-      entries.push(keccak256(concat(["0x00", AbiCoder.defaultAbiCoder().encode(["uint64", "bytes32", "uint32"], [b.id, b.root, b.size])])));
+      if (b.alone > 0) found(`leaf_alone: batch ${b.id}`);
+      const encoded = tried(() => AbiCoder.defaultAbiCoder().encode(["uint64", "bytes32", "uint32"], [b.id, b.root, b.size]));
+      entries.push(keccak256(concat(["0x00", encoded ?? "0x"])));
     },
   };
   for await (const row of rows(contract)) look[row.of](row);
@@ -140,7 +151,6 @@ async function audit(rpc, contract) {
   for (const customer of customers.keys()) found(`account_altered: customer ${customer}`);
   if (entries.length < log.size || treeHead(entries.slice(0, log.size)) !== log.root) found("log_differs: the contract has another log");
   console.error(`${records} records, ${unanchored} in no batch yet; ${entries.length} batches, ${log.size} of them final on the chain`);
-  return findings;
 }
 
 const [rpc, contract] = process.argv.slice(2);
@@ -148,7 +158,7 @@ if (!URL.canParse(rpc ?? "") || !/^0x[0-9a-fA-F]{40}$/.test(contract ?? "") || !
   console.error("usage: DB_URL=postgres://… node tools/audit.mjs <rpc-url> <contract>");
   process.exit(2);
 }
-audit(rpc, contract).then((n) => process.exit(n > 0 ? 1 : 0), (error) => {
+audit(rpc, contract).then(() => process.exit(findings > 0 ? 1 : 0), (error) => {
   console.error(`could not be completed: ${error.message}`);
-  process.exit(2);
+  process.exit(findings > 0 ? 1 : 2);
 });

@@ -5,6 +5,7 @@ package audit
 import (
 	"context"
 	_ "embed" // the statements
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -31,6 +32,10 @@ var (
 	recordHashSQL string
 	//go:embed sql/keys.sql
 	keysSQL string
+	//go:embed sql/chainless.sql
+	chainlessSQL string
+	//go:embed sql/count.sql
+	countSQL string
 	//go:embed sql/records_count.sql
 	recordsCountSQL string
 )
@@ -45,6 +50,8 @@ type Options struct {
 	Chain          Chain                          // nil: the contract's log is not compared
 	Published      common.Address                 // the contract that the shop has published; zero where the auditor does not know
 	Progress       func(part string, n, of int64) // called now and then; nil for none
+
+	before map[place]answered // what the chain said before the snapshot was taken
 }
 
 // Source is a session of the auditor's role, or a transaction on it.
@@ -54,7 +61,7 @@ type Source interface {
 }
 
 // Run audits what one snapshot shows to one session or two of the auditor's role, read-only transactions with the same snapshot for all their
-// statements: two are faster. The report is what was found; an error means that not all could be read.
+// statements: two are faster. The report is what was found, also where an error says that not all could be read.
 func Run(ctx context.Context, o Options, sources ...Source) (*Report, error) {
 	s := &state{
 		Options: o, touched: make(map[string]bool), refunded: make(map[string]bool),
@@ -63,7 +70,7 @@ func Run(ctx context.Context, o Options, sources ...Source) (*Report, error) {
 	}
 	first, second := &auditor{state: s, tx: sources[0]}, &auditor{state: s, tx: sources[len(sources)-1]}
 	if err := first.prepare(ctx); err != nil {
-		return nil, err
+		return s.report, err
 	}
 	var err error
 	switch {
@@ -87,7 +94,8 @@ func Run(ctx context.Context, o Options, sources ...Source) (*Report, error) {
 		err = group.Wait()
 	}
 	if err != nil {
-		return nil, err
+		s.report.settle()
+		return s.report, err
 	}
 	if o.Terminal == "" && o.Customer == "" {
 		slices.SortFunc(s.checkpoint.Chains, func(x, y PinnedChain) int { return strings.Compare(x.TerminalID, y.TerminalID) })
@@ -107,7 +115,23 @@ func (a *auditor) prepare(ctx context.Context) error {
 		return failed("audit.promise_key", err)
 	}
 	a.keys = intact.KeysOf(jwks, unpromisedUS)
+	a.report.Keys = kids(jwks)
 	return failed("audit.terminal", a.tx.QueryRow(ctx, recordsCountSQL).Scan(&a.all))
+}
+
+// kids are the names of keys, in order.
+func kids(jwks []string) []string {
+	all := []string{}
+	for _, text := range jwks {
+		var key struct {
+			Kid string `json:"kid"`
+		}
+		if json.Unmarshal([]byte(text), &key) == nil {
+			all = append(all, printable(key.Kid))
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // part is a part of an audit.
@@ -167,7 +191,7 @@ func (a *state) found(f Finding) {
 func (a *state) skip(what string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.report.Skipped = append(a.report.Skipped, what)
+	a.report.Skipped = append(a.report.Skipped, printable(what))
 }
 
 // scan reads a row into values.

@@ -19,16 +19,22 @@ func honest() audit.Options {
 // audited audits a database as the auditor.
 func audited(t testing.TB, db testkit.DB, adjust ...func(*audit.Options)) *audit.Report {
 	t.Helper()
-	snapshot, err := audit.Open(t.Context(), config.Secret(db.Auditor))
+	report, err := auditing(t, db, adjust...)
 	require.NoError(t, err)
-	defer snapshot.Close(t.Context())
+	return report
+}
+
+// auditing is an audit that may not be completed.
+func auditing(t testing.TB, db testkit.DB, adjust ...func(*audit.Options)) (*audit.Report, error) {
+	t.Helper()
 	o := honest()
 	for _, f := range adjust {
 		f(&o)
 	}
-	report, err := snapshot.Audit(t.Context(), o)
+	snapshot, err := audit.Open(t.Context(), config.Secret(db.Auditor), o.Chain)
 	require.NoError(t, err)
-	return report
+	defer snapshot.Close(t.Context())
+	return snapshot.Audit(t.Context(), o)
 }
 
 func TestAnHonestShopHasNoFinding(t *testing.T) {
@@ -39,4 +45,12 @@ func TestAnHonestShopHasNoFinding(t *testing.T) {
 	require.Equal(t, int64(400), report.Records)
 	require.Equal(t, int64(20), report.Batches)
 	require.Positive(t, report.Entries)
+}
+
+func TestWhatIsNotThereIsNoCleanAudit(t *testing.T) {
+	_, db := open(t, 100)
+	_, err := auditing(t, db, func(o *audit.Options) { o.Terminal = "nowhere" })
+	require.EqualError(t, err, `terminal "nowhere" has no record`)
+	_, err = auditing(t, db, func(o *audit.Options) { o.Customer = "nobody" })
+	require.EqualError(t, err, `customer "nobody" has no entry`)
 }

@@ -61,17 +61,11 @@ type leaf struct {
 
 // allBatches makes every batch anew from its leaves, and the log from the batches.
 func (a *auditor) allBatches(ctx context.Context) error {
-	err := a.each(ctx, "audit.deployment", deploymentsSQL, func(scan scan) error {
-		d := &deployment{log: batchlog.New()}
-		var contract string
-		err := scan(&d.id, &d.chainID, &contract, &d.from)
-		d.contract = common.HexToAddress(contract)
-		a.deployments = append(a.deployments, d)
-		return err
-	})
-	if err != nil {
+	var err error
+	if a.deployments, err = a.readDeployments(ctx); err != nil {
 		return err
 	}
+	a.logsGone()
 	for _, d := range a.deployments {
 		if err := a.batchesOf(ctx, d); err != nil {
 			return err
@@ -89,6 +83,18 @@ func (a *auditor) allBatches(ctx context.Context) error {
 		a.logStands(d)
 	}
 	return nil
+}
+
+func (a *auditor) readDeployments(ctx context.Context) (all []*deployment, err error) {
+	err = a.each(ctx, "audit.deployment", deploymentsSQL, func(scan scan) error {
+		d := &deployment{log: batchlog.New()}
+		var contract string
+		err := scan(&d.id, &d.chainID, &contract, &d.from)
+		d.contract = common.HexToAddress(contract)
+		all = append(all, d)
+		return err
+	})
+	return all, err
 }
 
 func (a *auditor) batchesOf(ctx context.Context, d *deployment) error {

@@ -120,6 +120,20 @@ func (a *auditor) chainsGone(seen map[string]bool) {
 	}
 }
 
+// logsGone is about contracts that an earlier audit saw and that the shop does not name any more.
+func (a *auditor) logsGone() {
+	if a.Since == nil {
+		return
+	}
+	for _, p := range a.Since.Logs {
+		if !slices.ContainsFunc(a.deployments, func(d *deployment) bool { return p.ChainID == d.chainID && p.Contract == d.contract }) {
+			a.gone(Finding{
+				BatchID: p.Size, Detail: fmt.Sprintf("contract %s on chain %s, which an earlier audit saw, is not among the shop's, or was retired", p.Contract, p.ChainID),
+			})
+		}
+	}
+}
+
 // logStands requires that the batches which an earlier audit saw lead to the log that it saw.
 func (a *auditor) logStands(d *deployment) {
 	p := a.Since.log(d)

@@ -39,6 +39,7 @@ type stored struct {
 const (
 	pageClosing = 5000 // records that one statement reads
 	pageSeqs    = 10_000
+	maxSeries   = 10_000 // of a terminal: a chain's name may say what it will
 )
 
 // closings adds up what each closing covers anew.
@@ -179,7 +180,7 @@ func (a *auditor) lookUpSeqs(ctx context.Context, sums *closing.Sums, c *stored)
 	terminal, series, _ := strings.Cut(c.chain, "~")
 	last, _ := strconv.ParseInt(series, 10, 64)
 	ended := []string{}
-	for n := int64(1); n < max(last, 1); n++ {
+	for n := int64(1); n < min(max(last, 1), maxSeries); n++ {
 		name := terminal
 		if n > 1 {
 			name += "~" + strconv.FormatInt(n, 10)

@@ -5,6 +5,7 @@ import (
 	_ "embed" // the statements
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/tillseal/tillseal/shared/event"
@@ -19,10 +20,6 @@ var (
 	entriesSQL string
 	//go:embed sql/entries_among.sql
 	entriesAmongSQL string
-	//go:embed sql/accounts.sql
-	accountsSQL string
-	//go:embed sql/accounts_without.sql
-	accountsWithoutSQL string
 	//go:embed sql/rules.sql
 	rulesSQL string
 )
@@ -65,10 +62,22 @@ func (a *auditor) customers(ctx context.Context) error {
 	}
 	switch {
 	case a.Customer != "":
-		return a.customersAmong(ctx, []string{a.Customer})
+		if err := a.customersAmong(ctx, []string{a.Customer}); err != nil {
+			return err
+		}
+		if err := a.withoutEntry(ctx, []string{a.Customer}, math.MinInt64); err != nil {
+			return err
+		}
+		if a.report.Entries == 0 && a.report.Clean() {
+			return fmt.Errorf("customer %q has no entry", a.Customer)
+		}
+		return nil
 	case a.Since != nil:
 		for ids := range slices.Chunk(slices.Sorted(maps.Keys(a.touched)), pageCustomers) {
 			if err := a.customersAmong(ctx, ids); err != nil {
+				return err
+			}
+			if err := a.withoutEntry(ctx, ids, a.Since.At.Add(-sinceSlack).UnixMicro()); err != nil {
 				return err
 			}
 		}
@@ -77,17 +86,19 @@ func (a *auditor) customers(ctx context.Context) error {
 	if err := a.customersAmong(ctx, nil); err != nil {
 		return err
 	}
-	return a.each(ctx, "audit.loyalty_account", accountsWithoutSQL, func(scan scan) error {
-		var id string
-		err := scan(&id)
-		a.found(Finding{Kind: AccountAltered, CustomerID: id, Detail: "the account says something and has no entry"})
+	if err := a.withoutEntry(ctx, nil, math.MinInt64); err != nil {
 		return err
-	})
+	}
+	return a.withoutEntries(ctx)
 }
 
 // customersAmong checks some customers; nil for all.
 func (a *auditor) customersAmong(ctx context.Context, ids []string) error {
 	c, ended := customer{}, []customer(nil)
+	without := make(map[string]bool, len(ids)) // an entry, as it seems
+	for _, id := range ids {
+		without[id] = true
+	}
 	for more := true; more; {
 		page, err := a.entries(ctx, c.id, c.number, ids)
 		if err != nil {
@@ -100,6 +111,7 @@ func (a *auditor) customersAmong(ctx context.Context, ids []string) error {
 					ended = append(ended, c)
 				}
 				c = customer{id: e.customer}
+				delete(without, c.id)
 			}
 			a.entry(&c, e)
 			a.report.Entries++
@@ -107,6 +119,11 @@ func (a *auditor) customersAmong(ctx context.Context, ids []string) error {
 		}
 		if more = len(page) == pageEntries; !more && c.id != "" {
 			ended = append(ended, c)
+		}
+		if !more {
+			for id := range without {
+				ended = append(ended, customer{id: id})
+			}
 		}
 		if err := a.accounts(ctx, ended); err != nil {
 			return err
@@ -129,19 +146,14 @@ func (a *auditor) entries(ctx context.Context, customer string, number int64, id
 	}
 	err := a.each(ctx, "audit.loyalty_entry", statement, func(scan scan) error {
 		var (
-			e                            entry
-			kind, currency, total        *string
-			delta, balance, purchase, at *int64
-			earned, redeemed             *int64
-			refundOf, of, version        string
-			request                      []byte
+			e    entry
+			kind *string
+			r    entryRecord
 		)
-		err := scan(&e.customer, &e.number, &e.saleID, &e.delta, &e.balance, &e.version, &kind, &refundOf, &of, &currency, &total, &delta, &balance,
-			&purchase, &at, &earned, &redeemed, &version, &request)
+		err := scan(&e.customer, &e.number, &e.saleID, &e.delta, &e.balance, &e.version, &kind, &r.refundOf, &r.customer, &r.currency, &r.total,
+			&r.delta, &r.balance, &r.purchase, &r.recordedUS, &r.earned, &r.redeemed, &r.version, &r.request)
 		if err == nil && kind != nil {
-			e.record = &entryRecord{
-				sale.Kind(*kind), refundOf, of, *currency, *total, *delta, *balance, *purchase, *at, *earned, *redeemed, version, request,
-			}
+			r.kind, e.record = sale.Kind(*kind), &r
 		}
 		page = append(page, e)
 		return err
@@ -268,40 +280,4 @@ func (a *auditor) base(r *entryRecord) (base money.Minor, rules *loyalty.Rules, 
 	}
 	base, fits = rules.Base(total, worth, sums)
 	return base, rules, fits
-}
-
-// accounts compares what is kept of customers with what their entries come to.
-func (a *auditor) accounts(ctx context.Context, ended []customer) error {
-	of := make(map[string]*customer, len(ended))
-	ids := make([]string, len(ended))
-	for i := range ended {
-		ids[i] = ended[i].id
-		of[ids[i]] = &ended[i]
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	err := a.each(ctx, "audit.loyalty_account", accountsSQL, func(scan scan) error {
-		var (
-			id                                  string
-			balance, purchases, entries, lastUS int64
-			due                                 bool
-		)
-		if err := scan(&id, &balance, &purchases, &entries, &lastUS, &due); err != nil {
-			return err
-		}
-		c := of[id]
-		delete(of, id)
-		if balance != c.balance || purchases != c.purchases || entries != c.number || lastUS != c.lastRecorded || due != c.bonusDue && !c.doubtful {
-			a.found(Finding{
-				Kind: AccountAltered, CustomerID: id,
-				Detail: fmt.Sprintf("the account has %d points and %d purchases, the entries come to %d and %d", balance, purchases, c.balance, c.purchases),
-			})
-		}
-		return nil
-	}, ids)
-	for id := range of {
-		a.found(Finding{Kind: AccountAltered, CustomerID: id, Detail: "the account is missing"})
-	}
-	return err
 }

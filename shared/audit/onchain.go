@@ -33,8 +33,11 @@ func (a *auditor) onChain(ctx context.Context) error {
 }
 
 func (a *auditor) compare(ctx context.Context, d *deployment) error {
-	log, err := a.Chain.Log(ctx, d.chainID, d.contract)
+	log, err := a.log(ctx, d)
 	if errors.Is(err, ErrOtherChain) {
+		if d == a.deployments[len(a.deployments)-1] {
+			return fmt.Errorf("no node is on chain %s, where the newest contract is, %s", printable(d.chainID), d.contract)
+		}
 		a.skip(fmt.Sprintf("contract %s: no node of chain %s was given", d.contract, d.chainID))
 		return nil
 	}
@@ -61,6 +64,14 @@ func (a *auditor) compare(ctx context.Context, d *deployment) error {
 		return nil
 	}
 	return a.firstDifference(ctx, d, log, found)
+}
+
+// log is a contract's log, as it was before the snapshot where the snapshot knows it.
+func (a *auditor) log(ctx context.Context, d *deployment) (Log, error) {
+	if seen, ok := a.before[place{d.chainID, d.contract}]; ok {
+		return seen.log, seen.err
+	}
+	return a.Chain.Log(ctx, d.chainID, d.contract)
 }
 
 // due is how many batches the contract's log should have at a block, as the journal says.
@@ -96,22 +107,39 @@ func (a *auditor) firstDifference(ctx context.Context, d *deployment, log Log, f
 			entries[d.batches[i].id] = &d.batches[i]
 		}
 	}
-	err := a.Chain.Batches(ctx, d.chainID, d.contract, uint64(max(d.from, 0)), log, func(said Announced) error {
+	named, next := false, uint64(1)
+	differs := func(said Announced) error {
 		b := entries[said.ID]
-		if b == nil {
+		switch {
+		case said.ID != next:
+			return errStop // the events began before
+		case b == nil:
 			return errStop // said above
 		}
-		if b.root != said.Root || b.size != int64(said.Size) {
+		next++
+		if named = b.root != said.Root || b.size != int64(said.Size); named {
 			found(said.ID, "it is the first batch of which the contract's event says something else")
 			return errStop
 		}
 		return nil
-	})
-	if errors.Is(err, errStop) {
-		return nil
 	}
-	return err
+	// Where the events begin is what the shop says; if that does not lead there, they are read from the first block on.
+	for _, from := range []uint64{uint64(max(d.from, 0)), 0} {
+		err := a.Chain.Batches(ctx, d.chainID, d.contract, from, log, differs)
+		if err != nil && !errors.Is(err, errStop) {
+			return err
+		}
+		if named || log.Size > uint64(len(d.roots)) {
+			return nil
+		}
+		next = 1
+	}
+	found(0, "the contract has another log, and its events do not tell from which batch on")
+	return nil
 }
+
+// aheadAtMost is how far a gateway's clock may be ahead. A record of a later time would never be due.
+const aheadAtMost = time.Hour
 
 // unanchored finds records that stand in no mined batch though their time has come, and whose promises are past.
 func (a *auditor) unanchored(ctx context.Context) error {
@@ -139,7 +167,7 @@ func (a *auditor) unanchored(ctx context.Context) error {
 		}
 		a.found(f)
 		return nil
-	}, before, ids, last, from)
+	}, before, ids, last, from, a.Now.Add(aheadAtMost).UnixMicro())
 }
 
 // ErrOtherChain is what a Chain says of a contract that is not on it.

@@ -52,8 +52,8 @@ func (c *chain) Log(_ context.Context, chainID string, of common.Address) (audit
 }
 
 func (c *chain) Batches(_ context.Context, _ string, _ common.Address, from uint64, _ audit.Log, do func(audit.Announced) error) error {
-	if from != 5 {
-		return audit.ErrOtherChain
+	if from > 5 { // where they are
+		return nil
 	}
 	for _, b := range c.batches {
 		if err := do(audit.Announced{ID: b.ID, Root: b.Root, Size: b.Size}); err != nil {
@@ -98,6 +98,32 @@ func TestTheContractsLogIsTheJournals(t *testing.T) {
 	require.Equal(t, []string{"log_differs "}, found(&chain{other: true, batches: honest().batches}))
 	require.Equal(t, []string{"log_differs "}, found(honest(), func(o *audit.Options) { o.Published = common.Address{1} }))
 	require.Empty(t, found(honest(), func(o *audit.Options) { o.Published = contract }))
+
+	admin := func(statement string) {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), db.Admin)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close(context.Background()) }()
+		for _, statement := range []string{"SET session_replication_role = replica", statement} {
+			_, err = conn.Exec(t.Context(), statement)
+			require.NoError(t, err)
+		}
+	}
+	admin("UPDATE anchor.deployed SET block_number = 1000") // where the shop says that its events begin
+	require.Equal(t, []string{"log_differs batch 3"}, found(rewritten))
+	silent := &silentChain{*rewritten}
+	report = audited(t, db, func(o *audit.Options) { o.Chain = silent })
+	require.Equal(t, map[audit.Kind]int64{audit.LogDiffers: 1}, report.Counts, "also where no event tells from which batch on")
+	admin("UPDATE anchor.deployment SET chain_id = 999")
+	_, err := auditing(t, db, func(o *audit.Options) { o.Chain = honest() })
+	require.ErrorContains(t, err, "no node is on chain 999")
+}
+
+// silentChain has a contract whose events a node does not show.
+type silentChain struct{ chain }
+
+func (c *silentChain) Batches(context.Context, string, common.Address, uint64, audit.Log, func(audit.Announced) error) error {
+	return nil
 }
 
 func TestWhatIsNotAnchoredInTimeIsNamedWithItsPromise(t *testing.T) {

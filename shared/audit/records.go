@@ -64,7 +64,42 @@ func (a *auditor) records(ctx context.Context) error {
 	checking.Wait()
 	close(checked)
 	<-collected
-	return err
+	switch {
+	case err != nil:
+		return err
+	case a.Terminal != "" && a.report.Records == 0 && a.report.Clean():
+		return fmt.Errorf("terminal %q has no record", a.Terminal)
+	case a.Terminal != "" || a.Since != nil:
+		return nil
+	}
+	return a.chainless(ctx)
+}
+
+// chainless finds records that were not come by: those that stand in no chain, and those behind another one of the same number.
+func (a *auditor) chainless(ctx context.Context) error {
+	others, all := int64(0), int64(0)
+	err := a.each(ctx, "audit.sale", chainlessSQL, func(scan scan) error {
+		var (
+			f      Finding
+			number int64
+		)
+		err := scan(&f.SaleID, &f.TerminalID, &number)
+		f.Kind, f.Number = RecordAltered, uint64(max(number, 0))
+		f.Detail = fmt.Sprintf("it stands in no chain: as record %d of %q", number, f.TerminalID)
+		a.found(f)
+		others++
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.tx.QueryRow(ctx, countSQL).Scan(&all); err != nil {
+		return failed("audit.sale", err)
+	}
+	if n := all - others - a.report.Records; n != 0 {
+		a.found(Finding{Kind: RecordDoubled, Detail: fmt.Sprintf("%d records have a number that another one of the chain has too", n)})
+	}
+	return nil
 }
 
 func (a *auditor) heads(ctx context.Context) (map[string]head, error) {

@@ -84,8 +84,8 @@ func (a *auditor) refundsAmong(ctx context.Context, ids []string) error {
 			for len(page) > 0 && page[len(page)-1].of == last {
 				page = page[:len(page)-1]
 			}
-			if len(page) == 0 {
-				return fmt.Errorf("sale %s has more than %d refunds", last, pageRefunds)
+			if after = last; len(page) == 0 {
+				a.found(Finding{Kind: RefundsExceed, SaleID: last, Detail: fmt.Sprintf("the sale has more than %d refunds, which no service records", pageRefunds)})
 			}
 		}
 		if len(page) > 0 {
@@ -139,6 +139,10 @@ func (a *auditor) addUp(ctx context.Context, page []refund) error {
 			return err
 		}
 		s := of[id]
+		if s == nil {
+			a.found(Finding{Kind: RefundsAltered, SaleID: id, Detail: "what its refunds come to is kept twice"})
+			return nil
+		}
 		delete(of, id)
 		if !s.doubtful && (total != int64(s.total) || back != int64(s.refunded) || clawed != s.clawed || returned != s.returned) {
 			a.found(Finding{
@@ -169,7 +173,7 @@ func (a *auditor) refund(s *refunded, r *refund) {
 	}
 	total, wrong := currency.Parse(r.total)
 	sold, err := currency.Parse(r.soldTotal)
-	if wrong != nil || err != nil || total > sold-s.refunded {
+	if wrong != nil || err != nil || sold <= 0 || total <= 0 || total > sold-s.refunded {
 		found(RefundsExceed, "with it the refunds of sale %s come to more than the sale", r.of)
 		return
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // Kind says what was found. The words are stable: programs and infra/docs/AUDITING.md go by them.
@@ -77,7 +79,17 @@ func (f *Finding) String() string {
 	if f.SaleID != "" {
 		add("sale %s", f.SaleID)
 	}
-	return text + ": " + f.Detail
+	return printable(text + ": " + f.Detail)
+}
+
+// printable replaces what could end a line or command a terminal: whoever owns the database chose the ids.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // Kinds are the kinds that were found, in order.
@@ -97,6 +109,7 @@ type Report struct {
 	Skipped  []string       `json:"skipped"` // what was not checked, and why
 
 	Contracts []Compared `json:"contracts"`
+	Keys      []string   `json:"keys"` // kid of each key by which promises were checked, as the database has them
 
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"` // where the next audit can begin; nil of an audit of one terminal or customer
 }
@@ -124,8 +137,8 @@ func (r *Report) Clean() bool { return len(r.Counts) == 0 }
 
 // derived are findings that follow from another one about the same record.
 var derived = map[Kind]bool{
-	EntryAltered: true, PointsWrong: true, PurchaseWrong: true, LeafAltered: true, AmountWrong: true, RefundsExceed: true, RefundsAltered: true,
-	RecordUnlinked: true,
+	EntryAltered: true, EntryMissing: true, PointsWrong: true, PurchaseWrong: true, LeafAltered: true, AmountWrong: true, RefundsExceed: true,
+	RefundsAltered: true, RecordUnlinked: true,
 }
 
 // settle leaves out what follows from another finding about the same record: whoever mends that one mends both.

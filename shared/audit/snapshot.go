@@ -5,6 +5,7 @@ import (
 	_ "embed" // the statements
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -30,19 +31,37 @@ var (
 
 // Snapshot is the database as it was at one moment, as two sessions see it: what is committed during an audit does not come into it.
 type Snapshot struct {
-	pool *pgxpool.Pool
-	txs  []pgx.Tx
+	pool   *pgxpool.Pool
+	txs    []pgx.Tx
+	before map[place]answered
 }
 
-// Open takes a snapshot as the role of a URL, which must be the auditor's.
-func Open(ctx context.Context, url config.Secret) (s *Snapshot, err error) {
+// place is where a contract is.
+type place struct {
+	chainID  string
+	contract common.Address
+}
+
+// answered is what a Chain said of a contract.
+type answered struct {
+	log Log
+	err error
+}
+
+// Open takes a snapshot as the role of a URL, which must be the auditor's. A chain, which may be nil, is asked for the logs of the contracts before:
+// what it has final by then is in the snapshot, however long the audit lasts.
+func Open(ctx context.Context, url config.Secret, chain Chain) (s *Snapshot, err error) {
 	pool, err := postgres.Open(ctx, url, postgres.Limits{
 		Service: "audit", MaxConns: sessions, Connect: connectWithin, Lock: lockWithin, Statement: statementWithin, IdleInTransaction: idleAtMost, Lookups: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s = &Snapshot{pool: pool}
+	s = &Snapshot{pool: pool, before: make(map[place]answered)}
+	if err := s.ask(ctx, chain); err != nil {
+		s.Close(ctx)
+		return nil, err
+	}
 	var name string
 	for i := range sessions {
 		tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
@@ -62,6 +81,19 @@ func Open(ctx context.Context, url config.Secret) (s *Snapshot, err error) {
 	return s, nil
 }
 
+func (s *Snapshot) ask(ctx context.Context, chain Chain) error {
+	if chain == nil {
+		return nil
+	}
+	a := &auditor{tx: s.pool}
+	all, err := a.readDeployments(ctx)
+	for _, d := range all {
+		log, wrong := chain.Log(ctx, d.chainID, d.contract)
+		s.before[place{d.chainID, d.contract}] = answered{log, wrong}
+	}
+	return err
+}
+
 // Close ends the sessions, also when ctx has ended.
 func (s *Snapshot) Close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectWithin)
@@ -78,5 +110,6 @@ func (s *Snapshot) Audit(ctx context.Context, o Options) (*Report, error) {
 	for i, tx := range s.txs {
 		all[i] = tx
 	}
+	o.before = s.before
 	return Run(ctx, o, all...)
 }

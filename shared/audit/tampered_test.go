@@ -84,7 +84,28 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 		"an entry": {
 			"UPDATE sales.loyalty_entry SET points_balance = points_balance + 1 WHERE sale_id = '" + id + "'", []string{"entry_altered " + ofEntry},
 		},
-		"an entry removed":    {"DELETE FROM sales.loyalty_entry WHERE sale_id = '" + id + "'", []string{"entry_missing " + ofEntry}},
+		"an entry removed": {
+			"DELETE FROM sales.loyalty_entry WHERE sale_id = '" + id + "'", []string{"entry_missing " + ofEntry, "entry_missing " + customer + "/0"},
+		},
+		"the last entry removed, and the account as it was before": {
+			`DELETE FROM sales.loyalty_entry e USING sales.loyalty_account a WHERE a.customer_id = e.customer_id AND entry_number = entries
+				AND a.customer_id = '` + customer + `';
+			UPDATE sales.loyalty_account a SET points_balance = e.points_balance, entries = e.entry_number, last_recorded_us = s.recorded_at_us,
+				purchases = s.purchase_number FROM sales.loyalty_entry e JOIN sales.sale s USING (sale_id)
+			WHERE a.customer_id = e.customer_id AND e.entry_number = entries - 1 AND a.customer_id = '` + customer + `'`, nil,
+		},
+		"a customer's entries and account removed": {
+			"DELETE FROM sales.loyalty_entry WHERE customer_id = '" + customer + "'; DELETE FROM sales.loyalty_account WHERE customer_id = '" + customer + "'", nil,
+		},
+		"two accounts": {
+			`ALTER TABLE sales.loyalty_account DROP CONSTRAINT loyalty_account_pkey; INSERT INTO sales.loyalty_account
+			SELECT * FROM sales.loyalty_account WHERE customer_id = '` + customer + "'", ofAccount,
+		},
+		"a sale that was refunded, and its refunds, to nothing": {
+			"UPDATE sales.sale SET total = '0.00' WHERE sale_id = '" + refundedSale + "' OR refund_of = '" + refundedSale + "'", nil,
+		},
+		"a total to null":     {unchecked + "ALTER TABLE sales.sale ALTER total DROP NOT NULL; " + set("total = NULL"), altered},
+		"a negative purchase": {unchecked + set("purchase_number = -1"), nil},
 		"an account":          {account("points_balance = 99999"), ofAccount},
 		"a bonus armed again": {account("bonus_due = true"), ofAccount},
 		"an account removed":  {"DELETE FROM sales.loyalty_account WHERE customer_id = '" + customer + "'", ofAccount},
@@ -142,9 +163,16 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 		"a closing": {
 			closed(`body = convert_to(replace(convert_from(body, 'UTF8'), '"gross":"', '"gross":"9'), 'UTF8')`, 1), []string{"closing_altered t1/1"},
 		},
-		"a closing's end":   {closed("to_number = to_number - 1", 2), []string{"closing_altered t1/2"}},
-		"a closing removed": {"DELETE FROM sales.closing WHERE chain = 't1' AND closing_number = 1", []string{"closing_missing t1/1", "closing_differs t1/2"}},
-		"the key":           {"DELETE FROM sales.promise_key", nil},
+		"a closing's end":      {closed("to_number = to_number - 1", 2), []string{"closing_altered t1/2"}},
+		"a closing removed":    {"DELETE FROM sales.closing WHERE chain = 't1' AND closing_number = 1", []string{"closing_missing t1/1", "closing_differs t1/2"}},
+		"the key":              {"DELETE FROM sales.promise_key", nil},
+		"a record in no chain": {unchecked + "UPDATE sales.sale SET chain = '' WHERE chain = 't1' AND record_number = 100", nil},
+		"a record of a time to come": {
+			add("t1", 101, "100") + "; UPDATE sales.sale SET recorded_at_us = 4102444800000000 WHERE chain = 't1' AND record_number = 101", nil,
+		},
+		"a line in a name": {
+			unchecked + "UPDATE sales.sale SET chain = E't1\\nnothing was found' WHERE chain = 't1' AND record_number = 100", nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() { _, _ = conn.Exec(context.Background(), "ROLLBACK") }()
@@ -157,6 +185,9 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 			var found []string
 			for _, f := range report.Findings {
 				found = append(found, what(f))
+			}
+			for i := range report.Findings {
+				require.NotContains(t, report.Findings[i].String(), "\n")
 			}
 			if c.found == nil { // in very many places
 				require.NotEmpty(t, found)
@@ -175,3 +206,10 @@ func add(chain string, number int, after string) string {
 		SELECT gen_random_uuid(), %d, sale_hash, sha256(salt), %s FROM sales.sale WHERE chain = '%s' AND record_number = %s`,
 		columns, number, strings.ReplaceAll(columns, "idempotency_key", "gen_random_uuid()"), chain, after)
 }
+
+// unchecked is how whoever owns the database gets rid of what it checks.
+const unchecked = `DO $$ DECLARE checked name; BEGIN
+	FOR checked IN SELECT conname FROM pg_constraint WHERE conrelid = 'sales.sale'::regclass AND contype = 'c' LOOP
+		EXECUTE format('ALTER TABLE sales.sale DROP CONSTRAINT %I', checked);
+	END LOOP;
+END $$; `

@@ -1,6 +1,7 @@
 -- Refunds of sales after one, sale by sale, each with its sale where there is one.
-SELECT r.refund_of::text, r.sale_id::text, r.terminal_id, r.record_number, r.currency, r.total, coalesce(r.customer_id, ''), r.store_id, r.points_earned,
-       r.points_redeemed, r.recorded_at_us, coalesce(o.kind, ''), coalesce(o.currency, ''), coalesce(o.total, ''), coalesce(o.customer_id, ''),
+SELECT r.refund_of::text, r.sale_id::text, coalesce(r.terminal_id, ''), coalesce(r.record_number, 0), coalesce(r.currency, ''), coalesce(r.total, ''),
+       coalesce(r.customer_id, ''), coalesce(r.store_id, ''), coalesce(r.points_earned, 0), coalesce(r.points_redeemed, 0),
+       coalesce(r.recorded_at_us, 0), coalesce(o.kind, ''), coalesce(o.currency, ''), coalesce(o.total, ''), coalesce(o.customer_id, ''),
        coalesce(o.store_id, ''), coalesce(o.points_earned, 0), coalesce(o.points_redeemed, 0)
 FROM (SELECT * FROM audit.sale x WHERE x.refund_of > $1::text::uuid ORDER BY x.refund_of LIMIT $2) r
 LEFT JOIN audit.sale o ON o.sale_id = r.refund_of

@@ -88,7 +88,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	case err != nil && ctx.Err() != nil:
 		say("stopped: nothing is known of the rest")
 		return exitStopped
-	case err != nil:
+	case err != nil && (report == nil || report.Clean()):
 		say("not completed: %v", err)
 		return exitFailed
 	}
@@ -105,6 +105,12 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	took := time.Since(began)
 	say("%d records, %d entries, %d closings and %d batches in %s (%d records/s)",
 		report.Records, report.Entries, report.Closings, report.Batches, took.Round(time.Millisecond), report.Records*int64(time.Second)/max(int64(took), 1))
+	for _, kid := range report.Keys {
+		say("promises were checked by key %s of the database: compare it with what the shop has published", kid)
+	}
+	if err != nil {
+		say("not completed: %v", err)
+	}
 	if !report.Clean() {
 		for _, kind := range report.Kinds() {
 			say("%d × %s", report.Counts[kind], kind)
@@ -143,7 +149,7 @@ func run(ctx context.Context, req request, cfg Config, say func(string, ...any))
 		}
 		say("%s: %d", part, n)
 	}
-	snapshot, err := audit.Open(ctx, cfg.DBURL)
+	snapshot, err := audit.Open(ctx, cfg.DBURL, o.Chain)
 	if err != nil {
 		return nil, err
 	}
