@@ -67,7 +67,8 @@ async function logOf(rpc, contract) {
   };
   const { hash: blockHash } = await ask("eth_getBlockByNumber", "finalized", false);
   const call = (name) => ask("eth_call", { to: contract, data: id(`${name}()`).slice(0, 10) }, { blockHash });
-  return { size: Number(await call("nextBatchId")) - 1, root: await call("logRoot") };
+  const [next, root] = [await call("nextBatchId"), await call("logRoot")];
+  return next === "0x" ? { size: 0, root: ZeroHash } : { size: Number(next) - 1, root }; // 0x: there was no contract yet
 }
 
 function treeHead(d) { // RFC 9162, section 2.1.1
