@@ -11,6 +11,7 @@ import (
 
 	"github.com/tillseal/tillseal/shared/audit"
 	"github.com/tillseal/tillseal/shared/batchlog"
+	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
 
@@ -99,6 +100,17 @@ func TestTheContractsLogIsTheJournals(t *testing.T) {
 	require.Equal(t, []string{"log_differs "}, found(honest(), func(o *audit.Options) { o.Published = common.Address{1} }))
 	require.Empty(t, found(honest(), func(o *audit.Options) { o.Published = contract }))
 
+	// What the contract gets while an audit lasts is not in its snapshot.
+	grows := honest()
+	snapshot, err := audit.Open(t.Context(), config.Secret(db.Auditor), grows)
+	require.NoError(t, err)
+	grows.batches = more.batches
+	o := audit.Options{Now: time.UnixMicro(opened).AddDate(1, 0, 0), AnchoredWithin: time.Hour, Chain: grows}
+	report, err = snapshot.Audit(t.Context(), o)
+	snapshot.Close(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, report.Findings)
+
 	admin := func(statement string) {
 		t.Helper()
 		conn, err := pgx.Connect(t.Context(), db.Admin)
@@ -115,8 +127,10 @@ func TestTheContractsLogIsTheJournals(t *testing.T) {
 	report = audited(t, db, func(o *audit.Options) { o.Chain = silent })
 	require.Equal(t, map[audit.Kind]int64{audit.LogDiffers: 1}, report.Counts, "also where no event tells from which batch on")
 	admin("UPDATE anchor.deployment SET chain_id = 999")
-	_, err := auditing(t, db, func(o *audit.Options) { o.Chain = honest() })
+	admin(`INSERT INTO sales.loyalty_account (customer_id, points_balance, purchases, entries, last_recorded_us) VALUES ('C-none', 5, 0, 0, 0)`)
+	report, err = auditing(t, db, func(o *audit.Options) { o.Chain = honest() })
 	require.ErrorContains(t, err, "no node is on chain 999")
+	require.NotEmpty(t, report.Findings, "what was found before is kept")
 }
 
 // silentChain has a contract whose events a node does not show.

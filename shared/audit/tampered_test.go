@@ -36,6 +36,8 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 	require.NoError(t, conn.QueryRow(t.Context(), `SELECT s.sale_id::text, s.customer_id, e.entry_number
 		FROM sales.sale s JOIN sales.loyalty_entry e USING (sale_id) WHERE chain = 't1' AND record_number = 29 AND kind = 'sale'`).Scan(&id, &customer, &entry))
 	ofEntry := fmt.Sprintf("%s/%d", customer, entry)
+	var endID string
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT sale_id::text FROM sales.sale WHERE chain = 't1' AND record_number = 100`).Scan(&endID))
 	var last int
 	require.NoError(t, conn.QueryRow(t.Context(), `SELECT entries FROM sales.loyalty_account WHERE customer_id = $1`, customer).Scan(&last))
 	require.Greater(t, last, entry)
@@ -163,12 +165,16 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 		"a closing": {
 			closed(`body = convert_to(replace(convert_from(body, 'UTF8'), '"gross":"', '"gross":"9'), 'UTF8')`, 1), []string{"closing_altered t1/1"},
 		},
-		"a closing's end":      {closed("to_number = to_number - 1", 2), []string{"closing_altered t1/2"}},
-		"a closing removed":    {"DELETE FROM sales.closing WHERE chain = 't1' AND closing_number = 1", []string{"closing_missing t1/1", "closing_differs t1/2"}},
-		"the key":              {"DELETE FROM sales.promise_key", nil},
-		"a record in no chain": {unchecked + "UPDATE sales.sale SET chain = '' WHERE chain = 't1' AND record_number = 100", nil},
+		"a closing's end":   {closed("to_number = to_number - 1", 2), []string{"closing_altered t1/2"}},
+		"a closing removed": {"DELETE FROM sales.closing WHERE chain = 't1' AND closing_number = 1", []string{"closing_missing t1/1", "closing_differs t1/2"}},
+		"the key":           {"DELETE FROM sales.promise_key", nil},
+		"a record in no chain": {
+			unchecked + "UPDATE sales.sale SET chain = '' WHERE chain = 't1' AND record_number = 100",
+			[]string{"record_altered " + endID, "…"},
+		},
 		"a record of a time to come": {
-			add("t1", 101, "100") + "; UPDATE sales.sale SET recorded_at_us = 4102444800000000 WHERE chain = 't1' AND record_number = 101", nil,
+			add("t1", 101, "100") + "; UPDATE sales.sale SET recorded_at_us = 4102444800000000 WHERE chain = 't1' AND record_number = 101",
+			[]string{"promise_broken t1/101", "…"},
 		},
 		"a line in a name": {
 			unchecked + "UPDATE sales.sale SET chain = E't1\\nnothing was found' WHERE chain = 't1' AND record_number = 100", nil,
@@ -191,6 +197,10 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 			}
 			if c.found == nil { // in very many places
 				require.NotEmpty(t, found)
+				return
+			}
+			if last := len(c.found) - 1; c.found[last] == "…" { // and what follows from it
+				require.Subset(t, found, c.found[:last])
 				return
 			}
 			require.ElementsMatch(t, c.found, found)

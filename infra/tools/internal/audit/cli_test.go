@@ -82,6 +82,16 @@ func TestTheCommandNamesWhatWasAlteredAndIsCleanOnceThatIsSetBack(t *testing.T) 
 	require.Equal(t, 0, run(t, db.Auditor, "-within", "1000000h").code)
 }
 
+func TestWhatWasFoundIsToldAlsoWhenTheRestCannotBeRead(t *testing.T) {
+	db := shop(t)
+	exec(t, db.Admin, `INSERT INTO sales.loyalty_account (customer_id, points_balance, purchases, entries, last_recorded_us) VALUES ('C-1', 5, 0, 0, 0)`)
+	exec(t, db.Admin, "DROP VIEW audit.closing") // which is read after the accounts
+	found := run(t, db.Auditor, "-within", "1000000h")
+	require.Equal(t, 1, found.code, "%+v", found)
+	require.Contains(t, found.stdout, "account_altered: customer C-1: ")
+	require.Contains(t, found.stderr, "not completed: ")
+}
+
 func TestTheNextAuditBeginsWhereThisOneEnded(t *testing.T) {
 	db := shop(t)
 	file := filepath.Join(t.TempDir(), "checkpoint.json")

@@ -161,19 +161,8 @@ func (c *ChainRecord) scan(rows pgx.Rows) error {
 }
 
 // RowOfChain reads a chain's record with a number, nil when there is none.
-func (s *Store) RowOfChain(ctx context.Context, chain string, number uint64) (found *Row, err error) {
-	err = s.show(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, rowOfChainSQL, chain, number)
-		if err != nil {
-			return err
-		}
-		all, err := scanRows(rows)
-		if found = nil; len(all) > 0 {
-			found = all[0]
-		}
-		return err
-	})
-	return found, err
+func (s *Store) RowOfChain(ctx context.Context, chain string, number uint64) (*Row, error) {
+	return s.row(ctx, rowOfChainSQL, chain, number)
 }
 
 // Before says which records of a terminal come before a closing's end.

@@ -102,9 +102,13 @@ func (s *Store) Keys(ctx context.Context) (intact.Keys, error) {
 
 // Row reads a record of any store, nil when there is none.
 func (s *Store) Row(ctx context.Context, saleID uuid.UUID) (*Row, error) {
-	var found *Row
-	err := s.show(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, rowSQL, [16]byte(saleID))
+	return s.row(ctx, rowSQL, [16]byte(saleID))
+}
+
+// row reads the first row of a statement, nil when there is none.
+func (s *Store) row(ctx context.Context, statement string, args ...any) (found *Row, err error) {
+	err = s.show(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, statement, args...)
 		if err != nil {
 			return err
 		}
