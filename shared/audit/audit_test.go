@@ -1,9 +1,11 @@
 package audit_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/audit"
@@ -53,4 +55,13 @@ func TestWhatIsNotThereIsNoCleanAudit(t *testing.T) {
 	require.EqualError(t, err, `terminal "nowhere" has no record`)
 	_, err = auditing(t, db, func(o *audit.Options) { o.Customer = "nobody" })
 	require.EqualError(t, err, `customer "nobody" has no entry`)
+
+	conn, err := pgx.Connect(t.Context(), db.Admin)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.Exec(t.Context(), `INSERT INTO sales.loyalty_account (customer_id, points_balance, purchases, entries, last_recorded_us)
+		VALUES ('nobody', 5, 0, 0, 0)`)
+	require.NoError(t, err)
+	report := audited(t, db, func(o *audit.Options) { o.Customer = "nobody" })
+	require.Equal(t, map[audit.Kind]int64{audit.AccountAltered: 1}, report.Counts)
 }
