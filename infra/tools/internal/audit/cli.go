@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/shared/audit"
 	"github.com/tillseal/tillseal/shared/config"
 )
@@ -130,12 +131,12 @@ func run(ctx context.Context, req request, cfg Config, say func(string, ...any))
 		urls = cfg.Provider
 	}
 	if urls != "" {
-		chain, err := dial(ctx, urls)
+		chain, err := node.DialAll(ctx, urls.Reveal())
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("-rpc: %w", err)
 		}
-		defer chain.close()
-		o.Chain = chain
+		defer chain.Close()
+		o.Chain = nodes{chain}
 	}
 	told := time.Now()
 	o.Progress = func(part string, n, of int64) {

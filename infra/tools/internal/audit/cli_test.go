@@ -111,16 +111,16 @@ func TestTheNextAuditBeginsWhereThisOneEnded(t *testing.T) {
 func TestWhatCannotBeCompletedIsNoCleanAudit(t *testing.T) {
 	db := shop(t)
 	for says, args := range map[string][]string{
-		"flag provided but not defined":                 {"-x"},
-		"it takes flags only":                           {"x"},
-		"-within must not be below 0":                   {"-within", "-1s"},
-		"-contract must be an address":                  {"-contract", "0x1"},
-		"-terminal and -customer are two audits":        {"-terminal", "t1", "-customer", "C-1"},
-		"-customer is no customer's id":                 {"-customer", "C 1"},
-		"of an audit of all":                            {"-terminal", "t1", "-since", "x"},
-		"-since: open /nowhere: no such file":           {"-since", "/nowhere"},
-		"-since: it is no checkpoint of an audit":       {"-since", "cli.go"},
-		"node 1 of -rpc: the node could not be queried": {"-rpc", "http://127.0.0.1:1/secret"},
+		"flag provided but not defined":               {"-x"},
+		"it takes flags only":                         {"x"},
+		"-within must not be below 0":                 {"-within", "-1s"},
+		"-contract must be an address":                {"-contract", "0x1"},
+		"-terminal and -customer are two audits":      {"-terminal", "t1", "-customer", "C-1"},
+		"-customer is no customer's id":               {"-customer", "C 1"},
+		"of an audit of all":                          {"-terminal", "t1", "-since", "x"},
+		"-since: open /nowhere: no such file":         {"-since", "/nowhere"},
+		"-since: it is no checkpoint of an audit":     {"-since", "cli.go"},
+		"-rpc: node 1: the node could not be queried": {"-rpc", "http://127.0.0.1:1/secret"},
 	} {
 		out := run(t, db.Auditor, args...)
 		require.Equal(t, 2, out.code, says)

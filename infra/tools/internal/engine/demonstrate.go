@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/infra/tools/internal/verify"
 	"github.com/tillseal/tillseal/shared/config"
@@ -92,12 +93,12 @@ func (e *Engine) Demonstrate(ctx context.Context, out io.Writer) error {
 
 // check verifies the demonstration sale's proof against the chain, prints each step to out and writes RUN_DIR/env again, with the contract.
 func (e *Engine) check(ctx context.Context, till Terminal, raw []byte, out io.Writer) error {
-	node, err := verify.Dial(ctx, config.Secret(e.ChainURL))
+	chain, err := node.Dial(ctx, e.ChainURL)
 	if err != nil {
 		return err
 	}
-	defer node.Close()
-	verdict, err := verify.Run(ctx, raw, node, verify.Options{}, out)
+	defer chain.Close()
+	verdict, err := verify.Run(ctx, raw, chain, verify.Options{}, out)
 	if err != nil {
 		return fmt.Errorf("verify the demonstration sale's proof: %w", err)
 	}

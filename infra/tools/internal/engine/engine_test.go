@@ -22,10 +22,10 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/infra/tools/internal/engine"
 	"github.com/tillseal/tillseal/infra/tools/internal/identity"
 	"github.com/tillseal/tillseal/infra/tools/internal/verify"
-	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/lifecycle"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
@@ -173,11 +173,11 @@ func (s *shop) requireAnchored(a answer) []byte {
 	s.t.Helper()
 	proof, err := s.e.AwaitProof(s.t.Context(), a.till.Key, a.saleID)
 	require.NoError(s.t, err)
-	node, err := verify.Dial(s.t.Context(), config.Secret(s.e.ChainURL))
+	chain, err := node.Dial(s.t.Context(), s.e.ChainURL)
 	require.NoError(s.t, err)
-	defer node.Close()
+	defer chain.Close()
 	var steps bytes.Buffer
-	verdict, err := verify.Run(s.t.Context(), proof, node, verify.Options{}, &steps)
+	verdict, err := verify.Run(s.t.Context(), proof, chain, verify.Options{}, &steps)
 	require.NoError(s.t, err)
 	require.True(s.t, verdict.Valid(), "%s", &steps)
 	return proof

@@ -10,30 +10,24 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 
 	"github.com/tillseal/tillseal/contracts/binding"
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/shared/promise"
 )
 
 // view is what was answered; each step's ask adds to it.
 type view struct {
 	chainID   *big.Int
-	head      block // the one at which the contract is read
+	head      node.Block // the one at which the contract is read
 	code      []byte
-	log       logHead
+	log       node.Head
 	route     route
 	contained bool
 	accepted  bool
 	receipt   *types.Receipt // nil: the chain does not know the transaction
-	canonical *block         // nil: the chain is not that high
-	finalized *block         // nil: nothing is final yet
+	canonical *node.Block    // nil: the chain is not that high
+	finalized *node.Block    // nil: nothing is final yet
 	keys      *promise.Set   // nil: signatures are not checked
 	note      string         // what this step's line says besides its promise
-}
-
-// block is what is read of a block: its hash is the one that the node answers, since other chains' headers hash in other ways.
-type block struct {
-	number uint64
-	hash   common.Hash
-	time   uint64 // Unix seconds
 }
 
 func checkChainID(p proof, v view) error {
@@ -57,14 +51,14 @@ func checkContract(p proof, v view) error {
 
 func checkLogRoot(p proof, v view) error {
 	switch r := v.route; {
-	case v.log.size < p.batchID:
-		return fmt.Errorf("the contract's log has size %d: it does not hold batch %d", v.log.size, p.batchID)
+	case v.log.Size < p.batchID:
+		return fmt.Errorf("the contract's log has size %d: it does not hold batch %d", v.log.Size, p.batchID)
 	case r.other != nil:
 		return fmt.Errorf("the contract's log of size %d, rebuilt from its events, has another batch %d: root %s, size %d",
-			v.log.size, p.batchID, r.other.Root, r.other.Size)
+			v.log.Size, p.batchID, r.other.Root, r.other.Size)
 	case !r.found():
 		return skipError(fmt.Sprintf("no path in the contract's log of size %d%s: the log was not checked, the batch is judged by its event alone",
-			v.log.size, r.unused()))
+			v.log.Size, r.unused()))
 	}
 	return nil
 }
@@ -131,7 +125,7 @@ func checkBlock(p proof, v view) error {
 		return fmt.Errorf("the transaction is in block %s, not %d", v.receipt.BlockNumber, p.blockNumber)
 	case v.receipt.BlockHash != p.Chain.BlockHash:
 		return errors.New("the transaction is in a block with another hash")
-	case v.canonical == nil || v.canonical.hash != p.Chain.BlockHash:
+	case v.canonical == nil || v.canonical.Hash != p.Chain.BlockHash:
 		return errors.New("the block is not on the chain (any more)")
 	}
 	return nil
@@ -145,8 +139,8 @@ func checkFinality(p proof, v view) error {
 		return nil
 	case v.finalized == nil:
 		return errors.New("the chain has no finalized block yet")
-	case v.finalized.number < p.blockNumber:
-		return fmt.Errorf("the finalized block is %d, below %d", v.finalized.number, p.blockNumber)
+	case v.finalized.Number < p.blockNumber:
+		return fmt.Errorf("the finalized block is %d, below %d", v.finalized.Number, p.blockNumber)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/shared/config"
 )
 
@@ -114,13 +115,13 @@ func (c command) proofMain(args []string) int {
 	if err != nil {
 		return c.failed(fmt.Errorf("read the proof: %w", err))
 	}
-	node, err := Dial(c.ctx, where.rpc)
+	chain, err := node.Dial(c.ctx, where.rpc.Reveal())
 	if err != nil {
 		return c.failed(err)
 	}
-	defer node.Close()
+	defer chain.Close()
 	where.options.Progress = c.stderr
-	verdict, err := Run(c.ctx, raw, node, where.options, c.stdout)
+	verdict, err := Run(c.ctx, raw, chain, where.options, c.stdout)
 	if err != nil {
 		return c.failed(err)
 	}

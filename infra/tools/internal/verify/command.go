@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/promise"
 )
@@ -100,7 +101,7 @@ func (c command) load(from string) ([]byte, error) {
 func fetch(ctx context.Context, from string) (body []byte, status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	u, err := parseURL(config.Secret(from))
+	u, err := node.ParseURL(from)
 	if err != nil {
 		return nil, 0, fmt.Errorf("its URL %w", err)
 	}
@@ -115,13 +116,13 @@ func fetch(ctx context.Context, from string) (body []byte, status int, err error
 	}
 	answer, err := client.Do(req)
 	if err != nil {
-		return nil, 0, errors.New(reason(err))
+		return nil, 0, errors.New(node.Reason(err))
 	}
 	defer answer.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(answer.Body, maxFetchBytes+1))
 	switch {
 	case err != nil:
-		return nil, 0, errors.New(reason(err))
+		return nil, 0, errors.New(node.Reason(err))
 	case len(body) > maxFetchBytes:
 		return nil, 0, fmt.Errorf("the answer is longer than %d bytes", maxFetchBytes)
 	}
@@ -130,7 +131,7 @@ func fetch(ctx context.Context, from string) (body []byte, status int, err error
 
 // wellKnown is where an issuer that is an http or https URL serves its keys.
 func wellKnown(issuer string) (string, bool) {
-	u, err := parseURL(config.Secret(issuer))
+	u, err := node.ParseURL(issuer)
 	if err != nil {
 		return "", false
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/infra/tools/internal/verify"
-	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
@@ -156,11 +156,11 @@ func TestASearchThatIsInterruptedDecidesNothing(t *testing.T) {
 		cancel()
 		return testkit.Reply{Lost: true}
 	})
-	node, err := verify.Dial(ctx, config.Secret(proxy.URL()))
+	chain, err := node.Dial(ctx, proxy.URL())
 	require.NoError(t, err)
-	defer node.Close()
+	defer chain.Close()
 	var out bytes.Buffer
-	_, err = verify.Run(ctx, encode(t, p), node, verify.Options{}, &out)
+	_, err = verify.Run(ctx, encode(t, p), chain, verify.Options{}, &out)
 	require.EqualError(t, err, "log_root: interrupted")
 	require.NotContains(t, out.String(), "log_root")
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
@@ -34,7 +35,7 @@ type Gateway struct {
 
 // NewGateway is the gateway at a base URL. Its error does not contain the URL, since that may hold a key.
 func NewGateway(base config.Secret) (*Gateway, error) {
-	u, err := parseURL(base)
+	u, err := node.ParseURL(base.Reveal())
 	if err != nil {
 		return nil, fmt.Errorf("the gateway's URL %w", err)
 	}
@@ -47,7 +48,7 @@ func NewGateway(base config.Secret) (*Gateway, error) {
 }
 
 // path asks for the batch's path in the contract's present log. The error says in our own words what was wrong with the answer.
-func (g *Gateway) path(ctx context.Context, p proof, now logHead) ([]common.Hash, error) {
+func (g *Gateway) path(ctx context.Context, p proof, now node.Head) ([]common.Hash, error) {
 	raw, err := g.get(ctx, p, now)
 	if err != nil {
 		return nil, err
@@ -59,13 +60,13 @@ func (g *Gateway) path(ctx context.Context, p proof, now logHead) ([]common.Hash
 	if err := json.Unmarshal(raw, &answer); err != nil {
 		return nil, errors.New("the answer cannot be read")
 	}
-	included := batchlog.Included{Size: now.size, Root: now.root, Path: answer.Log.Path}
+	included := batchlog.Included{Size: now.Size, Root: now.Root, Path: answer.Log.Path}
 	switch {
 	case answer.Chain.ChainID != p.Chain.ChainID || !strings.EqualFold(answer.Chain.Contract, p.Chain.Contract):
 		return nil, errors.New("the answer is about another contract")
 	case answer.Batch == nil || answer.Batch.ID != p.Batch.ID || answer.Batch.Root != p.Batch.Root || answer.Batch.Size != p.Batch.Size:
 		return nil, errors.New("the answer is about another batch")
-	case answer.Log.Size != strconv.FormatUint(now.size, 10) || answer.Log.Root != now.root:
+	case answer.Log.Size != strconv.FormatUint(now.Size, 10) || answer.Log.Root != now.Root:
 		return nil, errors.New("the answer is about another log than the contract's")
 	case !batchlog.Verify(p.entry(), included):
 		return nil, errors.New("its path does not lead to the contract's logRoot")
@@ -73,12 +74,12 @@ func (g *Gateway) path(ctx context.Context, p proof, now logHead) ([]common.Hash
 	return answer.Log.Path, nil
 }
 
-func (g *Gateway) get(ctx context.Context, p proof, now logHead) ([]byte, error) {
+func (g *Gateway) get(ctx context.Context, p proof, now node.Head) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, gatewayTimeout)
 	defer cancel()
 	at := g.base.JoinPath("log", p.Batch.ID)
 	query := g.base.Query()
-	query.Set("size", strconv.FormatUint(now.size, 10))
+	query.Set("size", strconv.FormatUint(now.Size, 10))
 	query.Set("contract", p.contract.Hex())
 	at.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
@@ -87,7 +88,7 @@ func (g *Gateway) get(ctx context.Context, p proof, now logHead) ([]byte, error)
 	}
 	answer, err := g.http.Do(req)
 	if err != nil {
-		return nil, errors.New(reason(err))
+		return nil, errors.New(node.Reason(err))
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
@@ -96,7 +97,7 @@ func (g *Gateway) get(ctx context.Context, p proof, now logHead) ([]byte, error)
 	raw, err := io.ReadAll(io.LimitReader(answer.Body, maxGatewayBytes+1))
 	switch {
 	case err != nil:
-		return nil, errors.New(reason(err))
+		return nil, errors.New(node.Reason(err))
 	case len(raw) > maxGatewayBytes:
 		return nil, fmt.Errorf("the answer is longer than %d bytes", maxGatewayBytes)
 	}

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/promise"
 )
@@ -185,9 +185,9 @@ func (c command) proved(said promise.Sale, raw []byte, p proof, where call) int 
 	if said.ChainID == "" && where.options.Contract == nil {
 		c.say("contract %s is named by the proof alone: -contract names the one that the shop published", p.Chain.Contract)
 	}
-	in := fmt.Sprintf("in block %d of %s", p.blockNumber, unix(int64(at.time)).Format(time.RFC3339))
+	in := fmt.Sprintf("in block %d of %s", p.blockNumber, unix(int64(at.Time)).Format(time.RFC3339))
 	switch {
-	case at.time > uint64(said.AnchorBy):
+	case at.Time > uint64(said.AnchorBy):
 		return c.conclude(exitInvalid, "broken: it was anchored too late, %s, due at %s", in, moment(said.AnchorBy))
 	case p.Chain.Finality != claimedFinal:
 		return c.conclude(exitValid, "kept: %s, which is not final yet; due at %s", in, moment(said.AnchorBy))
@@ -196,28 +196,25 @@ func (c command) proved(said promise.Sale, raw []byte, p proof, where call) int 
 }
 
 // verified verifies a proof as verify does, and returns its block when it is valid.
-func (c command) verified(raw []byte, p proof, where call) (Verdict, *block, error) {
+func (c command) verified(raw []byte, p proof, where call) (Verdict, *node.Block, error) {
 	if where.rpc == "" {
 		return Verdict{}, nil, errNoNode
 	}
-	node, err := Dial(c.ctx, where.rpc)
+	chain, err := node.Dial(c.ctx, where.rpc.Reveal())
 	if err != nil {
 		return Verdict{}, nil, err
 	}
-	defer node.Close()
+	defer chain.Close()
 	where.options.Progress = c.stderr
-	verdict, err := Run(c.ctx, raw, node, where.options, c.stdout)
+	verdict, err := Run(c.ctx, raw, chain, where.options, c.stdout)
 	if err != nil || !verdict.Valid() {
 		return verdict, nil, err
 	}
-	var at *block
-	if err := ask(c.ctx, "eth_getBlockByNumber", func(ctx context.Context) (err error) {
-		at, err = node.block(ctx, hexutil.EncodeUint64(p.blockNumber))
-		return err
-	}); err != nil {
+	at, err := chain.Block(c.ctx, hexutil.EncodeUint64(p.blockNumber))
+	if err != nil {
 		return Verdict{}, nil, err
 	}
-	if at == nil || at.hash != p.Chain.BlockHash {
+	if at == nil || at.Hash != p.Chain.BlockHash {
 		return Verdict{}, nil, errors.New("the node has another block there than a moment ago: try again")
 	}
 	return verdict, at, nil

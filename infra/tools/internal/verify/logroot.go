@@ -8,15 +8,9 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
-	"github.com/tillseal/tillseal/contracts/binding"
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/shared/batchlog"
 )
-
-// logHead is the contract's log as one block shows it.
-type logHead struct {
-	size uint64 // batches in it
-	root common.Hash
-}
 
 // route is how the batch's path in the contract's log was come by.
 type route struct {
@@ -39,38 +33,22 @@ func (r route) unused() string {
 // askLogRoot reads the contract's log at the head and looks for the batch's path in it: the proof's own where the log is as it was
 // then, otherwise the gateway's, otherwise one that is rebuilt from the contract's events.
 func askLogRoot(ctx context.Context, from sources, p proof, v *view) (err error) {
-	if v.log, err = from.readLog(ctx, p.contract, v.head); err != nil {
+	if v.log, err = from.ReadLog(ctx, p.contract, v.head); err != nil {
 		return err
 	}
-	if v.log.size < p.batchID {
+	if v.log.Size < p.batchID {
 		return nil
 	}
 	if v.route, err = from.findPath(ctx, p, *v); err != nil {
 		return err
 	}
-	v.note = fmt.Sprintf(": %s, in a log of size %d%s", v.route.by, v.log.size, v.route.unused())
+	v.note = fmt.Sprintf(": %s, in a log of size %d%s", v.route.by, v.log.Size, v.route.unused())
 	return nil
-}
-
-func (n *Node) readLog(ctx context.Context, contract common.Address, at block) (log logHead, err error) {
-	functions := binding.NewSaleAnchor()
-	if err := n.call(ctx, contract, functions.PackNextBatchId(), at, func(answer []byte) error {
-		next, err := functions.UnpackNextBatchId(answer)
-		log.size = max(next, 1) - 1 // below 1 is a node's lie
-		return err
-	}); err != nil {
-		return log, err
-	}
-	err = n.call(ctx, contract, functions.PackLogRoot(), at, func(answer []byte) (err error) {
-		log.root, err = functions.UnpackLogRoot(answer)
-		return err
-	})
-	return log, err
 }
 
 // findPath fails only when it is interrupted: a source without a path leaves its place to the next.
 func (s sources) findPath(ctx context.Context, p proof, v view) (r route, err error) {
-	if p.logSize == v.log.size && p.Log.Root == v.log.root {
+	if p.logSize == v.log.Size && p.Log.Root == v.log.Root {
 		return route{by: "the proof's own path", path: p.Log.Path}, nil
 	}
 	if s.Gateway != nil {
@@ -88,7 +66,7 @@ func (s sources) findPath(ctx context.Context, p proof, v view) (r route, err er
 		r.tried = append(r.tried, "events: "+err.Error())
 	}
 	if ctx.Err() != nil {
-		return r, errors.New(reason(ctx.Err()))
+		return r, errors.New(node.Reason(ctx.Err()))
 	}
 	return r, nil
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/contracts/binding"
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/infra/tools/internal/verify"
 	"github.com/tillseal/tillseal/shared/batchlog"
-	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/local"
 	"github.com/tillseal/tillseal/shared/merkle"
@@ -213,13 +213,13 @@ func (s *shop) verify(raw []byte) verify.Verdict {
 // run is a run with the node at a URL; it returns its lines by their steps as well.
 func (s *shop) run(raw []byte, url string, options verify.Options) (verify.Verdict, map[string]string, error) {
 	s.t.Helper()
-	node, err := verify.Dial(s.t.Context(), config.Secret(url))
+	chain, err := node.Dial(s.t.Context(), url)
 	if err != nil {
 		return verify.Verdict{}, nil, err
 	}
-	defer node.Close()
+	defer chain.Close()
 	var out bytes.Buffer
-	verdict, err := verify.Run(s.t.Context(), raw, node, options, &out)
+	verdict, err := verify.Run(s.t.Context(), raw, chain, options, &out)
 	lines := map[string]string{}
 	for line := range strings.Lines(out.String()) {
 		lines[strings.Fields(line)[1]] = line

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/tillseal/tillseal/contracts/node"
 	"github.com/tillseal/tillseal/shared/promise"
 )
 
@@ -40,7 +41,7 @@ type Options struct {
 
 // sources are what a step's ask may query.
 type sources struct {
-	*Node
+	*node.Node
 	Options
 }
 
@@ -79,7 +80,7 @@ func (e skipError) Error() string { return string(e) }
 
 // Run goes through the steps until one fails and writes a line for each to out. An error means that the chain could not be
 // queried, so that the check could not be completed; it never contains a URL.
-func Run(ctx context.Context, raw []byte, node *Node, options Options, out io.Writer) (Verdict, error) {
+func Run(ctx context.Context, raw []byte, chain *node.Node, options Options, out io.Writer) (Verdict, error) {
 	p, err := read(raw)
 	if err != nil {
 		return failed(out, "shape", err), nil
@@ -90,7 +91,7 @@ func Run(ctx context.Context, raw []byte, node *Node, options Options, out io.Wr
 	for _, s := range steps {
 		seen.note = ""
 		if s.ask != nil {
-			if err := s.ask(ctx, sources{node, options}, p, &seen); err != nil {
+			if err := s.ask(ctx, sources{chain, options}, p, &seen); err != nil {
 				return Verdict{}, fmt.Errorf("%s: %w", s.name, err)
 			}
 		}

@@ -1,10 +1,13 @@
-package verify
+// Package node asks Ethereum nodes, over JSON-RPC, what a SaleAnchor has: for whoever checks a shop from outside. It believes no node more than it
+// must: code is compared, what is read is read at one block, and no error shows a URL, which may hold a key.
+package node
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,11 +18,11 @@ import (
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/rpc"
 
-	"github.com/tillseal/tillseal/shared/config"
-	"github.com/tillseal/tillseal/shared/wait"
+	"github.com/tillseal/tillseal/contracts/binding"
 )
 
 const (
@@ -37,10 +40,10 @@ type Node struct {
 }
 
 // Dial takes the first of the comma-separated URLs whose node answers. No error contains a URL, since that may hold a key.
-func Dial(ctx context.Context, urls config.Secret) (*Node, error) {
+func Dial(ctx context.Context, urls string) (*Node, error) {
 	var last error
-	for each := range strings.SplitSeq(urls.Reveal(), ",") {
-		u, err := parseURL(config.Secret(each))
+	for each := range strings.SplitSeq(urls, ",") {
+		u, err := ParseURL(each)
 		if err != nil {
 			return nil, fmt.Errorf("the RPC URL %w", err)
 		}
@@ -57,8 +60,9 @@ func Dial(ctx context.Context, urls config.Secret) (*Node, error) {
 	return nil, last
 }
 
-func parseURL(text config.Secret) (*url.URL, error) {
-	u, err := url.Parse(strings.TrimSpace(text.Reveal()))
+// ParseURL reads an http or https URL. Its error does not contain it.
+func ParseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, errors.New("is not http or https") // the cause may quote it
 	}
@@ -96,13 +100,13 @@ type nodeError struct {
 }
 
 func (e *nodeError) Error() string {
-	return fmt.Sprintf("the node could not be queried (%s: %s)", e.method, reason(e.cause))
+	return fmt.Sprintf("the node could not be queried (%s: %s)", e.method, Reason(e.cause))
 }
 
 func (e *nodeError) Unwrap() error { return e.cause }
 
-// reason describes in its own words why there was no answer: the error's may contain the URL, and a node's message the key.
-func reason(err error) string {
+// Reason describes in its own words why there was no answer: the error's may contain the URL, and a node's message the key.
+func Reason(err error) string {
 	var (
 		status  rpc.HTTPError
 		answer  rpc.Error
@@ -132,17 +136,17 @@ func readAt(ctx context.Context, method string, question func(context.Context) e
 	for try := 1; ; try++ {
 		err := ask(ctx, method, question)
 		var refused rpc.Error
-		if !errors.As(err, &refused) || try == tries || !wait.Pause(ctx, pause) {
+		if !errors.As(err, &refused) || try == tries || !sleep(ctx, pause) {
 			return err
 		}
 		pause *= 2
 	}
 }
 
-// call asks the contract something, as it is at a block (EIP-1898).
-func (n *Node) call(ctx context.Context, contract common.Address, data []byte, at block, unpack func([]byte) error) error {
+// Call asks the contract something, as it is at a block (EIP-1898).
+func (n *Node) Call(ctx context.Context, contract common.Address, data []byte, at Block, unpack func([]byte) error) error {
 	return readAt(ctx, "eth_call", func(ctx context.Context) error {
-		answer, err := n.eth.CallContractAtHash(ctx, ethereum.CallMsg{To: &contract, Data: data}, at.hash)
+		answer, err := n.eth.CallContractAtHash(ctx, ethereum.CallMsg{To: &contract, Data: data}, at.Hash)
 		if err != nil {
 			return err
 		}
@@ -150,8 +154,51 @@ func (n *Node) call(ctx context.Context, contract common.Address, data []byte, a
 	})
 }
 
-// block reads a block by its number or tag; nil when there is none.
-func (n *Node) block(ctx context.Context, at string) (*block, error) {
+// sleep waits; false when ctx ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// ChainID is the node's chain.
+func (n *Node) ChainID(ctx context.Context) (id *big.Int, err error) {
+	err = ask(ctx, "eth_chainId", func(ctx context.Context) (err error) {
+		id, err = n.eth.ChainID(ctx)
+		return err
+	})
+	return id, err
+}
+
+// Block is what is read of a block: its hash is the one that the node answers, since other chains' headers hash in other ways.
+type Block struct {
+	Number uint64
+	Hash   common.Hash
+	Time   uint64 // Unix seconds
+}
+
+// unknownBlock is the error that nodes answer with while no block is finalized (execution-apis, "Unknown block").
+const unknownBlock = -39001
+
+// Block reads a block by its number in hexadecimal or its tag; nil when there is none.
+func (n *Node) Block(ctx context.Context, at string) (b *Block, err error) {
+	err = ask(ctx, "eth_getBlockByNumber", func(ctx context.Context) (err error) {
+		b, err = n.block(ctx, at)
+		var answer rpc.Error
+		if errors.As(err, &answer) && answer.ErrorCode() == unknownBlock {
+			return nil
+		}
+		return err
+	})
+	return b, err
+}
+
+func (n *Node) block(ctx context.Context, at string) (*Block, error) {
 	var raw json.RawMessage
 	if err := n.rpc.CallContext(ctx, &raw, "eth_getBlockByNumber", at, false); err != nil {
 		return nil, err
@@ -167,5 +214,49 @@ func (n *Node) block(ctx context.Context, at string) (*block, error) {
 	if read.Hash == (common.Hash{}) {
 		return nil, errors.New("a block without a hash")
 	}
-	return &block{number: uint64(read.Number), hash: read.Hash, time: uint64(read.Time)}, nil
+	return &Block{Number: uint64(read.Number), Hash: read.Hash, Time: uint64(read.Time)}, nil
+}
+
+// Code reads what is at an address, as it is at a block.
+func (n *Node) Code(ctx context.Context, contract common.Address, at Block) (code []byte, err error) {
+	err = readAt(ctx, "eth_getCode", func(ctx context.Context) (err error) {
+		code, err = n.eth.CodeAtHash(ctx, contract, at.Hash)
+		return err
+	})
+	return code, err
+}
+
+// Receipt reads a transaction's receipt; nil when the chain does not know it.
+func (n *Node) Receipt(ctx context.Context, tx common.Hash) (r *types.Receipt, err error) {
+	err = ask(ctx, "eth_getTransactionReceipt", func(ctx context.Context) (err error) {
+		r, err = n.eth.TransactionReceipt(ctx, tx)
+		if errors.Is(err, ethereum.NotFound) {
+			return nil
+		}
+		return err
+	})
+	return r, err
+}
+
+// Head is a contract's log as one block shows it.
+type Head struct {
+	Size uint64 // batches in it
+	Root common.Hash
+}
+
+// ReadLog reads a contract's log, as it is at a block.
+func (n *Node) ReadLog(ctx context.Context, contract common.Address, at Block) (log Head, err error) {
+	functions := binding.NewSaleAnchor()
+	if err := n.Call(ctx, contract, functions.PackNextBatchId(), at, func(answer []byte) error {
+		next, err := functions.UnpackNextBatchId(answer)
+		log.Size = max(next, 1) - 1 // below 1 is a node's lie
+		return err
+	}); err != nil {
+		return log, err
+	}
+	err = n.Call(ctx, contract, functions.PackLogRoot(), at, func(answer []byte) (err error) {
+		log.Root, err = functions.UnpackLogRoot(answer)
+		return err
+	})
+	return log, err
 }
