@@ -19,7 +19,7 @@ func askChainID(ctx context.Context, from sources, _ proof, v *view) (err error)
 func askCode(ctx context.Context, from sources, p proof, v *view) error {
 	head, err := from.Block(ctx, "latest")
 	if err == nil && head == nil {
-		err = errors.New("the node shows no head")
+		err = errors.New("the node could not be queried (eth_getBlockByNumber: it shows no head)")
 	}
 	if err != nil {
 		return err
