@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -51,6 +52,10 @@ type Options struct {
 	Published      common.Address                 // the contract that the shop has published; zero where the auditor does not know
 	Progress       func(part string, n, of int64) // called now and then; nil for none
 
+	// Rest is called after each part of the work, some milliseconds of it, with the time for which the audit worked or waited for the database: as
+	// long as it does not return the audit rests. Its error ends the audit. Nil: it never rests.
+	Rest func(ctx context.Context, worked time.Duration) error
+
 	before map[place]answered // what the chain said before the snapshot was taken
 }
 
@@ -68,7 +73,7 @@ func Run(ctx context.Context, o Options, sources ...Source) (*Report, error) {
 		checkpoint: Checkpoint{Form: checkpointForm, At: o.Now, Chains: []PinnedChain{}, Logs: []PinnedLog{}},
 		report:     &Report{Findings: []Finding{}, Counts: map[Kind]int64{}, Skipped: []string{}, Contracts: []Compared{}},
 	}
-	first, second := &auditor{state: s, tx: sources[0]}, &auditor{state: s, tx: sources[len(sources)-1]}
+	first, second := &auditor{state: s, tx: sources[0], since: time.Now()}, &auditor{state: s, tx: sources[len(sources)-1], since: time.Now()}
 	if err := first.prepare(ctx); err != nil {
 		return s.report, err
 	}
@@ -85,12 +90,12 @@ func Run(ctx context.Context, o Options, sources ...Source) (*Report, error) {
 			s.skip("what was recorded before " + o.Since.At.UTC().Format(time.RFC3339) + ": only a full audit clears that")
 		}
 		if err = first.run(ctx, part{"records", first.records}); err == nil {
-			err = first.rest(ctx)
+			err = first.others(ctx)
 		}
 	default:
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return first.run(ctx, part{"records", first.records}) })
-		group.Go(func() error { return second.rest(ctx) })
+		group.Go(func() error { return second.others(ctx) })
 		err = group.Wait()
 	}
 	if err != nil {
@@ -140,8 +145,8 @@ type part struct {
 	run  func(context.Context) error
 }
 
-// rest runs all parts but the records.
-func (a *auditor) rest(ctx context.Context) error {
+// others runs all parts but the records.
+func (a *auditor) others(ctx context.Context) error {
 	return a.run(ctx, part{"customers", a.customers}, part{"refunds", a.refunds}, part{"closings", a.closings}, part{"batches", a.allBatches},
 		part{"the chain", a.onChain}, part{"what is not anchored", a.unanchored})
 }
@@ -160,8 +165,9 @@ func (a *auditor) run(ctx context.Context, parts ...part) error {
 type auditor struct {
 	*state
 
-	tx   Source
-	part string
+	tx    Source
+	part  string
+	since time.Time // the end of its last rest
 }
 
 // state is one audit on its way.
@@ -177,6 +183,8 @@ type state struct {
 	// Of an audit since a checkpoint, what has come since.
 	touched  map[string]bool // customers
 	refunded map[string]bool // sales
+
+	checked atomic.Int64 // for how long records were checked since the last rest, in nanoseconds
 
 	mu     sync.Mutex // guards findings, what is skipped, and Progress
 	report *Report
@@ -209,7 +217,31 @@ func (a *auditor) each(ctx context.Context, view, statement string, do func(scan
 			return failed(view, err)
 		}
 	}
-	return failed(view, rows.Err())
+	if err := rows.Err(); err != nil {
+		return failed(view, err)
+	}
+	rows.Close()
+	return a.rest(ctx)
+}
+
+// rest rests after work, where the audit is to.
+func (a *auditor) rest(ctx context.Context) error {
+	if a.Rest == nil {
+		return nil
+	}
+	worked := time.Since(a.since) + time.Duration(a.checked.Swap(0))
+	err := a.Rest(ctx, worked)
+	a.since = time.Now()
+	return err
+}
+
+// page is how many rows one statement reads: fewer where the audit rests between them.
+func (a *auditor) page(rows int) int {
+	const fewer = 10
+	if a.Rest != nil {
+		return rows / fewer
+	}
+	return rows
 }
 
 // progressEvery is how many rows pass between two calls of Progress.

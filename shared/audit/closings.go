@@ -138,7 +138,7 @@ func (a *auditor) addUpClosing(ctx context.Context, before, c *stored, said *eve
 	if err := a.tx.QueryRow(ctx, closingsBeforeSQL, c.name, int64(c.number)).Scan(&in.NamedAtUS); err != nil {
 		return nil, failed("audit.closing", err)
 	}
-	sums, sound := closing.New(in), true
+	sums, sound, page := closing.New(in), true, a.page(pageClosing)
 	for next := c.from; next <= c.to && sound; {
 		read := 0
 		err := a.each(ctx, "audit.sale", closingRecordsSQL, func(scan scan) error {
@@ -155,7 +155,7 @@ func (a *auditor) addUpClosing(ctx context.Context, before, c *stored, said *eve
 			next = r.Number + 1
 			sound = sound && sums.Add(&r) == nil
 			return nil
-		}, c.chain, int64(next), int64(c.to), pageClosing)
+		}, c.chain, int64(next), int64(c.to), page)
 		if err != nil {
 			return nil, err
 		}

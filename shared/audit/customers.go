@@ -100,12 +100,7 @@ func (a *auditor) customersAmong(ctx context.Context, ids []string) error {
 		without[id] = true
 	}
 	for more := true; more; {
-		page, err := a.entries(ctx, c.id, c.number, ids)
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			e := &page[i]
+		read, err := a.entries(ctx, c.id, c.number, ids, func(e *entry) {
 			if e.customer != c.id {
 				if c.id != "" {
 					ended = append(ended, c)
@@ -116,8 +111,11 @@ func (a *auditor) customersAmong(ctx context.Context, ids []string) error {
 			a.entry(&c, e)
 			a.report.Entries++
 			a.progress(a.report.Entries)
+		})
+		if err != nil {
+			return err
 		}
-		if more = len(page) == pageEntries; !more && c.id != "" {
+		if more = read == a.page(pageEntries); !more && c.id != "" {
 			ended = append(ended, c)
 		}
 		if !more {
@@ -138,27 +136,30 @@ const (
 	pageCustomers = 100  // whose entries are read together
 )
 
-func (a *auditor) entries(ctx context.Context, customer string, number int64, ids []string) ([]entry, error) {
-	page := make([]entry, 0, pageEntries)
-	statement, args := entriesSQL, []any{customer, number, pageEntries}
+// entries calls do with each of a page of entries after one of a customer's, and returns how many they are.
+func (a *auditor) entries(ctx context.Context, customer string, number int64, ids []string, do func(*entry)) (read int, err error) {
+	statement, args := entriesSQL, []any{customer, number, a.page(pageEntries)}
 	if ids != nil {
 		statement, args = entriesAmongSQL, append(args, ids)
 	}
-	err := a.each(ctx, "audit.loyalty_entry", statement, func(scan scan) error {
+	err = a.each(ctx, "audit.loyalty_entry", statement, func(scan scan) error {
 		var (
 			e    entry
 			kind *string
 			r    entryRecord
 		)
-		err := scan(&e.customer, &e.number, &e.saleID, &e.delta, &e.balance, &e.version, &kind, &r.refundOf, &r.customer, &r.currency, &r.total,
-			&r.delta, &r.balance, &r.purchase, &r.recordedUS, &r.earned, &r.redeemed, &r.version, &r.request)
-		if err == nil && kind != nil {
+		if err := scan(&e.customer, &e.number, &e.saleID, &e.delta, &e.balance, &e.version, &kind, &r.refundOf, &r.customer, &r.currency, &r.total,
+			&r.delta, &r.balance, &r.purchase, &r.recordedUS, &r.earned, &r.redeemed, &r.version, &r.request); err != nil {
+			return err
+		}
+		if kind != nil {
 			r.kind, e.record = sale.Kind(*kind), &r
 		}
-		page = append(page, e)
-		return err
+		do(&e)
+		read++
+		return nil
 	}, args...)
-	return page, err
+	return read, err
 }
 
 // entry takes in a customer's next entry.

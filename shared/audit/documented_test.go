@@ -16,7 +16,9 @@ func TestEachFindingIsExplained(t *testing.T) {
 	require.NoError(t, err)
 	kinds := regexp.MustCompile(`Kind = "(\w+)"`).FindAllSubmatch(source, -1)
 	require.Greater(t, len(kinds), 20)
-	for _, kind := range kinds {
+	require.Len(t, AllKinds(), len(kinds))
+	for i, kind := range kinds {
+		require.Equal(t, string(AllKinds()[i]), string(kind[1]))
 		require.Contains(t, string(page), "`"+string(kind[1])+"`")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -43,10 +44,17 @@ func (a *auditor) records(ctx context.Context) error {
 	}
 	blocks, checked := make(chan []*row, maxBlocks), make(chan []Finding, maxBlocks)
 	var checking sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	checkers := runtime.GOMAXPROCS(0)
+	if a.Rest != nil {
+		checkers = 1
+	}
+	for range checkers {
 		checking.Go(func() {
 			for block := range blocks {
-				checked <- a.check(block)
+				began := time.Now()
+				findings := a.check(block)
+				a.checked.Add(int64(time.Since(began)))
+				checked <- findings
 			}
 		})
 	}
@@ -202,8 +210,9 @@ func (a *auditor) readChain(ctx context.Context, c *chain, blocks chan<- []*row)
 			return ctx.Err()
 		}
 	}
-	for read := pageRecords; read == pageRecords; {
-		rows, err := a.tx.Query(ctx, recordsSQL, c.name, int64(c.number), pageRecords)
+	page := a.page(pageRecords)
+	for read := page; read == page; {
+		rows, err := a.tx.Query(ctx, recordsSQL, c.name, int64(c.number), page)
 		if err != nil {
 			return failed("audit.sale", err)
 		}
@@ -227,6 +236,9 @@ func (a *auditor) readChain(ctx context.Context, c *chain, blocks chan<- []*row)
 		}
 		if err := rows.Err(); err != nil {
 			return failed("audit.sale", err)
+		}
+		if err := a.rest(ctx); err != nil {
+			return err
 		}
 	}
 	return flush()

@@ -45,6 +45,15 @@ const (
 	CheckpointGone Kind = "checkpoint_gone" // what an earlier audit saw does not stand any more
 )
 
+// AllKinds are all the kinds, in the order of the table above.
+func AllKinds() []Kind {
+	return []Kind{
+		RecordAltered, RecordMissing, RecordDoubled, RecordUnlinked, RecordForged, PointsAltered, AnswerAltered, RequestDiffers, HeadAltered, EntryAltered,
+		EntryMissing, EntryAlone, PointsWrong, PurchaseWrong, AccountAltered, RefundsAltered, RefundsExceed, LeafAltered, LeafAlone, AmountWrong,
+		BatchAltered, LogAltered, LogDiffers, ClosingAltered, ClosingDiffers, ClosingMissing, NotAnchored, PromiseBroken, CheckpointGone,
+	}
+}
+
 // Finding is one thing that is not as it should be, by ids and without a customer's data but the customer's id.
 type Finding struct {
 	Kind       Kind   `json:"kind"`

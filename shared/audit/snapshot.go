@@ -85,7 +85,7 @@ func (s *Snapshot) ask(ctx context.Context, chain Chain) error {
 	if chain == nil {
 		return nil
 	}
-	a := &auditor{tx: s.pool}
+	a := &auditor{state: &state{}, tx: s.pool}
 	all, err := a.readDeployments(ctx)
 	for _, d := range all {
 		log, wrong := chain.Log(ctx, d.chainID, d.contract)
@@ -104,11 +104,14 @@ func (s *Snapshot) Close(ctx context.Context) {
 	s.pool.Close()
 }
 
-// Audit audits what the snapshot shows.
+// Audit audits what the snapshot shows; one that rests does so in one session.
 func (s *Snapshot) Audit(ctx context.Context, o Options) (*Report, error) {
 	all := make([]Source, len(s.txs))
 	for i, tx := range s.txs {
 		all[i] = tx
+	}
+	if o.Rest != nil {
+		all = all[:1]
 	}
 	o.before = s.before
 	return Run(ctx, o, all...)
