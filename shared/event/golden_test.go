@@ -66,6 +66,10 @@ func fixtures() map[string]*nats.Msg {
 			BatchID: 12, Deployment: 1, Root: common.Hash{6}, Size: 873, State: event.BatchMined, TxHash: &hash, Nonce: &nonce, BlockNumber: &number,
 			BlockHash: &hash, Sequence: 41, At: "2026-11-22T04:45:32.000000Z",
 		})),
+		"audit_finding": withTrace(event.AuditFound(event.AuditFinding{
+			Finding: "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9", Run: 7, Kind: "record_altered", SaleID: recorded.SaleID,
+			TerminalID: "t1", Number: 1042, Detail: "its fields, request and salt do not hash to its sale_hash", FoundAt: "2026-11-22T04:45:32.000001Z",
+		})),
 		"sales_closed":        event.Closed(closing, "gateway", 0, trace),
 		"sales_closed_left":   event.Closed(left, "gateway", 0, trace),
 		"sales_closed_repair": event.Closed(empty, "ledger", 3, trace),

@@ -23,6 +23,7 @@ const (
 	SubjectParked   = "sales.v1.dlq"
 	SubjectClosed   = "sales.v1.closed"
 	SubjectBatches  = "batches.v1"
+	SubjectAudit    = "audit.v1"
 )
 
 // Headers of CloudEvents 1.0 over NATS in binary mode. nats.Header is case-sensitive and does not canonicalize these.
@@ -80,6 +81,13 @@ func BatchMovedAgain(e Batch, generation int) *nats.Msg {
 	return message(SubjectBatches+"."+string(e.State), e, envelope{
 		id:     batch + "/" + strconv.FormatInt(e.Sequence, 10),
 		source: "anchor", kind: "tillseal.batch." + string(e.State) + ".v1", subject: batch, at: e.At, generation: generation,
+	})
+}
+
+// AuditFound makes the message of something that the audit found. One that was cleared and is found again has another time.
+func AuditFound(e AuditFinding) *nats.Msg {
+	return message(SubjectAudit+".finding", e, envelope{
+		id: e.Finding + "/" + e.FoundAt, source: "ledger", kind: "tillseal.audit.finding.v1", subject: e.SaleID, at: e.FoundAt,
 	})
 }
 

@@ -165,6 +165,22 @@ type Batch struct {
 	At          string       `json:"at"`       // RFC 3339 UTC
 }
 
+// AuditFinding announces something that the ledger's audit found and that is not as it should be: by ids, and without a customer's data but the
+// customer's id. What does not apply is left out.
+type AuditFinding struct {
+	Finding    string `json:"finding"` // its id, the same each time that it is found
+	Run        int64  `json:"run"`     // the audit that found it: ops.ledger.audit.status
+	Kind       string `json:"kind"`    // as infra/docs/AUDITING.md lists them
+	SaleID     string `json:"sale_id,omitempty"`
+	TerminalID string `json:"terminal_id,omitempty"` // with its series
+	Number     uint64 `json:"number,omitempty"`      // record_number, closing_number or the entry's
+	CustomerID string `json:"customer_id,omitempty"`
+	Deployment int64  `json:"deployment,omitempty"`
+	BatchID    uint64 `json:"batch_id,omitempty"`
+	Detail     string `json:"detail"`
+	FoundAt    string `json:"found_at"` // RFC 3339 UTC: the first time since it was last not found
+}
+
 // Parked is a message that its service can't handle, and never will unless something changes, with the reason.
 type Parked struct {
 	Service  string          `json:"service"`

@@ -17,6 +17,7 @@ const (
 	SalesClosed   = "SALES_CLOSED"
 	Batches       = "BATCHES"
 	SalesDLQ      = "SALES_DLQ"
+	Audit         = "AUDIT"
 )
 
 // Names of the durables.
@@ -52,6 +53,8 @@ const (
 const (
 	tillsAtPeak    = 30 // for each sale a second of the peak: even then a till has no more than a sale every 30 seconds
 	closingsPerDay = 3  // of one till: a closing for each shift
+
+	findingsPerDay = 10 // for each sale a second of the peak: none are expected, and floorBytes has room for thousands
 )
 
 // spec is a stream as in infra/docs/CONTRACT.md, 6.1.
@@ -111,6 +114,13 @@ var specs = []spec{
 		2200, 5, 0, false,
 		[]string{"pricing", "anchor", "ledger"},
 		[]durableSpec{{DurableLedgerParked, "ledger", "keeps parked messages for operators"}},
+	},
+	{
+		Audit, "AuditFinding: what the ledger's audit found and is not as it should be",
+		[]string{event.SubjectAudit + ".*"},
+		1100, 0, findingsPerDay, false,
+		[]string{"ledger"},
+		nil,
 	},
 	{
 		bucketPrefix + BucketRates, "The last good rate of each currency",

@@ -192,4 +192,7 @@ func TestTheStreamsPageNamesEveryStreamWithItsDurable(t *testing.T) {
 		row, _, _ = strings.Cut(row, "\n")
 		require.Contains(t, row, "| "+durable+", of ", name)
 	}
+	for _, name := range stream.Names() {
+		require.Contains(t, text, name)
+	}
 }

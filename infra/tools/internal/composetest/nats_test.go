@@ -59,7 +59,7 @@ func TestNATSTakesTheServicesAndTheirStreams(t *testing.T) {
 		bus.Close()
 	}
 	require.NoError(t, copies.Make(t.Context(), copies.Config{Stream: login(identity.Copier)}, slog.New(slog.DiscardHandler)))
-	require.Equal(t, 7, streams(t, identity.Operator, login(identity.Operator)))
+	require.Equal(t, 8, streams(t, identity.Operator, login(identity.Operator)))
 	require.Equal(t, 4, streams(t, identity.Downstream, login(identity.Downstream)))
 }
 
