@@ -42,7 +42,9 @@ var auditViews = map[string]string{
 var mutable = map[string][]string{
 	"gateway": {"sales.loyalty_account", "sales.refund_state", "sales.terminal_status", "sales.terminal_head"},
 	"anchor":  {"anchor.lease"},
-	"ledger":  {"ledger.anchored", "ledger.batch", "ledger.repair", "ledger.reannounce", "ledger.reclose", "ledger.low_water"},
+	"ledger": {
+		"ledger.anchored", "ledger.batch", "ledger.repair", "ledger.reannounce", "ledger.reclose", "ledger.low_water", "ledger.audit_run", "ledger.audit_finding",
+	},
 }
 
 // seeded are tables whose rows the migration makes.

@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tillseal/tillseal/services/ledger/internal/auditor"
 	"github.com/tillseal/tillseal/services/ledger/internal/book"
 	"github.com/tillseal/tillseal/services/ledger/internal/keys"
 	"github.com/tillseal/tillseal/services/ledger/internal/operate"
@@ -40,6 +42,9 @@ type Config struct {
 
 	RepairMax time.Duration `env:"REPAIR_MAX" envDefault:"10m" doc:"age from which a lost sale is published again even while messages are pending"`
 
+	AuditAt  string        `env:"AUDIT_AT" envDefault:"03:00" doc:"time of the day, UTC, at which the ledger audits everything, and each hour what came since; off for only when an operator asks"`
+	Provider config.Secret `env:"WEB3_PROVIDER" doc:"Ethereum JSON-RPC URLs, comma-separated, by which the audit compares the contract's log; without it the audit does not, and says so"`
+
 	PromiseWithin time.Duration `env:"PROMISE_WITHIN" envDefault:"24h" doc:"how long after a record its batch stands in a block at the latest, as each promise says"`
 
 	// Ready, when set, is called once: Postgres has answered, and requests are answered.
@@ -66,6 +71,14 @@ const (
 func (c Config) Check() error {
 	errs := []error{
 		c.Telemetry.Check(), c.Stream.Check(), config.CheckPostgresURL("DB_URL", c.DBURL), promise.CheckWithin("PROMISE_WITHIN", c.PromiseWithin),
+	}
+	if _, err := auditor.ParseSchedule(c.AuditAt); err != nil {
+		errs = append(errs, fmt.Errorf("AUDIT_AT %w", err))
+	}
+	for i, url := range strings.Split(c.Provider.Reveal(), ",") {
+		if url = strings.TrimSpace(url); c.Provider != "" && !strings.HasPrefix(url, "http://") && !strings.HasPrefix(url, "https://") {
+			errs = append(errs, fmt.Errorf("WEB3_PROVIDER: URL %d is not http or https", i+1))
+		}
 	}
 	if c.RepairAfter < minRepairAfter || c.RepairAfter > maxRepairAfter {
 		errs = append(errs, fmt.Errorf("REPAIR_AFTER must be between %s and %s", minRepairAfter, maxRepairAfter))
@@ -113,7 +126,17 @@ func Run(ctx context.Context, cfg Config) error {
 		Pool: pool, Bus: bus, Publisher: again, Log: tel.Log, Metrics: counts.reconciler, RepairAfter: cfg.RepairAfter, RepairMax: cfg.RepairMax,
 		Alarm: promises.Alarm{Log: tel.Log, Within: cfg.PromiseWithin},
 	}
-	desk := operate.Desk{Pool: pool, Publisher: again, Log: tel.Log, RepairAfter: cfg.RepairAfter, PromiseWithin: cfg.PromiseWithin, Active: r.Active}
+	schedule, err := auditor.ParseSchedule(cfg.AuditAt)
+	if err != nil {
+		return fault.WithKind(fault.Invalid, fmt.Errorf("AUDIT_AT %w", err))
+	}
+	audits := auditor.New(pool, auditor.Auditor{
+		Schedule: schedule, URL: cfg.DBURL, Provider: cfg.Provider, PromiseWithin: cfg.PromiseWithin, Bus: bus, Log: tel.Log, Metrics: counts.audits,
+	})
+	r.Beside = audits.Run
+	desk := operate.Desk{
+		Pool: pool, Publisher: again, Log: tel.Log, RepairAfter: cfg.RepairAfter, PromiseWithin: cfg.PromiseWithin, Active: r.Active, Auditor: audits,
+	}
 	stop, err := bus.Serve(ctx, "Keeps what is anchored and hands out proofs", append(read.New(pool, ring, alarm).Endpoints(), desk.Endpoints()...)...)
 	if err != nil {
 		return err
@@ -122,6 +145,7 @@ func Run(ctx context.Context, cfg Config) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return work(ctx, counts, pages, r) })
 	group.Go(func() error { r.Count(ctx); return nil })
+	group.Go(func() error { audits.Show(ctx); return nil })
 	group.Go(func() error {
 		if err := postgres.Await(ctx, pool, tel.Log); err != nil {
 			return err
@@ -138,6 +162,7 @@ func Run(ctx context.Context, cfg Config) error {
 type counts struct {
 	written    *prometheus.CounterVec
 	reconciler *reconcile.Metrics
+	audits     *auditor.Metrics
 }
 
 func newCounts(registry *prometheus.Registry) *counts {
@@ -145,7 +170,7 @@ func newCounts(registry *prometheus.Registry) *counts {
 		written: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tillseal_ledger_messages_total", Help: "Messages written to the ledger, by the durable that delivered them.",
 		}, []string{"durable"}),
-		reconciler: reconcile.NewMetrics(registry),
+		reconciler: reconcile.NewMetrics(registry), audits: auditor.NewMetrics(registry),
 	}
 	for _, durable := range []string{stream.DurableLedger, stream.DurableLedgerBatches, stream.DurableLedgerClosed, stream.DurableLedgerParked} {
 		c.written.WithLabelValues(durable)

@@ -70,7 +70,7 @@ func (s *shop) login(url string) *pgx.Conn {
 }
 
 func (s *shop) config() ledger.Config {
-	cfg, err := config.Load[ledger.Config]([]string{"NATS_URL=" + s.nats.URL(), "DB_URL=" + s.db.Ledger, "REPAIR_AFTER=10m"})
+	cfg, err := config.Load[ledger.Config]([]string{"NATS_URL=" + s.nats.URL(), "DB_URL=" + s.db.Ledger, "REPAIR_AFTER=10m", "AUDIT_AT=off"})
 	require.NoError(s.t, err)
 	cfg.Telemetry.LogOutput = s.t.Output()
 	return cfg

@@ -44,7 +44,8 @@ func (e *Engine) startServices(ctx, running context.Context) (err error) {
 	pricingCfg, errPricing := load[pricing.Config](e, identity.Pricing, "METRICS_ADDR="+e.cfg.metricsAddr(1))
 	anchorCfg, errAnchor := load[anchor.Config](e, identity.Anchor, "DB_URL="+e.roleURL("anchor"), "WEB3_PROVIDER="+e.ChainURL,
 		"ANCHOR_PRIVATE_KEY="+e.secrets.AnchorKey, "ANCHOR_DEPLOY=true", "METRICS_ADDR="+e.cfg.metricsAddr(2))
-	ledgerCfg, errLedger := load[ledger.Config](e, identity.Ledger, "DB_URL="+e.roleURL("ledger"), "METRICS_ADDR="+e.cfg.metricsAddr(3))
+	ledgerCfg, errLedger := load[ledger.Config](e, identity.Ledger, "DB_URL="+e.roleURL("ledger"), "WEB3_PROVIDER="+e.ChainURL,
+		"METRICS_ADDR="+e.cfg.metricsAddr(3))
 	if err := errors.Join(errGateway, errPricing, errAnchor, errLedger); err != nil {
 		return fault.WithKind(fault.Invalid, err)
 	}

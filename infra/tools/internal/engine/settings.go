@@ -86,7 +86,7 @@ func (c Config) path(name string) string { return filepath.Join(c.Dir, name) }
 // tuning are the variables that reach the services from the engine's own environment. All others the engine sets itself:
 // a shell that has sourced .run/env must not change the next start with them.
 var tuning = []string{
-	"LOG_LEVEL", "ALLOWED_ORIGINS", "LOYALTY_RULES", "TERMINAL_RATE_PER_SECOND", "TRUSTED_PROXIES", "RATE_STATIC", "REPAIR_AFTER", "REPAIR_MAX",
+	"LOG_LEVEL", "ALLOWED_ORIGINS", "LOYALTY_RULES", "TERMINAL_RATE_PER_SECOND", "TRUSTED_PROXIES", "RATE_STATIC", "REPAIR_AFTER", "REPAIR_MAX", "AUDIT_AT",
 	"PEAK_SALES_PER_SECOND", "PROMISE_ISSUER", "PROMISE_WITHIN", "PUBLIC_CONTRACT",
 	"RATE_FEEDS", "RATE_FEED_KEY_FILES", "RATE_CURRENCIES", "RATE_POLL", "RATE_FRESH_FOR", "RATE_MAX_AGE",
 	"ANCHOR_FEE_CEILING_GWEI", "ANCHOR_FEE_RISE_AFTER", "ANCHOR_FINALITY", "ANCHOR_BATCH_MAX", "ANCHOR_BATCH_AGE", "ANCHOR_FEE_CAP_GWEI",

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/tillseal/tillseal/services/ledger/internal/auditor"
 	"github.com/tillseal/tillseal/services/ledger/internal/republish"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/postgres"
@@ -35,7 +36,8 @@ type Desk struct {
 	RepairAfter time.Duration // after which a replayed sale without a leaf counts as lost
 
 	PromiseWithin time.Duration // PROMISE_WITHIN
-	Active        func() bool   // whether this replica's reconciler is the active one
+	Auditor       *auditor.Auditor
+	Active        func() bool // whether this replica's reconciler is the active one
 }
 
 // Limits. NATS accepts messages of up to 1 MiB.

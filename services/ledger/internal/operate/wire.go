@@ -24,7 +24,7 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 			`"at":"2026-11-22T04:45:31.000000Z","state":"parked","holds":true`
 		which = sale + ` or {` + one + `}`
 	)
-	return []stream.Endpoint{
+	return append([]stream.Endpoint{
 		d.statusEndpoint(),
 		stream.Answers(stream.Endpoint{
 			Subject:     "ops.ledger.parked.list",
@@ -48,7 +48,7 @@ func (d *Desk) Endpoints() []stream.Endpoint {
 			Description: "Gives a parked message up for good, or those of one sale, which is then never anchored; who and why is kept for the audit",
 			Request:     which + `, with "operator":"asha","reason":"test till, till number 0"`, Response: `{"discarded":1}`,
 		}, d.discard),
-	}
+	}, d.auditEndpoints()...)
 }
 
 // which names one parked message by its service, stream and sequence, or those of one sale.

@@ -1,0 +1,310 @@
+// Package auditor runs the audit (shared/audit) inside the ledger: each night of everything, each hour of what came since, and when an operator asks
+// for it. What it finds stays open in Postgres until an audit of everything does not find it any more, and is announced as an event.
+package auditor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
+
+	"github.com/tillseal/tillseal/shared/audit"
+	"github.com/tillseal/tillseal/shared/config"
+	"github.com/tillseal/tillseal/shared/event"
+	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/stream"
+	"github.com/tillseal/tillseal/shared/wait"
+)
+
+// Auditor is one of any number of replicas. Each may be asked, and shows the metrics; the one that leads runs the audits.
+type Auditor struct {
+	Schedule      Schedule
+	URL           config.Secret // of the role by which the views are read
+	Provider      config.Secret // nodes of the chain, comma-separated; "" for an audit that does not ask the chain
+	PromiseWithin time.Duration // after which a record that is in no mined batch is a finding
+	Bus           *stream.Bus
+	Log           *slog.Logger
+	Metrics       *Metrics
+
+	book book
+}
+
+// New makes an auditor on the pool of the ledger.
+func New(pool *pgxpool.Pool, a Auditor) *Auditor {
+	a.book = book{pool: pool, runner: uuid.New()}
+	return &a
+}
+
+const (
+	tickEvery    = time.Second      // between two looks at what was asked for
+	dueEvery     = 15 * time.Second // between two looks at what is due
+	showEvery    = 10 * time.Second // between two readings of what the metrics show
+	stepTimeout  = 10 * time.Second // of a step of that, which are small statements
+	endTimeout   = 10 * time.Second // for writing what an audit came to, also when the ledger is to end
+	announceMost = 500              // findings that are announced at once
+	busyWithin   = time.Minute      // since the newest record: tills are served
+	busyEvery    = 5 * time.Second  // between two looks at that
+	alarms       = 20               // lines about findings of one audit; the rest are counted
+)
+
+// Run runs audits until ctx ends. It may run in one replica at a time only.
+func (a *Auditor) Run(ctx context.Context) {
+	var looked time.Time
+	for first := true; ; first = false {
+		if first {
+			a.step(ctx, func(ctx context.Context) error { return a.book.orphans(ctx, time.Now()) })
+		}
+		if now := time.Now(); now.Sub(looked) >= dueEvery {
+			looked = now
+			a.step(ctx, a.askWhatIsDue)
+			a.step(ctx, a.announce)
+		}
+		var next *taken
+		a.step(ctx, func(ctx context.Context) (err error) { next, err = a.book.take(ctx, time.Now()); return err })
+		if next != nil {
+			a.audit(ctx, next)
+			looked = time.Time{}
+		}
+		if !wait.Pause(ctx, tickEvery) {
+			return
+		}
+	}
+}
+
+// Start asks for an audit, which the replica that leads begins within seconds; it returns its run. It is a Conflict while there is one, or when one
+// of what came since has nothing to begin at.
+func (a *Auditor) Start(ctx context.Context, scope, by string) (run int64, err error) {
+	return a.book.ask(ctx, scope, by, time.Now())
+}
+
+// Stop asks the audit that was asked for or runs to stop; it returns its run and its state by now. It is a Conflict when there is none.
+func (a *Auditor) Stop(ctx context.Context, by string) (run int64, state string, err error) {
+	return a.book.stop(ctx, by, time.Now())
+}
+
+// Status is how the audits stand.
+type Status struct {
+	Runs
+
+	Open     map[audit.Kind]int64 // findings
+	Findings []Found              // the first of them
+}
+
+// Status reads how the audits stand, with some of the open findings at most.
+func (a *Auditor) Status(ctx context.Context, most int) (s Status, err error) {
+	if s.Runs, err = a.book.runs(ctx); err != nil {
+		return s, err
+	}
+	if s.Open, err = a.book.open(ctx); err != nil {
+		return s, err
+	}
+	s.Findings, err = a.book.list(ctx, openSQL, most)
+	return s, err
+}
+
+// step is a small one, which is tried again later when it fails.
+func (a *Auditor) step(ctx context.Context, do func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	if err := do(ctx); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+		a.Log.Warn("the audits' next step failed", "kind", fault.KindOf(err).String(), "error", err)
+	}
+}
+
+func (a *Auditor) askWhatIsDue(ctx context.Context) error {
+	runs, err := a.book.runs(ctx)
+	if err != nil {
+		return err
+	}
+	scope := a.Schedule.due(time.Now(), runs)
+	if scope == "" {
+		return nil
+	}
+	_, err = a.book.ask(ctx, scope, "", time.Now())
+	if fault.Is(err, fault.Conflict) { // somebody else did
+		return nil
+	}
+	return err
+}
+
+// errStopped is about an audit that an operator asked to stop.
+var errStopped = errors.New("an operator stopped it")
+
+// audit runs an audit and writes what it came to.
+func (a *Auditor) audit(ctx context.Context, t *taken) {
+	began := time.Now()
+	a.Log.Info("an audit begins", "run", t.Run, "scope", t.Scope)
+	doing, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var at progress
+	var beside sync.WaitGroup
+	beside.Go(func() { a.follow(doing, t.Run, &at, cancel) })
+	report, err := a.check(doing, t, &at)
+	cause := context.Cause(doing)
+	cancel(nil)
+	beside.Wait()
+	state, why := clean, ""
+	switch {
+	case err == nil && report.Clean():
+	case err == nil:
+		state = findings
+	case errors.Is(cause, errStopped):
+		state, why = stopped, cause.Error()
+	case ctx.Err() != nil:
+		state, why = failed, "the ledger that ran it ended"
+	default:
+		state, why = failed, err.Error()
+	}
+	detached, done := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer done()
+	if err := a.book.end(detached, t, state, why, report, time.Now()); err != nil {
+		a.Log.Warn("what an audit found could not be written", "run", t.Run, "kind", fault.KindOf(err).String(), "error", err)
+		return
+	}
+	a.say(t, state, why, report, time.Since(began))
+	a.step(detached, a.show)
+	if ctx.Err() == nil {
+		a.step(ctx, a.announce)
+	}
+}
+
+// say logs what an audit came to.
+func (a *Auditor) say(t *taken, state, why string, report *audit.Report, took time.Duration) {
+	args := []any{"run", t.Run, "scope", t.Scope, "state", state, "took", took.Round(time.Millisecond).String()}
+	if report != nil {
+		args = append(args, "records", report.Records)
+	}
+	if why != "" {
+		args = append(args, "why", why)
+	}
+	if state == failed {
+		a.Log.Warn("an audit could not be completed", args...)
+	} else {
+		a.Log.Info("an audit has ended", args...)
+	}
+	if report == nil || report.Clean() {
+		return
+	}
+	for i := range report.Findings[:min(alarms, len(report.Findings))] {
+		f := &report.Findings[i]
+		a.Log.Error("ALARM: the audit found what no service does: see ops.ledger.audit.status", "run", t.Run, "kind", string(f.Kind), "sale_id", f.SaleID,
+			"terminal_id", f.TerminalID, "number", f.Number, "customer_id", f.CustomerID, "deployment", f.Deployment, "batch_id", f.BatchID)
+	}
+	if more := len(report.Findings) - alarms; more > 0 {
+		a.Log.Error("ALARM: the audit found more than is logged: see ops.ledger.audit.status", "run", t.Run, "more", more)
+	}
+}
+
+// progress is how far an audit is.
+type progress struct {
+	mu       sync.Mutex
+	part     string
+	done, of int64
+}
+
+func (p *progress) set(part string, done, of int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.part, p.done, p.of = part, done, of
+}
+
+func (p *progress) get() (part string, done, of int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.part, p.done, p.of
+}
+
+// follow writes how far an audit is until ctx ends, and ends it when it was asked to stop or is this ledger's no more.
+func (a *Auditor) follow(ctx context.Context, run int64, at *progress, end context.CancelCauseFunc) {
+	for wait.Pause(ctx, tickEvery) {
+		part, done, of := at.get()
+		a.step(ctx, func(ctx context.Context) error {
+			stop, err := a.book.progress(ctx, run, part, done, of)
+			switch {
+			case errors.Is(err, errTaken):
+				end(err)
+				return nil
+			case stop:
+				end(errStopped)
+			}
+			return err
+		})
+	}
+}
+
+// check audits. The report is what was found also with an error; nil when it could not begin.
+func (a *Auditor) check(ctx context.Context, t *taken, at *progress) (*audit.Report, error) {
+	o := audit.Options{
+		Since: t.Checkpoint, Now: time.Now(), AnchoredWithin: a.PromiseWithin, Progress: at.set, Rest: a.rest(),
+	}
+	if a.Provider != "" {
+		chain, err := dial(ctx, a.Provider)
+		if err != nil {
+			return nil, err
+		}
+		defer chain.Close()
+		o.Chain = chain
+	}
+	snapshot, err := audit.Open(ctx, a.URL, o.Chain)
+	if err != nil {
+		return nil, err
+	}
+	defer snapshot.Close(ctx)
+	return snapshot.Audit(ctx, o)
+}
+
+// rest lets an audit have a quarter of a core while tills are served, and otherwise what it takes.
+func (a *Auditor) rest() func(context.Context, time.Duration) error {
+	quarter := audit.OnePart(audit.QuarterCore)
+	var (
+		looked time.Time
+		busy   bool
+	)
+	return func(ctx context.Context, worked time.Duration) error {
+		if now := time.Now(); now.Sub(looked) > busyEvery {
+			newest, err := a.book.newest(ctx, now)
+			if err != nil {
+				return err
+			}
+			looked, busy = now, now.Sub(newest) < busyWithin
+		}
+		if !busy {
+			return ctx.Err()
+		}
+		return quarter(ctx, worked)
+	}
+}
+
+// announce publishes the findings of which no event tells yet.
+func (a *Auditor) announce(ctx context.Context) error {
+	for {
+		open, err := a.book.list(ctx, unpublishedSQL, announceMost)
+		if err != nil || len(open) == 0 {
+			return err
+		}
+		msgs, ids := make([]*nats.Msg, len(open)), make([]string, len(open))
+		for i := range open {
+			msgs[i], ids[i] = event.AuditFound(open[i].event()), open[i].Finding
+		}
+		if err := a.Bus.PublishAll(ctx, msgs); err != nil {
+			return err
+		}
+		if err := a.book.published(ctx, ids, time.Now()); err != nil {
+			return err
+		}
+	}
+}
+
+// event is the finding as its event.
+func (f *Found) event() event.AuditFinding {
+	b := &f.Body
+	return event.AuditFinding{
+		Finding: f.Finding, Run: f.Run, Kind: string(b.Kind), SaleID: b.SaleID, TerminalID: b.TerminalID, Number: b.Number, CustomerID: b.CustomerID,
+		Deployment: b.Deployment, BatchID: b.BatchID, Detail: b.Detail, FoundAt: f.FoundAt.UTC().Format(time.RFC3339Nano),
+	}
+}

@@ -1,0 +1,81 @@
+package auditor
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tillseal/tillseal/shared/audit"
+	"github.com/tillseal/tillseal/shared/wait"
+)
+
+// Metrics are what every replica shows of the audits, from Postgres.
+type Metrics struct {
+	Age      *prometheus.GaugeVec
+	Result   *prometheus.GaugeVec
+	Findings *prometheus.GaugeVec
+	Running  prometheus.Gauge
+}
+
+// results are what Result shows of an audit that ended, as the exit codes of the command.
+var results = map[string]float64{clean: 0, findings: 1, failed: 2, stopped: 2} //nolint:forbidigo // Prometheus counts in floats; no money here
+
+// NewMetrics makes the metrics and registers them.
+func NewMetrics(registry prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		Age: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tillseal_ledger_audit_age_seconds",
+			Help: "Time since the last audit of a scope that was completed had begun; absent until one was. full: of everything; since: of what came after the last.",
+		}, []string{"scope"}),
+		Result: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tillseal_ledger_audit_result",
+			Help: "What the last audit of a scope came to: 0 nothing found, 1 findings, 2 not completed; absent until one ended.",
+		}, []string{"scope"}),
+		Findings: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "tillseal_ledger_audit_findings",
+			Help: "Open findings of the audits, by their kind: an alarm. One of everything that does not find them any more closes them.",
+		}, []string{"kind"}),
+		Running: prometheus.NewGauge(prometheus.GaugeOpts{Name: "tillseal_ledger_audit_running", Help: "1 while an audit runs, in whatever replica."}),
+	}
+	for _, kind := range audit.AllKinds() { // an alarm on an increase needs the zero before
+		m.Findings.WithLabelValues(string(kind))
+	}
+	registry.MustRegister(m.Age, m.Result, m.Findings, m.Running)
+	return m
+}
+
+// Show keeps the metrics until ctx ends, in each replica.
+func (a *Auditor) Show(ctx context.Context) {
+	for {
+		a.step(ctx, a.show)
+		if !wait.Pause(ctx, showEvery) {
+			return
+		}
+	}
+}
+
+func (a *Auditor) show(ctx context.Context) error {
+	runs, err := a.book.runs(ctx)
+	if err != nil {
+		return err
+	}
+	open, err := a.book.open(ctx)
+	if err != nil {
+		return err
+	}
+	for scope, r := range runs.Completed {
+		a.Metrics.Age.WithLabelValues(scope).Set(time.Since(*r.StartedAt).Seconds())
+	}
+	for scope, r := range runs.Ended {
+		a.Metrics.Result.WithLabelValues(scope).Set(results[r.State])
+	}
+	for _, kind := range audit.AllKinds() {
+		a.Metrics.Findings.WithLabelValues(string(kind)).Set(float64(open[kind])) //nolint:forbidigo // as above
+	}
+	a.Metrics.Running.Set(0)
+	if runs.Active != nil && runs.Active.State == running {
+		a.Metrics.Running.Set(1)
+	}
+	return nil
+}

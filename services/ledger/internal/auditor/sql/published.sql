@@ -1,0 +1,1 @@
+UPDATE ledger.audit_finding SET published_at = @now WHERE finding = ANY (@findings)
