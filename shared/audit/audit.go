@@ -7,6 +7,7 @@ import (
 	_ "embed" // the statements
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/loyalty"
 	"github.com/tillseal/tillseal/shared/postgres"
+	"github.com/tillseal/tillseal/shared/promise"
 )
 
 var (
@@ -49,7 +51,8 @@ type Options struct {
 	Now            time.Time                      // by which promises are due
 	AnchoredWithin time.Duration                  // after which a record should stand in a mined batch
 	Chain          Chain                          // nil: the contract's log is not compared
-	Published      common.Address                 // the contract that the shop has published; zero where the auditor does not know
+	Published      []common.Address               // the contracts that the shop has published; none where the auditor does not know
+	Keys           *promise.Set                   // the keys that the shop has published; nil where the auditor does not know: the database's are believed
 	Progress       func(part string, n, of int64) // called now and then; nil for none
 
 	// Rest is called after each part of the work, some milliseconds of it, with the time for which the audit worked or waited for the database: as
@@ -70,7 +73,7 @@ type Source interface {
 func Run(ctx context.Context, o Options, sources ...Source) (*Report, error) {
 	s := &state{
 		Options: o, touched: make(map[string]bool), refunded: make(map[string]bool),
-		checkpoint: Checkpoint{Form: checkpointForm, At: o.Now, Chains: []PinnedChain{}, Logs: []PinnedLog{}},
+		checkpoint: Checkpoint{Form: checkpointForm, At: o.Now, Chains: []PinnedChain{}, Logs: []PinnedLog{}, Closings: []PinnedClosing{}},
 		report:     &Report{Findings: []Finding{}, Counts: map[Kind]int64{}, Skipped: []string{}, Contracts: []Compared{}},
 	}
 	first, second := &auditor{state: s, tx: sources[0], since: time.Now()}, &auditor{state: s, tx: sources[len(sources)-1], since: time.Now()}
@@ -120,8 +123,20 @@ func (a *auditor) prepare(ctx context.Context) error {
 		return failed("audit.promise_key", err)
 	}
 	a.keys = intact.KeysOf(jwks, unpromisedUS)
-	a.report.Keys = kids(jwks)
+	if a.report.Keys = kids(jwks); a.Keys != nil {
+		a.published(a.report.Keys)
+	}
 	return failed("audit.terminal", a.tx.QueryRow(ctx, recordsCountSQL).Scan(&a.all))
+}
+
+// published has promises checked by the published keys alone, and names each other one that the database has.
+func (a *auditor) published(kids []string) {
+	a.keys.Published = *a.Keys
+	for _, kid := range kids {
+		if !slices.ContainsFunc(a.Keys.Keys, func(j promise.JWK) bool { return j.Kid == kid }) {
+			a.found(Finding{Kind: KeyUnpublished, Detail: fmt.Sprintf("key %q of the database is none that the shop has published", kid)})
+		}
+	}
 }
 
 // kids are the names of keys, in order.

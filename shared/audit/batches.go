@@ -33,6 +33,7 @@ type deployment struct {
 	log     *batchlog.Log
 	roots   []common.Hash // of the log of the first batch, the first two, and so on
 	last    uint64        // the last batch of ours that is in the log
+	final   *uint64       // how many batches the contract has at a final block; nil where it was not asked
 	broken  bool          // it was said from which batch on the log is another
 }
 

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/tillseal/tillseal/shared/sale"
 )
 
 // checkpointForm is the form of a Checkpoint, so that another can follow.
@@ -21,6 +24,15 @@ type Checkpoint struct {
 	At     time.Time     `json:"at"`
 	Chains []PinnedChain `json:"chains"` // in the order of their names
 	Logs   []PinnedLog   `json:"logs"`   // in the order of their deployments
+
+	Closings []PinnedClosing `json:"closings"` // in the order of their terminals
+}
+
+// PinnedClosing is the last closing in a terminal's name.
+type PinnedClosing struct {
+	TerminalID string      `json:"terminal_id"`
+	Number     uint64      `json:"number"`
+	Hash       common.Hash `json:"hash"` // keccak256 of its body as it was stored
 }
 
 // PinnedChain is where a chain of records ended.
@@ -118,6 +130,41 @@ func (a *auditor) chainsGone(seen map[string]bool) {
 			a.gone(Finding{TerminalID: p.TerminalID, Number: p.Number, Detail: "the chain, which an earlier audit saw, has no record"})
 		}
 	}
+}
+
+// closingsStand requires that the last closings which an earlier audit saw are there, and pins the last ones of now.
+func (a *auditor) closingsStand(all []stored) {
+	last, there := make(map[string]*stored), make(map[PinnedClosing]bool)
+	var wanted []PinnedClosing
+	if a.Since != nil {
+		wanted = a.Since.Closings
+	}
+	of := make(map[string]uint64, len(wanted))
+	for _, p := range wanted {
+		of[p.TerminalID] = p.Number
+	}
+	for i := range all {
+		c := &all[i]
+		if l := last[c.name]; l == nil || l.number < c.number {
+			last[c.name] = c
+		}
+		if of[c.name] == c.number {
+			there[c.pin()] = true
+		}
+	}
+	for _, p := range wanted {
+		if !there[p] {
+			a.gone(Finding{TerminalID: p.TerminalID, Number: p.Number, Detail: "the closing, which an earlier audit saw, is missing or another one"})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(last)) {
+		a.checkpoint.Closings = append(a.checkpoint.Closings, last[name].pin())
+	}
+}
+
+// pin is what a checkpoint says of a closing.
+func (c *stored) pin() PinnedClosing {
+	return PinnedClosing{TerminalID: c.name, Number: c.number, Hash: sale.Keccak(c.body)}
 }
 
 // logsGone is about contracts that an earlier audit saw and that the shop does not name any more.

@@ -55,6 +55,7 @@ func (a *auditor) closings(ctx context.Context) error {
 		return err
 	}
 	a.numbered(all)
+	a.closingsStand(all)
 	before := stored{}
 	for i := range all {
 		c := &all[i]

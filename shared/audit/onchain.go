@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
-	"github.com/ethereum/go-ethereum/common"
-
+	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/promise"
 )
@@ -19,7 +19,7 @@ var unanchoredSQL string
 
 // onChain compares each contract's log with the one that the journal's batches come to.
 func (a *auditor) onChain(ctx context.Context) error {
-	a.published()
+	a.contracts()
 	if a.Chain == nil {
 		a.skip("the chain: no node was given")
 		return nil
@@ -57,13 +57,39 @@ func (a *auditor) compare(ctx context.Context, d *deployment) error {
 		return nil
 	case log.Size < due:
 		found(log.Size+1, "the contract has %d batches at block %d, and by then should have %d", log.Size, log.Block, due)
+	case log.Size > have && a.behind(d, log):
+		return nil
 	case log.Size > have:
 		found(have+1, "the contract has %d batches at block %d, the journal %d", log.Size, log.Block, have)
 	}
 	if log.Size == 0 || log.Size <= have && d.roots[log.Size-1] == log.Root {
+		if log.Size >= due {
+			d.final = &log.Size
+		}
 		return nil
 	}
 	return a.firstDifference(ctx, d, log, found)
+}
+
+// behind reports whether what the contract has beyond the journal's mined batches are the journal's next ones: the anchor was away when they were mined.
+func (a *auditor) behind(d *deployment, log Log) bool {
+	first := uint64(len(d.roots)) + 1
+	for id := first; id <= log.Size; id++ {
+		i := slices.IndexFunc(d.batches, func(b batch) bool { return b.id == id && b.ours && !b.inLog })
+		if i < 0 {
+			return false
+		}
+		if _, err := d.log.Append(batchlog.Batch{ID: id, Root: d.batches[i].root, Size: uint32(d.batches[i].size)}); err != nil {
+			return false
+		}
+	}
+	if d.log.Root() != log.Root {
+		return false
+	}
+	d.last = max(d.last, log.Size)
+	a.skip(fmt.Sprintf("whether the anchor works: contract %s has batches %d to %d at block %d, and the journal does not say yet that they are mined",
+		d.contract, first, log.Size, log.Block))
+	return true
 }
 
 // log is a contract's log, as it was before the snapshot where the snapshot knows it.
@@ -84,15 +110,12 @@ func (d *deployment) due(block uint64) (n uint64) {
 	return n
 }
 
-// published requires that the newest contract is the one that the shop has published.
-func (a *auditor) published() {
-	if a.Published == (common.Address{}) || len(a.deployments) == 0 {
-		return
-	}
-	if d := a.deployments[len(a.deployments)-1]; d.contract != a.Published {
-		a.found(Finding{
-			Kind: LogDiffers, Deployment: d.id, Detail: fmt.Sprintf("the newest contract is %s, and %s was published", d.contract, a.Published),
-		})
+// contracts requires that each contract is one that the shop has published.
+func (a *auditor) contracts() {
+	for _, d := range a.deployments {
+		if len(a.Published) > 0 && !slices.Contains(a.Published, d.contract) {
+			a.found(Finding{Kind: ContractOther, Deployment: d.id, Detail: fmt.Sprintf("contract %s is none that was published", d.contract)})
+		}
 	}
 }
 
@@ -138,36 +161,48 @@ func (a *auditor) firstDifference(ctx context.Context, d *deployment, log Log, f
 	return nil
 }
 
+// finalWithin is how long a mined batch may take to be final, which takes minutes on most chains and hours on some that settle on another one.
+const finalWithin = 24 * time.Hour
+
 // aheadAtMost is how far a gateway's clock may be ahead. A record of a later time would never be due.
 const aheadAtMost = time.Hour
 
 // unanchored finds records that stand in no mined batch though their time has come, and whose promises are past.
 func (a *auditor) unanchored(ctx context.Context) error {
-	ids, last := make([]int64, len(a.deployments)), make([]int64, len(a.deployments))
+	ids, last, final := make([]int64, len(a.deployments)), make([]int64, len(a.deployments)), make([]int64, len(a.deployments))
 	for i, d := range a.deployments {
-		ids[i], last[i] = d.id, int64(d.last)
+		ids[i], last[i], final[i] = d.id, int64(d.last), int64(d.last)
+		if d.final != nil {
+			final[i] = int64(min(d.last, *d.final))
+		}
 	}
-	before, from := a.Now.Add(-a.AnchoredWithin).UnixMicro(), int64(math.MinInt64)
+	before := a.Now.Add(-a.AnchoredWithin)
+	finalBefore, from := before.Add(-finalWithin), int64(math.MinInt64)
 	if a.Since != nil { // what was older then was named then
-		from = a.Since.At.Add(-a.AnchoredWithin).UnixMicro()
+		from = a.Since.At.Add(-a.AnchoredWithin - finalWithin).UnixMicro()
 	}
 	return a.each(ctx, "audit.sale", unanchoredSQL, func(scan scan) error {
 		var (
 			f      Finding
 			at     int64
 			answer []byte
+			mined  bool
 		)
-		if err := scan(&f.SaleID, &f.TerminalID, &f.Number, &at, &answer); err != nil {
+		if err := scan(&f.SaleID, &f.TerminalID, &f.Number, &at, &answer, &mined); err != nil {
 			return err
 		}
-		f.Kind, f.Detail = NotAnchored, fmt.Sprintf("it was recorded at %s and stands in no mined batch", time.UnixMicro(at).UTC().Format(time.RFC3339))
+		in := "stands in no mined batch"
+		if mined {
+			in = "stands in a batch that the journal calls mined and no final block has"
+		}
+		f.Kind, f.Detail = NotAnchored, fmt.Sprintf("it was recorded at %s and %s", time.UnixMicro(at).UTC().Format(time.RFC3339), in)
 		if said, err := promise.Inspect(intact.PromiseIn(answer)); err == nil && said.AnchorBy < a.Now.Unix() {
 			f.Kind = PromiseBroken
 			f.Detail += fmt.Sprintf(", though that was promised by %s", time.Unix(said.AnchorBy, 0).UTC().Format(time.RFC3339))
 		}
 		a.found(f)
 		return nil
-	}, before, ids, last, from, a.Now.Add(aheadAtMost).UnixMicro())
+	}, before.UnixMicro(), ids, last, from, a.Now.Add(aheadAtMost).UnixMicro(), final, finalBefore.UnixMicro())
 }
 
 // ErrOtherChain is what a Chain says of a contract that is not on it.

@@ -97,8 +97,8 @@ func TestTheContractsLogIsTheJournals(t *testing.T) {
 	fewer.batches = nil
 	require.Equal(t, []string{"log_differs batch 1"}, found(fewer), "another contract, without any")
 	require.Equal(t, []string{"log_differs "}, found(&chain{other: true, batches: honest().batches}))
-	require.Equal(t, []string{"log_differs "}, found(honest(), func(o *audit.Options) { o.Published = common.Address{1} }))
-	require.Empty(t, found(honest(), func(o *audit.Options) { o.Published = contract }))
+	require.Equal(t, []string{"contract_other "}, found(honest(), func(o *audit.Options) { o.Published = []common.Address{{1}, {2}} }))
+	require.Empty(t, found(honest(), func(o *audit.Options) { o.Published = []common.Address{{1}, contract} }))
 
 	// What the contract gets while an audit lasts is not in its snapshot.
 	grows := honest()
@@ -131,6 +131,43 @@ func TestTheContractsLogIsTheJournals(t *testing.T) {
 	report, err = auditing(t, db, func(o *audit.Options) { o.Chain = honest() })
 	require.ErrorContains(t, err, "no node is on chain 999")
 	require.NotEmpty(t, report.Findings, "what was found before is kept")
+}
+
+// A journal that calls batches mined in a block that is never final, or at an address where nothing is, anchors nothing; but it may be behind.
+func TestABatchThatIsNeverFinalAnchorsNothing(t *testing.T) {
+	s, db := open(t, 100)
+	conn, err := pgx.Connect(t.Context(), db.Admin)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	replica := func(statement string) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), "SET session_replication_role = replica; "+statement)
+		require.NoError(t, err)
+	}
+	last := chainOf(t, db)
+	last.batches = last.batches[:4]
+	replica("UPDATE anchor.batch_event SET block_number = 1000000 WHERE batch_id = 5")
+	onLast := func(o *audit.Options) { o.Chain = last }
+	report := audited(t, db, onLast)
+	require.Equal(t, map[audit.Kind]int64{audit.PromiseBroken: 20}, report.Counts)
+	require.Contains(t, report.Findings[0].Detail, "stands in a batch that the journal calls mined and no final block has")
+	hours := func(n int) func(o *audit.Options) {
+		return func(o *audit.Options) {
+			o.Now = time.UnixMicro(opened + int64(s.count)*1_000_000).Add(time.Duration(n) * time.Hour)
+		}
+	}
+	require.Empty(t, audited(t, db, onLast, hours(24)).Findings, "it may still become so")
+	require.Len(t, audited(t, db, onLast, hours(26)).Findings, 20)
+
+	// A journal that does not know yet that its batch was mined is behind, and says nothing wrong.
+	replica("UPDATE anchor.batch_event SET state = 'broadcast', block_number = NULL, block_hash = NULL WHERE batch_id = 5")
+	report = audited(t, db, func(o *audit.Options) { o.Chain = chainOf(t, db) })
+	require.Empty(t, report.Findings)
+	require.Len(t, report.Skipped, 1)
+	require.Contains(t, report.Skipped[0], "has batches 5 to 5 at block 100, and the journal does not say yet that they are mined")
+	other := chainOf(t, db)
+	other.batches[4].Size++
+	require.Equal(t, map[audit.Kind]int64{audit.LogDiffers: 1, audit.PromiseBroken: 20}, audited(t, db, func(o *audit.Options) { o.Chain = other }).Counts)
 }
 
 // silentChain has a contract whose events a node does not show.

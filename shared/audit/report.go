@@ -37,6 +37,9 @@ const (
 	BatchAltered   Kind = "batch_altered"   // a batch's leaves do not lead to its root
 	LogAltered     Kind = "log_altered"     // the batches do not lead to the log's root
 	LogDiffers     Kind = "log_differs"     // the contract's log is not the journal's
+	ContractOther  Kind = "contract_other"  // a contract is none that the shop has published
+	KeyUnpublished Kind = "key_unpublished" // a key of the database's is none that the shop has published
+	RulesAltered   Kind = "rules_altered"   // the text of a version of the loyalty rules is not what its hash says
 	ClosingAltered Kind = "closing_altered" // a closing is not what the shop signed
 	ClosingDiffers Kind = "closing_differs" // a closing is not what its records come to
 	ClosingMissing Kind = "closing_missing" // a number of a terminal's closings has none
@@ -50,7 +53,8 @@ func AllKinds() []Kind {
 	return []Kind{
 		RecordAltered, RecordMissing, RecordDoubled, RecordUnlinked, RecordForged, PointsAltered, AnswerAltered, RequestDiffers, HeadAltered, EntryAltered,
 		EntryMissing, EntryAlone, PointsWrong, PurchaseWrong, AccountAltered, RefundsAltered, RefundsExceed, LeafAltered, LeafAlone, AmountWrong,
-		BatchAltered, LogAltered, LogDiffers, ClosingAltered, ClosingDiffers, ClosingMissing, NotAnchored, PromiseBroken, CheckpointGone,
+		BatchAltered, LogAltered, LogDiffers, ContractOther, KeyUnpublished, RulesAltered, ClosingAltered, ClosingDiffers,
+		ClosingMissing, NotAnchored, PromiseBroken, CheckpointGone,
 	}
 }
 
@@ -72,8 +76,8 @@ type Finding struct {
 
 // String is a finding in a line: its kind, what it is of, and what was found.
 func (f *Finding) String() string {
-	text := string(f.Kind) + ":"
-	add := func(format string, values ...any) { text += " " + fmt.Sprintf(format, values...) }
+	of := ""
+	add := func(format string, values ...any) { of += " " + fmt.Sprintf(format, values...) }
 	if f.TerminalID != "" {
 		add("%s/%d", f.TerminalID, f.Number)
 	}
@@ -88,7 +92,10 @@ func (f *Finding) String() string {
 	if f.SaleID != "" {
 		add("sale %s", f.SaleID)
 	}
-	return printable(text + ": " + f.Detail)
+	if of != "" {
+		of = ":" + of
+	}
+	return printable(string(f.Kind) + of + ": " + f.Detail)
 }
 
 // printable replaces what could end a line or command a terminal: whoever owns the database chose the ids.

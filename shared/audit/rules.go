@@ -13,13 +13,16 @@ import (
 func (a *auditor) readRules(ctx context.Context) error {
 	a.rules = make(map[string]*loyalty.Rules)
 	return a.each(ctx, "audit.loyalty_rules", rulesSQL, func(scan scan) error {
-		var version, text string
-		if err := scan(&version, &text); err != nil {
+		var version, text, hash string
+		if err := scan(&version, &text, &hash); err != nil || text == "" {
 			return err
 		}
-		if rules, err := loyalty.Parse([]byte(text)); err == nil && rules.Version == version {
+		a.rules[version] = nil // which is not asked for again
+		if rules, err := loyalty.Parse([]byte(text)); err == nil && rules.Version == version && rules.Hash == bytesOf(hash) {
 			a.rules[version] = rules
+			return nil
 		}
+		a.found(Finding{Kind: RulesAltered, Detail: fmt.Sprintf("the rules of version %q are not those of its hash: points by them can't be checked", version)})
 		return nil
 	})
 }

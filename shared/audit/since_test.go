@@ -51,6 +51,9 @@ func TestAnAuditGoesOnWhereTheLastOneEnded(t *testing.T) {
 			DELETE FROM sales.sale WHERE chain = 't2' AND record_number > 48;
 			UPDATE sales.terminal_head SET records = 48, head_hash = (SELECT sale_hash FROM sales.sale WHERE chain = 't2' AND record_number = 48)
 			WHERE terminal_id = 't2'`, []string{"checkpoint_gone t2/50"}, nil},
+		"the last closing": {
+			"DELETE FROM sales.closing WHERE chain = 't2' AND closing_number = 2", []string{"checkpoint_gone t2/2"}, nil,
+		},
 		"a contract": {"UPDATE anchor.deployment SET chain_id = 999", []string{"checkpoint_gone batch 10"}, nil},
 		"a terminal": {"DELETE FROM sales.sale WHERE chain = 't3'; DELETE FROM sales.terminal_head WHERE terminal_id = 't3'", []string{"checkpoint_gone t3/50"}, nil},
 	} {

@@ -106,11 +106,15 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 		"a sale that was refunded, and its refunds, to nothing": {
 			"UPDATE sales.sale SET total = '0.00' WHERE sale_id = '" + refundedSale + "' OR refund_of = '" + refundedSale + "'", nil,
 		},
-		"a total to null":     {unchecked + "ALTER TABLE sales.sale ALTER total DROP NOT NULL; " + set("total = NULL"), altered},
-		"a negative purchase": {unchecked + set("purchase_number = -1"), nil},
-		"an account":          {account("points_balance = 99999"), ofAccount},
-		"a bonus armed again": {account("bonus_due = true"), ofAccount},
-		"an account removed":  {"DELETE FROM sales.loyalty_account WHERE customer_id = '" + customer + "'", ofAccount},
+		"the text of the rules": {
+			"UPDATE sales.loyalty_rules_text SET rules = replace(rules, '1', '2')", []string{"rules_altered "},
+		},
+		"the text of the rules to none": {"UPDATE sales.loyalty_rules_text SET rules = '{}'", []string{"rules_altered "}},
+		"a total to null":               {unchecked + "ALTER TABLE sales.sale ALTER total DROP NOT NULL; " + set("total = NULL"), altered},
+		"a negative purchase":           {unchecked + set("purchase_number = -1"), nil},
+		"an account":                    {account("points_balance = 99999"), ofAccount},
+		"a bonus armed again":           {account("bonus_due = true"), ofAccount},
+		"an account removed":            {"DELETE FROM sales.loyalty_account WHERE customer_id = '" + customer + "'", ofAccount},
 		"two balances swapped": {
 			`UPDATE sales.loyalty_account a SET points_balance = b.points_balance FROM sales.loyalty_account b
 			WHERE (a.customer_id, b.customer_id) IN (('C-1', 'C-2'), ('C-2', 'C-1'))`, []string{"account_altered C-1/0", "account_altered C-2/0"},

@@ -1,1 +1,1 @@
-SELECT version, coalesce(rules, '') FROM audit.loyalty_rules
+SELECT version, coalesce(rules, ''), coalesce(rules_hash, '') FROM audit.loyalty_rules

@@ -7,9 +7,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/tillseal/tillseal/contracts/node"
+	"github.com/tillseal/tillseal/infra/tools/internal/verify"
 	"github.com/tillseal/tillseal/shared/audit"
 	"github.com/tillseal/tillseal/shared/config"
 )
@@ -39,7 +41,9 @@ It reads the views for auditors alone, and asks nodes of yours for what the cont
 
 Flags:
   -rpc URL         JSON-RPC nodes of yours, comma-separated; WEB3_PROVIDER without it. Without either the chain is not asked, and that is said
-  -contract 0x…    the contract that the shop has published: the newest one must be it. Without it compare the one that is named at the end yourself
+  -contract 0x…    the contracts that the shop has published, comma-separated. Without it compare those that are named at the end yourself
+  -jwks FILE|URL   the keys that the shop has published, such as https://shop.example/.well-known/jwks.json. Without it the database's are believed, and
+                   named at the end for you to compare
   -within 1h       how long a record may wait for a mined batch before it is named
   -json FILE       writes the report as JSON too; - for standard output
   -checkpoint FILE writes what this audit saw, to begin the next one there: keep it away from the shop. It is written when nothing was found
@@ -107,7 +111,9 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	say("%d records, %d entries, %d closings and %d batches in %s (%d records/s)",
 		report.Records, report.Entries, report.Closings, report.Batches, took.Round(time.Millisecond), report.Records*int64(time.Second)/max(int64(took), 1))
 	for _, kid := range report.Keys {
-		say("promises were checked by key %s of the database: compare it with what the shop has published", kid)
+		if req.jwks == "" {
+			say("promises were checked by key %s of the database: compare it with what the shop has published", kid)
+		}
 	}
 	if err != nil {
 		say("not completed: %v", err)
@@ -124,7 +130,11 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 
 func run(ctx context.Context, req request, cfg Config, say func(string, ...any)) (*audit.Report, error) {
 	o := audit.Options{
-		Now: time.Now(), AnchoredWithin: req.within, Published: req.contract, Since: req.since, Terminal: req.terminal, Customer: req.customer,
+		Now: time.Now(), AnchoredWithin: req.within, Published: req.contracts, Since: req.since, Terminal: req.terminal, Customer: req.customer,
+	}
+	var err error
+	if o.Keys, err = verify.LoadKeys(ctx, req.jwks, os.Stdin); err != nil {
+		return nil, fmt.Errorf("-jwks: %w", err)
 	}
 	urls := req.rpc
 	if urls == "" {

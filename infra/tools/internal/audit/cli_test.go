@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/infra/tools/internal/audit"
+	"github.com/tillseal/tillseal/shared/promise"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/testkit"
 )
@@ -108,12 +110,45 @@ func TestTheNextAuditBeginsWhereThisOneEnded(t *testing.T) {
 	require.Contains(t, cut.stdout, "checkpoint_gone: t1/300: the record, which an earlier audit saw, is missing")
 }
 
+func TestThePublishedKeysAndContractsAreTheAuditors(t *testing.T) {
+	db := shop(t)
+	conn, err := pgx.Connect(t.Context(), db.Admin)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	var jwk string
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT jwk FROM sales.promise_key").Scan(&jwk))
+	another, err := promise.ParseKey(promise.NewKeyPEM())
+	require.NoError(t, err)
+	published := func(jwks ...string) string {
+		file := filepath.Join(t.TempDir(), "jwks.json")
+		require.NoError(t, os.WriteFile(file, []byte(`{"keys":[`+strings.Join(jwks, ",")+`]}`), 0o600))
+		return file
+	}
+	own := run(t, db.Auditor, "-within", "1000000h", "-jwks", published(string(another.JWK().Bytes()), jwk))
+	require.Equal(t, 0, own.code, "%+v", own)
+	require.NotContains(t, own.stderr, "compare it")
+	foreign := run(t, db.Auditor, "-within", "1000000h", "-jwks", published(string(another.JWK().Bytes())))
+	require.Equal(t, 1, foreign.code)
+	require.Contains(t, foreign.stderr, "1 × key_unpublished")
+	require.Contains(t, foreign.stderr, "300 × record_forged")
+
+	shops, other := "0x"+strings.Repeat("ab", 20), "0x"+strings.Repeat("cd", 20)
+	exec(t, db.Admin, "INSERT INTO anchor.deployment (chain_id, genesis_hash, contract, replay) VALUES (1337, sha256('x'), decode('"+shops[2:]+"', 'hex'), false)")
+	require.Equal(t, 0, run(t, db.Auditor, "-within", "1000000h", "-contract", other+", "+shops).code)
+	unknown := run(t, db.Auditor, "-within", "1000000h", "-contract", other)
+	require.Equal(t, 1, unknown.code)
+	require.Contains(t, unknown.stdout, "contract_other: contract 0x")
+}
+
 func TestWhatCannotBeCompletedIsNoCleanAudit(t *testing.T) {
 	db := shop(t)
 	for says, args := range map[string][]string{
 		"flag provided but not defined":               {"-x"},
 		"it takes flags only":                         {"x"},
 		"-within must not be below 0":                 {"-within", "-1s"},
+		"-contract must be an address, such":          {"-contract", "0x5FbDB2315678afecb367f032d93F642f64180aa3,"},
+		"-jwks: read the shop's keys: open /nowhere":  {"-jwks", "/nowhere"},
+		"-jwks: read the shop's keys: its URL is not": {"-jwks", "ftp://host/secret"},
 		"-contract must be an address":                {"-contract", "0x1"},
 		"-terminal and -customer are two audits":      {"-terminal", "t1", "-customer", "C-1"},
 		"-customer is no customer's id":               {"-customer", "C 1"},

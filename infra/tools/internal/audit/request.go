@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -20,7 +21,8 @@ import (
 // request is what the command line asks for.
 type request struct {
 	rpc                config.Secret
-	contract           common.Address
+	contracts          []common.Address
+	jwks               string
 	within             time.Duration
 	json, checkpoint   string
 	since              *audit.Checkpoint
@@ -34,6 +36,7 @@ func parse(args []string) (r request, err error) {
 	flags := flag.NewFlagSet("audit", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	rpc, contract, since := flags.String("rpc", "", ""), flags.String("contract", "", ""), flags.String("since", "", "")
+	flags.StringVar(&r.jwks, "jwks", "", "")
 	flags.DurationVar(&r.within, "within", time.Hour, "")
 	flags.StringVar(&r.json, "json", "", "")
 	flags.StringVar(&r.checkpoint, "checkpoint", "", "")
@@ -48,8 +51,6 @@ func parse(args []string) (r request, err error) {
 		return r, errors.New("it takes flags only")
 	case r.within < 0:
 		return r, errors.New("-within must not be below 0")
-	case *contract != "" && !common.IsHexAddress(*contract):
-		return r, errors.New("-contract must be an address, such as 0x5FbDB2315678afecb367f032d93F642f64180aa3")
 	case r.terminal != "" && r.customer != "":
 		return r, errors.New("-terminal and -customer are two audits")
 	case r.customer != "" && !sale.ValidCustomerID(r.customer):
@@ -57,7 +58,16 @@ func parse(args []string) (r request, err error) {
 	case one && (*since != "" || r.checkpoint != ""):
 		return r, errors.New("-since and -checkpoint are of an audit of all, without -terminal and -customer")
 	}
-	r.rpc, r.contract = config.Secret(*rpc), common.HexToAddress(*contract)
+	r.rpc = config.Secret(*rpc)
+	for each := range strings.SplitSeq(*contract, ",") {
+		switch {
+		case *contract == "":
+		case !common.IsHexAddress(strings.TrimSpace(each)):
+			return r, errors.New("-contract must be an address, such as 0x5FbDB2315678afecb367f032d93F642f64180aa3, or several with commas between them")
+		default:
+			r.contracts = append(r.contracts, common.HexToAddress(strings.TrimSpace(each)))
+		}
+	}
 	if *since != "" {
 		if r.since, err = readCheckpoint(*since); err != nil {
 			return r, fmt.Errorf("-since: %w", err)

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,7 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/infra/tools/internal/audit"
+	checks "github.com/tillseal/tillseal/shared/audit"
 	"github.com/tillseal/tillseal/shared/local"
+	"github.com/tillseal/tillseal/shared/testkit"
 )
 
 // audited is what an audit comes to: its exit code, and of each finding its kind and what it is about.
@@ -40,6 +43,7 @@ func TestTheAuditAndIndependentCodeNameWhatWasAltered(t *testing.T) {
 	honest := audited{}
 	require.Equal(t, honest, s.audited())
 	require.Equal(t, honest, s.auditedIndependently())
+	require.Equal(t, honest, s.auditedByTheLedger())
 
 	const (
 		sale     = "UPDATE sales.sale SET total = '%s' WHERE sale_id = '%s'"
@@ -48,7 +52,7 @@ func TestTheAuditAndIndependentCodeNameWhatWasAltered(t *testing.T) {
 	record := s.audit("SELECT terminal_id || '/' || record_number FROM audit.sale WHERE sale_id = '" + sold[0].saleID + "'")
 	s.alter(fmt.Sprintf(sale, "1.00", sold[0].saleID), fmt.Sprintf(customer, "+ 99999"))
 	altered := audited{1, []string{"account_altered: customer C-1", "record_altered: " + record}}
-	for _, found := range []audited{s.audited(), s.auditedIndependently()} {
+	for _, found := range []audited{s.audited(), s.auditedIndependently(), s.auditedByTheLedger()} {
 		require.Equal(t, altered.code, found.code)
 		require.ElementsMatch(t, altered.names, found.names)
 	}
@@ -61,6 +65,7 @@ func TestTheAuditAndIndependentCodeNameWhatWasAltered(t *testing.T) {
 	s.alter(fmt.Sprintf(sale, "100.50", sold[0].saleID), fmt.Sprintf(customer, "- 99999"))
 	require.Equal(t, honest, s.audited())
 	require.Equal(t, honest, s.auditedIndependently())
+	require.Equal(t, honest, s.auditedByTheLedger())
 
 	gone := sold[3].saleID
 	record = s.audit("SELECT terminal_id || '/' || record_number FROM audit.sale WHERE sale_id = '" + gone + "'")
@@ -74,7 +79,7 @@ func TestTheAuditAndIndependentCodeNameWhatWasAltered(t *testing.T) {
 	}
 
 	s.alter("UPDATE anchor.batch SET root = sha256(root)")
-	for _, found := range []audited{s.audited(), s.auditedIndependently()} {
+	for _, found := range []audited{s.audited(), s.auditedIndependently(), s.auditedByTheLedger()} {
 		require.Equal(t, 1, found.code)
 		require.Contains(t, found.names, "log_differs", "what the chain has cannot be altered")
 	}
@@ -103,6 +108,56 @@ func (s *shop) audited() audited {
 	args := []string{"-rpc", s.e.ChainURL, "-contract", s.contract()}
 	code := audit.Main(s.t.Context(), args, []string{"DB_URL=" + s.e.AuditorURL}, &stdout, s.t.Output())
 	return audited{code, subject.FindAllString(stdout.String(), -1)}
+}
+
+// auditedByTheLedger has the ledger audit everything, and is what is open then.
+func (s *shop) auditedByTheLedger() audited {
+	s.t.Helper()
+	var asked struct{ Run int64 }
+	testkit.Eventually(s.t, soon, "the ledger can audit", func() error { // what it began by itself ends before
+		return s.tryAsk("ops.ledger.audit.start", `{"operator":"asha"}`, &asked)
+	})
+	type answer struct {
+		Full struct {
+			Run     int64
+			State   string
+			Skipped []string
+		}
+		Findings []checks.Finding
+	}
+	var status answer
+	testkit.Eventually(s.t, soon, "the ledger has audited", func() error {
+		status = answer{}
+		s.ask("ops.ledger.audit.status", `{}`, &status)
+		if status.Full.Run != asked.Run {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	require.Empty(s.t, status.Full.Skipped, "the chain is compared too")
+	found := audited{}
+	if status.Full.State != "clean" {
+		require.Equal(s.t, "findings", status.Full.State)
+		found.code = 1
+	}
+	for i := range status.Findings {
+		found.names = append(found.names, subject.FindString(status.Findings[i].String()))
+	}
+	return found
+}
+
+// tryAsk asks once, and may be refused.
+func (s *shop) tryAsk(subject, request string, answer any) error {
+	conn := s.operator()
+	defer conn.Close()
+	msg, err := conn.Request(subject, []byte(request), askLimit)
+	switch {
+	case err != nil:
+		return err
+	case msg.Header.Get("Nats-Service-Error-Code") != "":
+		return errors.New(msg.Header.Get("Nats-Service-Error"))
+	}
+	return json.Unmarshal(msg.Data, answer)
 }
 
 // auditedIndependently audits with psql, ethers and @openzeppelin/merkle-tree.

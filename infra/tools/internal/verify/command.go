@@ -67,11 +67,14 @@ func (c command) parsed(flags *flag.FlagSet, args []string, usage string) (files
 }
 
 // keys loads the shop's keys from a file or a URL; nil without one.
-func (c command) keys(from string) (*promise.Set, error) {
+func (c command) keys(from string) (*promise.Set, error) { return LoadKeys(c.ctx, from, c.stdin) }
+
+// LoadKeys loads a shop's published keys from a file, - for stdin, or a URL; nil for "". Its error never contains a URL.
+func LoadKeys(ctx context.Context, from string, stdin io.Reader) (*promise.Set, error) {
 	if from == "" {
 		return nil, nil //nolint:nilnil // without keys signatures are not checked
 	}
-	raw, err := c.load(from)
+	raw, err := load(ctx, from, stdin)
 	if err != nil {
 		return nil, fmt.Errorf("read the shop's keys: %w", err)
 	}
@@ -86,11 +89,11 @@ func (c command) keys(from string) (*promise.Set, error) {
 func isURL(text string) bool { return strings.Contains(text, "://") }
 
 // load reads a file or a URL. An error never contains a URL.
-func (c command) load(from string) ([]byte, error) {
+func load(ctx context.Context, from string, stdin io.Reader) ([]byte, error) {
 	if !isURL(from) {
-		return readFile(from, c.stdin, maxFetchBytes)
+		return readFile(from, stdin, maxFetchBytes)
 	}
-	raw, status, err := fetch(c.ctx, from)
+	raw, status, err := fetch(ctx, from)
 	if err == nil && status != http.StatusOK {
 		return nil, fmt.Errorf("HTTP status %d", status)
 	}

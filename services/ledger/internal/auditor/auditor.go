@@ -31,12 +31,13 @@ type Auditor struct {
 	Log           *slog.Logger
 	Metrics       *Metrics
 
-	book book
+	book  book
+	began time.Time
 }
 
 // New makes an auditor on the pool of the ledger.
 func New(pool *pgxpool.Pool, a Auditor) *Auditor {
-	a.book = book{pool: pool, runner: uuid.New()}
+	a.book, a.began = book{pool: pool, runner: uuid.New()}, time.Now()
 	return &a
 }
 

@@ -26,11 +26,11 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		Age: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_audit_age_seconds",
-			Help: "Time since the last audit of a scope that was completed had begun; absent until one was. full: of everything; since: of what came after the last.",
+			Help: "Time since the last audit of a scope that was completed had begun, or this service if none was. full: of everything; since: of what came after.",
 		}, []string{"scope"}),
 		Result: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_audit_result",
-			Help: "What the last audit of a scope came to: 0 nothing found, 1 findings, 2 not completed; absent until one ended.",
+			Help: "What the last audit of a scope came to: 0 nothing found, 1 findings, 2 not completed; 0 before one ended.",
 		}, []string{"scope"}),
 		Findings: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "tillseal_ledger_audit_findings",
@@ -40,6 +40,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	}
 	for _, kind := range audit.AllKinds() { // an alarm on an increase needs the zero before
 		m.Findings.WithLabelValues(string(kind))
+	}
+	for _, scope := range []string{Full, Since} {
+		m.Age.WithLabelValues(scope)
+		m.Result.WithLabelValues(scope)
 	}
 	registry.MustRegister(m.Age, m.Result, m.Findings, m.Running)
 	return m
@@ -64,8 +68,12 @@ func (a *Auditor) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for scope, r := range runs.Completed {
-		a.Metrics.Age.WithLabelValues(scope).Set(time.Since(*r.StartedAt).Seconds())
+	for _, scope := range []string{Full, Since} {
+		from := a.began
+		if r := runs.Completed[scope]; r != nil {
+			from = *r.StartedAt
+		}
+		a.Metrics.Age.WithLabelValues(scope).Set(time.Since(from).Seconds())
 	}
 	for scope, r := range runs.Ended {
 		a.Metrics.Result.WithLabelValues(scope).Set(results[r.State])

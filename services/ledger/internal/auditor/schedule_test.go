@@ -26,21 +26,21 @@ func TestAuditsAreDue(t *testing.T) {
 		nothing bool // to begin at
 		due     string
 	}{
-		"nothing was audited yet":                           {now: "5 12:00", due: Full},
-		"but something runs":                                {now: "5 12:00", active: true},
-		"the night has come":                                {now: "5 03:00", ended: []*Ran{ran(Full, clean, "4 03:00")}, due: Full},
-		"the night was slept through":                       {now: "5 12:00", ended: []*Ran{ran(Full, clean, "4 03:00")}, due: Full},
-		"not yet":                                           {now: "5 02:59", ended: []*Ran{ran(Full, clean, "4 03:00"), ran(Since, clean, "5 02:30")}},
-		"an hour after the one of everything":               {now: "5 04:00", ended: []*Ran{ran(Full, clean, "5 03:00")}, due: Since},
-		"less than an hour after it":                        {now: "5 03:59", ended: []*Ran{ran(Full, clean, "5 03:00")}},
-		"an hour after the one of what came since":          {now: "5 05:00", ended: []*Ran{ran(Full, findings, "5 03:00"), ran(Since, findings, "5 04:00")}, due: Since},
-		"less than an hour after that":                      {now: "5 04:59", ended: []*Ran{ran(Full, clean, "5 03:00"), ran(Since, clean, "5 04:00")}},
-		"there is nothing to begin at":                      {now: "5 05:00", ended: []*Ran{ran(Full, stopped, "5 03:00")}, nothing: true},
-		"the one of everything failed just now":             {now: "5 03:10", ended: []*Ran{ran(Full, failed, "5 03:00")}},
-		"and is tried again":                                {now: "5 03:11", ended: []*Ran{ran(Full, failed, "5 03:00")}, due: Full},
-		"the one of what came since failed just now":        {now: "5 04:10", ended: []*Ran{ran(Full, clean, "5 03:00"), ran(Since, failed, "5 04:00")}},
-		"and is tried again too":                            {now: "5 04:11", ended: []*Ran{ran(Full, clean, "5 03:00"), ran(Since, failed, "5 04:00")}, due: Since},
-		"an operator stopped it, and its time has not come": {now: "5 04:59", ended: []*Ran{ran(Full, stopped, "5 03:00"), ran(Since, stopped, "5 04:00")}},
+		"nothing was audited yet":                    {now: "5 12:00", due: Full},
+		"but something runs":                         {now: "5 12:00", active: true},
+		"the night has come":                         {now: "5 03:00", ended: []*Ran{ran(Full, clean, "4 03:00")}, due: Full},
+		"the night was slept through":                {now: "5 12:00", ended: []*Ran{ran(Full, clean, "4 03:00")}, due: Full},
+		"not yet":                                    {now: "5 02:59", ended: []*Ran{ran(Full, clean, "4 03:00"), ran(Since, clean, "5 02:30")}},
+		"an hour after the one of everything":        {now: "5 04:00", ended: []*Ran{ran(Full, clean, "5 03:00")}, due: Since},
+		"less than an hour after it":                 {now: "5 03:59", ended: []*Ran{ran(Full, clean, "5 03:00")}},
+		"an hour after that of what came since":      {now: "5 05:00", ended: []*Ran{ran(Full, findings, "5 03:00"), ran(Since, findings, "5 04:00")}, due: Since},
+		"less than an hour after that":               {now: "5 04:59", ended: []*Ran{ran(Full, clean, "5 03:00"), ran(Since, clean, "5 04:00")}},
+		"there is nothing to begin at":               {now: "5 05:00", ended: []*Ran{ran(Full, stopped, "5 03:00")}, nothing: true},
+		"the one of everything failed just now":      {now: "5 03:10", ended: []*Ran{ran(Full, failed, "5 03:00")}},
+		"and is tried again":                         {now: "5 03:11", ended: []*Ran{ran(Full, failed, "5 03:00")}, due: Full},
+		"the one of what came since failed just now": {now: "5 04:10", ended: []*Ran{ran(Full, clean, "5 03:00"), ran(Since, failed, "5 04:00")}},
+		"and is tried again too":                     {now: "5 04:11", ended: []*Ran{ran(Full, clean, "5 03:00"), ran(Since, failed, "5 04:00")}, due: Since},
+		"an operator stopped it":                     {now: "5 04:59", ended: []*Ran{ran(Full, stopped, "5 03:00"), ran(Since, stopped, "5 04:00")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			runs := Runs{Ended: map[string]*Ran{}, Resumable: !c.nothing}
