@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -175,6 +176,22 @@ func TestTheLedgerAuditsAndTellsWhatItFinds(t *testing.T) {
 	s.audit("full")
 	s.waitFor("what is altered again is announced again", func() bool { return len(found()) == 3 })
 	require.Equal(t, 1, s.count("SELECT count(*) FROM ledger.audit_run WHERE checkpoint IS NOT NULL"), "of the newest alone")
+}
+
+func TestWhatAnAuditFoundIsWrittenOnceThatIsPossible(t *testing.T) {
+	log := &syncBuffer{}
+	s := setup(t, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = log })
+	s.guests("t1", 10)
+	s.exec(s.admin, "UPDATE sales.sale SET total = '1.00' WHERE record_number = 7")
+	s.exec(s.admin, "REVOKE INSERT ON ledger.audit_finding FROM ledger")
+	_, err := s.startAudit(map[string]string{})
+	require.NoError(t, err)
+	s.waitFor("it can't be written", func() bool { return strings.Contains(log.String(), "write what audit 1 found: ") })
+	require.Equal(t, "running", s.auditState().Active.State)
+	s.exec(s.admin, "GRANT INSERT ON ledger.audit_finding TO ledger")
+	s.waitFor("it is written", func() bool { return s.auditState().Active == nil })
+	require.Equal(t, map[string]int{"record_altered": 1}, s.auditState().Open)
+	require.Equal(t, "findings", s.auditState().Full.State)
 }
 
 func TestAnAuditIsStoppedAndOneOfALedgerThatEndedIsNotWaitedFor(t *testing.T) {

@@ -130,7 +130,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fault.WithKind(fault.Invalid, fmt.Errorf("AUDIT_AT %w", err))
 	}
-	audits := auditor.New(pool, auditor.Auditor{
+	audits := auditor.New(pool, &auditor.Auditor{
 		Schedule: schedule, URL: cfg.DBURL, Provider: cfg.Provider, PromiseWithin: cfg.PromiseWithin, Bus: bus, Log: tel.Log, Metrics: counts.audits,
 	})
 	r.Beside = audits.Run

@@ -196,7 +196,7 @@ func (a *auditor) unanchored(ctx context.Context) error {
 			in = "stands in a batch that the journal calls mined and no final block has"
 		}
 		f.Kind, f.Detail = NotAnchored, fmt.Sprintf("it was recorded at %s and %s", time.UnixMicro(at).UTC().Format(time.RFC3339), in)
-		if said, err := promise.Inspect(intact.PromiseIn(answer)); err == nil && said.AnchorBy < a.Now.Unix() {
+		if said, err := promise.Inspect(intact.PromiseIn(answer)); err == nil && said.AnchorBy < a.Now.Unix() && !mined { // which may be so
 			f.Kind = PromiseBroken
 			f.Detail += fmt.Sprintf(", though that was promised by %s", time.Unix(said.AnchorBy, 0).UTC().Format(time.RFC3339))
 		}

@@ -149,7 +149,7 @@ func TestABatchThatIsNeverFinalAnchorsNothing(t *testing.T) {
 	replica("UPDATE anchor.batch_event SET block_number = 1000000 WHERE batch_id = 5")
 	onLast := func(o *audit.Options) { o.Chain = last }
 	report := audited(t, db, onLast)
-	require.Equal(t, map[audit.Kind]int64{audit.PromiseBroken: 20}, report.Counts)
+	require.Equal(t, map[audit.Kind]int64{audit.NotAnchored: 20}, report.Counts)
 	require.Contains(t, report.Findings[0].Detail, "stands in a batch that the journal calls mined and no final block has")
 	hours := func(n int) func(o *audit.Options) {
 		return func(o *audit.Options) {

@@ -5,6 +5,7 @@ package auditor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
+	"golang.org/x/time/rate"
 
 	"github.com/tillseal/tillseal/shared/audit"
 	"github.com/tillseal/tillseal/shared/config"
@@ -31,17 +33,19 @@ type Auditor struct {
 	Log           *slog.Logger
 	Metrics       *Metrics
 
-	book  book
-	began time.Time
+	book   book
+	began  time.Time
+	warned rate.Sometimes
 }
 
 // New makes an auditor on the pool of the ledger.
-func New(pool *pgxpool.Pool, a Auditor) *Auditor {
-	a.book, a.began = book{pool: pool, runner: uuid.New()}, time.Now()
-	return &a
+func New(pool *pgxpool.Pool, a *Auditor) *Auditor {
+	a.book, a.began, a.warned = book{pool: pool, runner: uuid.New()}, time.Now(), rate.Sometimes{Interval: warnEvery}
+	return a
 }
 
 const (
+	warnEvery    = time.Minute      // between two lines about what is tried again
 	tickEvery    = time.Second      // between two looks at what was asked for
 	dueEvery     = 15 * time.Second // between two looks at what is due
 	showEvery    = 10 * time.Second // between two readings of what the metrics show
@@ -113,8 +117,15 @@ func (a *Auditor) step(ctx context.Context, do func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	if err := do(ctx); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
-		a.Log.Warn("the audits' next step failed", "kind", fault.KindOf(err).String(), "error", err)
+		a.warn(err)
 	}
+}
+
+// warn logs that something will be tried again, now and then.
+func (a *Auditor) warn(err error) {
+	a.warned.Do(func() {
+		a.Log.Warn("an audit's next step failed and is tried again", "kind", fault.KindOf(err).String(), "error", err)
+	})
 }
 
 func (a *Auditor) askWhatIsDue(ctx context.Context) error {
@@ -161,17 +172,25 @@ func (a *Auditor) audit(ctx context.Context, t *taken) {
 	default:
 		state, why = failed, err.Error()
 	}
-	detached, done := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-	defer done()
-	if err := a.book.end(detached, t, state, why, report, time.Now()); err != nil {
-		a.Log.Warn("what an audit found could not be written", "run", t.Run, "kind", fault.KindOf(err).String(), "error", err)
-		return
-	}
 	a.say(t, state, why, report, time.Since(began))
-	a.step(detached, a.show)
-	if ctx.Err() == nil {
-		a.step(ctx, a.announce)
+	for !a.end(ctx, t, state, why, report) {
+		if !wait.Pause(ctx, tickEvery) { // whoever leads next ends it
+			return
+		}
 	}
+	a.step(ctx, a.show)
+	a.step(ctx, a.announce)
+}
+
+// end writes what an audit came to, and reports whether there is nothing left to write: an audit of hours is not lost with a connection.
+func (a *Auditor) end(ctx context.Context, t *taken, state, why string, report *audit.Report) (done bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	err := a.book.end(ctx, t, state, why, report, time.Now())
+	if err != nil {
+		a.warn(fmt.Errorf("write what audit %d found: %w", t.Run, err))
+	}
+	return err == nil || errors.Is(err, errTaken)
 }
 
 // say logs what an audit came to.

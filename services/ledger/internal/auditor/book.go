@@ -148,9 +148,9 @@ func (b *book) take(ctx context.Context, now time.Time) (*taken, error) {
 	return &t, postgres.Fault("begin an audit", err)
 }
 
-// orphans ends what another ledger can't end any more.
+// orphans ends what an earlier leader has begun and did not end.
 func (b *book) orphans(ctx context.Context, now time.Time) error {
-	_, err := b.pool.Exec(ctx, orphansSQL, pgx.NamedArgs{"runner": b.runner, "now": now})
+	_, err := b.pool.Exec(ctx, orphansSQL, pgx.NamedArgs{"now": now})
 	return postgres.Fault("end the audit of a ledger that ended", err)
 }
 
