@@ -1,11 +1,9 @@
 package ledger_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -83,26 +81,8 @@ func (s *shop) guests(terminal string, n int) {
 	testkit.Records{Terminal: terminal, Count: n, At: at}.Leave(s.t, s.db.Admin)
 }
 
-// syncBuffer is a log that is read while it is written.
-type syncBuffer struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.all.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.all.String()
-}
-
 func TestTheLedgerAuditsAndTellsWhatItFinds(t *testing.T) {
-	addr, log := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t)), &syncBuffer{}
+	addr, log := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t)), &testkit.Log{}
 	s := setup(t, func(cfg *ledger.Config) { cfg.Telemetry.MetricsAddr, cfg.Telemetry.LogOutput = addr, log })
 	found := func() []event.AuditFinding {
 		str, err := s.bus.JS.Stream(t.Context(), "AUDIT")
@@ -179,7 +159,7 @@ func TestTheLedgerAuditsAndTellsWhatItFinds(t *testing.T) {
 }
 
 func TestWhatAnAuditFoundIsWrittenOnceThatIsPossible(t *testing.T) {
-	log := &syncBuffer{}
+	log := &testkit.Log{}
 	s := setup(t, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = log })
 	s.guests("t1", 10)
 	s.exec(s.admin, "UPDATE sales.sale SET total = '1.00' WHERE record_number = 7")
