@@ -20,7 +20,7 @@ import (
 var auditViews = map[string]string{
 	"audit.sale": "sale_id, kind, refund_of, store_id, terminal_id, idempotency_key, customer_id, currency, total, points_delta, points_balance, " +
 		"purchase_number, record_number, previous_hash, recorded_at_us, request, answer, salt, sale_hash, points_earned, points_redeemed, rules_version, " +
-		"occurred_at, terminal_seq, seq_reused, external_ref, base_terminal_id",
+		"occurred_at, terminal_seq, seq_reused, external_ref, base_terminal_id, total_minor",
 	"audit.terminal":        "terminal_id, store_id, records, head_hash",
 	"audit.promise_key":     "kid, jwk, sale_id, recorded_at",
 	"audit.loyalty_account": "customer_id, points_balance, purchases, entries, last_recorded_at_us, bonus_due",

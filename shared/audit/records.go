@@ -307,6 +307,8 @@ func (a *auditor) check(block []*row) (findings []Finding) {
 		switch {
 		case wrong != nil:
 			found(kindOf(wrong), wrong.Error()+r.hint())
+		case !r.HasMinor(r.minor):
+			found(RecordAltered, "total_minor, by which refunds are limited, is not its total")
 		case r.CheckAnswer(r.answer) != nil:
 			found(AnswerAltered, intact.ErrAnswer.Error())
 		default:

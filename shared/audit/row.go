@@ -17,6 +17,7 @@ type row struct {
 	occurredAt  string
 	terminalSeq *int64
 	externalRef string
+	minor       int64 // total_minor
 }
 
 func (r *row) scan(rows pgx.Rows) error {
@@ -24,7 +25,8 @@ func (r *row) scan(rows pgx.Rows) error {
 	var purchase, number, recorded int64
 	f := &r.Facts
 	err := rows.Scan(&f.SaleID, &f.Kind, &f.RefundOf, &f.StoreID, &f.TerminalID, &f.CustomerID, &f.Currency, &f.Total, &f.PointsDelta, &f.PointsBalance,
-		&purchase, &number, &previous, &recorded, &r.Request, &r.answer, &r.Salt, &hash, &r.Earned, &r.Redeemed, &r.occurredAt, &r.terminalSeq, &r.externalRef)
+		&purchase, &number, &previous, &recorded, &r.Request, &r.answer, &r.Salt, &hash, &r.Earned, &r.Redeemed, &r.occurredAt, &r.terminalSeq, &r.externalRef,
+		&r.minor)
 	if err != nil {
 		return err
 	}

@@ -106,6 +106,7 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 		"a sale that was refunded, and its refunds, to nothing": {
 			"UPDATE sales.sale SET total = '0.00' WHERE sale_id = '" + refundedSale + "' OR refund_of = '" + refundedSale + "'", nil,
 		},
+		"a total in minor units": {set("total_minor = total_minor + 100000"), altered},
 		"the text of the rules": {
 			"UPDATE sales.loyalty_rules_text SET rules = replace(rules, '1', '2')", []string{"rules_altered "},
 		},

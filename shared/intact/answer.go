@@ -6,6 +6,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/tillseal/tillseal/shared/money"
 	"github.com/tillseal/tillseal/shared/sale"
 	"github.com/tillseal/tillseal/shared/strictjson"
 )
@@ -24,6 +25,16 @@ func PromiseIn(answer []byte) string {
 		}
 	}
 	return ""
+}
+
+// HasMinor reports whether an amount in minor units, which is not hashed, is a record's total.
+func (r *Row) HasMinor(minor int64) bool {
+	currency, err := money.ParseRecorded(r.Facts.Currency)
+	if err != nil {
+		return false
+	}
+	total, err := currency.Parse(r.Facts.Total)
+	return err == nil && int64(total) == minor
 }
 
 // CheckAnswer returns nil when a 201's stored bytes say of a record what its row says, which is for Check to check, and ErrAnswer otherwise.

@@ -2,6 +2,15 @@
 -- Tills sell meanwhile: a lock that is not to be had soon is tried again by the next run.
 SET LOCAL lock_timeout = '200ms';
 
+-- What refunds are limited by is not hashed: it must be the total.
+CREATE OR REPLACE VIEW audit.sale AS
+SELECT sale_id, kind, refund_of, store_id, chain AS terminal_id, idempotency_key, customer_id, currency, total, points_delta, points_balance,
+       purchase_number, record_number, '0x' || encode(previous_hash, 'hex') AS previous_hash, recorded_at_us, request, answer, salt,
+       '0x' || encode(sale_hash, 'hex') AS sale_hash, points_earned, points_redeemed, rules_version, occurred_at, terminal_seq, seq_reused, external_ref,
+       terminal_id AS base_terminal_id, total_minor
+FROM sales.sale;
+COMMENT ON COLUMN audit.sale.total_minor IS 'total in minor units of the currency, by which refunds are limited; not hashed';
+
 -- The ledger runs the audit itself and reads for it what an auditor reads.
 GRANT USAGE ON SCHEMA audit TO ledger;
 GRANT SELECT ON ALL TABLES IN SCHEMA audit TO ledger;
@@ -47,3 +56,11 @@ GRANT SELECT, INSERT, UPDATE ON ledger.audit_finding TO ledger;
 DROP TABLE ledger.audit_finding, ledger.audit_run;
 REVOKE SELECT ON ALL TABLES IN SCHEMA audit FROM ledger;
 REVOKE USAGE ON SCHEMA audit FROM ledger;
+DROP VIEW audit.sale;
+CREATE VIEW audit.sale AS
+SELECT sale_id, kind, refund_of, store_id, chain AS terminal_id, idempotency_key, customer_id, currency, total, points_delta, points_balance,
+       purchase_number, record_number, '0x' || encode(previous_hash, 'hex') AS previous_hash, recorded_at_us, request, answer, salt,
+       '0x' || encode(sale_hash, 'hex') AS sale_hash, points_earned, points_redeemed, rules_version, occurred_at, terminal_seq, seq_reused, external_ref,
+       terminal_id AS base_terminal_id
+FROM sales.sale;
+GRANT SELECT ON audit.sale TO auditor;

@@ -41,7 +41,7 @@ func (w *Wire) Check(ctx context.Context, rows ...*store.Row) (Checked, error) {
 		return c, err
 	}
 	for i, r := range rows {
-		if wrong[i] == nil && !hasMinor(r) {
+		if wrong[i] == nil && !r.HasMinor(r.TotalMinor) {
 			wrong[i] = intact.ErrTotal
 		}
 		if wrong[i] == nil {
@@ -67,16 +67,6 @@ func (w *Wire) Answer(r *store.Row) error {
 
 // Of returns what is wrong with a row that was checked, nil when it is intact.
 func (c Checked) Of(r *store.Row) error { return c.wrong[r] }
-
-// hasMinor reports whether total_minor, which is not hashed, is the total.
-func hasMinor(r *store.Row) bool {
-	currency, err := money.ParseRecorded(r.Facts.Currency)
-	if err != nil {
-		return false
-	}
-	total, err := currency.Parse(r.Facts.Total)
-	return err == nil && int64(total) == r.TotalMinor
-}
 
 // Account reports whether an account says what its customer's last entry says, and that what its record says, and of purchases what the last one
 // says. A bonus waits only after a purchase that earned nothing.
