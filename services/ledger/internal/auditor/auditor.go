@@ -60,12 +60,10 @@ const (
 // Run runs audits until ctx ends. It may run in one replica at a time only.
 func (a *Auditor) Run(ctx context.Context) {
 	var looked time.Time
-	for first := true; ; first = false {
-		if first {
-			a.step(ctx, func(ctx context.Context) error { return a.book.orphans(ctx, time.Now()) })
-		}
+	for {
 		if now := time.Now(); now.Sub(looked) >= dueEvery {
 			looked = now
+			a.step(ctx, func(ctx context.Context) error { return a.book.orphans(ctx, now) }) // none is this one's: it runs none now
 			a.step(ctx, a.askWhatIsDue)
 			a.step(ctx, a.announce)
 		}
