@@ -211,7 +211,7 @@ func (a *Auditor) say(t *taken, state, why string, report *audit.Report, took ti
 	for i := range report.Findings[:min(alarms, len(report.Findings))] {
 		f := &report.Findings[i]
 		a.Log.Error("ALARM: the audit found what no service does: see ops.ledger.audit.status", "run", t.Run, "kind", string(f.Kind), "sale_id", f.SaleID,
-			"terminal_id", f.TerminalID, "number", f.Number, "customer_id", f.CustomerID, "deployment", f.Deployment, "batch_id", f.BatchID)
+			"terminal_id", f.TerminalID, "number", f.Number, "deployment", f.Deployment, "batch_id", f.BatchID) // a customer's id stays in the database
 	}
 	if more := len(report.Findings) - alarms; more > 0 {
 		a.Log.Error("ALARM: the audit found more than is logged: see ops.ledger.audit.status", "run", t.Run, "more", more)
