@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -18,7 +19,8 @@ type Log struct {
 	Size      uint64 // batches in it
 	Root      common.Hash
 	Block     uint64
-	OtherCode bool // what is there is not SaleAnchor: its log says nothing
+	Time      time.Time // of the block; zero where it is the chain's first one
+	OtherCode bool      // what is there is not SaleAnchor: its log says nothing
 }
 
 // Announced is a batch as the contract's event has it.
@@ -37,15 +39,21 @@ func (n *Node) FinalLog(ctx context.Context, contract common.Address) (Log, erro
 	if err != nil {
 		return Log{}, err
 	}
+	final := Log{Block: at.Number}
+	if at.Number > 0 {
+		final.Time = time.Unix(int64(at.Time), 0).UTC()
+	}
 	code, err := n.Code(ctx, contract, *at)
 	if err != nil || len(code) == 0 {
-		return Log{Block: at.Number}, err
+		return final, err
 	}
 	if !bytes.Equal(code, binding.RuntimeCode()) {
-		return Log{Block: at.Number, OtherCode: true}, nil
+		final.OtherCode = true
+		return final, nil
 	}
 	log, err := n.ReadLog(ctx, contract, *at)
-	return Log{Size: log.Size, Root: log.Root, Block: at.Number}, err
+	final.Size, final.Root = log.Size, log.Root
+	return final, err
 }
 
 // Batches calls do with each batch that the contract's events announced in the blocks from one up to that of a log.
@@ -64,22 +72,41 @@ type Set struct{ of map[string][]*Node } // by chain id, decimal
 
 // DialAll connects to every node of comma-separated URLs; each must answer. Errors name a node by its number in the list.
 func DialAll(ctx context.Context, urls string) (*Set, error) {
-	all := &Set{of: make(map[string][]*Node)}
-	for i, url := range strings.Split(urls, ",") {
-		node, err := Dial(ctx, url)
-		if err != nil {
-			all.Close()
-			return nil, fmt.Errorf("node %d: %w", i+1, err)
-		}
-		id, err := node.ChainID(ctx)
-		if err != nil {
-			node.Close()
-			all.Close()
-			return nil, fmt.Errorf("node %d: %w", i+1, err)
-		}
-		all.of[id.String()] = append(all.of[id.String()], node)
+	all, err := DialSome(ctx, urls)
+	if err != nil && all != nil {
+		all.Close()
+		return nil, err
 	}
-	return all, nil
+	return all, err
+}
+
+// DialSome is DialAll for those that answer; the error is about the first that does not. The Set is nil where none does.
+func DialSome(ctx context.Context, urls string) (all *Set, first error) {
+	set := &Set{of: make(map[string][]*Node)}
+	for i, url := range strings.Split(urls, ",") {
+		if err := set.dial(ctx, url); err != nil {
+			if first == nil {
+				first = fmt.Errorf("node %d: %w", i+1, err)
+			}
+			continue
+		}
+		all = set
+	}
+	return all, first
+}
+
+func (s *Set) dial(ctx context.Context, url string) error {
+	node, err := Dial(ctx, url)
+	if err != nil {
+		return err
+	}
+	id, err := node.ChainID(ctx)
+	if err != nil {
+		node.Close()
+		return err
+	}
+	s.of[id.String()] = append(s.of[id.String()], node)
+	return nil
 }
 
 // Close closes the connections to all nodes.

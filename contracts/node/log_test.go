@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -76,16 +77,16 @@ func TestTheLogIsThatOfTheNodeThatIsLeastFar(t *testing.T) {
 	)
 	log, err := all.FinalLog(t.Context(), "1", contract)
 	require.NoError(t, err)
-	require.Equal(t, node.Log{Size: 4, Root: one, Block: 7}, log)
+	require.Equal(t, node.Log{Size: 4, Root: one, Block: 7, Time: time.Unix(1, 0).UTC()}, log)
 	log, err = all.FinalLog(t.Context(), "10", contract)
 	require.NoError(t, err)
-	require.Equal(t, node.Log{Block: 3, OtherCode: true}, log)
+	require.Equal(t, node.Log{Block: 3, Time: time.Unix(1, 0).UTC(), OtherCode: true}, log)
 	require.True(t, all.Has("10"))
 	require.False(t, all.Has("137"))
 
 	log, err = open(t, fake{chain: 1, finalized: 3}).FinalLog(t.Context(), "1", contract)
 	require.NoError(t, err)
-	require.Equal(t, node.Log{Block: 3}, log, "it was deployed since")
+	require.Equal(t, node.Log{Block: 3, Time: time.Unix(1, 0).UTC()}, log, "it was deployed since")
 }
 
 func TestNodesThatDifferOrHaveNothingFinalSayNothing(t *testing.T) {
@@ -95,8 +96,19 @@ func TestNodesThatDifferOrHaveNothingFinalSayNothing(t *testing.T) {
 	require.ErrorContains(t, err, "the nodes show different logs of the same size")
 	_, err = open(t, fake{chain: 1, none: true}).FinalLog(t.Context(), "1", contract)
 	require.EqualError(t, err, "node 1 of chain 1: the node shows no finalized block")
-	_, err = node.DialAll(t.Context(), fake{chain: 1}.start(t)+",http://127.0.0.1:1/key")
+	some := fake{chain: 1}.start(t) + ",http://127.0.0.1:1/key"
+	_, err = node.DialAll(t.Context(), some)
 	require.EqualError(t, err, "node 2: the node could not be queried (eth_chainId: connection refused)")
+	set, err := node.DialSome(t.Context(), some)
+	require.EqualError(t, err, "node 2: the node could not be queried (eth_chainId: connection refused)")
+	require.True(t, set.Has("1"))
+	set.Close()
+	set, err = node.DialSome(t.Context(), "http://127.0.0.1:1/key")
+	require.Error(t, err)
+	require.Nil(t, set)
+	first, err := open(t, fake{chain: 1}).FinalLog(t.Context(), "1", contract)
+	require.NoError(t, err)
+	require.Equal(t, node.Log{}, first, "a chain's first block may have any time")
 	_, err = node.DialAll(t.Context(), "ws://key@host")
 	require.EqualError(t, err, "node 1: the RPC URL is not http or https")
 }

@@ -46,6 +46,7 @@ var (
 // Options are what an audit is told.
 type Options struct {
 	Since          *Checkpoint                    // what an earlier audit has seen, which must still stand: only what came after is checked; nil for all
+	Pinned         *Checkpoint                    // the same, where all is checked; nil for none
 	Terminal       string                         // of one terminal's chains alone; "" for all
 	Customer       string                         // of one customer alone; "" for all
 	Now            time.Time                      // by which promises are due
@@ -62,6 +63,14 @@ type Options struct {
 	before map[place]answered // what the chain said before the snapshot was taken
 }
 
+// pins are what an earlier audit has seen; nil for none.
+func (o *Options) pins() *Checkpoint {
+	if o.Since != nil {
+		return o.Since
+	}
+	return o.Pinned
+}
+
 // Source is a session of the auditor's role, or a transaction on it.
 type Source interface {
 	Query(ctx context.Context, statement string, args ...any) (pgx.Rows, error)
@@ -69,8 +78,11 @@ type Source interface {
 }
 
 // Run audits what one snapshot shows to one session or two of the auditor's role, read-only transactions with the same snapshot for all their
-// statements: two are faster. The report is what was found, also where an error says that not all could be read.
+// statements: two are faster, and one that rests uses one. The report is what was found, also where an error says that not all could be read.
 func Run(ctx context.Context, o Options, sources ...Source) (*Report, error) {
+	if o.Rest != nil {
+		sources = sources[:1]
+	}
 	s := &state{
 		Options: o, touched: make(map[string]bool), refunded: make(map[string]bool),
 		checkpoint: Checkpoint{Form: checkpointForm, At: o.Now, Chains: []PinnedChain{}, Logs: []PinnedLog{}, Closings: []PinnedClosing{}},
@@ -107,6 +119,7 @@ func Run(ctx context.Context, o Options, sources ...Source) (*Report, error) {
 	}
 	if o.Terminal == "" && o.Customer == "" {
 		slices.SortFunc(s.checkpoint.Chains, func(x, y PinnedChain) int { return strings.Compare(x.TerminalID, y.TerminalID) })
+		slices.SortFunc(s.checkpoint.Closings, func(x, y PinnedClosing) int { return strings.Compare(x.TerminalID, y.TerminalID) })
 		s.report.Checkpoint = &s.checkpoint
 	}
 	s.report.settle()
@@ -211,10 +224,12 @@ func (a *state) found(f Finding) {
 	a.report.found(f)
 }
 
-func (a *state) skip(what string) {
+// skip notes what was not checked, and of which kinds nothing is known therefore.
+func (a *state) skip(what string, unknown ...Kind) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.report.Skipped = append(a.report.Skipped, printable(what))
+	a.report.Unknown = append(a.report.Unknown, unknown...)
 }
 
 // scan reads a row into values.

@@ -33,7 +33,7 @@ func auditing(t testing.TB, db testkit.DB, adjust ...func(*audit.Options)) (*aud
 	for _, f := range adjust {
 		f(&o)
 	}
-	snapshot, err := audit.Open(t.Context(), config.Secret(db.Auditor), o.Chain)
+	snapshot, err := audit.Open(t.Context(), config.Secret(db.Auditor), o.Chain, audit.Sessions)
 	require.NoError(t, err)
 	defer snapshot.Close(t.Context())
 	return snapshot.Audit(t.Context(), o)

@@ -47,6 +47,8 @@ type batch struct {
 	logRoot string
 	block   int64 // 0 while it is in none
 	altered bool  // its leaves do not lead to it
+
+	youngest int64 // recorded_at of its last record, in Unix microseconds
 }
 
 // leaf is a leaf of a batch, with its record and its rate.
@@ -58,6 +60,7 @@ type leaf struct {
 	saleHash        string // "" where there is no record
 	currency, total string
 	rate, rateOf    string // "" where it has none
+	recordedUS      int64
 }
 
 // allBatches makes every batch anew from its leaves, and the log from the batches.
@@ -81,7 +84,9 @@ func (a *auditor) allBatches(ctx context.Context) error {
 			a.enter(d, b)
 			a.report.Batches++
 		}
-		a.logStands(d)
+		if err := a.logStands(ctx, d); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -145,7 +150,7 @@ func (a *auditor) leaves(ctx context.Context, d *deployment, b *batch) error {
 			l    leaf
 			hash string
 		)
-		err := scan(&l.index, &l.saleID, &hash, &l.amount, &l.saleHash, &l.currency, &l.total, &l.rate, &l.rateOf)
+		err := scan(&l.index, &l.saleID, &hash, &l.amount, &l.saleHash, &l.currency, &l.total, &l.rate, &l.rateOf, &l.recordedUS)
 		l.hash = bytesOf(hash)
 		all = append(all, l)
 		return err
@@ -157,6 +162,7 @@ func (a *auditor) leaves(ctx context.Context, d *deployment, b *batch) error {
 	for i := range all {
 		l := &all[i]
 		a.leaf(d, b, l)
+		b.youngest = max(b.youngest, l.recordedUS)
 		wei, ok := new(big.Int).SetString(l.amount, 10)
 		if !ok {
 			wei = new(big.Int)

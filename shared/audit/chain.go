@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 )
@@ -19,7 +20,8 @@ type Log struct {
 	Size      uint64
 	Root      common.Hash
 	Block     uint64
-	OtherCode bool // what is there is not SaleAnchor: its log says nothing
+	Time      time.Time // of the block; zero where it is the chain's first one
+	OtherCode bool      // what is there is not SaleAnchor: its log says nothing
 }
 
 // Announced is a batch as the contract's event has it.

@@ -90,14 +90,18 @@ func (c *Checkpoint) log(d *deployment) PinnedLog {
 	return PinnedLog{}
 }
 
-// pin notes where a chain has ended.
+// pin notes where a chain has ended. What an earlier audit saw and does not stand is pinned still: it is named until it does.
 func (a *auditor) pin(c *chain) {
-	a.checkpoint.Chains = append(a.checkpoint.Chains, PinnedChain{TerminalID: c.name, Number: c.number, Hash: c.hash})
+	pinned := PinnedChain{TerminalID: c.name, Number: c.number, Hash: c.hash}
+	if c.gone != nil {
+		pinned = *c.gone
+	}
+	a.checkpoint.Chains = append(a.checkpoint.Chains, pinned)
 }
 
-// resume begins a chain where it ended at the checkpoint, which must still stand.
+// resume requires that what an earlier audit saw of a chain still stands, and begins there where only what came since is checked.
 func (a *auditor) resume(ctx context.Context, c *chain) error {
-	p := a.Since.pinned(c.name)
+	p := a.pins().pinned(c.name)
 	if p == nil {
 		return nil
 	}
@@ -105,13 +109,17 @@ func (a *auditor) resume(ctx context.Context, c *chain) error {
 	err := a.tx.QueryRow(ctx, recordHashSQL, c.name, int64(p.Number)).Scan(&hash)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
+		c.gone = p
 		a.gone(Finding{TerminalID: c.name, Number: p.Number, Detail: "the record, which an earlier audit saw, is missing"})
 	case err != nil:
 		return failed("audit.sale", err)
 	case bytesOf(hash) != p.Hash:
+		c.gone = p
 		a.gone(Finding{TerminalID: c.name, Number: p.Number, Detail: "the record is another than the one that an earlier audit saw"})
 	}
-	c.number, c.hash = p.Number, p.Hash
+	if a.Since != nil {
+		c.number, c.hash = p.Number, p.Hash
+	}
 	return nil
 }
 
@@ -122,11 +130,13 @@ func (a *auditor) gone(f Finding) {
 
 // chainsGone is about chains that an earlier audit saw and that are not there any more.
 func (a *auditor) chainsGone(seen map[string]bool) {
-	if a.Since == nil {
+	pins := a.pins()
+	if pins == nil {
 		return
 	}
-	for _, p := range a.Since.Chains {
+	for _, p := range pins.Chains {
 		if !seen[p.TerminalID] && p.Number > 0 {
+			a.checkpoint.Chains = append(a.checkpoint.Chains, p)
 			a.gone(Finding{TerminalID: p.TerminalID, Number: p.Number, Detail: "the chain, which an earlier audit saw, has no record"})
 		}
 	}
@@ -136,8 +146,8 @@ func (a *auditor) chainsGone(seen map[string]bool) {
 func (a *auditor) closingsStand(all []stored) {
 	last, there := make(map[string]*stored), make(map[PinnedClosing]bool)
 	var wanted []PinnedClosing
-	if a.Since != nil {
-		wanted = a.Since.Closings
+	if pins := a.pins(); pins != nil {
+		wanted = pins.Closings
 	}
 	of := make(map[string]uint64, len(wanted))
 	for _, p := range wanted {
@@ -154,6 +164,8 @@ func (a *auditor) closingsStand(all []stored) {
 	}
 	for _, p := range wanted {
 		if !there[p] {
+			a.checkpoint.Closings = append(a.checkpoint.Closings, p)
+			delete(last, p.TerminalID)
 			a.gone(Finding{TerminalID: p.TerminalID, Number: p.Number, Detail: "the closing, which an earlier audit saw, is missing or another one"})
 		}
 	}
@@ -169,11 +181,13 @@ func (c *stored) pin() PinnedClosing {
 
 // logsGone is about contracts that an earlier audit saw and that the shop does not name any more.
 func (a *auditor) logsGone() {
-	if a.Since == nil {
+	pins := a.pins()
+	if pins == nil {
 		return
 	}
-	for _, p := range a.Since.Logs {
+	for _, p := range pins.Logs {
 		if !slices.ContainsFunc(a.deployments, func(d *deployment) bool { return p.ChainID == d.chainID && p.Contract == d.contract }) {
+			a.checkpoint.Logs = append(a.checkpoint.Logs, p)
 			a.gone(Finding{
 				BatchID: p.Size, Detail: fmt.Sprintf("contract %s on chain %s, which an earlier audit saw, is not among the shop's, or was retired", p.Contract, p.ChainID),
 			})
@@ -181,17 +195,32 @@ func (a *auditor) logsGone() {
 	}
 }
 
-// logStands requires that the batches which an earlier audit saw lead to the log that it saw.
-func (a *auditor) logStands(d *deployment) {
-	p := a.Since.log(d)
+// logStands requires that the batches which an earlier audit saw lead to the log that it saw, and pins what is final of the log of now.
+func (a *auditor) logStands(ctx context.Context, d *deployment) error {
+	p, n := a.pins().log(d), uint64(len(d.roots))
+	gone := func(batch uint64, format string, values ...any) {
+		a.checkpoint.Logs = append(a.checkpoint.Logs, p)
+		a.gone(Finding{Deployment: d.id, BatchID: batch, Detail: fmt.Sprintf(format, values...)})
+	}
 	switch {
-	case p.Size == 0:
-	case p.Size > uint64(len(d.roots)):
-		a.gone(Finding{Deployment: d.id, BatchID: uint64(len(d.roots)) + 1, Detail: fmt.Sprintf("an earlier audit saw %d batches", p.Size)})
-	case d.roots[p.Size-1] != p.Root:
-		a.gone(Finding{Deployment: d.id, BatchID: p.Size, Detail: "the batches up to it lead to another log than an earlier audit saw"})
+	case p.Size > n:
+		gone(p.Size, "an earlier audit saw %d batches, and there are %d", p.Size, n)
+		return nil
+	case p.Size > 0 && d.roots[p.Size-1] != p.Root:
+		gone(p.Size, "the batches up to it lead to another log than an earlier audit saw")
+		return nil
 	}
-	if n := len(d.roots); n > 0 {
-		a.checkpoint.Logs = append(a.checkpoint.Logs, PinnedLog{ChainID: d.chainID, Contract: d.contract, Size: uint64(n), Root: d.roots[n-1]})
+	if a.Chain != nil { // what is mined may still come to stand otherwise
+		switch log, err := a.log(ctx, d); {
+		case errors.Is(err, ErrOtherChain):
+		case err != nil:
+			return err
+		default:
+			n = min(n, log.Size)
+		}
 	}
+	if n > 0 {
+		a.checkpoint.Logs = append(a.checkpoint.Logs, PinnedLog{ChainID: d.chainID, Contract: d.contract, Size: n, Root: d.roots[n-1]})
+	}
+	return nil
 }

@@ -2,26 +2,34 @@ package audit
 
 import (
 	"context"
-	_ "embed" // the statement
+	_ "embed" // the statements
 	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"github.com/tillseal/tillseal/shared/batchlog"
 	"github.com/tillseal/tillseal/shared/intact"
 	"github.com/tillseal/tillseal/shared/promise"
 )
 
-//go:embed sql/unanchored.sql
-var unanchoredSQL string
+var (
+	//go:embed sql/unanchored.sql
+	unanchoredSQL string
+	//go:embed sql/contracts.sql
+	contractsSQL string
+)
 
 // onChain compares each contract's log with the one that the journal's batches come to.
 func (a *auditor) onChain(ctx context.Context) error {
-	a.contracts()
+	if err := a.contracts(ctx); err != nil {
+		return err
+	}
 	if a.Chain == nil {
-		a.skip("the chain: no node was given")
+		a.skip("the chain: no node was given", LogDiffers, NotAnchored)
 		return nil
 	}
 	for _, d := range a.deployments {
@@ -38,11 +46,14 @@ func (a *auditor) compare(ctx context.Context, d *deployment) error {
 		if d == a.deployments[len(a.deployments)-1] {
 			return fmt.Errorf("no node is on chain %s, where the newest contract is, %s", printable(d.chainID), d.contract)
 		}
-		a.skip(fmt.Sprintf("contract %s: no node of chain %s was given", d.contract, d.chainID))
+		a.skip(fmt.Sprintf("contract %s: no node of chain %s was given", d.contract, d.chainID), LogDiffers, NotAnchored)
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if at := log.Time; !at.IsZero() && a.Now.Sub(at) > finalWithin {
+		return fmt.Errorf("the final block of chain %s is of %s: its node is behind, or nothing has been final since", printable(d.chainID), at.Format(time.RFC3339))
 	}
 	found := func(batch uint64, format string, values ...any) {
 		a.found(Finding{Kind: LogDiffers, Deployment: d.id, BatchID: batch, Detail: fmt.Sprintf(format, values...)})
@@ -57,7 +68,7 @@ func (a *auditor) compare(ctx context.Context, d *deployment) error {
 		return nil
 	case log.Size < due:
 		found(log.Size+1, "the contract has %d batches at block %d, and by then should have %d", log.Size, log.Block, due)
-	case log.Size > have && a.behind(d, log):
+	case log.Size > have && a.behind(d, log, found):
 		return nil
 	case log.Size > have:
 		found(have+1, "the contract has %d batches at block %d, the journal %d", log.Size, log.Block, have)
@@ -71,24 +82,31 @@ func (a *auditor) compare(ctx context.Context, d *deployment) error {
 	return a.firstDifference(ctx, d, log, found)
 }
 
-// behind reports whether what the contract has beyond the journal's mined batches are the journal's next ones: the anchor was away when they were mined.
-func (a *auditor) behind(d *deployment, log Log) bool {
-	first := uint64(len(d.roots)) + 1
+// behind reports whether what the contract has beyond the journal's mined batches are the journal's next ones: the anchor was away when they were
+// mined. Of records that are old that is a finding, since the anchor would long have come back.
+func (a *auditor) behind(d *deployment, log Log, found func(uint64, string, ...any)) bool {
+	first, youngest := uint64(len(d.roots))+1, int64(0)
 	for id := first; id <= log.Size; id++ {
 		i := slices.IndexFunc(d.batches, func(b batch) bool { return b.id == id && b.ours && !b.inLog })
 		if i < 0 {
 			return false
 		}
-		if _, err := d.log.Append(batchlog.Batch{ID: id, Root: d.batches[i].root, Size: uint32(d.batches[i].size)}); err != nil {
+		b := &d.batches[i]
+		if _, err := d.log.Append(batchlog.Batch{ID: id, Root: b.root, Size: uint32(b.size)}); err != nil {
 			return false
 		}
+		youngest = max(youngest, b.youngest)
 	}
 	if d.log.Root() != log.Root {
 		return false
 	}
 	d.last = max(d.last, log.Size)
-	a.skip(fmt.Sprintf("whether the anchor works: contract %s has batches %d to %d at block %d, and the journal does not say yet that they are mined",
-		d.contract, first, log.Size, log.Block))
+	says := fmt.Sprintf("contract %s has batches %d to %d at block %d, and the journal does not say that they are mined", d.contract, first, log.Size, log.Block)
+	if youngest < a.Now.Add(-finalWithin).UnixMicro() {
+		found(first, "%s, though their records are of more than a day ago", says)
+	} else {
+		a.skip("whether the anchor works: " + says + " yet")
+	}
 	return true
 }
 
@@ -110,13 +128,27 @@ func (d *deployment) due(block uint64) (n uint64) {
 	return n
 }
 
-// contracts requires that each contract is one that the shop has published.
-func (a *auditor) contracts() {
+// contracts requires that the contracts are those that the shop has published, no other and none missing.
+func (a *auditor) contracts(ctx context.Context) error {
+	if len(a.Published) == 0 {
+		return nil
+	}
 	for _, d := range a.deployments {
-		if len(a.Published) > 0 && !slices.Contains(a.Published, d.contract) {
+		if !slices.Contains(a.Published, d.contract) {
 			a.found(Finding{Kind: ContractOther, Deployment: d.id, Detail: fmt.Sprintf("contract %s is none that was published", d.contract)})
 		}
 	}
+	missing := slices.Clone(a.Published)
+	err := a.each(ctx, "audit.deployment", contractsSQL, func(scan scan) error {
+		var contract string
+		err := scan(&contract)
+		missing = slices.DeleteFunc(missing, func(p common.Address) bool { return p == common.HexToAddress(contract) })
+		return err
+	})
+	for _, contract := range missing {
+		a.found(Finding{Kind: ContractOther, Detail: fmt.Sprintf("contract %s was published, and the shop's records know nothing of it", contract)})
+	}
+	return err
 }
 
 // errStop ends a walk through events early.

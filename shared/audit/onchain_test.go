@@ -19,6 +19,7 @@ import (
 type chain struct {
 	batches []batchlog.Batch
 	other   bool // code
+	at      time.Time
 }
 
 // chainOf is the chain on which a shop's batches were anchored.
@@ -49,7 +50,7 @@ func (c *chain) Log(_ context.Context, chainID string, of common.Address) (audit
 			return audit.Log{}, err
 		}
 	}
-	return audit.Log{Size: log.Size(), Root: log.Root(), Block: 100, OtherCode: c.other}, nil
+	return audit.Log{Size: log.Size(), Root: log.Root(), Block: 100, Time: c.at, OtherCode: c.other}, nil
 }
 
 func (c *chain) Batches(_ context.Context, _ string, _ common.Address, from uint64, _ audit.Log, do func(audit.Announced) error) error {
@@ -75,6 +76,16 @@ func TestTheContractsLogIsTheJournals(t *testing.T) {
 		return all
 	}
 	honest := func() *chain { return chainOf(t, db) }
+	admin := func(statement string) {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), db.Admin)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close(context.Background()) }()
+		for _, statement := range []string{"SET session_replication_role = replica", statement} {
+			_, err = conn.Exec(t.Context(), statement)
+			require.NoError(t, err)
+		}
+	}
 	require.Empty(t, found(honest()))
 	report := audited(t, db, func(o *audit.Options) { o.Chain = honest() })
 	require.Equal(t, []string{"1337", contract.Hex()}, []string{report.Contracts[0].ChainID, report.Contracts[0].Contract})
@@ -97,12 +108,19 @@ func TestTheContractsLogIsTheJournals(t *testing.T) {
 	fewer.batches = nil
 	require.Equal(t, []string{"log_differs batch 1"}, found(fewer), "another contract, without any")
 	require.Equal(t, []string{"log_differs "}, found(&chain{other: true, batches: honest().batches}))
-	require.Equal(t, []string{"contract_other "}, found(honest(), func(o *audit.Options) { o.Published = []common.Address{{1}, {2}} }))
-	require.Empty(t, found(honest(), func(o *audit.Options) { o.Published = []common.Address{{1}, contract} }))
+	require.Equal(t, []string{"contract_other "}, found(honest(), func(o *audit.Options) { o.Published = []common.Address{{1}, {2}} })[:1])
+	require.Empty(t, found(honest(), func(o *audit.Options) { o.Published = []common.Address{contract} }))
+	require.Equal(t, []string{"contract_other "}, found(honest(), func(o *audit.Options) { o.Published = []common.Address{{1}, contract} }), "one is missing")
+	admin("UPDATE anchor.deployment SET retired = true")
+	require.NotContains(t, found(honest(), func(o *audit.Options) { o.Published = []common.Address{contract} }), "contract_other ")
+	admin("UPDATE anchor.deployment SET retired = false")
+	_, err := auditing(t, db, func(o *audit.Options) { o.Chain = &chain{batches: honest().batches, at: o.Now.Add(-25 * time.Hour)} })
+	require.ErrorContains(t, err, "its node is behind, or nothing has been final since")
+	require.Empty(t, found(&chain{batches: honest().batches, at: time.UnixMicro(opened).AddDate(1, 0, 0).Add(-23 * time.Hour)}))
 
 	// What the contract gets while an audit lasts is not in its snapshot.
 	grows := honest()
-	snapshot, err := audit.Open(t.Context(), config.Secret(db.Auditor), grows)
+	snapshot, err := audit.Open(t.Context(), config.Secret(db.Auditor), grows, audit.Sessions)
 	require.NoError(t, err)
 	grows.batches = more.batches
 	o := audit.Options{Now: time.UnixMicro(opened).AddDate(1, 0, 0), AnchoredWithin: time.Hour, Chain: grows}
@@ -111,16 +129,6 @@ func TestTheContractsLogIsTheJournals(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, report.Findings)
 
-	admin := func(statement string) {
-		t.Helper()
-		conn, err := pgx.Connect(t.Context(), db.Admin)
-		require.NoError(t, err)
-		defer func() { _ = conn.Close(context.Background()) }()
-		for _, statement := range []string{"SET session_replication_role = replica", statement} {
-			_, err = conn.Exec(t.Context(), statement)
-			require.NoError(t, err)
-		}
-	}
 	admin("UPDATE anchor.deployed SET block_number = 1000") // where the shop says that its events begin
 	require.Equal(t, []string{"log_differs batch 3"}, found(rewritten))
 	silent := &silentChain{*rewritten}
@@ -161,10 +169,14 @@ func TestABatchThatIsNeverFinalAnchorsNothing(t *testing.T) {
 
 	// A journal that does not know yet that its batch was mined is behind, and says nothing wrong.
 	replica("UPDATE anchor.batch_event SET state = 'broadcast', block_number = NULL, block_hash = NULL WHERE batch_id = 5")
-	report = audited(t, db, func(o *audit.Options) { o.Chain = chainOf(t, db) })
+	onAll := func(o *audit.Options) { o.Chain = chainOf(t, db) }
+	report = audited(t, db, onAll, hours(2))
 	require.Empty(t, report.Findings)
 	require.Len(t, report.Skipped, 1)
-	require.Contains(t, report.Skipped[0], "has batches 5 to 5 at block 100, and the journal does not say yet that they are mined")
+	require.Contains(t, report.Skipped[0], "has batches 5 to 5 at block 100, and the journal does not say that they are mined yet")
+	report = audited(t, db, onAll, hours(26))
+	require.Equal(t, map[audit.Kind]int64{audit.LogDiffers: 1}, report.Counts, "no anchor is away for so long")
+	require.Contains(t, report.Findings[0].Detail, "though their records are of more than a day ago")
 	other := chainOf(t, db)
 	other.batches[4].Size++
 	require.Equal(t, map[audit.Kind]int64{audit.LogDiffers: 1, audit.PromiseBroken: 20}, audited(t, db, func(o *audit.Options) { o.Chain = other }).Counts)

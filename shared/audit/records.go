@@ -34,6 +34,7 @@ type chain struct {
 	number uint64      // of the last record
 	hash   common.Hash // its sale_hash, as it is stored
 	saleID string
+	gone   *PinnedChain // what an earlier audit saw, where it does not stand
 }
 
 // records checks every record on its own, each chain's numbers and links, and where it should end.

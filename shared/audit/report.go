@@ -123,6 +123,7 @@ type Report struct {
 	Batches  int64          `json:"batches"`
 	Closings int64          `json:"closings"`
 	Skipped  []string       `json:"skipped"` // what was not checked, and why
+	Unknown  []Kind         `json:"-"`       // kinds of which not all was looked for: that none was found says nothing
 
 	Contracts []Compared `json:"contracts"`
 	Keys      []string   `json:"keys"` // kid of each key by which promises were checked, as the database has them
@@ -144,8 +145,26 @@ func (r *Report) found(f Finding) {
 		r.Counts = make(map[Kind]int64)
 	}
 	if r.Counts[f.Kind]++; len(r.Findings) < MaxFindings {
+		for _, text := range []*string{&f.SaleID, &f.TerminalID, &f.CustomerID} {
+			*text = cut(*text, maxID)
+		}
+		f.Detail = cut(f.Detail, maxDetail)
 		r.Findings = append(r.Findings, f)
 	}
+}
+
+// Limits of a finding's texts, in bytes: whoever owns the database chose them, and they go into events and answers.
+const (
+	maxID     = 256 // longer than any id that a service records
+	maxDetail = 1024
+)
+
+// cut is the beginning of a text that is too long.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // Clean reports whether nothing was found.

@@ -10,6 +10,9 @@ import (
 // restAtLeast is the shortest rest: what is owed of shorter ones adds up.
 const restAtLeast = 10 * time.Millisecond
 
+// restAtMost is the longest rest at once: a session that waits for longer may be ended by the server. What is still owed is rested later.
+const restAtMost = time.Minute
+
 // QuarterCore is the part of OnePart that takes a quarter of a core, the database's session included: measured, an audit at work takes up to one and
 // a quarter.
 const QuarterCore = 5
@@ -23,7 +26,7 @@ func OnePart(of int) func(ctx context.Context, worked time.Duration) error {
 			return ctx.Err()
 		}
 		began := time.Now()
-		if !wait.Pause(ctx, owed) {
+		if !wait.Pause(ctx, min(owed, restAtMost)) {
 			return ctx.Err()
 		}
 		owed -= time.Since(began) // a timer is late at times

@@ -32,7 +32,7 @@ func (a *auditor) rulesOf(version string) *loyalty.Rules {
 	rules, asked := a.rules[version]
 	if !asked {
 		a.rules[version] = nil
-		a.skip(fmt.Sprintf("points of version %q of the loyalty rules: no gateway has told what they are", version))
+		a.skip(fmt.Sprintf("points of version %q of the loyalty rules: no gateway has told what they are", version), PointsWrong)
 	}
 	return rules
 }

@@ -2,6 +2,8 @@ package audit_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -63,9 +65,11 @@ func TestAnAuditGoesOnWhereTheLastOneEnded(t *testing.T) {
 				_, err := conn.Exec(t.Context(), statement)
 				require.NoError(t, err)
 			}
+			var carried *audit.Checkpoint
 			found := func(o audit.Options) (all []string) {
 				report, err := audit.Run(t.Context(), o, conn)
 				require.NoError(t, err)
+				carried = report.Checkpoint
 				for _, f := range report.Findings {
 					all = append(all, what(f))
 				}
@@ -74,6 +78,13 @@ func TestAnAuditGoesOnWhereTheLastOneEnded(t *testing.T) {
 			o := honest()
 			if full := found(o); c.full != nil {
 				require.ElementsMatch(t, c.full, full)
+			}
+			if slices.ContainsFunc(c.since, func(s string) bool { return strings.HasPrefix(s, "checkpoint_gone") }) {
+				pinned := o
+				pinned.Pinned = before
+				require.Subset(t, found(pinned), c.since, "also where everything is checked")
+				pinned.Pinned = carried
+				require.Subset(t, found(pinned), c.since, "and by the next one, until it stands again")
 			}
 			o.Since = before
 			if c.since == nil {

@@ -19,7 +19,6 @@ const (
 	lockWithin      = 10 * time.Second
 	statementWithin = time.Hour
 	idleAtMost      = 10 * time.Minute // as the role of the auditor has it
-	sessions        = 2
 )
 
 var (
@@ -36,6 +35,9 @@ type Snapshot struct {
 	before map[place]answered
 }
 
+// Sessions are as many as make an audit fast; one that rests needs one.
+const Sessions = 2
+
 // place is where a contract is.
 type place struct {
 	chainID  string
@@ -50,9 +52,9 @@ type answered struct {
 
 // Open takes a snapshot as the role of a URL, which must be the auditor's. A chain, which may be nil, is asked for the logs of the contracts before:
 // what it has final by then is in the snapshot, however long the audit lasts.
-func Open(ctx context.Context, url config.Secret, chain Chain) (s *Snapshot, err error) {
+func Open(ctx context.Context, url config.Secret, chain Chain, sessions int) (s *Snapshot, err error) {
 	pool, err := postgres.Open(ctx, url, postgres.Limits{
-		Service: "audit", MaxConns: sessions, Connect: connectWithin, Lock: lockWithin, Statement: statementWithin, IdleInTransaction: idleAtMost, Lookups: true,
+		Service: "audit", MaxConns: int32(sessions), Connect: connectWithin, Lock: lockWithin, Statement: statementWithin, IdleInTransaction: idleAtMost, Lookups: true,
 	})
 	if err != nil {
 		return nil, err
@@ -104,14 +106,11 @@ func (s *Snapshot) Close(ctx context.Context) {
 	s.pool.Close()
 }
 
-// Audit audits what the snapshot shows; one that rests does so in one session.
+// Audit audits what the snapshot shows.
 func (s *Snapshot) Audit(ctx context.Context, o Options) (*Report, error) {
 	all := make([]Source, len(s.txs))
 	for i, tx := range s.txs {
 		all[i] = tx
-	}
-	if o.Rest != nil {
-		all = all[:1]
 	}
 	o.before = s.before
 	return Run(ctx, o, all...)

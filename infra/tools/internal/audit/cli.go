@@ -160,7 +160,7 @@ func run(ctx context.Context, req request, cfg Config, say func(string, ...any))
 		}
 		say("%s: %d", part, n)
 	}
-	snapshot, err := audit.Open(ctx, cfg.DBURL, o.Chain)
+	snapshot, err := audit.Open(ctx, cfg.DBURL, o.Chain, audit.Sessions)
 	if err != nil {
 		return nil, err
 	}
