@@ -21,7 +21,7 @@ import (
 type auditStatus struct {
 	Active, Full, Since *struct {
 		Run                       int64
-		Scope, State, Why         string
+		Scope, State, Why, Anew   string
 		AskedBy                   string `json:"asked_by"`
 		StopBy                    string `json:"stop_by"`
 		Completed                 string `json:"completed_at"`
@@ -158,6 +158,35 @@ func TestTheLedgerAuditsAndTellsWhatItFinds(t *testing.T) {
 	require.Equal(t, 1, s.count("SELECT count(*) FROM ledger.audit_run WHERE checkpoint IS NOT NULL"), "of the newest alone")
 }
 
+// The end of a till is cut off with all that tells of it, between one night and the next.
+func TestWhatAnAuditSawMustStandUntilAnOperatorBeginsAnew(t *testing.T) {
+	s := setup(t)
+	s.guests("t1", 30)
+	require.Equal(t, "clean", s.audit("full").Full.State)
+	s.exec(s.admin, "DELETE FROM sales.sale WHERE record_number > 20")
+	s.exec(s.admin, `UPDATE sales.terminal_head SET records = 20, head_hash = (SELECT sale_hash FROM sales.sale WHERE record_number = 20)
+		WHERE terminal_id = 't1'`)
+	gone := map[string]int{"checkpoint_gone": 1}
+	for _, scope := range []string{"full", "full", "since"} {
+		got := s.audit(scope)
+		require.Equal(t, gone, got.Open, "%s %+v", scope, got.Findings)
+	}
+	for request, says := range map[string]string{
+		`{"scope":"since","operator":"asha","anew":"restored"}`: "anew is of an audit of scope full", `{"anew":"restored"}`: "operator is missing",
+		`{"operator":"asha","anew":"a\u0007"}`: "anew must say why",
+	} {
+		_, err := stream.Ask[askedAudit](t.Context(), s.bus, "ops.ledger.audit.start", json.RawMessage(request))
+		require.ErrorContains(t, err, says)
+	}
+	asked, err := s.startAudit(map[string]string{"scope": "full", "operator": "asha", "anew": "restored of yesterday"})
+	require.NoError(t, err)
+	s.waitFor("it ends", func() bool { got := s.auditState(); return got.Active == nil && got.Full.Run == asked.Run })
+	got := s.auditState()
+	require.Empty(t, got.Open)
+	require.Equal(t, "restored of yesterday", got.Full.Anew)
+	require.Equal(t, "clean", s.audit("full").Full.State)
+}
+
 func TestWhatAnAuditFoundIsWrittenOnceThatIsPossible(t *testing.T) {
 	log := &testkit.Log{}
 	s := setup(t, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = log })
@@ -210,7 +239,7 @@ func TestAnAuditIsStoppedAndOneOfALedgerThatEndedIsNotWaitedFor(t *testing.T) {
 	require.NoError(t, err)
 	s.waitFor("it runs", func() bool { got := s.auditState().Active; return got != nil && got.State == "running" })
 	s.stop()
-	require.Equal(t, 1, s.count("SELECT count(*) FROM ledger.audit_run WHERE state = 'failed' AND why = 'the ledger that ran it ended'"))
+	require.Equal(t, 1, s.count("SELECT count(*) FROM ledger.audit_run WHERE state = 'failed' AND why = 'the ledger that ran it ended, or another one leads'"))
 	require.NoError(t, held.Rollback(t.Context()))
 
 	// As has one whose ledger was killed: the next leader says so, and runs others.

@@ -178,6 +178,7 @@ func (a *auditor) withoutRecords(heads map[string]head) {
 func (a *auditor) ends(c *chain, heads map[string]head) {
 	h, kept := heads[c.name]
 	switch {
+	case c.gone != nil && a.Since != nil: // its end is not known
 	case !kept:
 		a.found(Finding{Kind: HeadAltered, TerminalID: c.name, Number: c.number, Detail: "nothing is kept of where the chain ends"})
 	case h.records > c.number:

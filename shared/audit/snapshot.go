@@ -54,7 +54,8 @@ type answered struct {
 // what it has final by then is in the snapshot, however long the audit lasts.
 func Open(ctx context.Context, url config.Secret, chain Chain, sessions int) (s *Snapshot, err error) {
 	pool, err := postgres.Open(ctx, url, postgres.Limits{
-		Service: "audit", MaxConns: int32(sessions), Connect: connectWithin, Lock: lockWithin, Statement: statementWithin, IdleInTransaction: idleAtMost, Lookups: true,
+		Service: "audit", MaxConns: int32(sessions), Connect: connectWithin, Lock: lockWithin, Statement: statementWithin,
+		IdleInTransaction: idleAtMost, Lookups: true,
 	})
 	if err != nil {
 		return nil, err

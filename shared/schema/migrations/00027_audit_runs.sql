@@ -20,6 +20,7 @@ CREATE TABLE ledger.audit_run (
     run        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     scope      text NOT NULL CHECK (scope IN ('full', 'since')),
     asked_by   text NOT NULL, -- '' for the ledger's own schedule
+    anew       text, -- why what earlier ones have seen is asked for no more; null for one that compares it
     asked_at   timestamptz NOT NULL,
     state      text NOT NULL CHECK (state IN ('asked', 'running', 'clean', 'findings', 'failed', 'stopped')),
     runner     uuid, -- of the ledger that runs it: another one that took over writes nothing of it
@@ -49,7 +50,7 @@ CREATE TABLE ledger.audit_finding (
     cleared_at   timestamptz
 );
 CREATE INDEX audit_finding_open ON ledger.audit_finding (found_at, finding) WHERE cleared_at IS NULL;
-CREATE INDEX audit_finding_unpublished ON ledger.audit_finding (found_at, finding) WHERE published_at IS NULL AND cleared_at IS NULL;
+CREATE INDEX audit_finding_unpublished ON ledger.audit_finding (found_at, finding) WHERE published_at IS NULL;
 GRANT SELECT, INSERT, UPDATE ON ledger.audit_finding TO ledger;
 
 -- +goose Down

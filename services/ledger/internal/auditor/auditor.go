@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,16 +46,17 @@ func New(pool *pgxpool.Pool, a *Auditor) *Auditor {
 }
 
 const (
-	warnEvery    = time.Minute      // between two lines about what is tried again
-	tickEvery    = time.Second      // between two looks at what was asked for
-	dueEvery     = 15 * time.Second // between two looks at what is due
-	showEvery    = 10 * time.Second // between two readings of what the metrics show
-	stepTimeout  = 10 * time.Second // of a step of that, which are small statements
-	endTimeout   = 10 * time.Second // for writing what an audit came to, also when the ledger is to end
-	announceMost = 500              // findings that are announced at once
-	busyWithin   = time.Minute      // since the newest record: tills are served
-	busyEvery    = 5 * time.Second  // between two looks at that
-	alarms       = 20               // lines about findings of one audit; the rest are counted
+	warnEvery      = time.Minute      // between two lines about what is tried again
+	tickEvery      = time.Second      // between two looks at what was asked for
+	dueEvery       = 15 * time.Second // between two looks at what is due
+	showEvery      = 10 * time.Second // between two readings of what the metrics show
+	stepTimeout    = 10 * time.Second // of a step of that, which are small statements
+	endTimeout     = 10 * time.Second // for writing what an audit came to, also when the ledger is to end
+	announceAtOnce = 20               // and that are noted as announced together
+	announceMost   = 500              // findings that are announced at once
+	busyWithin     = time.Minute      // since the newest record: tills are served
+	busyEvery      = 5 * time.Second  // between two looks at that
+	alarms         = 20               // lines about findings of one audit; the rest are counted
 )
 
 // Run runs audits until ctx ends. It may run in one replica at a time only.
@@ -81,8 +83,8 @@ func (a *Auditor) Run(ctx context.Context) {
 
 // Start asks for an audit, which the replica that leads begins within seconds; it returns its run. It is a Conflict while there is one, or when one
 // of what came since has nothing to begin at.
-func (a *Auditor) Start(ctx context.Context, scope, by string) (run int64, err error) {
-	return a.book.ask(ctx, scope, by, time.Now())
+func (a *Auditor) Start(ctx context.Context, asked Asked) (run int64, err error) {
+	return a.book.ask(ctx, asked, time.Now())
 }
 
 // Stop asks the audit that was asked for or runs to stop; it returns its run and its state by now. It is a Conflict when there is none.
@@ -135,7 +137,7 @@ func (a *Auditor) askWhatIsDue(ctx context.Context) error {
 	if scope == "" {
 		return nil
 	}
-	_, err = a.book.ask(ctx, scope, "", time.Now())
+	_, err = a.book.ask(ctx, Asked{Scope: scope}, time.Now())
 	if fault.Is(err, fault.Conflict) { // somebody else did
 		return nil
 	}
@@ -166,7 +168,7 @@ func (a *Auditor) audit(ctx context.Context, t *taken) {
 	case errors.Is(cause, errStopped):
 		state, why = stopped, cause.Error()
 	case ctx.Err() != nil:
-		state, why = failed, "the ledger that ran it ended"
+		state, why = failed, "the ledger that ran it ended, or another one leads"
 	default:
 		state, why = failed, err.Error()
 	}
@@ -239,7 +241,12 @@ func (p *progress) get() (part string, done, of int64) {
 
 // follow writes how far an audit is until ctx ends, and ends it when it was asked to stop or is this ledger's no more.
 func (a *Auditor) follow(ctx context.Context, run int64, at *progress, end context.CancelCauseFunc) {
+	var announced time.Time
 	for wait.Pause(ctx, tickEvery) {
+		if time.Since(announced) >= dueEvery { // an audit may last for hours
+			announced = time.Now()
+			a.step(ctx, a.announce)
+		}
 		part, done, of := at.get()
 		a.step(ctx, func(ctx context.Context) error {
 			stop, err := a.book.progress(ctx, run, part, done, of)
@@ -257,8 +264,14 @@ func (a *Auditor) follow(ctx context.Context, run int64, at *progress, end conte
 
 // check audits. The report is what was found also with an error; nil when it could not begin.
 func (a *Auditor) check(ctx context.Context, t *taken, at *progress) (*audit.Report, error) {
-	o := audit.Options{
-		Since: t.Checkpoint, Now: time.Now(), AnchoredWithin: a.PromiseWithin, Progress: at.set, Rest: a.rest(),
+	o := audit.Options{Now: time.Now(), AnchoredWithin: a.PromiseWithin, Progress: at.set, Rest: a.rest()}
+	if t.Checkpoint != nil {
+		if err := t.Checkpoint.Check(); err != nil {
+			return nil, fmt.Errorf("where the last audit ended can't be read, so that one of everything must begin anew: %w", err)
+		}
+	}
+	if o.Pinned = t.Checkpoint; t.Scope == Since {
+		o.Since = t.Checkpoint
 	}
 	if a.Provider != "" {
 		chain, err := dial(ctx, a.Provider)
@@ -268,7 +281,7 @@ func (a *Auditor) check(ctx context.Context, t *taken, at *progress) (*audit.Rep
 		defer chain.Close()
 		o.Chain = chain
 	}
-	snapshot, err := audit.Open(ctx, a.URL, o.Chain)
+	snapshot, err := audit.Open(ctx, a.URL, o.Chain, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -286,10 +299,7 @@ func (a *Auditor) rest() func(context.Context, time.Duration) error {
 	return func(ctx context.Context, worked time.Duration) error {
 		if now := time.Now(); now.Sub(looked) > busyEvery {
 			newest, err := a.book.newest(ctx, now)
-			if err != nil {
-				return err
-			}
-			looked, busy = now, now.Sub(newest) < busyWithin
+			looked, busy = now, err != nil || now.Sub(newest) < busyWithin
 		}
 		if !busy {
 			return ctx.Err()
@@ -305,15 +315,17 @@ func (a *Auditor) announce(ctx context.Context) error {
 		if err != nil || len(open) == 0 {
 			return err
 		}
-		msgs, ids := make([]*nats.Msg, len(open)), make([]string, len(open))
-		for i := range open {
-			msgs[i], ids[i] = event.AuditFound(open[i].event()), open[i].Finding
-		}
-		if err := a.Bus.PublishAll(ctx, msgs); err != nil {
-			return err
-		}
-		if err := a.book.published(ctx, ids, time.Now()); err != nil {
-			return err
+		for part := range slices.Chunk(open, announceAtOnce) {
+			msgs, ids := make([]*nats.Msg, len(part)), make([]string, len(part))
+			for i := range part {
+				msgs[i], ids[i] = event.AuditFound(part[i].event()), part[i].Finding
+			}
+			if err := a.Bus.PublishAll(ctx, msgs); err != nil {
+				return err
+			}
+			if err := a.book.published(ctx, ids, time.Now()); err != nil {
+				return err
+			}
 		}
 	}
 }

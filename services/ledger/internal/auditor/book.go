@@ -59,6 +59,7 @@ type Ran struct {
 	Run       int64
 	Scope     string
 	AskedBy   string // "" for the schedule
+	Anew      *string
 	AskedAt   time.Time
 	State     string
 	StartedAt *time.Time
@@ -108,12 +109,19 @@ type book struct {
 type taken struct {
 	Run        int64
 	Scope      string
-	Checkpoint *audit.Checkpoint
+	Checkpoint *audit.Checkpoint // of the last one that was completed; nil for none, and for one that begins anew
+}
+
+// Asked is an audit that somebody asks for.
+type Asked struct {
+	Scope string // Full or Since
+	By    string // who asks; "" for the schedule
+	Anew  string // why what earlier audits have seen is asked for no more, of one of everything; "" for one that compares it
 }
 
 // ask asks for an audit, and returns its run. It is a Conflict while there is one, or when one of what came since has nothing to begin at.
-func (b *book) ask(ctx context.Context, scope, by string, now time.Time) (run int64, err error) {
-	err = b.pool.QueryRow(ctx, askSQL, pgx.NamedArgs{"scope": scope, "by": by, "now": now}).Scan(&run)
+func (b *book) ask(ctx context.Context, a Asked, now time.Time) (run int64, err error) {
+	err = b.pool.QueryRow(ctx, askSQL, pgx.NamedArgs{"scope": a.Scope, "by": a.By, "now": now, "anew": optional(a.Anew)}).Scan(&run)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return run, postgres.Fault("ask for an audit", err)
 	}
@@ -123,7 +131,7 @@ func (b *book) ask(ctx context.Context, scope, by string, now time.Time) (run in
 		return 0, err
 	case runs.Active != nil:
 		return 0, fault.New(fault.Conflict, "audit %d is %s: stop it, or wait for its end", runs.Active.Run, runs.Active.State)
-	case scope == Since && !runs.Resumable:
+	case a.Scope == Since && !runs.Resumable:
 		return 0, fault.New(fault.Conflict, "no audit was completed yet where one of what came since could begin: start one of scope full")
 	}
 	return 0, fault.New(fault.Transient, "an audit has ended just now: ask again")
@@ -145,7 +153,10 @@ func (b *book) take(ctx context.Context, now time.Time) (*taken, error) {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	return &t, postgres.Fault("begin an audit", err)
+	if err != nil {
+		return nil, postgres.Fault("begin an audit", err)
+	}
+	return &t, nil
 }
 
 // orphans ends what an earlier leader has begun and did not end.
@@ -159,7 +170,7 @@ var errTaken = errors.New("another ledger has ended it")
 
 // progress writes how far an audit is, and reports whether it was asked to stop.
 func (b *book) progress(ctx context.Context, run int64, part string, done, of int64) (stop bool, err error) {
-	err = b.pool.QueryRow(ctx, progressSQL, pgx.NamedArgs{"run": run, "runner": b.runner, "part": part, "done": done, "of": of}).Scan(&stop)
+	err = b.pool.QueryRow(ctx, progressSQL, pgx.NamedArgs{"run": run, "runner": b.runner, "part": optional(part), "done": done, "of": of}).Scan(&stop)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, errTaken
 	}
@@ -187,7 +198,7 @@ func (b *book) end(ctx context.Context, t *taken, state, why string, report *aud
 		}
 		if completed(state) {
 			if t.Scope == Full && counted == len(report.Findings) {
-				if _, err := tx.Exec(ctx, clearSQL, pgx.NamedArgs{"run": t.Run, "now": now}); err != nil {
+				if _, err := tx.Exec(ctx, clearSQL, pgx.NamedArgs{"run": t.Run, "now": now, "unknown": unknown(report)}); err != nil {
 					return err
 				}
 			}
@@ -201,6 +212,15 @@ func (b *book) end(ctx context.Context, t *taken, state, why string, report *aud
 		return errTaken
 	}
 	return postgres.Fault("write what the audit found", err)
+}
+
+// unknown are the kinds of which a report says nothing where it has none.
+func unknown(r *audit.Report) []string {
+	kinds := make([]string, len(r.Unknown))
+	for i, k := range r.Unknown {
+		kinds[i] = string(k)
+	}
+	return kinds
 }
 
 func completed(state string) bool { return state == clean || state == findings }
@@ -252,9 +272,17 @@ func rowsOf(r *audit.Report) (ids, kinds []string, bodies []json.RawMessage, cou
 	return ids, kinds, bodies, counted
 }
 
-// idOf is a finding's id: the same each time that it is found, whatever its detail says.
+// idOf is a finding's id: the same each time that it is found, whatever its detail says. Only one that names nothing by ids goes by its detail; and
+// where a contract's log begins to differ may be another batch each time, as both grow.
 func idOf(f *audit.Finding) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d %q %d %d", f.Kind, f.SaleID, f.TerminalID, f.Number, f.CustomerID, f.Deployment, f.BatchID))
+	batch, detail := f.BatchID, ""
+	if f.Kind == audit.LogDiffers {
+		batch = 0
+	}
+	if f.SaleID+f.TerminalID+f.CustomerID == "" && f.Deployment == 0 && f.BatchID == 0 {
+		detail = f.Detail
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d %q %d %d %q", f.Kind, f.SaleID, f.TerminalID, f.Number, f.CustomerID, f.Deployment, batch, detail))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -14,9 +14,10 @@ import (
 // nodes are those of WEB3_PROVIDER.
 type nodes struct{ *node.Set }
 
+// dial connects to those that answer.
 func dial(ctx context.Context, provider config.Secret) (nodes, error) {
-	set, err := node.DialAll(ctx, provider.Reveal())
-	if err != nil {
+	set, err := node.DialSome(ctx, provider.Reveal())
+	if set == nil {
 		return nodes{}, fault.New(fault.Transient, "WEB3_PROVIDER: %w", err) // which shows no URL
 	}
 	return nodes{set}, nil

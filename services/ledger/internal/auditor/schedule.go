@@ -58,24 +58,26 @@ func (s Schedule) last(now time.Time) time.Time {
 }
 
 // due is the scope of the audit that is to begin now, "" for none: the runs are what is known of earlier ones. What was missed while no ledger ran is
-// made up for.
+// made up for; and one of everything that can't be completed keeps nobody from those of what came since.
 func (s Schedule) due(now time.Time, runs Runs) string {
-	switch full, since := runs.Ended[Full], runs.Ended[Since]; {
-	case !s.on || runs.Active != nil:
-		return ""
-	case full == nil, full.StartedAt.Before(s.last(now)), full.again(now):
-		return Full
-	case !runs.Resumable:
-		return ""
-	case since.again(now):
-		return Since
-	case since != nil && now.Sub(*since.StartedAt) < sinceEvery, now.Sub(*full.StartedAt) < sinceEvery:
+	if !s.on || runs.Active != nil {
 		return ""
 	}
-	return Since
+	full, since := runs.Ended[Full], runs.Ended[Since]
+	if full == nil || full.StartedAt.Before(s.last(now)) || full.again(now) {
+		return Full
+	}
+	begun := runs.Completed[Full]
+	if since != nil && (begun == nil || since.StartedAt.After(*begun.StartedAt)) {
+		begun = since
+	}
+	if runs.Resumable && (since.again(now) || begun != nil && now.Sub(*begun.StartedAt) >= sinceEvery) {
+		return Since
+	}
+	return ""
 }
 
-// again reports whether an audit that could not be completed is to be tried again.
+// again reports whether an audit that could not be completed is to be tried again: soon, and later the longer it took.
 func (r *Ran) again(now time.Time) bool {
-	return r != nil && r.State == failed && now.Sub(*r.EndedAt) >= retryAfter
+	return r != nil && r.State == failed && now.Sub(*r.EndedAt) >= max(retryAfter, r.EndedAt.Sub(*r.StartedAt))
 }

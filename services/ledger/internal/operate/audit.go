@@ -16,6 +16,7 @@ const maxFindings = 50 // of one answer, each of some 300 bytes
 type auditStartRequest struct {
 	Scope    string `json:"scope"` // full | since
 	Operator string `json:"operator"`
+	Anew     string `json:"anew"` // why what earlier audits have seen is asked for no more; "" for an audit that compares it
 }
 
 type auditStopRequest struct {
@@ -42,6 +43,7 @@ type auditRun struct {
 	Run       int64    `json:"run"`
 	Scope     string   `json:"scope"`              // full | since
 	AskedBy   string   `json:"asked_by,omitempty"` // absent for the schedule
+	Anew      *string  `json:"anew,omitempty"`     // why what earlier ones have seen was asked for no more
 	AskedAt   moment   `json:"asked_at"`
 	State     string   `json:"state"` // asked | running | clean | findings | failed | stopped
 	StartedAt *moment  `json:"started_at,omitempty"`
@@ -73,8 +75,9 @@ func (d *Desk) auditEndpoints() []stream.Endpoint {
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.ledger.audit.start",
 			Description: "Has the ledger audit everything (full), or what came after its last audit (since), as it does by itself at AUDIT_AT and each hour; " +
-				"one at a time",
-			Request: `{"scope":"full","operator":"asha"}; both are optional`, Response: `{"run":8,"state":"asked"}`,
+				"one at a time. anew says why what earlier audits have seen is asked for no more, after a restore for example",
+			Request:  `{"scope":"full","operator":"asha"}, both optional, or {"scope":"full","operator":"asha","anew":"restored of 2026-11-22"}`,
+			Response: `{"run":8,"state":"asked"}`,
 		}, d.auditStart),
 		stream.Answers(stream.Endpoint{
 			Subject: "ops.ledger.audit.status", Description: "The audit that runs, the last ones, and what they found that is still open",
@@ -100,9 +103,20 @@ func (d *Desk) auditStart(ctx context.Context, req auditStartRequest) (auditAske
 	if err != nil {
 		return auditAsked{}, err
 	}
-	run, err := d.Auditor.Start(ctx, req.Scope, by)
+	switch {
+	case req.Anew == "":
+	case req.Scope != auditor.Full:
+		return auditAsked{}, fault.New(fault.Invalid, "anew is of an audit of scope full")
+	case strings.TrimSpace(req.Operator) == "":
+		return auditAsked{}, fault.New(fault.Invalid, "operator is missing: say who begins anew")
+	default:
+		if err := (decider{Reason: req.Anew}).check(); err != nil {
+			return auditAsked{}, fault.New(fault.Invalid, "anew must say why in at most %d characters, without control characters", maxReason)
+		}
+	}
+	run, err := d.Auditor.Start(ctx, auditor.Asked{Scope: req.Scope, By: by, Anew: req.Anew})
 	if err == nil {
-		d.Log.Info("an operator asked for an audit", "run", run, "scope", req.Scope, "operator", by)
+		d.Log.Info("an operator asked for an audit", "run", run, "scope", req.Scope, "operator", by, "anew", req.Anew)
 	}
 	return auditAsked{Run: run, State: "asked"}, err
 }
@@ -150,7 +164,7 @@ func ranOf(r *auditor.Ran) *auditRun {
 		return nil
 	}
 	run := &auditRun{
-		Run: r.Run, Scope: r.Scope, AskedBy: r.AskedBy, AskedAt: momentOf(r.AskedAt), State: r.State, StartedAt: momentIn(r.StartedAt),
+		Run: r.Run, Scope: r.Scope, AskedBy: r.AskedBy, Anew: r.Anew, AskedAt: momentOf(r.AskedAt), State: r.State, StartedAt: momentIn(r.StartedAt),
 		EndedAt: momentIn(r.EndedAt), StopBy: r.StopBy, Part: r.Part, Done: r.Done, OutOf: r.OutOf, Why: r.Why,
 	}
 	if s := r.Report; s != nil {
