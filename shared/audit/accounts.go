@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed" // the statements
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -21,12 +22,18 @@ const sinceSlack = 24 * time.Hour
 
 // withoutEntry finds customers' records that have no entry; ids is nil for all customers.
 func (a *auditor) withoutEntry(ctx context.Context, ids []string, fromUS int64) error {
-	return a.each(ctx, "audit.sale", entriesMissingSQL, func(scan scan) error {
-		f := Finding{Kind: EntryMissing, Detail: "the record has no entry"}
-		err := scan(&f.SaleID, &f.CustomerID)
-		a.found(f)
-		return err
-	}, ids, fromUS)
+	of := func(from, to int64) error {
+		return a.each(ctx, "audit.sale", entriesMissingSQL, func(scan scan) error {
+			f := Finding{Kind: EntryMissing, Detail: "the record has no entry"}
+			err := scan(&f.SaleID, &f.CustomerID)
+			a.found(f)
+			return err
+		}, ids, from, to)
+	}
+	if ids != nil {
+		return of(fromUS, math.MaxInt64)
+	}
+	return a.parts(ctx, fromUS, of)
 }
 
 // withoutEntries finds accounts that say something of customers without an entry.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -39,6 +40,8 @@ var (
 	chainlessSQL string
 	//go:embed sql/count.sql
 	countSQL string
+	//go:embed sql/part.sql
+	partSQL string
 	//go:embed sql/records_count.sql
 	recordsCountSQL string
 )
@@ -272,6 +275,25 @@ func (a *auditor) page(rows int) int {
 		return rows / fewer
 	}
 	return rows
+}
+
+// partRecords is how many records one statement goes through that looks at all of them, where the audit rests between parts.
+var partRecords = 5000
+
+// parts calls do with the bounds of each part of the records from a time on, in Unix microseconds, both included: one part where the audit does not rest.
+func (a *auditor) parts(ctx context.Context, from int64, do func(from, to int64) error) error {
+	for {
+		to := int64(math.MaxInt64)
+		if a.Rest != nil {
+			if err := a.tx.QueryRow(ctx, partSQL, from, partRecords).Scan(&to); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+				return failed("audit.sale", err)
+			}
+		}
+		if err := do(from, to); err != nil || to == math.MaxInt64 {
+			return err
+		}
+		from = to + 1
+	}
 }
 
 // progressEvery is how many rows pass between two calls of Progress.

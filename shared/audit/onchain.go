@@ -213,28 +213,30 @@ func (a *auditor) unanchored(ctx context.Context) error {
 	if a.Since != nil { // what was older then was named then
 		from = a.Since.At.Add(-a.AnchoredWithin - finalWithin).UnixMicro()
 	}
-	return a.each(ctx, "audit.sale", unanchoredSQL, func(scan scan) error {
-		var (
-			f      Finding
-			at     int64
-			answer []byte
-			mined  bool
-		)
-		if err := scan(&f.SaleID, &f.TerminalID, &f.Number, &at, &answer, &mined); err != nil {
-			return err
-		}
-		in := "stands in no mined batch"
-		if mined {
-			in = "stands in a batch that the journal calls mined and no final block has"
-		}
-		f.Kind, f.Detail = NotAnchored, fmt.Sprintf("it was recorded at %s and %s", time.UnixMicro(at).UTC().Format(time.RFC3339), in)
-		if said, err := promise.Inspect(intact.PromiseIn(answer)); err == nil && said.AnchorBy < a.Now.Unix() && !mined { // which may be so
-			f.Kind = PromiseBroken
-			f.Detail += fmt.Sprintf(", though that was promised by %s", time.Unix(said.AnchorBy, 0).UTC().Format(time.RFC3339))
-		}
-		a.found(f)
-		return nil
-	}, before.UnixMicro(), ids, last, from, a.Now.Add(aheadAtMost).UnixMicro(), final, finalBefore.UnixMicro())
+	return a.parts(ctx, from, func(from, to int64) error {
+		return a.each(ctx, "audit.sale", unanchoredSQL, func(scan scan) error {
+			var (
+				f      Finding
+				at     int64
+				answer []byte
+				mined  bool
+			)
+			if err := scan(&f.SaleID, &f.TerminalID, &f.Number, &at, &answer, &mined); err != nil {
+				return err
+			}
+			in := "stands in no mined batch"
+			if mined {
+				in = "stands in a batch that the journal calls mined and no final block has"
+			}
+			f.Kind, f.Detail = NotAnchored, fmt.Sprintf("it was recorded at %s and %s", time.UnixMicro(at).UTC().Format(time.RFC3339), in)
+			if said, err := promise.Inspect(intact.PromiseIn(answer)); err == nil && said.AnchorBy < a.Now.Unix() && !mined { // which may be so
+				f.Kind = PromiseBroken
+				f.Detail += fmt.Sprintf(", though that was promised by %s", time.Unix(said.AnchorBy, 0).UTC().Format(time.RFC3339))
+			}
+			a.found(f)
+			return nil
+		}, before.UnixMicro(), ids, last, from, a.Now.Add(aheadAtMost).UnixMicro(), final, finalBefore.UnixMicro(), to)
+	})
 }
 
 // ErrOtherChain is what a Chain says of a contract that is not on it.

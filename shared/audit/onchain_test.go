@@ -164,8 +164,10 @@ func TestABatchThatIsNeverFinalAnchorsNothing(t *testing.T) {
 			o.Now = time.UnixMicro(opened + int64(s.count)*1_000_000).Add(time.Duration(n) * time.Hour)
 		}
 	}
-	require.Empty(t, audited(t, db, onLast, hours(24)).Findings, "it may still become so")
+	young := audited(t, db, onLast, hours(24))
+	require.Empty(t, young.Findings, "it may still become so")
 	require.Len(t, audited(t, db, onLast, hours(26)).Findings, 20)
+	require.Len(t, audited(t, db, onLast, hours(26), func(o *audit.Options) { o.Since = young.Checkpoint }).Findings, 20, "nor is it lost between two audits")
 
 	// A journal that does not know yet that its batch was mined is behind, and says nothing wrong.
 	replica("UPDATE anchor.batch_event SET state = 'broadcast', block_number = NULL, block_hash = NULL WHERE batch_id = 5")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"sync"
@@ -87,23 +88,26 @@ func (a *auditor) records(ctx context.Context) error {
 // chainless finds records that were not come by: those that stand in no chain, and those behind another one of the same number.
 func (a *auditor) chainless(ctx context.Context) error {
 	others, all := int64(0), int64(0)
-	err := a.each(ctx, "audit.sale", chainlessSQL, func(scan scan) error {
-		var (
-			f      Finding
-			number int64
-		)
-		err := scan(&f.SaleID, &f.TerminalID, &number)
-		f.Kind, f.Number = RecordAltered, uint64(max(number, 0))
-		f.Detail = fmt.Sprintf("it stands in no chain: as record %d of %q", number, f.TerminalID)
-		a.found(f)
-		others++
+	if err := a.parts(ctx, math.MinInt64, func(from, to int64) error {
+		var n int64
+		if err := a.tx.QueryRow(ctx, countSQL, from, to, from == math.MinInt64).Scan(&n); err != nil {
+			return failed("audit.sale", err)
+		}
+		all += n
+		return a.each(ctx, "audit.sale", chainlessSQL, func(scan scan) error {
+			var (
+				f      Finding
+				number int64
+			)
+			err := scan(&f.SaleID, &f.TerminalID, &number)
+			f.Kind, f.Number = RecordAltered, uint64(max(number, 0))
+			f.Detail = fmt.Sprintf("it stands in no chain: as record %d of %q", number, f.TerminalID)
+			a.found(f)
+			others++
+			return err
+		}, from, to, from == math.MinInt64)
+	}); err != nil {
 		return err
-	})
-	if err != nil {
-		return err
-	}
-	if err := a.tx.QueryRow(ctx, countSQL).Scan(&all); err != nil {
-		return failed("audit.sale", err)
 	}
 	if n := all - others - a.report.Records; n != 0 {
 		a.found(Finding{Kind: RecordDoubled, Detail: fmt.Sprintf("%d records have a number that another one of the chain has too", n)})

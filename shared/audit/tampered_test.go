@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,7 @@ func what(f audit.Finding) string {
 
 // TestWhatWasTamperedWithIsNamed has the superuser tamper with an honest shop, and each thing named and nothing else. Record t1/29 is a customer's sale.
 func TestWhatWasTamperedWithIsNamed(t *testing.T) {
+	defer audit.PartOf(37)()
 	_, db := open(t, 400)
 	conn, err := pgx.Connect(t.Context(), db.Admin)
 	require.NoError(t, err)
@@ -108,7 +110,7 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 		},
 		"a total in minor units": {set("total_minor = total_minor + 100000"), altered},
 		"the text of the rules": {
-			"UPDATE sales.loyalty_rules_text SET rules = replace(rules, '1', '2')", []string{"rules_altered "},
+			`UPDATE sales.loyalty_rules_text SET rules = replace(rules, '"first_purchase_bonus": 50', '"first_purchase_bonus": 60')`, []string{"rules_altered "},
 		},
 		"the text of the rules to none": {"UPDATE sales.loyalty_rules_text SET rules = '{}'", []string{"rules_altered "}},
 		"a total to null":               {unchecked + "ALTER TABLE sales.sale ALTER total DROP NOT NULL; " + set("total = NULL"), altered},
@@ -197,6 +199,11 @@ func TestWhatWasTamperedWithIsNamed(t *testing.T) {
 			for _, f := range report.Findings {
 				found = append(found, what(f))
 			}
+			resting := honest()
+			resting.Rest = func(context.Context, time.Duration) error { return nil }
+			parted, err := audit.Run(t.Context(), resting, conn)
+			require.NoError(t, err)
+			require.Equal(t, report.Findings, parted.Findings, "also where the records are looked at in parts")
 			for i := range report.Findings {
 				require.NotContains(t, report.Findings[i].String(), "\n")
 			}
