@@ -192,6 +192,8 @@ func TestWhatAnAuditFoundIsWrittenOnceThatIsPossible(t *testing.T) {
 	s := setup(t, func(cfg *ledger.Config) { cfg.Telemetry.LogOutput = log })
 	s.guests("t1", 10)
 	s.exec(s.admin, "UPDATE sales.sale SET total = '1.00' WHERE record_number = 7")
+	yesterday := time.Now().Add(-25 * time.Hour).UnixMicro()
+	testkit.Records{Terminal: "t2", Count: 3, At: func(number uint64) int64 { return yesterday + int64(number) }}.Leave(t, s.db.Admin)
 	s.exec(s.admin, "REVOKE INSERT ON ledger.audit_finding FROM ledger")
 	_, err := s.startAudit(map[string]string{})
 	require.NoError(t, err)
@@ -199,12 +201,13 @@ func TestWhatAnAuditFoundIsWrittenOnceThatIsPossible(t *testing.T) {
 	require.Equal(t, "running", s.auditState().Active.State)
 	s.exec(s.admin, "GRANT INSERT ON ledger.audit_finding TO ledger")
 	s.waitFor("it is written", func() bool { return s.auditState().Active == nil })
-	require.Equal(t, map[string]int{"record_altered": 1}, s.auditState().Open)
+	require.Equal(t, map[string]int{"record_altered": 1, "promise_broken": 3}, s.auditState().Open, "PROMISE_WITHIN is over for those of yesterday")
 	require.Equal(t, "findings", s.auditState().Full.State)
 }
 
 func TestAnAuditIsStoppedAndOneOfALedgerThatEndedIsNotWaitedFor(t *testing.T) {
-	s := setup(t)
+	addr := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
+	s := setup(t, func(cfg *ledger.Config) { cfg.Telemetry.MetricsAddr = addr })
 	s.guests("t1", 10)
 	_, err := stream.Ask[askedAudit](t.Context(), s.bus, "ops.ledger.audit.stop", struct{}{})
 	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
@@ -219,11 +222,12 @@ func TestAnAuditIsStoppedAndOneOfALedgerThatEndedIsNotWaitedFor(t *testing.T) {
 	// A lock on what it reads keeps the audit where it is.
 	held, err := s.admin.Begin(t.Context())
 	require.NoError(t, err)
-	_, err = held.Exec(t.Context(), "LOCK TABLE sales.closing IN ACCESS EXCLUSIVE MODE")
+	_, err = held.Exec(t.Context(), "LOCK TABLE sales.loyalty_rules_text IN ACCESS EXCLUSIVE MODE")
 	require.NoError(t, err)
 	asked, err := s.startAudit(map[string]string{})
 	require.NoError(t, err)
 	s.waitFor("it runs", func() bool { got := s.auditState().Active; return got != nil && got.State == "running" })
+	s.waitFor("the metrics say so", func() bool { return scrape(t, addr)["tillseal_ledger_audit_running"] == "1" })
 	_, err = s.startAudit(map[string]string{})
 	require.True(t, fault.Is(err, fault.Conflict))
 	require.ErrorContains(t, err, fmt.Sprintf("audit %d is running", asked.Run))
@@ -231,6 +235,10 @@ func TestAnAuditIsStoppedAndOneOfALedgerThatEndedIsNotWaitedFor(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, asked.Run, stopped.Run)
 	s.waitFor("it is stopped", func() bool { return s.auditState().Active == nil })
+	s.waitFor("the metrics say so", func() bool {
+		shown := scrape(t, addr)
+		return shown["tillseal_ledger_audit_running"] == "0" && shown[`tillseal_ledger_audit_result{scope="full"}`] == "2"
+	})
 	full := s.auditState().Full
 	require.Equal(t, []any{"stopped", "an operator stopped it", "asha", ""}, []any{full.State, full.Why, full.StopBy, full.Completed})
 

@@ -133,7 +133,6 @@ func Run(ctx context.Context, cfg Config) error {
 	audits := auditor.New(pool, &auditor.Auditor{
 		Schedule: schedule, URL: cfg.DBURL, Provider: cfg.Provider, PromiseWithin: cfg.PromiseWithin, Bus: bus, Log: tel.Log, Metrics: counts.audits,
 	})
-	r.Beside = audits.Run
 	desk := operate.Desk{
 		Pool: pool, Publisher: again, Log: tel.Log, RepairAfter: cfg.RepairAfter, PromiseWithin: cfg.PromiseWithin, Active: r.Active, Auditor: audits,
 	}
@@ -143,7 +142,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return work(ctx, counts, pages, r) })
+	group.Go(func() error { return work(ctx, counts, pages, r, audits) })
 	group.Go(func() error { r.Count(ctx); return nil })
 	group.Go(func() error { audits.Show(ctx); return nil })
 	group.Go(func() error {
@@ -179,9 +178,9 @@ func newCounts(registry *prometheus.Registry) *counts {
 	return c
 }
 
-// work runs the consumers and the reconciler, once there are streams, until ctx ends or one of them meets a Fatal fault. Reads need
+// work runs the consumers, the reconciler and the audits, once there are streams, until ctx ends or one of them meets a Fatal fault. Reads need
 // Postgres alone and don't wait for that.
-func work(ctx context.Context, counts *counts, pages *book.Book, r *reconcile.Reconciler) error {
+func work(ctx context.Context, counts *counts, pages *book.Book, r *reconcile.Reconciler, audits *auditor.Auditor) error {
 	if err := r.Bus.Ensure(ctx); err != nil {
 		return err
 	}
@@ -195,6 +194,7 @@ func work(ctx context.Context, counts *counts, pages *book.Book, r *reconcile.Re
 		})
 	}
 	group.Go(func() error { r.Run(ctx); return nil })
+	group.Go(func() error { audits.Run(ctx); return nil })
 	return group.Wait()
 }
 

@@ -55,7 +55,12 @@ func setup(t *testing.T, adjust ...func(*ledger.Config)) *shop {
 	t.Cleanup(func() { s.stop() })
 	bus, err := stream.Connect("test", s.config().Stream, testLog(t))
 	require.NoError(t, err)
-	t.Cleanup(bus.Close)
+	t.Cleanup(func() { // a NATS that is stopped while it makes a stream leaves some of that running
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = bus.Ensure(ctx) // it may be away
+		bus.Close()
+	})
 	s.bus = bus
 	s.admin = s.login(s.db.Admin)
 	s.gateway, s.anchor, s.ledger, s.auditor = s.login(s.db.Gateway), s.login(s.db.Anchor), s.login(s.db.Ledger), s.login(s.db.Auditor)

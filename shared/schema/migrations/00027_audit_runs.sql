@@ -15,6 +15,14 @@ COMMENT ON COLUMN audit.sale.total_minor IS 'total in minor units of the currenc
 GRANT USAGE ON SCHEMA audit TO ledger;
 GRANT SELECT ON ALL TABLES IN SCHEMA audit TO ledger;
 
+-- The lock by which one ledger audits: an audit of hours does not end because its reconciler stumbles (00009_locks.sql).
+-- +goose StatementBegin
+CREATE FUNCTION ledger.try_auditing() RETURNS boolean LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'SELECT pg_try_advisory_lock(8389207113578053634)'; -- "tlsl" and 2
+-- +goose StatementEnd
+REVOKE ALL ON FUNCTION ledger.try_auditing() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.try_auditing() TO ledger;
+
 -- The audits that the ledger ran or was asked for, one at a time. Times are the ledger's.
 CREATE TABLE ledger.audit_run (
     run        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -54,6 +62,7 @@ CREATE INDEX audit_finding_unpublished ON ledger.audit_finding (found_at, findin
 GRANT SELECT, INSERT, UPDATE ON ledger.audit_finding TO ledger;
 
 -- +goose Down
+DROP FUNCTION ledger.try_auditing();
 DROP TABLE ledger.audit_finding, ledger.audit_run;
 REVOKE SELECT ON ALL TABLES IN SCHEMA audit FROM ledger;
 REVOKE USAGE ON SCHEMA audit FROM ledger;

@@ -111,6 +111,7 @@ var rights = []struct {
 	// A lock that another holds stops an anchor, the reconciler or a migration: each role takes its own and no other.
 	{"SELECT anchor.try_acting()", []string{"anchor", Owner}},
 	{"SELECT ledger.try_reconciling()", []string{"ledger", Owner}},
+	{"SELECT ledger.try_auditing()", []string{"ledger", Owner}},
 	{"SELECT pg_try_advisory_lock(8388354993701151592)", []string{Owner}},
 	{"SELECT pg_advisory_lock(8388354993701151592)", nil},
 	{"SELECT pg_advisory_xact_lock(8388354993701151592)", []string{Owner}},

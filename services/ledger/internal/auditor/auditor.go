@@ -4,6 +4,7 @@ package auditor
 
 import (
 	"context"
+	_ "embed" // the statement
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"github.com/tillseal/tillseal/shared/config"
 	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
+	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
 	"github.com/tillseal/tillseal/shared/wait"
 )
@@ -47,6 +49,7 @@ func New(pool *pgxpool.Pool, a *Auditor) *Auditor {
 
 const (
 	warnEvery      = time.Minute      // between two lines about what is tried again
+	leadEvery      = 4 * time.Second  // between two tries to take the lock
 	tickEvery      = time.Second      // between two looks at what was asked for
 	dueEvery       = 15 * time.Second // between two looks at what is due
 	showEvery      = 10 * time.Second // between two readings of what the metrics show
@@ -59,12 +62,39 @@ const (
 	alarms         = 20               // lines about findings of one audit; the rest are counted
 )
 
-// Run runs audits until ctx ends. It may run in one replica at a time only.
+//go:embed sql/try_auditing.sql
+var tryAuditingSQL string
+
+// Run runs audits until ctx ends, while this replica has the lock by which one of them does.
 func (a *Auditor) Run(ctx context.Context) {
+	for {
+		if err := a.lead(ctx); err != nil && ctx.Err() == nil {
+			a.warn(err)
+		}
+		if !wait.Pause(ctx, leadEvery) {
+			return
+		}
+	}
+}
+
+// lead runs audits for as long as it has the lock; nil when another replica has it. One that took it over while an audit lasts ends that in the table,
+// which is seen there.
+func (a *Auditor) lead(ctx context.Context) error {
+	lead, err := postgres.TakeLead(ctx, a.book.pool, "auditor", tryAuditingSQL)
+	if fault.Is(err, fault.Conflict) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer lead.Release(ctx)
 	var looked time.Time
 	for {
 		if now := time.Now(); now.Sub(looked) >= dueEvery {
 			looked = now
+			if err := lead.Check(ctx); err != nil {
+				return err
+			}
 			a.step(ctx, func(ctx context.Context) error { return a.book.orphans(ctx, now) }) // none is this one's: it runs none now
 			a.step(ctx, a.askWhatIsDue)
 			a.step(ctx, a.announce)
@@ -76,7 +106,7 @@ func (a *Auditor) Run(ctx context.Context) {
 			looked = time.Time{}
 		}
 		if !wait.Pause(ctx, tickEvery) {
-			return
+			return nil
 		}
 	}
 }

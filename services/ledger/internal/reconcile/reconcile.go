@@ -33,8 +33,6 @@ type Reconciler struct {
 	RepairMax   time.Duration  // and from which it does even while messages are pending
 	Alarm       promises.Alarm // about promises that are not kept; it outlives a lease, so that a new one repeats nothing
 
-	Beside func(ctx context.Context) // runs while this replica is the active one; nil for nothing
-
 	leads atomic.Bool
 }
 
@@ -87,9 +85,6 @@ func (r *Reconciler) lead(ctx context.Context) error {
 	leading, stop := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() { r.restoring(leading) })
-	if r.Beside != nil {
-		beside.Go(func() { r.Beside(leading) })
-	}
 	defer func() { stop(); beside.Wait() }()
 	for {
 		more, err := l.tick(ctx)
