@@ -55,7 +55,8 @@ func TestAnAuditGoesOnWhereTheLastOneEnded(t *testing.T) {
 			WHERE terminal_id = 't2'`, []string{"checkpoint_gone t2/50"}, nil},
 		"the last closing to another": {
 			"UPDATE sales.closing SET body = convert_to(replace(convert_from(body, 'UTF8'), 't2', 't9'), 'UTF8') WHERE chain = 't2' AND closing_number = 2",
-			[]string{"checkpoint_gone t2/2"}, nil,
+			[]string{"checkpoint_gone t2/2"},
+			nil,
 		},
 		"the last closing": {
 			"DELETE FROM sales.closing WHERE chain = 't2' AND closing_number = 2", []string{"checkpoint_gone t2/2"}, nil,

@@ -8,18 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/nats-io/nats.go"
 	"golang.org/x/time/rate"
 
 	"github.com/tillseal/tillseal/shared/audit"
 	"github.com/tillseal/tillseal/shared/config"
-	"github.com/tillseal/tillseal/shared/event"
 	"github.com/tillseal/tillseal/shared/fault"
 	"github.com/tillseal/tillseal/shared/postgres"
 	"github.com/tillseal/tillseal/shared/stream"
@@ -335,36 +332,5 @@ func (a *Auditor) rest() func(context.Context, time.Duration) error {
 			return ctx.Err()
 		}
 		return quarter(ctx, worked)
-	}
-}
-
-// announce publishes the findings of which no event tells yet.
-func (a *Auditor) announce(ctx context.Context) error {
-	for {
-		open, err := a.book.list(ctx, unpublishedSQL, announceMost)
-		if err != nil || len(open) == 0 {
-			return err
-		}
-		for part := range slices.Chunk(open, announceAtOnce) {
-			msgs, ids := make([]*nats.Msg, len(part)), make([]string, len(part))
-			for i := range part {
-				msgs[i], ids[i] = event.AuditFound(part[i].event()), part[i].Finding
-			}
-			if err := a.Bus.PublishAll(ctx, msgs); err != nil {
-				return err
-			}
-			if err := a.book.published(ctx, ids, time.Now()); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// event is the finding as its event.
-func (f *Found) event() event.AuditFinding {
-	b := &f.Body
-	return event.AuditFinding{
-		Finding: f.Finding, Run: f.Run, Kind: string(b.Kind), SaleID: b.SaleID, TerminalID: b.TerminalID, Number: b.Number, CustomerID: b.CustomerID,
-		Deployment: b.Deployment, BatchID: b.BatchID, Detail: b.Detail, FoundAt: f.FoundAt.UTC().Format(time.RFC3339Nano),
 	}
 }
