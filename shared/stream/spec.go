@@ -54,7 +54,7 @@ const (
 	tillsAtPeak    = 30 // for each sale a second of the peak: even then a till has no more than a sale every 30 seconds
 	closingsPerDay = 3  // of one till: a closing for each shift
 
-	findingsPerDay = 10 // for each sale a second of the peak: none are expected, and floorBytes has room for thousands
+	findingsPerDay = 30 // for each sale a second of the peak: none are expected, and all that one audit keeps should fit
 )
 
 // spec is a stream as in infra/docs/CONTRACT.md, 6.1.

@@ -37,7 +37,7 @@ func TestTheFilesAreWhatTheCommandWrites(t *testing.T) {
 	require.NoError(t, topology.Write(made, files))
 	require.NoError(t, os.Remove(foreign), "it is another's")
 	want, got := contents(t, made), contents(t, root)
-	require.Len(t, want, 13)
+	require.Len(t, want, 14)
 	require.Equal(t, want, got, "make generate")
 }
 
