@@ -102,7 +102,7 @@ func TestTheLedgerAuditsAndTellsWhatItFinds(t *testing.T) {
 	s.guests("t1", 300)
 	_, err := s.startAudit(map[string]string{"scope": "since"})
 	require.True(t, fault.Is(err, fault.Conflict), "%v", err)
-	require.ErrorContains(t, err, "no audit was completed yet")
+	require.ErrorContains(t, err, "no audit has been completed yet")
 
 	got := s.audit("full")
 	require.Equal(t, "clean", got.Full.State, "%+v", got)
@@ -172,7 +172,7 @@ func TestWhatAnAuditSawMustStandUntilAnOperatorBeginsAnew(t *testing.T) {
 		require.Equal(t, gone, got.Open, "%s %+v", scope, got.Findings)
 	}
 	for request, says := range map[string]string{
-		`{"scope":"since","operator":"asha","anew":"restored"}`: "anew is of an audit of scope full", `{"anew":"restored"}`: "operator is missing",
+		`{"scope":"since","operator":"asha","anew":"restored"}`: "anew goes with scope full only", `{"anew":"restored"}`: "operator is missing",
 		`{"operator":"asha","anew":"a\u0007"}`: "anew must say why",
 	} {
 		_, err := stream.Ask[askedAudit](t.Context(), s.bus, "ops.ledger.audit.start", json.RawMessage(request))
@@ -281,4 +281,9 @@ func TestAnAuditWithoutItsNodeIsNotCompleted(t *testing.T) {
 	require.Equal(t, "failed", got.Full.State)
 	require.Equal(t, "WEB3_PROVIDER: node 1: the node could not be queried (eth_chainId: connection refused)", got.Full.Why)
 	require.Empty(t, got.Full.Completed)
+
+	s.exec(s.ledger, `INSERT INTO ledger.audit_run (scope, asked_by, asked_at, state, started_at, ended_at, checkpoint)
+		VALUES ('full', '', now(), 'clean', now(), now(), '{"form":99}')`)
+	require.Equal(t, "the last audit's checkpoint can't be read (it is no checkpoint of an audit, of form 1): start an audit of scope full, with anew saying why",
+		s.audit("full").Full.Why)
 }

@@ -91,7 +91,7 @@ func Run(ctx context.Context, o Options, sources ...Source) (*Report, error) {
 		checkpoint: Checkpoint{Form: checkpointForm, At: o.Now, Chains: []PinnedChain{}, Logs: []PinnedLog{}, Closings: []PinnedClosing{}},
 		report:     &Report{Findings: []Finding{}, Counts: map[Kind]int64{}, Skipped: []string{}, Contracts: []Compared{}},
 	}
-	first, second := &auditor{state: s, tx: sources[0], since: time.Now()}, &auditor{state: s, tx: sources[len(sources)-1], since: time.Now()}
+	first, second := &auditor{state: s, tx: sources[0], rested: time.Now()}, &auditor{state: s, tx: sources[len(sources)-1], rested: time.Now()}
 	if err := first.prepare(ctx); err != nil {
 		return s.report, err
 	}
@@ -196,9 +196,9 @@ func (a *auditor) run(ctx context.Context, parts ...part) error {
 type auditor struct {
 	*state
 
-	tx    Source
-	part  string
-	since time.Time // the end of its last rest
+	tx     Source
+	part   string
+	rested time.Time // the end of its last rest
 }
 
 // state is one audit on its way.
@@ -262,9 +262,9 @@ func (a *auditor) rest(ctx context.Context) error {
 	if a.Rest == nil {
 		return nil
 	}
-	worked := time.Since(a.since) + time.Duration(a.checked.Swap(0))
+	worked := time.Since(a.rested) + time.Duration(a.checked.Swap(0))
 	err := a.Rest(ctx, worked)
-	a.since = time.Now()
+	a.rested = time.Now()
 	return err
 }
 

@@ -71,7 +71,7 @@ func BenchmarkMillion(b *testing.B) {
 	s := newShop(b)
 	s.batchOf = 4096
 	db := written(b, s, n)
-	s = nil //nolint:wastedassign // what made the sales is no part of the audit's memory
+	s = nil // what made the sales is no part of the audit's memory
 	for b.Loop() {
 		debug.FreeOSMemory()
 		before, most, seen := resident(b), 0, time.Time{}

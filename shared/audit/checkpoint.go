@@ -216,7 +216,7 @@ func (a *auditor) logStands(ctx context.Context, d *deployment) error {
 		case err != nil:
 			return err
 		default:
-			n = min(n, log.Size)
+			n = max(p.Size, min(n, log.Size)) // a node that is behind unpins nothing
 		}
 	}
 	if n > 0 {

@@ -166,6 +166,11 @@ func TestABatchThatIsNeverFinalAnchorsNothing(t *testing.T) {
 	}
 	young := audited(t, db, onLast, hours(24))
 	require.Empty(t, young.Findings, "it may still become so")
+	require.Equal(t, uint64(4), young.Checkpoint.Logs[0].Size, "what is not final may come to stand otherwise, and is not pinned")
+	all := audited(t, db, hours(24)).Checkpoint
+	require.Equal(t, uint64(5), all.Logs[0].Size)
+	behind := audited(t, db, onLast, hours(24), func(o *audit.Options) { o.Pinned = all })
+	require.Equal(t, all.Logs, behind.Checkpoint.Logs, "nor does a node that is behind unpin anything")
 	require.Len(t, audited(t, db, onLast, hours(26)).Findings, 20)
 	require.Len(t, audited(t, db, onLast, hours(26), func(o *audit.Options) { o.Since = young.Checkpoint }).Findings, 20, "nor is it lost between two audits")
 

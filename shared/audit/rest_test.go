@@ -4,12 +4,24 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tillseal/tillseal/shared/audit"
 )
+
+// A session that rests for long may be ended by the server.
+func TestALongRestIsTakenInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rest, began := audit.OnePart(5), time.Now()
+		for i, worked := range []time.Duration{30 * time.Second, 0, 0} { // two minutes are owed
+			require.NoError(t, rest(t.Context(), worked))
+			require.Equal(t, min(time.Duration(i+1), 2)*time.Minute, time.Since(began))
+		}
+	})
+}
 
 // An audit that rests finds what any does, says how long it worked, and ends where it is not to go on.
 func TestAnAuditRestsBetweenPartsOfItsWork(t *testing.T) {

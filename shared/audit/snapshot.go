@@ -50,8 +50,8 @@ type answered struct {
 	err error
 }
 
-// Open takes a snapshot as the role of a URL, which must be the auditor's. A chain, which may be nil, is asked for the logs of the contracts before:
-// what it has final by then is in the snapshot, however long the audit lasts.
+// Open takes a snapshot as the role of a URL, which must have the right to read the views for auditors. A chain, which may be nil, is asked for the
+// logs of the contracts before: what it has final by then is in the snapshot, however long the audit lasts.
 func Open(ctx context.Context, url config.Secret, chain Chain, sessions int) (s *Snapshot, err error) {
 	pool, err := postgres.Open(ctx, url, postgres.Limits{
 		Service: "audit", MaxConns: int32(sessions), Connect: connectWithin, Lock: lockWithin, Statement: statementWithin,

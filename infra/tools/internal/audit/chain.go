@@ -10,7 +10,7 @@ import (
 )
 
 // nodes are those of the auditor.
-type nodes struct{ *node.Set }
+type nodes struct{ *node.Set } // an audit.Chain: contracts stands alone, and so its package knows nothing of audits
 
 // Log reads a contract's log.
 func (n nodes) Log(ctx context.Context, chainID string, contract common.Address) (audit.Log, error) {

@@ -238,9 +238,9 @@ func (a *Auditor) say(t *taken, state, why string, report *audit.Report, took ti
 		return
 	}
 	for i := range report.Findings[:min(alarms, len(report.Findings))] {
-		f := &report.Findings[i]
-		a.Log.Error("ALARM: the audit found what no service does: see ops.ledger.audit.status", "run", t.Run, "kind", string(f.Kind), "sale_id", f.SaleID,
-			"terminal_id", f.TerminalID, "number", f.Number, "deployment", f.Deployment, "batch_id", f.BatchID) // a customer's id stays in the database
+		f := &report.Findings[i] // of which a customer's id stays in the database
+		a.Log.Error("ALARM: the audit found what no service does: see ops.ledger.audit.status", "run", t.Run, "finding", idOf(f), "kind", string(f.Kind),
+			"sale_id", f.SaleID, "terminal_id", f.TerminalID, "number", f.Number, "deployment", f.Deployment, "batch_id", f.BatchID)
 	}
 	if more := len(report.Findings) - alarms; more > 0 {
 		a.Log.Error("ALARM: the audit found more than is logged: see ops.ledger.audit.status", "run", t.Run, "more", more)
@@ -294,7 +294,7 @@ func (a *Auditor) check(ctx context.Context, t *taken, at *progress) (*audit.Rep
 	o := audit.Options{Now: time.Now(), AnchoredWithin: a.PromiseWithin, Progress: at.set, Rest: a.rest()}
 	if t.Checkpoint != nil {
 		if err := t.Checkpoint.Check(); err != nil {
-			return nil, fmt.Errorf("where the last audit ended can't be read, so that one of everything must begin anew: %w", err)
+			return nil, fmt.Errorf("the last audit's checkpoint can't be read (%w): start an audit of scope full, with anew saying why", err)
 		}
 	}
 	if o.Pinned = t.Checkpoint; t.Scope == Since {

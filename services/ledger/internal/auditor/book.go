@@ -132,7 +132,7 @@ func (b *book) ask(ctx context.Context, a Asked, now time.Time) (run int64, err 
 	case runs.Active != nil:
 		return 0, fault.New(fault.Conflict, "audit %d is %s: stop it, or wait for its end", runs.Active.Run, runs.Active.State)
 	case a.Scope == Since && !runs.Resumable:
-		return 0, fault.New(fault.Conflict, "no audit was completed yet where one of what came since could begin: start one of scope full")
+		return 0, fault.New(fault.Conflict, "no audit has been completed yet for one of scope since to begin at: start one of scope full")
 	}
 	return 0, fault.New(fault.Transient, "an audit has ended just now: ask again")
 }
@@ -151,7 +151,7 @@ func (b *book) take(ctx context.Context, now time.Time) (*taken, error) {
 	var t taken
 	err := b.pool.QueryRow(ctx, takeSQL, pgx.NamedArgs{"runner": b.runner, "now": now}).Scan(&t.Run, &t.Scope, &t.Checkpoint)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil
 	}
 	if err != nil {
 		return nil, postgres.Fault("begin an audit", err)
@@ -272,14 +272,14 @@ func rowsOf(r *audit.Report) (ids, kinds []string, bodies []json.RawMessage, cou
 	return ids, kinds, bodies, counted
 }
 
-// idOf is a finding's id: the same each time that it is found, whatever its detail says. Only one that names nothing by ids goes by its detail; and
-// where a contract's log begins to differ may be another batch each time, as both grow.
+// idOf is a finding's id: the same each time that it is found, whatever its detail says. Where a contract's log begins to differ may be another batch
+// each time, as both grow. What names nothing by ids goes by its detail, and so does what an earlier audit saw: a record or a closing, or a contract.
 func idOf(f *audit.Finding) string {
 	batch, detail := f.BatchID, ""
 	if f.Kind == audit.LogDiffers {
 		batch = 0
 	}
-	if f.SaleID+f.TerminalID+f.CustomerID == "" && f.Deployment == 0 && f.BatchID == 0 {
+	if f.Deployment == 0 && (f.Kind == audit.CheckpointGone || f.SaleID+f.TerminalID+f.CustomerID == "") {
 		detail = f.Detail
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d %q %d %d %q", f.Kind, f.SaleID, f.TerminalID, f.Number, f.CustomerID, f.Deployment, batch, detail))

@@ -151,6 +151,10 @@ func TestFindingsAreOneWhereTheyAreAboutOneThing(t *testing.T) {
 		{Kind: audit.BatchAltered, Deployment: 1, BatchID: 10},
 		{Kind: audit.AccountAltered, CustomerID: "C-1"},
 		{Kind: audit.AccountAltered, CustomerID: "C-2"},
+		{Kind: audit.CheckpointGone, TerminalID: "t1", Number: 7, Detail: "the record"},
+		{Kind: audit.CheckpointGone, TerminalID: "t1", Number: 7, Detail: "the closing"},
+		{Kind: audit.CheckpointGone, BatchID: 9, Detail: "one contract"},
+		{Kind: audit.CheckpointGone, BatchID: 9, Detail: "another contract"},
 		{Kind: audit.RulesAltered, Detail: `version "1"`},
 		{Kind: audit.RulesAltered, Detail: `version "2"`},
 	} {

@@ -12,7 +12,7 @@ import (
 )
 
 // nodes are those of WEB3_PROVIDER.
-type nodes struct{ *node.Set }
+type nodes struct{ *node.Set } // an audit.Chain: contracts stands alone, and so its package knows nothing of audits
 
 // dial connects to those that answer.
 func dial(ctx context.Context, provider config.Secret) (nodes, error) {

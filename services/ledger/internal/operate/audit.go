@@ -106,7 +106,7 @@ func (d *Desk) auditStart(ctx context.Context, req auditStartRequest) (auditAske
 	switch {
 	case req.Anew == "":
 	case req.Scope != auditor.Full:
-		return auditAsked{}, fault.New(fault.Invalid, "anew is of an audit of scope full")
+		return auditAsked{}, fault.New(fault.Invalid, "anew goes with scope full only")
 	case strings.TrimSpace(req.Operator) == "":
 		return auditAsked{}, fault.New(fault.Invalid, "operator is missing: say who begins anew")
 	default:
