@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -119,6 +120,9 @@ const (
 	callRates   = "GET /currencies"
 	callEntries = "GET /customers/{id}/loyalty/entries"
 	callReceipt = "GET /receipts/{id}"
+	callStatus  = "GET /receipts/{id}/status"
+	callHeld    = "GET /receipts/{id}/proof"
+	callAsset   = "GET /assets/{name}"
 	callClose   = "POST /closings"
 	callClosed  = "GET /closings"
 	callClosing = "GET /closings/{n}"
@@ -132,4 +136,32 @@ func (c *clerk) record(by *till, key, body string) {
 	c.t.Helper()
 	c.call(by, callRecord, "/record", body, "Idempotency-Key", key)
 	c.call(by, callBatch, "/record/batch", "["+entry(key, body)+"]")
+}
+
+// receipt asks for all that a receipt's holder may.
+func (c *clerk) receipt(by *till, url string) {
+	page := c.call(by, callReceipt, url, "")
+	c.call(by, callReceipt, url+"&node=https://rpc.example", "")
+	c.call(by, callReceipt, url+"&node=rpc.example", "")
+	c.call(by, callStatus, strings.Replace(url, "?", "/status?", 1), "")
+	c.call(by, callHeld, strings.Replace(url, "?", "/proof?", 1), "")
+	for _, part := range regexp.MustCompile(`/assets/[^"]+`).FindAllString(string(page.Body), -1) {
+		require.Equal(c.t, 200, c.call(by, callAsset, part, "").Status, part)
+	}
+	c.call(by, callAsset, "/assets/receipt.js", "")
+}
+
+// crowd has more tills closed at once than a gateway closes.
+func (c *clerk) crowd(shop *shop) {
+	h := newHold()
+	by := shop.till.at(shop.addGateway(h.configure))
+	closed := make(chan reply, 2)
+	for range cap(closed) {
+		go func() { closed <- by.askToClose(newKey()) }()
+		<-h.reached
+	}
+	c.call(by, callClose, "/closings", "", "Idempotency-Key", newKey())
+	close(h.letGo)
+	<-closed
+	<-closed
 }

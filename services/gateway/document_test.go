@@ -28,8 +28,8 @@ const (
 
 // usual are the headers that any message may have.
 var usual = []string{
-	"Authorization", "Cache-Control", "Connection", "Content-Length", "Content-Security-Policy", "Content-Type", "Date", "Referrer-Policy", "Vary",
-	"X-Content-Type-Options", "X-Robots-Tag",
+	"Access-Control-Allow-Origin", "Authorization", "Cache-Control", "Connection", "Content-Length", "Content-Security-Policy", "Content-Type", "Date",
+	"Referrer-Policy", "Vary", "X-Content-Type-Options", "X-Robots-Tag",
 }
 
 // document compares messages with an OpenAPI 3.1 document, strictly: a member, header or parameter that it does not have is a fault, although

@@ -52,6 +52,9 @@ type Config struct {
 	PromiseIssuer  string        `env:"PROMISE_ISSUER,required,notEmpty" doc:"who promises: the iss of each promise, such as https://shop.example, where /.well-known/jwks.json is served"`
 	PromiseWithin  time.Duration `env:"PROMISE_WITHIN" envDefault:"24h" doc:"how long after a record its batch stands in a block at the latest, as each promise says"`
 	PublicContract string        `env:"PUBLIC_CONTRACT" doc:"the contract that the shop has published, as each promise then says: eip155:, the chain's id, : and the address, such as eip155:1:0x…; empty for none"`
+	ReceiptShop    string        `env:"RECEIPT_SHOP_FILE" doc:"path of a JSON file with what receipts' pages say about the shop: name, address, phone, tax_id, website, time_zone, by store in stores; contract_name; show_customer, show_balance; empty for none"`
+	PublicRPC      config.Secret `env:"PUBLIC_RPC_URL" doc:"a node's JSON-RPC URL for receipts' pages, which each shopper's browser gets to see and asks; empty for none: a shopper then names one"`
+	Explorer       string        `env:"EXPLORER_URL" doc:"the chain's explorer that receipts' pages link to, such as https://etherscan.io; empty for none"`
 	TerminalRate   int           `env:"TERMINAL_RATE_PER_SECOND" envDefault:"1000" doc:"requests a second that one terminal may send, each record of a batch counting as one; bursts of twice as many are allowed"`
 
 	// Closing, when set, is called with the name of each closing once it is added up, before it is signed and stored.
@@ -87,7 +90,8 @@ func (c Config) Check() error {
 	}
 	_, rulesErr := c.rules()
 	_, signerErr := c.signer()
-	return errors.Join(append(errs, rulesErr, signerErr)...)
+	_, receiptsErr := c.receipts()
+	return errors.Join(append(errs, rulesErr, signerErr, receiptsErr)...)
 }
 
 // proxies reads TRUSTED_PROXIES. It joins an error for each entry that is wrong.
@@ -265,9 +269,13 @@ func serve(ctx context.Context, cfg Config, shop *shop, tel *telemetry.Telemetry
 	if err != nil {
 		return fault.WithKind(fault.Invalid, err)
 	}
+	receipts, err := cfg.receipts()
+	if err != nil {
+		return fault.WithKind(fault.Invalid, err)
+	}
 	server := &api.Server{
 		Terminals: terminals, Committer: committer, Closer: tills, Store: shop.store, Wire: shop.wire, Prepared: shop.ready.Load, Rules: shop.rules, Bus: bus,
-		Origins: cfg.AllowedOrigins, Proxies: proxies, Limits: cfg.Limits, Log: tel.Log, Count: m.request, CountItem: m.item, CountEnd: m.end,
+		Receipts: receipts, Origins: cfg.AllowedOrigins, Proxies: proxies, Limits: cfg.Limits, Log: tel.Log, Count: m.request, CountItem: m.item, CountEnd: m.end,
 	}
 	m.connections.from(server.Connections)
 	tel.Log.Info("serving tills", "addr", listener.Addr().String(), "loyalty_rules", shop.rules.Version)

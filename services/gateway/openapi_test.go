@@ -120,7 +120,7 @@ func (c *clerk) reads(shop *shop, sold answer) {
 	}
 	c.call(by, callSales, "/sales?from=today", "")
 	c.call(by, callProof, sale+"/proof", "")
-	c.call(nobody, callReceipt, receipt, "")
+	c.receipt(nobody, receipt)
 	c.call(nobody, callKeys, "/.well-known/jwks.json", "")
 	c.call(nobody, callLog, "/log", "")
 	c.call(nobody, callEntry, "/log/3?size=5", "")
@@ -130,6 +130,7 @@ func (c *clerk) reads(shop *shop, sold answer) {
 	defer stop()
 	c.call(by, callSale, sale, "")
 	c.call(by, callProof, sale+"/proof", "")
+	c.receipt(nobody, receipt)
 	mined = true
 	require.Equal(c.t, 200, c.call(by, callProof, sale+"/proof", "").Status)
 	for query, status := range map[string]int{
@@ -142,7 +143,7 @@ func (c *clerk) reads(shop *shop, sold answer) {
 	} {
 		require.Equal(c.t, status, c.call(nobody, callEntry, path, "").Status, path)
 	}
-	c.call(by, callReceipt, receipt, "")
+	c.receipt(nobody, receipt)
 	c.call(by, callClose, "/closings", "", "Idempotency-Key", newKey())
 	key := newKey()
 	for range 2 {
@@ -182,7 +183,7 @@ func (c *clerk) altered(shop *shop) {
 	shop.exec("UPDATE sales.loyalty_account SET points_balance = 99999 WHERE customer_id = 'C-9'")
 	c.call(by, callSale, "/sales/"+sold.SaleID, "")
 	c.call(by, callSales, "/sales?terminal_id=t9", "")
-	c.call(&till{t: c.t, url: by.url}, callReceipt, sold.ReceiptURL, "")
+	c.receipt(&till{t: c.t, url: by.url}, sold.ReceiptURL)
 	c.call(by, callLanded, "/idempotency/"+key, "")
 	c.record(by, newKey(), buys)
 	c.call(by, callBatch, "/record/batch", "["+entry(newKey(), buys)+"]")
@@ -191,6 +192,7 @@ func (c *clerk) altered(shop *shop) {
 	c.call(by, callClose, "/closings", "", "Idempotency-Key", newKey())
 	shop.exec("UPDATE sales.sale SET answer = 'x' WHERE sale_id = $1", sold.SaleID)
 	c.call(by, callSale, "/sales/"+sold.SaleID, "")
+	_, intact := by.sell(newKey(), `{"currency":"INR","total":"10"}`)
 	for _, code := range []string{event.CodeAltered, event.CodeParked} {
 		stop, err := shop.bus.Serve(c.t.Context(), "stands in for the ledger",
 			stream.Answers(stream.Endpoint{Subject: event.SubjectProofsGet}, func(context.Context, event.SaleQuery) (event.Proof, error) {
@@ -198,6 +200,7 @@ func (c *clerk) altered(shop *shop) {
 			}))
 		require.NoError(c.t, err)
 		r := c.call(by, callProof, "/sales/"+sold.SaleID+"/proof", "")
+		c.call(by, callHeld, strings.Replace(intact.ReceiptURL, "?", "/proof?", 1), "")
 		stop()
 		require.Contains(c.t, string(r.Body), code)
 		require.Empty(c.t, r.Header.Get("Retry-After"))
@@ -260,12 +263,19 @@ func (c *clerk) strangers(shop *shop, sold answer) {
 		c.call(nobody, call, strings.TrimPrefix(call, "GET "), "", "X-Big", strings.Repeat("x", 20<<10))
 	}
 	c.call(&till{t: c.t, url: away.url}, "GET /readyz", "/readyz", "")
-	c.call(&till{t: c.t, url: away.url}, callReceipt, sold.ReceiptURL, "")
+	status, proof := strings.Replace(sold.ReceiptURL, "?", "/status?", 1), strings.Replace(sold.ReceiptURL, "?", "/proof?", 1)
+	held := map[string]string{callReceipt: sold.ReceiptURL, callStatus: status, callHeld: proof}
+	for call, path := range held {
+		c.call(&till{t: c.t, url: away.url}, call, path, "")
+		c.call(nobody, call, path+"x", "")
+		c.call(nobody, call, path, "", "X-Big", strings.Repeat("x", 20<<10))
+	}
+	c.call(nobody, callAsset, "/assets/x", "", "X-Big", strings.Repeat("x", 20<<10))
 	c.call(&till{t: c.t, url: away.url}, callKeys, "/.well-known/jwks.json", "")
 	c.call(nobody, callKeys, "/.well-known/jwks.json", "", "X-Big", strings.Repeat("x", 20<<10))
-	c.call(nobody, callReceipt, sold.ReceiptURL+"x", "")
-	c.call(nobody, callReceipt, sold.ReceiptURL, "", "X-Big", strings.Repeat("x", 20<<10))
-	for call, path := range map[string]string{callReceipt: sold.ReceiptURL, callKeys: "/.well-known/jwks.json", callLog: "/log", callEntry: "/log/1"} {
+	public := map[string]string{callKeys: "/.well-known/jwks.json", callLog: "/log", callEntry: "/log/1"}
+	maps.Copy(public, held)
+	for call, path := range public {
 		eventually(c.t, "more is asked for than everybody is shown", func() error {
 			for _, r := range together(64, func(int) reply { return must(nobody.try("GET", path, "", "Authorization", "")) }) {
 				if r.Status == 429 {
@@ -323,19 +333,4 @@ func (c *clerk) troubles(shop *shop) {
 		}
 	}
 	c.crowd(shop)
-}
-
-// crowd has more tills closed at once than a gateway closes.
-func (c *clerk) crowd(shop *shop) {
-	h := newHold()
-	by := shop.till.at(shop.addGateway(h.configure))
-	closed := make(chan reply, 2)
-	for range cap(closed) {
-		go func() { closed <- by.askToClose(newKey()) }()
-		<-h.reached
-	}
-	c.call(by, callClose, "/closings", "", "Idempotency-Key", newKey())
-	close(h.letGo)
-	<-closed
-	<-closed
 }

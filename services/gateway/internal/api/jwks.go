@@ -43,6 +43,7 @@ func (s *Server) jwks(c *fiber.Ctx) error {
 		return errStoreAway
 	}
 	c.Set(fiber.HeaderCacheControl, keysCached)
+	forAnyPage(c)
 	c.Set(fiber.HeaderContentType, keysContent)
 	return c.Send(body)
 }

@@ -1,11 +1,9 @@
 package api
 
 import (
-	"bytes"
-	"cmp"
+	"context"
 	"crypto/subtle"
-	_ "embed" // the page
-	"html/template"
+	"errors"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -13,125 +11,162 @@ import (
 
 	"github.com/tillseal/tillseal/services/gateway/internal/record"
 	"github.com/tillseal/tillseal/services/gateway/internal/refusal"
+	"github.com/tillseal/tillseal/services/gateway/internal/shopfile"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
-	"github.com/tillseal/tillseal/shared/event"
-	"github.com/tillseal/tillseal/shared/sale"
+	"github.com/tillseal/tillseal/shared/intact"
 )
 
-//go:embed receipt.html
-var receiptHTML string
+// Receipts is what receipts' pages say beside the record.
+type Receipts struct {
+	Shop     *shopfile.Shop
+	RPC      string // a node's URL that shoppers' browsers ask; "" for none
+	Explorer string // the base URL of an explorer of the chain, without a slash at its end; "" for none
+	ChainID  string // the published contract's; "" where none is published
+	Contract string
+}
 
 var (
-	receiptPage = template.Must(template.New("receipt").Parse(receiptHTML))
-
 	// errNoReceipt is the same for a receipt that does not exist and for a wrong token.
 	errNoReceipt    = refusal.New(refusal.NotFound, "there is no receipt at this address")
 	errManyReceipts = refusal.Later(refusal.RateLimited, time.Second, "too many receipts are being requested: try again")
+	errWrongNode    = refusal.New(refusal.BadRequest, "the parameter node must be an origin such as https://rpc.example")
 )
 
-// receiptPolicy lets the page load and run nothing. The token is in its address, so the page must neither be cached (no-store, as everywhere)
-// nor named to others (Referrer-Policy).
-const receiptPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-// means is what an anchor's status means to a shopper.
-var means = map[string]string{
-	"pending":   "recorded, and waiting for its batch",
-	"parked":    "recorded, and held back until an operator of the shop acts",
-	"batched":   "in a batch that is about to be anchored",
-	"broadcast": "in a batch whose transaction is on its way to Ethereum",
-	"mined":     "anchored on Ethereum; the block can still change",
-	"final":     "anchored on Ethereum for good",
-}
-
-type receipt struct {
-	Title      string
-	Altered    bool // what is stored is not what was recorded: nothing of it is shown
-	Total      string
-	Currency   string
-	StoreID    string
-	TerminalID string
-	Customer   bool // whether the record moved a customer's points
-	Earned     int64
-	Redeemed   int64
-	Balance    int64
-	Refund     bool
-	SaleID     uuid.UUID
-	RecordedAt string
-	Returned   string // the sale that a refund is of, or that it is of none
-	Reference  string
-	OccurredAt string // by the till's clock; "" where it did not say
-	Offline    bool
-	Shortfall  int64 // points that were redeemed beyond the balance
-	Lines      []slipLine
-	Tenders    []slipTender
-	Anchor     record.Anchor
-	Means      string
-}
-
-// receipt shows a record to whoever holds its token.
+// receipt is the page of a record, for whoever holds its token.
 func (s *Server) receipt(c *fiber.Ctx) error {
-	if !s.receipts.Allow() {
-		return errManyReceipts
+	node, ok := nodeOrigin(c.Query("node"))
+	if !ok {
+		return s.explain(c, errWrongNode)
+	}
+	held, err := s.heldRecord(c, s.receipts)
+	if err != nil {
+		return s.explain(c, err)
+	}
+	return s.showReceipt(c, s.receiptOf(c.UserContext(), held), node)
+}
+
+// receiptStatus is where a receipt's proof stands, for the page that follows it.
+func (s *Server) receiptStatus(c *fiber.Ctx) error {
+	held, err := s.heldRecord(c, s.follows)
+	if err != nil {
+		return err
+	}
+	withoutReferrer(c)
+	return c.JSON(s.proofState(c.UserContext(), held))
+}
+
+// receiptProof is the proof for a receipt's holder.
+func (s *Server) receiptProof(c *fiber.Ctx) error {
+	held, err := s.heldRecord(c, s.receipts)
+	if err != nil {
+		return err
+	}
+	withoutReferrer(c)
+	if held.wrong != "" {
+		return errAltered
+	}
+	if err := s.sendProof(c, held.row.ID); err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentDisposition, `attachment; filename="proof-`+held.row.ID.String()+`.json"`)
+	return nil
+}
+
+// held is a record of which the caller has the receipt's token.
+type held struct {
+	row   *store.Row
+	rules string // the version of the loyalty rules that it was recorded by, "" for a guest's
+	token string
+	wrong string // which step of a check fails on what is stored, "" when it is intact
+}
+
+// heldRecord finds the record of a request's id and token, and checks it.
+func (s *Server) heldRecord(c *fiber.Ctx, within interface{ Allow() bool }) (*held, error) {
+	if !within.Allow() {
+		return nil, errManyReceipts
 	}
 	id, ok := record.ParseID(param(c, "id"))
 	token := c.Query("t")
 	if !ok || token == "" {
-		return errNoReceipt
+		return nil, errNoReceipt
 	}
 	found, kept, err := s.Store.Receipt(c.UserContext(), id)
 	switch {
 	case err != nil:
 		s.warn(c, "the receipt", err)
-		return errStoreAway
-	case found == nil || subtle.ConstantTimeCompare([]byte(kept), []byte(token)) != 1:
-		return errNoReceipt
+		return nil, errStoreAway
+	case found == nil || subtle.ConstantTimeCompare([]byte(kept.Token), []byte(token)) != 1:
+		return nil, errNoReceipt
 	}
 	checked, err := s.checked(c, found)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	page := receipt{Title: "This receipt can't be shown", SaleID: id, Altered: true}
-	if checked.Of(found) == nil {
-		if shown := s.receiptOf(c, found); shown.Anchor.Status != statusAltered { // as the ledger may find too, by what was anchored
-			page = shown
-		}
-	}
-	return showPage(c, page)
+	return &held{row: found, rules: kept.RulesVersion, token: kept.Token, wrong: stepOf(checked.Of(found))}, nil
 }
 
-// receiptOf is the page of an intact record.
-func (s *Server) receiptOf(c *fiber.Ctx, found *store.Row) receipt {
-	f := &found.Facts
-	page := receipt{
-		Title: "Receipt", Refund: f.Kind == sale.KindRefund, SaleID: found.ID, RecordedAt: sale.FormatTime(int64(f.RecordedAt)),
-		Total: f.Total, Currency: f.Currency, StoreID: f.StoreID, TerminalID: found.Under.TerminalID, Customer: f.CustomerID != "",
-		Earned: found.Earned, Redeemed: found.Redeemed, Balance: f.PointsBalance, Anchor: s.anchor(c.UserContext(), found.ID, anchorOf(found)),
+// stepOf names the step of a check of a record (infra/docs/CONTRACT.md, 4.4) that fails on what is stored of it.
+func stepOf(wrong error) string {
+	switch {
+	case wrong == nil:
+		return ""
+	case errors.Is(wrong, intact.ErrPromise), errors.Is(wrong, intact.ErrUnsigned):
+		return "promise"
+	case errors.Is(wrong, intact.ErrPoints):
+		return "request"
 	}
-	if page.Refund {
-		page.Title, page.Returned = "Receipt of a refund", cmp.Or(f.RefundOf, "a purchase whose receipt was not shown")
+	return "sale_hash" // and its total in the smallest unit, which follows from what is hashed
+}
+
+// proofState is where a receipt's proof stands. Of a record that was altered nothing else is shown.
+type proofState struct {
+	Status      string `json:"status"`
+	Step        string `json:"step,omitempty"` // altered: which step of a check fails
+	BatchID     string `json:"batch_id,omitempty"`
+	TxHash      string `json:"tx_hash,omitempty"`
+	BlockNumber string `json:"block_number,omitempty"`
+}
+
+func (s *Server) proofState(ctx context.Context, h *held) proofState {
+	if h.wrong != "" {
+		return proofState{Status: statusAltered, Step: h.wrong}
 	}
-	if !page.Refund {
-		page.Shortfall = max(0, found.Redeemed-max(0, f.PointsBalance-found.Earned+found.Redeemed))
+	a := s.anchor(ctx, h.row.ID, anchorOf(h.row))
+	if a.Status == statusAltered { // as the ledger may find too, by what was anchored
+		return proofState{Status: statusAltered, Step: "leaf"}
 	}
-	if page.Means = means[page.Anchor.Status]; page.Means == "" {
-		page.Means = "not known at the moment"
+	return proofState{Status: a.Status, BatchID: a.BatchID, TxHash: a.TxHash, BlockNumber: a.BlockNumber}
+}
+
+// shownReceipt is what a page is made of. A record that was altered has its id and that alone.
+type shownReceipt struct {
+	SaleID uuid.UUID      `json:"sale_id"`
+	Proof  proofState     `json:"proof"`
+	Shop   shopfile.Store `json:"shop"`
+	Chain  shownChain     `json:"chain"`
+	Record *shownRecord   `json:"record,omitempty"`
+}
+
+// shownChain is where to ask, and what the shop published.
+type shownChain struct {
+	RPC          string `json:"rpc,omitempty"`
+	Explorer     string `json:"explorer,omitempty"`
+	ChainID      string `json:"chain_id,omitempty"`
+	Contract     string `json:"contract,omitempty"`
+	ContractName string `json:"contract_name,omitempty"`
+}
+
+func (s *Server) receiptOf(ctx context.Context, h *held) shownReceipt {
+	r := &s.Receipts
+	page := shownReceipt{
+		SaleID: h.row.ID, Proof: s.proofState(ctx, h),
+		Chain: shownChain{RPC: r.RPC, Explorer: r.Explorer, ChainID: r.ChainID, Contract: r.Contract, ContractName: r.Shop.ContractName},
 	}
-	if sent, err := event.SentOf(found.Request); err == nil { // it was valid when it was recorded; otherwise the page is shown without lines
-		page.Reference, page.OccurredAt, page.Offline = sent.ExternalRef, sent.OccurredAt, sent.Offline
-		page.Lines, page.Tenders = slipLines(sent.Lines, f.Currency), slipTenders(sent.Tenders)
+	if page.Proof.Status == statusAltered {
+		page.Shop = r.Shop.Of("") // what is stored does not tell of which store it is
+		return page
 	}
+	page.Shop = r.Shop.Of(h.row.Facts.StoreID)
+	page.Record = s.shown(h)
 	return page
-}
-
-func showPage(c *fiber.Ctx, page receipt) error {
-	var html bytes.Buffer
-	if err := receiptPage.Execute(&html, page); err != nil {
-		return err
-	}
-	c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
-	c.Set(fiber.HeaderContentSecurityPolicy, receiptPolicy)
-	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
-	c.Set("X-Robots-Tag", "noindex")
-	c.Response().SetBodyRaw(html.Bytes())
-	return nil
 }

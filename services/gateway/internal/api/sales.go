@@ -149,6 +149,11 @@ func (s *Server) proof(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	return s.sendProof(c, id)
+}
+
+// sendProof forwards the ledger's proof of a sale that the caller may read.
+func (s *Server) sendProof(c *fiber.Ctx, id uuid.UUID) error {
 	if !s.Bus.Conn.IsConnected() {
 		return errLedgerAway
 	}

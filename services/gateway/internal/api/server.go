@@ -83,6 +83,7 @@ type Server struct {
 	Prepared  func() bool // whether sales may be recorded in the database that answers
 	Rules     *loyalty.Rules
 	Bus       *stream.Bus
+	Receipts  Receipts
 	Origins   []string       // that a browser may call from; "*" for all
 	Proxies   []netip.Prefix // whose connections carry many callers
 	Limits    Limits
@@ -99,6 +100,7 @@ type Server struct {
 	batches  chan struct{} // a slot for each batch in progress
 	checking chan struct{} // and for each check of what is read
 	receipts *rate.Limiter
+	follows  *rate.Limiter // of receipts' states
 	logs     *rate.Limiter
 	keyAsks  *rate.Limiter
 	keys     keySet
@@ -139,6 +141,8 @@ func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
 	s.checking = make(chan struct{}, maxChecking)
 	s.receipts = rate.NewLimiter(publicPerSecond, publicBurst)
+	s.follows = rate.NewLimiter(publicPerSecond, publicBurst)
+	s.follows = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.logs = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.keyAsks = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.warnings = rate.NewLimiter(warningsPerSecond, warningsBurst)
@@ -202,6 +206,9 @@ func (s *Server) routes() {
 	s.app.Get("/closings", s.authenticate, s.closings)
 	s.app.Get("/closings/:n", s.authenticate, s.closing)
 	s.app.Get("/receipts/:id", s.receipt)
+	s.app.Get("/receipts/:id/status", s.receiptStatus)
+	s.app.Get("/receipts/:id/proof", s.receiptProof)
+	s.app.Get("/assets/:name", s.asset)
 	s.app.Get("/.well-known/jwks.json", s.jwks)
 	s.app.Get("/log", s.logHead)
 	s.app.Get("/log/:batch_id", s.logEntry)

@@ -82,13 +82,19 @@ func (s *Store) Entries(ctx context.Context, customerID string, before int64, li
 	return all, listed, err
 }
 
+// ReceiptOf is what a record's receipt has beside the record.
+type ReceiptOf struct {
+	Token        string
+	RulesVersion string // of the loyalty rules, "" where no customer's points moved
+}
+
 // Receipt reads a record of any store with its receipt's token, nil when there is none. The caller must require the token before it shows it.
-func (s *Store) Receipt(ctx context.Context, saleID uuid.UUID) (r *Row, token string, err error) {
+func (s *Store) Receipt(ctx context.Context, saleID uuid.UUID) (r *Row, of ReceiptOf, err error) {
 	err = s.show(ctx, func(ctx context.Context) error {
-		r, token = nil, ""
+		r, of = nil, ReceiptOf{}
 		batch := &pgx.Batch{}
 		batch.Queue(receiptSQL, [16]byte(saleID)).QueryRow(func(row pgx.Row) error {
-			if err := row.Scan(&token); !errors.Is(err, pgx.ErrNoRows) {
+			if err := row.Scan(&of.Token, &of.RulesVersion); !errors.Is(err, pgx.ErrNoRows) {
 				return err
 			}
 			return nil
@@ -102,7 +108,7 @@ func (s *Store) Receipt(ctx context.Context, saleID uuid.UUID) (r *Row, token st
 		})
 		return s.pool.SendBatch(ctx, batch).Close()
 	})
-	return r, token, err
+	return r, of, err
 }
 
 var (

@@ -1,1 +1,1 @@
-SELECT receipt_token FROM sales.sale WHERE sale_id = $1;
+SELECT receipt_token, coalesce(rules_version, '') FROM sales.sale WHERE sale_id = $1;
