@@ -70,12 +70,13 @@ func (e *Engine) Demonstrate(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("the demonstration sale was answered %d: %s", status, body)
 	}
 	var answer struct {
-		SaleID string `json:"sale_id"`
+		SaleID     string `json:"sale_id"`
+		ReceiptURL string `json:"receipt_url"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return fmt.Errorf("read the answer to the demonstration sale: %w", err)
 	}
-	show("sale %s recorded; waiting for its anchor", answer.SaleID)
+	show("sale %s recorded; waiting for its anchor\nits receipt, for a browser: %s", answer.SaleID, e.GatewayURL+answer.ReceiptURL)
 	raw, err := e.AwaitProof(ctx, till.Key, answer.SaleID)
 	switch {
 	case ctx.Err() != nil:

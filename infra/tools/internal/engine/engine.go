@@ -140,7 +140,7 @@ func (e *Engine) startServers(ctx context.Context, log *slog.Logger) error {
 	group.Go(func() (err error) {
 		e.chain, err = local.StartChain(ctx, local.ChainConfig{
 			Dir: cfg.path("chain"), Port: cfg.ChainPort, PortVar: "CHAIN_PORT", Period: cmp.Or(cfg.BlockTime, local.DefaultPeriod), Log: log, Progress: cfg.Progress,
-			Fund: []common.Address{anchorer},
+			Fund: []common.Address{anchorer}, AllowedOrigins: []string{"*"}, // receipts' pages ask it, and infra/verify.html, which is of no origin
 		})
 		return err
 	})

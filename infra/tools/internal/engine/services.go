@@ -38,7 +38,7 @@ func (e *Engine) startServices(ctx, running context.Context) (err error) {
 		}
 	}()
 	e.GatewayURL = urlOf(listener.Addr())
-	e.cfg.Environ = slices.Concat([]string{"PROMISE_ISSUER=" + e.GatewayURL}, e.cfg.Environ) // unless that says otherwise
+	e.cfg.Environ = slices.Concat([]string{"PROMISE_ISSUER=" + e.GatewayURL, "PUBLIC_RPC_URL=" + e.ChainURL}, e.cfg.Environ) // unless that says otherwise
 	gatewayCfg, errGateway := load[gateway.Config](e, identity.Gateway, "DB_URL="+e.roleURL("gateway"), "REDIS_URL="+e.RedisURL,
 		"PROMISE_KEY_FILE="+e.cfg.promiseKey(), "GATEWAY_ADDR="+e.cfg.GatewayAddr, "METRICS_ADDR="+e.cfg.metricsAddr(0))
 	pricingCfg, errPricing := load[pricing.Config](e, identity.Pricing, "METRICS_ADDR="+e.cfg.metricsAddr(1))
