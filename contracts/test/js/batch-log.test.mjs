@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { entry, inclusionPath, leadsTo, node, treeHead } from "../../tools/batch-log.mjs";
+import { entry, inclusionPath, leadsTo, node, treeHead } from "../../verify/tillseal-verify.mjs";
 import { hashOf, read } from "./shop.mjs";
 
 const LOG = JSON.parse(read("testdata/log.json"));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { verifyProof } from "../../tools/verify-proof.mjs";
+import { verifyProof } from "../../verify/tillseal-verify.mjs";
 
 export const word = (n) => `0x${n.toString(16).padStart(64, "0")}`;
 
@@ -29,10 +29,13 @@ export function stopServers() {
   }
 }
 
+/** An outcome as the program prints it. */
+export const lineOf = ({ step, state, text }) => `${{ ok: "ok   ", skipped: "skip ", failed: "FAIL ", unknown: "unknown" }[state]} ${step}: ${text}`;
+
 /** A run with its lines, which show no URL. */
 export async function verify(proof, options, rpc) {
   const lines = [];
-  const result = await verifyProof(proof, rpc, { ...options, say: (line) => lines.push(line) });
+  const result = await verifyProof(proof, rpc, { ...options, report: (outcome) => lines.push(lineOf(outcome)) });
   assert.doesNotMatch(lines.join("\n"), /sesame|127\.0\.0\.1/);
   return { ...result, lines, line: lines.find((line) => / log_root: /.test(line)) };
 }

@@ -3,9 +3,8 @@ import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { StandardMerkleTree } from "@openzeppelin/merkle-tree";
-import { ContractFactory, JsonRpcProvider, keccak256, toBeHex, toUtf8Bytes } from "ethers";
-import { entry, inclusionPath, treeHead } from "../../tools/batch-log.mjs";
-import { hashSale, weiFor } from "../../tools/verify-proof.mjs";
+import { ContractFactory, JsonRpcProvider, TypedDataEncoder, keccak256, parseUnits, toBeHex, toUtf8Bytes } from "ethers";
+import { entry, inclusionPath, treeHead } from "../../verify/tillseal-verify.mjs"; // which testdata/log.json pins
 
 export const here = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 export const read = (path) => readFileSync(here(path), "utf8");
@@ -13,6 +12,18 @@ export const hashOf = (text) => keccak256(toUtf8Bytes(text));
 
 export const { vectors: SALES } = JSON.parse(read("testdata/sales.json"));
 export const RATE = "254321.17";
+
+const TYPE = JSON.parse(read("testdata/sales.json")).type;
+const FIELDS = TYPE.slice(TYPE.indexOf("(") + 1, -1).split(",").map((field) => field.split(" ")).map(([type, name]) => ({ type, name }));
+
+/** The hash of a sale as ethers makes it. */
+export const hashSale = (sale) => TypedDataEncoder.hashStruct("Sale", { Sale: FIELDS }, sale);
+
+// ceil(total * 10^18 / RATE), with ethers' decimals.
+function weiFor(total) {
+  const [value, rate] = [parseUnits(total, 36), parseUnits(RATE, 18)];
+  return (value + rate - 1n) / rate;
+}
 
 const PAIR = ["bytes32", "uint256"];
 const GAS = 150_000; // of any batch by Ethereum's present rules; small, so that hundreds fit into a block
@@ -74,7 +85,7 @@ class Shop {
   }
 
   /** Anchors the sale of tea, with others or alone, and makes its proof. */
-  async sell(others = SALES.map((v) => [v.sale_hash, weiFor(v.sale.total, RATE).toString()])) {
+  async sell(others = SALES.map((v) => [v.sale_hash, weiFor(v.sale.total).toString()])) {
     const rate = { value: RATE, currency: "INR", tier: "live", sources: ["coingecko"], observed_at: "2026-11-22T04:45:30Z" };
     return this.#prove({ ...makeSale(), rate }, others);
   }
@@ -170,7 +181,7 @@ function makeSale() {
     sale,
     request: request.toString("base64"),
     sale_hash: hashSale(sale),
-    amount_wei: weiFor(sale.total, RATE).toString(),
+    amount_wei: weiFor(sale.total).toString(),
   };
 }
 

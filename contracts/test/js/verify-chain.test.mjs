@@ -1,7 +1,7 @@
 // What a node's answers do to a proof that no other batch has followed.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Unreachable, jsonRPC } from "../../tools/rpc.mjs";
+import { Unreachable, jsonRPC } from "../../verify/tillseal-verify.mjs";
 import { startAnvil } from "./anvil.mjs";
 import { lyingNode, serve, stopServers, verify as run, word } from "./lies.mjs";
 import { changed, hashOf, openShop, provide } from "./shop.mjs";
@@ -49,7 +49,7 @@ test("each answer about the transaction and its block counts", async () => {
     const result = await verify(recent, lying({ [method]: lie }));
     assert.deepEqual([result.step, result.why], [step, why]);
   }
-  assert.deepEqual((await verify(recent, lying({ eth_getTransactionReceipt: () => receipt }))).valid, true);
+  assert.deepEqual((await verify(recent, lying({ eth_getTransactionReceipt: () => receipt }))).verdict, "valid");
 
   const final = changed(recent, (p) => (p.chain.finality = "final"));
   const finalized = (answer) => lying({ eth_getBlockByNumber: (params, real) => (params[0] === "finalized" ? answer() : real()) });
@@ -60,7 +60,7 @@ test("each answer about the transaction and its block counts", async () => {
     assert.equal((await verify(final, finalized(answer))).why, "the chain has no finalized block yet");
   }
   assert.equal((await verify(final, finalized(() => ({ number: "0x1", hash })))).why, `the finalized block is 1, below ${number}`);
-  assert.equal((await verify(final, finalized(() => ({ number: "0xffff", hash })))).valid, true);
+  assert.equal((await verify(final, finalized(() => ({ number: "0xffff", hash })))).verdict, "valid");
 });
 
 test("the contract is read at one block, which is asked for again where it is not there yet", async () => {
@@ -72,7 +72,7 @@ test("the contract is read at one block, which is asked for again where it is no
     asked.add(JSON.stringify(block));
     return real();
   };
-  assert.equal((await verify(recent, lying({ eth_getCode: at, eth_call: at }))).valid, true);
+  assert.equal((await verify(recent, lying({ eth_getCode: at, eth_call: at }))).verdict, "valid");
   assert.deepEqual([...asked], [JSON.stringify({ blockHash: head.hash })]);
 });
 

@@ -8,8 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
-import { readKeys, readPromise } from "../../tools/promise.mjs";
-import { jsonRPC, verifyProof } from "../../tools/verify-proof.mjs";
+import { jsonRPC, readKeys, readPromise, verifyProof } from "../../verify/tillseal-verify.mjs";
 import { startAnvil } from "./anvil.mjs";
 import { JWKS, changed, here, hashOf, openShop, provide, read, signPromise } from "./shop.mjs";
 
@@ -32,15 +31,16 @@ const verdict = (p, options) => verifyProof(p, jsonRPC(chain.url), options);
 const promised = (claims, header) => changed(proof, (p) => (p.promise = signPromise(p.sale, p.sale_hash, claims, header)));
 
 test("a promise of the record is accepted, its signature with the shop's keys", async () => {
-  const lines = [];
-  const say = (line) => lines.push(line);
-  assert.deepEqual(await verdict(proof, { jwks: JWKS, say }), { valid: true });
-  assert.deepEqual(await verdict(proof, { say }), { valid: true });
-  const [checked, unchecked] = lines.filter((line) => line.includes("promise:"));
-  assert.equal(checked, "ok    promise: the promise is of this record");
-  assert.match(unchecked, /its signature was not checked/);
+  const outcomes = [];
+  const report = (outcome) => outcomes.push(outcome);
+  assert.equal((await verdict(proof, { jwks: JWKS, report })).verdict, "valid");
+  assert.equal((await verdict(proof, { report })).verdict, "valid");
+  const [checked, unchecked] = outcomes.filter(({ step }) => step === "promise");
+  const due = `${new Date(Number(proof.sale.recordedAt) / 1000 + 86_400_000).toISOString().slice(0, 19)}Z`;
+  assert.deepEqual(checked, { step: "promise", state: "ok", text: "the promise is of this record", value: due });
+  assert.match(unchecked.text, /its signature was not checked/);
   const named = { chain_id: proof.chain.chain_id, contract: proof.chain.contract };
-  assert.deepEqual(await verdict(promised(named), { jwks: JWKS }), { valid: true });
+  assert.equal((await verdict(promised(named), { jwks: JWKS })).verdict, "valid");
 });
 
 test("a promise of anything else is refused", async () => {
@@ -90,7 +90,24 @@ test("a promise of anything else is refused", async () => {
 });
 
 test("a record of before there were promises is proved without one", async () => {
-  assert.deepEqual(await verdict(changed(proof, (p) => (p.promise = "")), { jwks: JWKS }), { valid: true });
+  const { verdict: end, skipped, promise } = await verdict(changed(proof, (p) => (p.promise = "")), { jwks: JWKS });
+  assert.deepEqual([end, skipped, promise], ["valid", ["promise"], undefined]);
+});
+
+test("a promise is kept by a block of its last second, and a later one proves the sale all the same", async () => {
+  const { timestamp } = await provider.getBlock(Number(proof.chain.block_number));
+  const ended = async (late) => {
+    const outcomes = [];
+    const due = changed(proof, (p) => (p.promise = signPromise(p.sale, p.sale_hash, { anchor_by: timestamp - late })));
+    const result = await verdict(due, { jwks: JWKS, report: (outcome) => outcomes.push(outcome) });
+    assert.equal(result.verdict, "valid");
+    assert.equal(result.minedAt, BigInt(timestamp));
+    assert.equal(result.promise.anchor_by, timestamp - late);
+    return [result.promiseKept, outcomes.find(({ step }) => step === "block").text.replace(/^.*; /, "").replace(/due at [^,]+/, "due")];
+  };
+  assert.deepEqual(await ended(0), [true, "the promise, due, is kept"]);
+  assert.deepEqual(await ended(1), [false, "the promise, due, is broken: it was anchored 1 s too late"]);
+  assert.deepEqual(await ended(7_200), [false, "the promise, due, is broken: it was anchored 2 h too late"]);
 });
 
 // With the neutral point as its key anybody can sign: R = S·B fits every message.
@@ -104,7 +121,7 @@ test("a key for which anybody can sign is none of the shop's", async () => {
   });
   const jwks = { keys: [{ kty: "OKP", crv: "Ed25519", x, kid, alg: "EdDSA", use: "sig" }, ...JWKS.keys] };
   assert.equal((await verdict(weak, { jwks })).why, "the promise is signed with a key that is not the shop's");
-  assert.deepEqual(await verdict(proof, { jwks }), { valid: true });
+  assert.equal((await verdict(proof, { jwks })).verdict, "valid");
 });
 
 test("what shared/promise signs is read and verified", () => {
