@@ -1,10 +1,11 @@
 # Tillseal. `make` lists the targets.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
-.PHONY: help run verify bench test test-go test-contracts tools lint tidy fmt generate clean
+.PHONY: help run verify bench test test-go test-contracts test-web web tools lint tidy fmt generate clean
 
 MODULES := shared contracts services/gateway services/pricing services/anchor services/ledger infra/tools
 PACKAGES := $(MODULES:%=./%/...)
+WEB := services/gateway/web
 BIN := $(CURDIR)/.tools/bin
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
@@ -29,7 +30,7 @@ verify: need-go ## verify a proof: make verify PROOF=proof.json (RPC from .run/e
 bench: need-go ## measure the gateway against pgbench; never part of CI (make bench ARGS='-preload 5000000')
 	@go run ./infra/tools/cmd/bench $(ARGS)
 
-test: need-go tools test-go test-contracts ## run every test on real servers, with the race detector
+test: need-go tools test-go test-contracts test-web ## run every test on real servers, with the race detector
 
 # GOGC=300 collects garbage less often: compiling takes a fifth less work. atexit_sleep_ms=0 spares each test binary the second that the
 # race detector waits at its end. Either is left as it is when it is set already. `make lint` runs go vet.
@@ -42,12 +43,21 @@ test-go: need-go
 test-contracts: tools
 	cd contracts && npm run --silent test && npm run --silent test:js && npm run --silent lint
 
-tools: contracts/node_modules/.package-lock.json ## install the contracts' npm tools
+# That what is checked in is what the sources make is one of its tests.
+test-web: tools
+	cd $(WEB) && npm run --silent check && npm run --silent lint && npm run --silent test
 
-contracts/node_modules/.package-lock.json: contracts/package-lock.json contracts/package.json
+web: tools ## bundle the receipts' page, infra/verify.html and the verifier's npm package
+	cd $(WEB) && npm run --silent build
+
+NPM_FOLDERS := contracts $(WEB)
+
+tools: $(NPM_FOLDERS:%=%/node_modules/.package-lock.json) ## install the npm tools of the contracts and of the receipts' page
+
+$(NPM_FOLDERS:%=%/node_modules/.package-lock.json): %/node_modules/.package-lock.json: %/package-lock.json %/package.json
 	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or later (Debian: apt-get install nodejs npm)" >&2; exit 1; }
-	@echo "installing the contracts' npm tools"
-	cd contracts && npm ci --no-audit --no-fund
+	@echo "installing the npm tools of $*"
+	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 
 lint: need-go tidy $(GOLANGCI) ## hold the tree to the house rules, build each module by itself, vet and lint everything
@@ -64,9 +74,10 @@ $(GOLANGCI):
 	@GOBIN=$(BIN) GOFLAGS= GOWORK=off go install -v github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) 2>&1 | $(PROGRESS)
 	@mv $(BIN)/golangci-lint $@
 
-fmt: $(GOLANGCI) ## format all Go and Solidity
+fmt: $(GOLANGCI) tools ## format all Go, Solidity and TypeScript
 	$(GOLANGCI) fmt $(MODULES)
 	cd contracts && ./tools/forge fmt
+	cd $(WEB) && npm run --silent format
 
 generate: need-go tools ## compile the contract anew and regenerate its Go binding; write infra/nats's streams and durables
 	cd contracts && npm run --silent generate

@@ -53,7 +53,7 @@ type Config struct {
 	PromiseWithin  time.Duration `env:"PROMISE_WITHIN" envDefault:"24h" doc:"how long after a record its batch stands in a block at the latest, as each promise says"`
 	PublicContract string        `env:"PUBLIC_CONTRACT" doc:"the contract that the shop has published, as each promise then says: eip155:, the chain's id, : and the address, such as eip155:1:0x…; empty for none"`
 	ReceiptShop    string        `env:"RECEIPT_SHOP_FILE" doc:"path of a JSON file with what receipts' pages say about the shop: name, address, phone, tax_id, website, time_zone, by store in stores; contract_name; show_customer, show_balance; empty for none"`
-	PublicRPC      config.Secret `env:"PUBLIC_RPC_URL" doc:"a node's JSON-RPC URL for receipts' pages, which each shopper's browser gets to see and asks; empty for none: a shopper then names one"`
+	PublicRPC      config.Secret `env:"PUBLIC_RPC_URL" doc:"a node's JSON-RPC URL for receipts' pages, which each shopper's browser gets to see and asks; empty for none: a shopper then names one; of verify where neither -rpc nor WEB3_PROVIDER is given"`
 	Explorer       string        `env:"EXPLORER_URL" doc:"the chain's explorer that receipts' pages link to, such as https://etherscan.io; empty for none"`
 	TerminalRate   int           `env:"TERMINAL_RATE_PER_SECOND" envDefault:"1000" doc:"requests a second that one terminal may send, each record of a batch counting as one; bursts of twice as many are allowed"`
 

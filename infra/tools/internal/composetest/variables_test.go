@@ -99,7 +99,7 @@ func TestTheExampleDocumentsExactlyWhatIsRead(t *testing.T) {
 }
 
 // described are the variables that have a section of the page, by its fragment.
-var described = map[string]string{"LOYALTY_RULES": "the-loyalty-rules"}
+var described = map[string]string{"LOYALTY_RULES": "the-loyalty-rules", "RECEIPT_SHOP_FILE": "what-receipts-say-of-the-shop"}
 
 // table is what infra/docs/CONFIGURATION.md has about the settings, made of the programs' own words.
 func table() string {

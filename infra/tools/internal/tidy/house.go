@@ -14,10 +14,12 @@ var House = Rules{
 		"shared/schema/migrations": "goose runs whatever lies there, in the order of the numbers",
 		"infra/nats/streams":       "make generate writes what the code describes there, and a test compares",
 		"infra/nats/consumers":     "make generate writes what the code describes there, and a test compares",
+
+		"services/gateway/web/locale": "build.mjs puts all of it into the page: another language is another file",
 	},
 	Known: map[string]string{
 		"Makefile": "make", ".gas-snapshot": "forge snapshot", ".npmrc": "npm", ".solhint.json": "solhint", "*.t.sol": "forge test",
-		"*.test.mjs": "node --test", "*.dockerignore": "docker build",
+		"*.test.mjs": "node --test", "*.test.ts": "node --test", "*.d.ts": "tsc", "tsconfig.json": "tsc", "biome.json": "biome", "*.dockerignore": "docker build",
 	},
 	Law: Law{
 		Prefix: "github.com/tillseal/tillseal/",
