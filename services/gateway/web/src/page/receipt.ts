@@ -1,5 +1,5 @@
 // The receipt's page. What it shows came with it; what it says about the proof it asks the gateway and the chain.
-import { type JWKS, jsonRPC, parseJSON, parseKeys } from "../verify/index.ts";
+import { type JWKS, jsonRPC, type Proof, parseJSON, parseKeys } from "../verify/index.ts";
 import { showAltered } from "./altered.ts";
 import type { ProofState, Receipt, ReceiptRecord } from "./data.ts";
 import { fill, h } from "./dom.ts";
@@ -265,9 +265,15 @@ export class Page {
   }
 
   private differs(proof: unknown): string | undefined {
-    const of = proof as Parameters<typeof differs>[2] & { request: string };
-    const bytes = Uint8Array.from(atob(of.request), (char) => char.charCodeAt(0));
-    return differs(this.receipt.sale_id, this.record, of, parseJSON(new TextDecoder().decode(bytes)));
+    const of = proof as Proof;
+    let request: unknown;
+    try {
+      const bytes = Uint8Array.from(atob(of.request), (char) => char.charCodeAt(0));
+      request = parseJSON(new TextDecoder("utf-8", { fatal: true }).decode(bytes), { anyNames: true });
+    } catch {
+      return undefined; // then it is not what was hashed, which is a step of its own
+    }
+    return differs(this.receipt.sale_id, this.record, of, request);
   }
 
   private checkPromise(jwks: JWKS): void {

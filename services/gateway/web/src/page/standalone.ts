@@ -121,6 +121,7 @@ class Verifier {
     this.button.disabled = true;
     this.wrong.textContent = "";
     fill(this.about);
+    this.steps.clear();
     try {
       await this.verifyOnce();
     } catch (error) {

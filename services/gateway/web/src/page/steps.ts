@@ -30,13 +30,20 @@ export class Steps {
     this.element = h("div", { class: "check" }, this.verdict, this.progress, this.list);
   }
 
-  /** Begins anew with these steps, all open. */
-  begin(steps: readonly Step[]): void {
-    this.say("", this.language.text("check.running"));
+  /** Takes away what was found before. */
+  clear(): void {
+    this.say("", "");
+    this.tell("");
     this.rows.clear();
     fill(this.list);
+  }
+
+  /** Begins anew with these steps, all open. */
+  begin(steps: readonly Step[]): void {
+    this.clear();
+    this.say("", this.language.text("check.running"));
     for (const step of steps) {
-      const row = h("li", {});
+      const row = h("li", { "data-step": step });
       this.rows.set(step, row);
       this.list.append(row);
       this.report({ step, state: "open" });

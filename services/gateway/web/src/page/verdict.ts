@@ -44,6 +44,11 @@ export async function check(text: string, wanted: Wanted, steps: Steps, language
       },
     });
     steps.end();
+    if (result.verdict === "valid" && result.skipped.includes("log_root")) {
+      // A node without the contract's old events, or one whose events and logRoot contradict each other.
+      steps.say("unsure", language.text("check.valid.event", { step: language.text("step.log_root") }));
+      return undefined;
+    }
     if (result.verdict === "valid") {
       steps.say("good", language.text("check.valid"), kept(result, language));
       return true;
