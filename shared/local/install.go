@@ -33,36 +33,45 @@ const (
 // without leaving the distribution's own Postgres or Redis running; otherwise the error has the command to run. What
 // is present is never upgraded. Safe to call from several processes at once.
 func Ensure(ctx context.Context, progress io.Writer) (Tools, error) {
-	tools := find()
-	packages := tools.missing()
+	err := ensure(ctx, progress, func() []string { return find().missing() })
+	return find(), err
+}
+
+// ensure installs the packages that are missing.
+func ensure(ctx context.Context, progress io.Writer, missing func() []string) error {
+	packages := missing()
 	if len(packages) == 0 {
-		return tools, nil
+		return nil
 	}
 	apt, err := exec.LookPath("apt-get")
 	if err != nil {
-		return tools, fmt.Errorf("%s missing and there is no apt-get to install it with: install it and start again", strings.Join(packages, " and "))
+		return fmt.Errorf("%s missing and there is no apt-get to install it with: install it and start again", strings.Join(packages, " and "))
 	}
 	if os.Geteuid() != 0 {
-		return tools, fmt.Errorf("%s missing; install with: sudo apt-get install --no-install-recommends -y %s",
-			strings.Join(packages, " and "), strings.Join(packages, " "))
+		return byHand(packages)
 	}
 	unlock, err := lockInstall(ctx)
 	if err != nil {
-		return tools, err
+		return err
 	}
 	defer unlock()
-	packages = find().missing() // another process may have been here
+	packages = missing() // another process may have been here
 	if len(packages) > 0 {
 		i := installer{apt: apt, progress: progress}
 		if err := i.install(ctx, packages); err != nil {
-			return tools, fmt.Errorf("install %s: %w", strings.Join(packages, " and "), err)
+			return fmt.Errorf("install %s: %w", strings.Join(packages, " and "), err)
 		}
 	}
-	tools = find()
-	if packages = tools.missing(); len(packages) > 0 {
-		return tools, fmt.Errorf("%s was installed, but its server program is not found", strings.Join(packages, " and "))
+	if packages = missing(); len(packages) > 0 {
+		return fmt.Errorf("%s was installed, but its program is not found", strings.Join(packages, " and "))
 	}
-	return tools, nil
+	return nil
+}
+
+// byHand says how to install what this process may not.
+func byHand(packages []string) error {
+	return fmt.Errorf("%s missing; install with: sudo apt-get install --no-install-recommends -y %s",
+		strings.Join(packages, " and "), strings.Join(packages, " "))
 }
 
 func lockInstall(ctx context.Context) (unlock func(), err error) {

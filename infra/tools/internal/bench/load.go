@@ -59,7 +59,7 @@ func (s *sample) add(took []time.Duration, failed int64) {
 func (s *sample) result(used usage) result {
 	slices.Sort(s.took)
 	n := len(s.took)
-	res := result{Sales: int64(n), Failed: s.failed, Offered: number(s.offered), Seconds: s.lasted.Seconds(), CPU: used.perSale(int64(n))}
+	res := result{Sales: int64(n), Failed: s.failed, Offered: number(s.offered), Seconds: s.lasted.Seconds(), CPU: used.perSale(s.answered)}
 	if s.lasted > 0 {
 		res.PerSecond = number(s.answered) / s.lasted.Seconds()
 	}

@@ -30,6 +30,7 @@ const (
 	runSlip          = "gateway, 64 connections, 30 lines with two taxes"
 	runOpen          = "gateway, open loop, spread"
 	runPipeline      = "engine, open loop, 201 to leaf"
+	runReceipts      = "engine, open loop, a receipt's page to its first byte"
 	runNoRedis       = "gateway, 256 connections, Redis down"
 	runEmpty         = "gateway, 256 connections, empty database"
 	runFull          = "gateway, 256 connections, preloaded database"
@@ -80,6 +81,7 @@ func (c Config) steps() []step {
 		{runOpen, dbGateway, false, func(ctx context.Context, r *rig) (result, error) { return r.openLoop(ctx, c.Spread), nil }},
 		{runNoRedis, dbGateway, true, withoutRedis},
 		{runPipeline, dbEngine, false, throughThePipeline},
+		{runReceipts, dbEngine, false, whileReceiptsAreShown},
 	}
 	if c.Preload > 0 {
 		compared := func(name, database string) step {

@@ -72,7 +72,7 @@ func (p *report) medians() map[string]result {
 	for _, name := range order {
 		runs := byName[name]
 		slices.SortFunc(runs, func(a, b result) int {
-			if name == runOpen || name == runPipeline {
+			if name == runOpen || name == runPipeline || name == runReceipts {
 				return cmp.Compare(a.P99US, b.P99US)
 			}
 			return cmp.Compare(a.PerSecond, b.PerSecond)
@@ -118,6 +118,12 @@ func (p *report) figures() {
 		add(figure{
 			Name: fmt.Sprintf("at %d/s: 201 to leaf in the journal, p99 ms", p.Rate), Value: through.P99US / 1000, Target: 250, AtMost: true,
 			Short: through.fellShort(),
+		})
+	}
+	if shown := m[runReceipts]; shown.Sales > 0 {
+		add(figure{
+			Name: fmt.Sprintf("at %d/s: a receipt's page to its first byte, p99 ms", p.Rate), Value: shown.P99US / 1000, Target: 50, AtMost: true,
+			Short: shown.fellShort(),
 		})
 	}
 	rate(fmt.Sprintf("with %d sales preloaded ÷ empty", p.Preload), runFull, runEmpty, 0.85)
