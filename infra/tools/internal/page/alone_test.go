@@ -63,7 +63,7 @@ func (s *shop) needsNoShop(t *testing.T) {
 	require.Contains(t, p.text(verdict), valid)
 	require.Contains(t, p.text("main"), "SECRET-1", "it is of the holder's own proof")
 	require.NotContains(t, p.text("main"), "salt")
-	p.keep("verify")
+	p.keep("verify", "main")
 	require.Empty(t, p.violations())
 
 	p.click("form details summary")

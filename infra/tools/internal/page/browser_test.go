@@ -278,12 +278,17 @@ func (p *tab) complaints() []string {
 	return slices.Clone(p.wrong)
 }
 
-// shoot writes what is seen of the whole page.
-func (p *tab) shoot(path string) {
+// keep writes what is seen in the window from an element on into the folder that IMAGES names, if it names one: for a look, and for the README.
+func (p *tab) keep(name, from string) {
 	p.t.Helper()
-	png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+	dir := os.Getenv("IMAGES")
+	if dir == "" {
+		return
+	}
+	eval[bool](p, `(document.querySelector(`+quoted(from)+`).scrollIntoView(), true)`)
+	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	require.NoError(p.t, err)
-	require.NoError(p.t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, png, 0o600)))
+	require.NoError(p.t, errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600)))
 }
 
 // pdf is the page on paper of a width and height in millimetres.

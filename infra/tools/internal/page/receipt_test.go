@@ -3,7 +3,6 @@ package page_test
 import (
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -227,27 +226,20 @@ func (s *shop) explains(t *testing.T) {
 	require.NotEmpty(t, p.text("noscript"))
 }
 
-// keep writes a picture for the README into the directory that IMAGES names, if it names one.
-func (p *tab) keep(name string) {
-	if dir := os.Getenv("IMAGES"); dir != "" {
-		p.shoot(filepath.Join(dir, name+".png"))
-	}
-}
-
 func (s *shop) fitsEverywhere(t *testing.T) {
 	r := s.sell(slip)
 	s.final(r)
 	for name, as := range map[string]look{
-		"receipt-phone": {width: 320, height: 640}, "receipt-verified": {width: 420, height: 900}, "receipt-wide": {},
-		"receipt-dark": {dark: true}, "receipt-hindi": {width: 420, height: 900, dark: true, languages: "hi-IN,hi"},
-		"receipt-paper": {width: 302, height: 1100, printed: true}, // 80 mm
+		"receipt-narrow": {width: 320, height: 640}, "receipt-phone": {width: 360, height: 720}, "receipt-wide": {}, "receipt-dark": {dark: true},
+		"receipt-hindi": {width: 360, height: 720, dark: true, languages: "hi-IN,hi"},
+		"receipt-paper": {width: 302, height: 720, printed: true}, // 80 mm
 		"receipt-a4":    {width: 794, height: 1123, printed: true},
 	} {
 		p := s.browser.open(t, s.page(r), as)
 		p.until("shown", `document.querySelector("h1")`)
 		require.True(t, p.fits(), name)
 		require.Empty(t, p.violations(), name)
-		p.keep(name)
+		p.keep(name, "main")
 		if as.printed {
 			require.Equal(t, "none", eval[string](p, `getComputedStyle(document.querySelector("section.verify")).display`), "no button on paper")
 			require.NotEqual(t, "none", eval[string](p, `getComputedStyle(document.querySelector(".qr")).display`))
@@ -258,9 +250,8 @@ func (s *shop) fitsEverywhere(t *testing.T) {
 		require.Equal(t, "verdict good", eval[string](p, `document.querySelector(".verdict").className`), p.text(".check"))
 		require.True(t, p.fits(), name)
 		require.Empty(t, p.violations(), name)
-		if name == "receipt-verified" || name == "receipt-hindi" {
-			p.keep(name)
-		}
+		p.keep(name+"-proof", ".proof")
+		p.keep(name+"-verified", ".actions")
 	}
 	p := s.browser.open(t, s.page(r), look{languages: "hi-IN,hi"})
 	p.untilText("h1", "रसीद")

@@ -159,7 +159,8 @@ function totals(record: ReceiptRecord, language: Language, amount: Format): HTML
 
 function paid(record: ReceiptRecord, tender: Tender, language: Language): Child {
   const [before, after] = language.text(record.kind === "refund" ? "totals.paidBack" : "totals.paid").split("{type}");
-  return [before, foreign(tender.type), after];
+  const key = `tender.${tender.type}`;
+  return [before, language.has(key) ? language.text(key) : foreign(tender.type), after];
 }
 
 function given(tender: Tender, language: Language, amount: Format): Child {

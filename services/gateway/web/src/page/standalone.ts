@@ -75,7 +75,7 @@ class Verifier {
         h(
           "details",
           {},
-          h("summary", {}, `${language.text("alone.contract")}, ${language.text("alone.keys")}`),
+          h("summary", {}, language.text("alone.more")),
           label("contract", "alone.contract"),
           this.contract,
           label("keys-file", "alone.keys"),

@@ -51,7 +51,7 @@ export function proofFacts(receipt: Receipt, record: ReceiptRecord, state: Proof
       [
         chain.contract
           ? link("address", chain.contract, code(`eip155:${chain.chain_id}:${chain.contract}`))
-          : language.text("proof.contract.none"),
+          : !named && language.text("proof.contract.none"),
         named && h("span", { class: "details" }, h("span", {}, named)),
       ],
     ],
