@@ -35,7 +35,7 @@ func (s *shop) needsNoShop(t *testing.T) {
 	kept, err := os.ReadFile(proof)
 	require.NoError(t, err)
 	keys := filepath.Join(t.TempDir(), "jwks.json")
-	response, err := http.Get(s.e.GatewayURL + "/.well-known/jwks.json") //nolint:noctx // the test's own server
+	response, err := http.Get(s.e.GatewayURL + "/.well-known/jwks.json")
 	require.NoError(t, err)
 	jwks, err := io.ReadAll(response.Body)
 	require.NoError(t, response.Body.Close())

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 )
@@ -259,8 +260,13 @@ func (s *shop) fitsEverywhere(t *testing.T) {
 	require.Contains(t, p.text(".proof"), "यह हमेशा के लिए चेन पर है")
 	p.run(chooseLanguage("en"))
 	p.untilText("h1", "Receipt")
-	for _, paper := range [][2]float64{{80, 297}, {210, 297}} {
-		require.Equal(t, "%PDF-", string(p.pdf(paper[0], paper[1])[:5]))
+	for _, paper := range []struct {
+		size chromedp.PaperSize
+		most int
+	}{{roll, 2}, {a4, 2}} {
+		n := p.sheets(paper.size)
+		require.Positive(t, n)
+		require.LessOrEqual(t, n, paper.most)
 	}
 }
 

@@ -131,13 +131,13 @@ func withoutReferrer(c *fiber.Ctx) { c.Set(fiber.HeaderReferrerPolicy, "no-refer
 
 // policy lets the page load its parts from this gateway and ask this gateway, the shop's node and the shopper's.
 func policy(rpc, node string) string {
-	connect := "'self'"
+	connect := []string{"'self'"}
 	for _, origin := range []string{originOf(rpc), node} {
 		if origin != "" {
-			connect += " " + origin
+			connect = append(connect, origin)
 		}
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src " + connect +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src " + strings.Join(connect, " ") +
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 

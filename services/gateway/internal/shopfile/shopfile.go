@@ -58,7 +58,7 @@ func Load(path string) (*Shop, error) {
 	if path == "" {
 		return &Shop{}, nil
 	}
-	f, err := os.Open(path) //nolint:gosec // the operator names it
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("can't be read: %w", err)
 	}
