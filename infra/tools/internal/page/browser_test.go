@@ -60,10 +60,8 @@ func startChromium(t *testing.T) *chromium {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path), chromedp.UserDataDir(dir), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-gpu", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("no-proxy-server", true),
+		chromedp.NoSandbox, // root has none, nor has a container; the pages are the test's own
 	)
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	quiet := func(string, ...any) {} // it reports each event that is newer than it is
 	root, stop := chromedp.NewContext(allocator, chromedp.WithErrorf(quiet), chromedp.WithLogf(quiet))

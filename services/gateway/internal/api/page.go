@@ -39,6 +39,8 @@ var (
 	script = newAsset("receipt.js", "text/javascript; charset=utf-8")
 	style  = newAsset("receipt.css", "text/css; charset=utf-8")
 	icon   = newAsset("icon.svg", "image/svg+xml")
+
+	parts = []*asset{&script, &style, &icon}
 )
 
 func newAsset(file, contentType string) asset {
@@ -63,7 +65,10 @@ var errNoAsset = refusal.New(refusal.NotFound, "there is no such part of the pag
 
 // asset is a part of the page: the same for everybody.
 func (s *Server) asset(c *fiber.Ctx) error {
-	for _, a := range []*asset{&script, &style, &icon} {
+	if !s.parts.Allow() {
+		return errManyReceipts
+	}
+	for _, a := range parts {
 		if c.Params("name") != a.name {
 			continue
 		}

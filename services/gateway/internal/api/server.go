@@ -101,6 +101,7 @@ type Server struct {
 	checking chan struct{} // and for each check of what is read
 	receipts *rate.Limiter
 	follows  *rate.Limiter // of receipts' states
+	parts    *rate.Limiter // of their page
 	logs     *rate.Limiter
 	keyAsks  *rate.Limiter
 	keys     keySet
@@ -142,6 +143,7 @@ func (s *Server) build() {
 	s.checking = make(chan struct{}, maxChecking)
 	s.receipts = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.follows = rate.NewLimiter(publicPerSecond, publicBurst)
+	s.parts = rate.NewLimiter(publicPerSecond*rate.Limit(len(parts)), publicBurst*len(parts))
 	s.follows = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.logs = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.keyAsks = rate.NewLimiter(publicPerSecond, publicBurst)
