@@ -87,10 +87,3 @@ export function paidWithPoints(record: ReceiptRecord): string | undefined {
   const paid = record.tenders.reduce((sum, tender) => add(sum, parse(tender.amount)), ZERO);
   return format(add(parse(record.total), negative(paid)), record.digits);
 }
-
-/** Whether lines, where there are any, add up to the total. */
-export function addsUp(record: ReceiptRecord): boolean {
-  if (record.lines.length === 0) return true;
-  const sum = record.lines.reduce((all, line) => add(all, parse(adds(line, record.digits))), ZERO);
-  return add(sum, negative(parse(record.total))).units === 0n;
-}
