@@ -120,7 +120,6 @@ func pending(r *http.Request, _ []byte, status int, answer []byte) (int, []byte)
 func (s *shop) waits(t *testing.T) {
 	r := s.sell(slip)
 	stop := s.gateway.lies(pending)
-	defer stop()
 	p := s.browser.open(t, s.page(r), look{})
 	p.untilText(".sentence", "waiting for its batch")
 	require.Contains(t, p.text(".proof"), "Promised to be on the chain by")
@@ -132,6 +131,15 @@ func (s *shop) waits(t *testing.T) {
 	p.untilText(verdict, "The promise is genuine. The proof itself does not exist yet.")
 	p.click(".verify div > p > button")
 	p.untilText(".verify", "Waiting for the proof")
+
+	other := s.sell(slip)
+	stop = s.gateway.lies(func(req *http.Request, asked []byte, status int, answer []byte) (int, []byte) {
+		return pending(req, asked, status, []byte(strings.ReplaceAll(string(answer), r.Promise, other.Promise)))
+	})
+	lied := s.browser.open(t, s.page(r), look{})
+	lied.click(run)
+	lied.untilText(verdict+".bad", "The promise is not valid.")
+	require.Contains(t, lied.text(".steps .failed"), "another sub")
 	s.final(r)
 	stop()
 	p.untilText(verdict, valid)
