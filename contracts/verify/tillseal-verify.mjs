@@ -646,6 +646,119 @@ function isName(text2, end) {
   return text2[i] === ":";
 }
 
+// src/verify/sale.ts
+var SALE_FIELDS = [
+  ["saleId", "string"],
+  ["kind", "string"],
+  ["refundOf", "string"],
+  ["storeId", "string"],
+  ["terminalId", "string"],
+  ["recordNumber", "uint64"],
+  ["previousHash", "bytes32"],
+  ["customerId", "string"],
+  ["currency", "string"],
+  ["total", "string"],
+  ["pointsDelta", "int64"],
+  ["pointsBalance", "int64"],
+  ["purchaseNumber", "uint64"],
+  ["recordedAt", "uint64"],
+  ["requestHash", "bytes32"],
+  ["salt", "bytes32"]
+];
+var TYPE = `Sale(${SALE_FIELDS.map(([name, type]) => `${type} ${name}`).join(",")})`;
+var SALE_TYPE_HASH = keccak(utf8(TYPE));
+function hashSale(sale) {
+  return toHex(keccak(SALE_TYPE_HASH, ...SALE_FIELDS.map(([name, type]) => member(name, type, sale[name]))));
+}
+function member(name, type, value) {
+  if (type !== "string") return word(type, value);
+  must(typeof value === "string", `sale.${name} is malformed`);
+  return keccak(utf8(value));
+}
+
+// src/verify/proof.ts
+var COUNT = /^(0|[1-9][0-9]{0,77})$/;
+var INTEGER2 = /^(0|-?[1-9][0-9]{0,77})$/;
+var FORMS = { string: /^/, int64: INTEGER2, uint64: COUNT, bytes32: BYTES32 };
+var LIST_MAX = 64;
+function parseProof(text2) {
+  try {
+    return parseJSON(text2);
+  } catch (error) {
+    throw new Invalid(`the proof cannot be read (${error instanceof Invalid ? error.message : "its JSON is malformed"})`);
+  }
+}
+function shape(p) {
+  must(isObject(p), "not a JSON object");
+  const rate = p.rate === null ? null : part(p, "rate");
+  const sale = part(p, "sale");
+  must(Object.keys(sale).length === SALE_FIELDS.length, "sale has other fields than the hashed ones");
+  for (const [name, type] of SALE_FIELDS) text(sale[name], FORMS[type], `sale.${name}`);
+  text(sale.kind, /^(sale|refund|adjustment|key|erasure)$/, "sale.kind");
+  text(sale.total, DECIMAL, "sale.total");
+  text(p.request, /^[A-Za-z0-9+/]+={0,2}$/, "request");
+  text(p.sale_hash, BYTES32, "sale_hash");
+  text(p.amount_wei, COUNT, "amount_wei");
+  if (rate !== null) text(rate.value, DECIMAL, "rate.value");
+  text(p.leaf, BYTES32, "leaf");
+  hashes(p.proof, "proof");
+  const batch = part(p, "batch");
+  text(batch.id, COUNT, "batch.id");
+  text(batch.root, BYTES32, "batch.root");
+  text(batch.size, COUNT, "batch.size");
+  text(batch.leaf_index, COUNT, "batch.leaf_index");
+  const log = part(p, "log");
+  text(log.size, COUNT, "log.size");
+  text(log.root, BYTES32, "log.root");
+  hashes(log.path, "log.path");
+  text(p.promise, /^([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)?$/, "promise");
+  place(part(p, "chain"));
+}
+function place(chain) {
+  text(chain.chain_id, COUNT, "chain.chain_id");
+  text(chain.contract, /^0x[0-9a-fA-F]{40}$/, "chain.contract");
+  text(chain.tx_hash, BYTES32, "chain.tx_hash");
+  text(chain.block_number, COUNT, "chain.block_number");
+  text(chain.block_hash, BYTES32, "chain.block_hash");
+  text(chain.deployed_block, COUNT, "chain.deployed_block");
+  must(BigInt(chain.deployed_block) <= BigInt(chain.block_number), "chain.deployed_block is above chain.block_number");
+  text(chain.finality, /^(mined|final)$/, "chain.finality");
+}
+function part(p, name) {
+  const value = p[name];
+  must(isObject(value), `${name} is missing`);
+  return value;
+}
+function text(value, form, name) {
+  must(typeof value === "string" && form.test(value), `${name} is malformed`);
+}
+function hashes(list, name) {
+  must(Array.isArray(list) && list.length <= LIST_MAX, `${name} is not a list of at most ${LIST_MAX}`);
+  list.forEach((hash, i) => {
+    text(hash, BYTES32, `${name}[${i}]`);
+  });
+}
+
+// src/verify/given.ts
+function readText(text2) {
+  const jws = text2.trim();
+  if (/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(jws)) return { promise: jws, of: {} };
+  const value = parseProof(text2);
+  if (!isObject(value) || typeof value.promise !== "string" || typeof value.sale_id !== "string" || "sale" in value)
+    return { proof: value };
+  const of = {};
+  const hash = isObject(value.anchor) ? value.anchor.sale_hash : void 0;
+  for (const [name, said] of Object.entries({ sale_id: value.sale_id, record_number: value.record_number, sale_hash: hash })) {
+    if (typeof said === "string" || typeof said === "number") of[name] = said;
+  }
+  return { promise: value.promise, of };
+}
+function parseContract(text2) {
+  const parts = /^(?:eip155:([1-9][0-9]{0,77}):)?(0x[0-9a-fA-F]{40})$/.exec(text2);
+  if (parts?.[2] === void 0) throw new Invalid("a contract is eip155:, the chain's id, : and its address, or the address alone");
+  return { ...parts[1] !== void 0 && { chainId: parts[1] }, address: address(parts[2]) };
+}
+
 // src/verify/log.ts
 var ENTRY = Uint8Array.of(0);
 var NODE = Uint8Array.of(1);
@@ -2788,6 +2901,10 @@ function verifyPromise(jws, jwks, expected = {}) {
     ["record_number", said.record_number, expected.record_number]
   ];
   for (const [name, value, is] of named) must(is === void 0 || String(value) === String(is), `the promise has another ${name}`);
+  if (expected.contract !== void 0 && said.contract !== void 0) {
+    const { address: published, chainId: chainId2 = said.chain_id } = parseContract(expected.contract);
+    must(said.contract === published && said.chain_id === chainId2, "the promise has another contract");
+  }
   return said;
 }
 function promise(p, c) {
@@ -2810,99 +2927,6 @@ function promise(p, c) {
 function moment(seconds) {
   const at = new Date(Number(seconds) * 1e3);
   return Number.isNaN(at.getTime()) ? `second ${seconds}` : at.toISOString().replace(".000Z", "Z");
-}
-
-// src/verify/sale.ts
-var SALE_FIELDS = [
-  ["saleId", "string"],
-  ["kind", "string"],
-  ["refundOf", "string"],
-  ["storeId", "string"],
-  ["terminalId", "string"],
-  ["recordNumber", "uint64"],
-  ["previousHash", "bytes32"],
-  ["customerId", "string"],
-  ["currency", "string"],
-  ["total", "string"],
-  ["pointsDelta", "int64"],
-  ["pointsBalance", "int64"],
-  ["purchaseNumber", "uint64"],
-  ["recordedAt", "uint64"],
-  ["requestHash", "bytes32"],
-  ["salt", "bytes32"]
-];
-var TYPE = `Sale(${SALE_FIELDS.map(([name, type]) => `${type} ${name}`).join(",")})`;
-var SALE_TYPE_HASH = keccak(utf8(TYPE));
-function hashSale(sale) {
-  return toHex(keccak(SALE_TYPE_HASH, ...SALE_FIELDS.map(([name, type]) => member(name, type, sale[name]))));
-}
-function member(name, type, value) {
-  if (type !== "string") return word(type, value);
-  must(typeof value === "string", `sale.${name} is malformed`);
-  return keccak(utf8(value));
-}
-
-// src/verify/proof.ts
-var COUNT = /^(0|[1-9][0-9]{0,77})$/;
-var INTEGER2 = /^(0|-?[1-9][0-9]{0,77})$/;
-var FORMS = { string: /^/, int64: INTEGER2, uint64: COUNT, bytes32: BYTES32 };
-var LIST_MAX = 64;
-function parseProof(text2) {
-  try {
-    return parseJSON(text2);
-  } catch (error) {
-    throw new Invalid(`the proof cannot be read (${error instanceof Invalid ? error.message : "its JSON is malformed"})`);
-  }
-}
-function shape(p) {
-  must(isObject(p), "not a JSON object");
-  const rate = p.rate === null ? null : part(p, "rate");
-  const sale = part(p, "sale");
-  must(Object.keys(sale).length === SALE_FIELDS.length, "sale has other fields than the hashed ones");
-  for (const [name, type] of SALE_FIELDS) text(sale[name], FORMS[type], `sale.${name}`);
-  text(sale.kind, /^(sale|refund|adjustment|key|erasure)$/, "sale.kind");
-  text(sale.total, DECIMAL, "sale.total");
-  text(p.request, /^[A-Za-z0-9+/]+={0,2}$/, "request");
-  text(p.sale_hash, BYTES32, "sale_hash");
-  text(p.amount_wei, COUNT, "amount_wei");
-  if (rate !== null) text(rate.value, DECIMAL, "rate.value");
-  text(p.leaf, BYTES32, "leaf");
-  hashes(p.proof, "proof");
-  const batch = part(p, "batch");
-  text(batch.id, COUNT, "batch.id");
-  text(batch.root, BYTES32, "batch.root");
-  text(batch.size, COUNT, "batch.size");
-  text(batch.leaf_index, COUNT, "batch.leaf_index");
-  const log = part(p, "log");
-  text(log.size, COUNT, "log.size");
-  text(log.root, BYTES32, "log.root");
-  hashes(log.path, "log.path");
-  text(p.promise, /^([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)?$/, "promise");
-  place(part(p, "chain"));
-}
-function place(chain) {
-  text(chain.chain_id, COUNT, "chain.chain_id");
-  text(chain.contract, /^0x[0-9a-fA-F]{40}$/, "chain.contract");
-  text(chain.tx_hash, BYTES32, "chain.tx_hash");
-  text(chain.block_number, COUNT, "chain.block_number");
-  text(chain.block_hash, BYTES32, "chain.block_hash");
-  text(chain.deployed_block, COUNT, "chain.deployed_block");
-  must(BigInt(chain.deployed_block) <= BigInt(chain.block_number), "chain.deployed_block is above chain.block_number");
-  text(chain.finality, /^(mined|final)$/, "chain.finality");
-}
-function part(p, name) {
-  const value = p[name];
-  must(isObject(value), `${name} is missing`);
-  return value;
-}
-function text(value, form, name) {
-  must(typeof value === "string" && form.test(value), `${name} is malformed`);
-}
-function hashes(list, name) {
-  must(Array.isArray(list) && list.length <= LIST_MAX, `${name} is not a list of at most ${LIST_MAX}`);
-  list.forEach((hash, i) => {
-    text(hash, BYTES32, `${name}[${i}]`);
-  });
 }
 
 // src/verify/http.ts
@@ -3195,7 +3219,9 @@ async function chainId(p, c) {
 async function contract(p, c) {
   c.value = p.chain.contract;
   if (c.options.contract !== void 0) {
-    must(address(c.options.contract) === address(p.chain.contract), "the proof names another contract");
+    const published = parseContract(c.options.contract);
+    must(published.address === address(p.chain.contract), "the proof names another contract");
+    must(published.chainId === void 0 || published.chainId === p.chain.chain_id, "the proof names a contract on another chain");
   }
   const head = await blockAt(c.rpc, "latest");
   if (head === null) throw unreadable("eth_getBlockByNumber");
@@ -3468,7 +3494,7 @@ function seen({ minedAt, promise: promise2, promiseKept }, skipped) {
 import { parseArgs } from "node:util";
 var USAGE = `tillseal-verify: checks the proof of a sale against the chain, and needs nothing else from the shop.
 
-  tillseal-verify [proof.json | promise.jws | -] [rpc-url] [--rpc URL] [--contract 0x…] [--log URL] [--jwks URL|FILE] [--json]
+  tillseal-verify [proof.json | promise.jws | -] [rpc-url] [--rpc URL] [--contract 0x… | eip155:…] [--log URL] [--jwks URL|FILE] [--json]
   tillseal-verify --help | --version
 
 The proof is the JSON of GET /sales/{id}/proof, from a file or standard input. Every hash is recomputed, then the chain is
@@ -3513,7 +3539,7 @@ function readArgs(args, env) {
     const [file = "-", ...more] = positionals.filter((text2) => !isURL(text2));
     const { contract: contract2, log } = values;
     if (more.length > 0 || urls.length > 1 || ![...urls, log ?? []].flat().every(isURL)) return void 0;
-    if (contract2 !== void 0) address(contract2);
+    if (contract2 !== void 0) parseContract(contract2);
     return { ...values, file, rpc: urls[0] ?? nodeOf(env) };
   } catch {
     return void 0;
@@ -3547,19 +3573,6 @@ async function readKeys(from) {
   const url = new URL(from);
   if (!/^https?:$/.test(url.protocol)) throw new Error("another scheme");
   return parseKeys(await ask(url, { who: "the shop", timeoutMs: KEYS_TIMEOUT_MS, bytesMax: KEYS_BYTES_MAX }));
-}
-function readText(text2) {
-  const jws = text2.trim();
-  if (/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(jws)) return { promise: jws, of: {} };
-  const value = parseProof(text2);
-  if (!isObject(value) || typeof value.promise !== "string" || typeof value.sale_id !== "string" || "sale" in value)
-    return { proof: value };
-  const of = {};
-  const hash = isObject(value.anchor) ? value.anchor.sale_hash : void 0;
-  for (const [name, said] of Object.entries({ sale_id: value.sale_id, record_number: value.record_number, sale_hash: hash })) {
-    if (typeof said === "string" || typeof said === "number") of[name] = said;
-  }
-  return { promise: value.promise, of };
 }
 
 // src/cli/main.ts
@@ -3626,7 +3639,7 @@ async function checkProof(proof, asked, jwks) {
 function checkPromise({ promise: promise2, of }, asked, jwks) {
   let said;
   try {
-    said = verifyPromise(promise2, jwks, of);
+    said = verifyPromise(promise2, jwks, { ...of, ...asked.contract !== void 0 && { contract: asked.contract } });
   } catch (error) {
     if (!(error instanceof Invalid)) throw error;
     return failed(asked, "promise", error.message);
@@ -3677,11 +3690,13 @@ export {
   main,
   moment,
   node,
+  parseContract,
   parseJSON,
   parseKeys,
   parseProof,
   readKeys,
   readPromise,
+  readText,
   rootOf,
   treeHead,
   verifyPromise,

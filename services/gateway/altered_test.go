@@ -137,7 +137,10 @@ func TestATotalThatWasSetIsShownAsAltered(t *testing.T) {
 				if !strings.HasPrefix(what, "its answer") { // a receipt is of the row
 					shown := readReceipt(t, receipt)
 					require.Equal(t, "altered", shown.Proof.Status)
-					require.Contains(t, []string{"request", "sale_hash", "promise"}, shown.Proof.Step)
+					require.Contains(t, []string{"shown", "request", "sale_hash", "promise"}, shown.Proof.Step)
+					if what == "its total" {
+						require.Equal(t, "request", shown.Proof.Step, "the first step that fails")
+					}
 					require.Nil(t, shown.Record, "nothing of it is shown")
 					refuses(t, shop.till.do("GET", strings.Replace(sold.ReceiptURL, "?", "/proof?", 1), "", "Authorization", ""), 409, refusal.Altered)
 				}

@@ -154,10 +154,10 @@ func TestAReceiptMayAskTheGatewayAndTheNodesThatWereNamedAndNobodyElse(t *testin
 	}
 	require.Equal(t, "'self' https://rpc.example", connects(""))
 	require.Equal(t, "'self' https://rpc.example http://127.0.0.1:8545", connects("&node=http://127.0.0.1:8545"))
-	require.Equal(t, "'self' https://rpc.example https://[::1]:8545", connects("&node=https://[::1]:8545"))
 	for _, wrong := range []string{
 		"rpc.example", "ftp://rpc.example", "https://", "https://rpc.example/v3", "https://me@rpc.example", "https://rpc.example%3B%20script-src%20*",
 		"https://*", "https://*.example", "https://rpc.example%20http://other.example", "https://rpc.example%0d%0aX:%20y", "https://-x", "javascript:1",
+		"http://[::1]:8545", "https://rpc.example:99999", "https://rpc.example:",
 	} {
 		refuses(t, shop.till.do("GET", sold.ReceiptURL+"&node="+wrong, "", "Authorization", ""), 400, refusal.BadRequest)
 	}
@@ -240,12 +240,9 @@ func TestThePagesPartsAreKeptForEverAndSentCompressed(t *testing.T) {
 	refuses(t, shop.till.do("GET", "/assets/receipt.js", "", "Authorization", ""), 404, refusal.NotFound)
 }
 
-func TestAnyPageMayReadWhatIsForAnybody(t *testing.T) {
+func TestAnyPageMayReadTheShopsKeysAndNothingElse(t *testing.T) {
 	shop := setup(t)
-	stop, err := provingLedger(shop, func() bool { return true })
-	require.NoError(t, err)
-	defer stop()
-	for path, want := range map[string]string{"/.well-known/jwks.json": "*", "/log": "*", "/log/1": "*", "/openapi.json": ""} {
+	for path, want := range map[string]string{"/.well-known/jwks.json": "*", "/openapi.json": ""} {
 		r := shop.till.do("GET", path, "", "Authorization", "", "Origin", "null")
 		require.Equal(t, 200, r.Status, path)
 		require.Equal(t, want, r.Header.Get("Access-Control-Allow-Origin"), path)

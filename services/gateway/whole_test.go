@@ -126,6 +126,6 @@ func TestAParkedRecordIsShownWithTheReason(t *testing.T) {
 		sold.Anchor.ProofURL+`"}`, shop.till.shown(sold.SaleID)["anchor"])
 	newClerk(t, shop.gates[0]).call(shop.till, callSale, "/sales/"+sold.SaleID, "")
 	page := string(shop.till.do("GET", sold.ReceiptURL, "", "Authorization", "").Body)
-	require.Contains(t, page, "<dd>parked: recorded, and held back until an operator of the shop acts</dd>")
+	require.Contains(t, page, `"proof":{"status":"parked"}`)
 	require.NotContains(t, page, "no tier")
 }

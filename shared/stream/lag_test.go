@@ -156,11 +156,17 @@ func TestTheMicroServiceDescribesItsEndpointsAndTellsItsLag(t *testing.T) {
 		require.Error(t, checked.Validate(map[string]any{"m": 1}), "%s: %s", schema, meta[schema])
 	}
 
-	msg, err = caller.Conn.Request("$SRV.STATS.pricing", nil, soon)
-	require.NoError(t, err)
 	var stats micro.Stats
-	require.NoError(t, json.Unmarshal(msg.Data, &stats))
-	require.Equal(t, 3, stats.Endpoints[0].NumRequests)
+	testkit.Eventually(t, soon, "three requests are counted", func() error { // each once its answer is on its way
+		msg, err := caller.Conn.Request("$SRV.STATS.pricing", nil, soon)
+		require.NoError(t, err)
+		stats = micro.Stats{}
+		require.NoError(t, json.Unmarshal(msg.Data, &stats))
+		if n := stats.Endpoints[0].NumRequests; n != 3 {
+			return fmt.Errorf("%d", n)
+		}
+		return nil
+	})
 	var ours stream.Stats
 	require.NoError(t, json.Unmarshal(stats.Endpoints[0].Data, &ours))
 	require.Equal(t, []uint64{2, 1, 0}, []uint64{ours.Answered, ours.Refused, ours.Failed})

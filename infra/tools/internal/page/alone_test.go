@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -49,6 +50,7 @@ func (s *shop) needsNoShop(t *testing.T) {
 	chain := testkit.Chain(t, func(c *local.ChainConfig) {
 		c.Dir, c.AllowedOrigins, c.Period = filepath.Join(s.dir, "run", "chain"), []string{"*"}, blockTime
 	})
+	contract := regexp.MustCompile(`"contract":"(0x[0-9a-fA-F]{40})"`).FindStringSubmatch(string(kept))[1]
 	page, err := filepath.Abs("../../../verify.html")
 	require.NoError(t, err)
 	p = s.browser.open(t, (&url.URL{Scheme: "file", Path: page}).String(), look{})
@@ -69,6 +71,11 @@ func (s *shop) needsNoShop(t *testing.T) {
 	p.click("form details summary")
 	p.fill("#contract", "0x5FbDB2315678afecb367f032d93F642f64180aa3")
 	require.Equal(t, "contract", p.failed())
+	p.fill("#contract", "eip155:1:"+contract)
+	require.Equal(t, "contract", p.failed(), "the same address on another chain")
+	p.fill("#contract", "eip155:1337:"+contract)
+	require.Empty(t, p.failed())
+	require.Contains(t, p.text(verdict), valid)
 	p.fill("#contract", "0x12")
 	p.click(run)
 	p.untilText(".wrong", "A contract’s address is")
@@ -85,6 +92,10 @@ func (s *shop) needsNoShop(t *testing.T) {
 	require.Equal(t, "request", p.failed())
 	paste(append([]byte(`{"sale_hash":"0x00",`), kept[1:]...)) // a forged member before the true one
 	require.Equal(t, "shape", p.failed())
+	paste(append([]byte(`{"sale_id":"x",`), bytes.Replace(kept, []byte(`"total":"2098.50"`), []byte(`"total":"1.00"`), 1)[1:]...))
+	require.Equal(t, "request", p.failed(), "a proof is no till's answer, whatever it has beside")
+	paste(bytes.Replace(r.body, []byte(r.SaleID), []byte("01a223e8-a033-72c6-b93e-7e2c38ba51f5"), 1))
+	require.Equal(t, "promise", p.failed(), "the promise is of another sale than the answer says")
 	paste([]byte("rubbish"))
 	require.Equal(t, "shape", p.failed())
 	for _, file := range []string{promise, answer} {

@@ -217,7 +217,7 @@ func (s *shop) namesLies(t *testing.T) {
 		return status, answer
 	})
 	require.Empty(t, p.failed())
-	require.Contains(t, p.text(verdict+".unsure"), "its place in the contract’s log was not checked", "what else the node says has another root")
+	require.Contains(t, p.text(verdict+".unsure"), "Not checked against the contract’s log", "what else the node says has another root")
 	require.Contains(t, p.text("[data-step=log_root].skipped"), "they do not give the contract's logRoot")
 	stop()
 	stop = s.chain.lies(func(_ *http.Request, asked []byte, status int, answer []byte) (int, []byte) {
@@ -227,6 +227,12 @@ func (s *shop) namesLies(t *testing.T) {
 		return status, answer
 	})
 	require.Equal(t, "block", p.failed(), p.text(".check"))
+	stop()
+	stop = s.chain.lies(func(_ *http.Request, _ []byte, status int, answer []byte) (int, []byte) {
+		return status, regexp.MustCompile(`"timestamp":"0x[0-9a-f]+"`).ReplaceAll(answer, []byte(`"timestamp":"0xffffffffffffffff"`))
+	})
+	require.Empty(t, p.failed(), "a time is not proved")
+	require.Contains(t, p.text(verdict), "18446744073709551615", "no calendar has it")
 	stop()
 	require.Empty(t, p.failed(), "an honest one is believed again")
 }

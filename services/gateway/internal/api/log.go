@@ -91,7 +91,6 @@ func (s *Server) askLog(c *fiber.Ctx, batchID string) (event.LogAnswer, error) {
 		return event.LogAnswer{}, errLedgerAway
 	}
 	c.Set(fiber.HeaderCacheControl, logPresent)
-	forAnyPage(c)
 	if answer.Fixed {
 		c.Set(fiber.HeaderCacheControl, logFixed)
 	}

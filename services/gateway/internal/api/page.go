@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"embed"
@@ -9,9 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"html/template"
-	"net/netip"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -155,21 +156,23 @@ func originOf(raw string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// CheckPublicURL returns what is wrong with a URL that receipts' pages have, as the rest of a sentence; "" is none.
-func CheckPublicURL(raw string) error {
+// CheckPublicURL returns what is wrong with a URL that receipts' pages have, as the rest of a sentence; nothing is wrong with "". The explorer's
+// is continued: it has no query.
+func CheckPublicURL(raw string, continued bool) error {
 	if raw == "" {
 		return nil
 	}
 	u, err := url.Parse(raw)
-	if err == nil && u.User == nil && u.Fragment == "" {
+	if err == nil && u.User == nil && u.Fragment == "" && (!continued || !strings.Contains(raw, "?")) {
 		if _, ok := nodeOrigin(u.Scheme + "://" + u.Host); ok {
 			return nil
 		}
 	}
-	return errors.New("must be an http or https URL with a host, without a user and a fragment")
+	return errors.New("must be an http or https URL, its host a name or an IPv4 address, without a user and a fragment (EXPLORER_URL: without a query)")
 }
 
-var hostPort = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$`)
+// host is one that a policy may name: it has no form for an IPv6 address (CSP 3, section 2.3.1).
+var host = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 
 // nodeOrigin reads the origin of a node that a shopper wants to ask. It goes into a header: nothing but a scheme, a host and a port passes.
 func nodeOrigin(raw string) (origin string, ok bool) {
@@ -177,11 +180,10 @@ func nodeOrigin(raw string) (origin string, ok bool) {
 		return "", true
 	}
 	u, err := url.Parse(raw)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != raw {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != raw || !host.MatchString(u.Hostname()) {
 		return "", false
 	}
-	if addr, err := netip.ParseAddr(strings.Trim(u.Hostname(), "[]")); err == nil && addr.Is6() && addr.Zone() == "" {
-		return raw, true
-	}
-	return raw, hostPort.MatchString(u.Host)
+	const bits = 16
+	_, err = strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, bits)
+	return raw, err == nil && !strings.HasSuffix(u.Host, ":")
 }

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 	"github.com/tillseal/tillseal/services/gateway/internal/shopfile"
 	"github.com/tillseal/tillseal/services/gateway/internal/store"
 	"github.com/tillseal/tillseal/shared/intact"
+	"github.com/tillseal/tillseal/shared/money"
+	"github.com/tillseal/tillseal/shared/sale"
 )
 
 // Receipts is what receipts' pages say beside the record.
@@ -82,13 +86,13 @@ type held struct {
 
 // heldRecord finds the record of a request's id and token, and checks it.
 func (s *Server) heldRecord(c *fiber.Ctx, within interface{ Allow() bool }) (*held, error) {
-	if !within.Allow() {
-		return nil, errManyReceipts
-	}
 	id, ok := record.ParseID(param(c, "id"))
 	token := c.Query("t")
 	if !ok || token == "" {
-		return nil, errNoReceipt
+		return nil, errNoReceipt // which costs nothing, and nobody's place
+	}
+	if !within.Allow() {
+		return nil, errManyReceipts
 	}
 	found, kept, err := s.Store.Receipt(c.UserContext(), id)
 	switch {
@@ -102,20 +106,40 @@ func (s *Server) heldRecord(c *fiber.Ctx, within interface{ Allow() bool }) (*he
 	if err != nil {
 		return nil, err
 	}
-	return &held{row: found, rules: kept.RulesVersion, token: kept.Token, wrong: stepOf(checked.Of(found))}, nil
+	return &held{row: found, rules: kept.RulesVersion, token: kept.Token, wrong: stepOf(found, checked.Of(found))}, nil
 }
 
-// stepOf names the step of a check of a record (infra/docs/CONTRACT.md, 4.4) that fails on what is stored of it.
-func stepOf(wrong error) string {
+// stepOf names the step of a verification (infra/docs/CONTRACT.md, 4.4 and 2.9) that is the first to fail on what is stored of a record.
+func stepOf(r *store.Row, wrong error) string {
 	switch {
 	case wrong == nil:
 		return ""
 	case errors.Is(wrong, intact.ErrPromise), errors.Is(wrong, intact.ErrUnsigned):
 		return "promise"
-	case errors.Is(wrong, intact.ErrPoints):
+	case errors.Is(wrong, intact.ErrPoints), errors.Is(wrong, intact.ErrTotal):
+		return "shown" // all that is hashed is as it was; what the page would show beside it is not
+	case !agrees(r):
 		return "request"
 	}
-	return "sale_hash" // and its total in the smallest unit, which follows from what is hashed
+	return "sale_hash"
+}
+
+// agrees reports whether what a till sent says of a record what its row says.
+func agrees(r *store.Row) bool {
+	var sent struct {
+		Kind       sale.Kind `json:"kind"`
+		Currency   string    `json:"currency"`
+		Total      string    `json:"total"`
+		CustomerID string    `json:"customer_id"`
+	}
+	f := &r.Facts
+	currency, err := money.ParseRecorded(f.Currency)
+	if err != nil || json.Unmarshal(r.Request, &sent) != nil {
+		return false
+	}
+	total, err := currency.Parse(sent.Total)
+	customer := f.Kind == sale.KindRefund || sent.CustomerID == f.CustomerID // a refund's is its sale's
+	return err == nil && currency.Format(total) == f.Total && sent.Currency == f.Currency && cmp.Or(sent.Kind, sale.KindSale) == f.Kind && customer
 }
 
 // proofState is where a receipt's proof stands. Of a record that was altered nothing else is shown.

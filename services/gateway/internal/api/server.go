@@ -142,7 +142,6 @@ func (s *Server) build() {
 	s.batches = make(chan struct{}, maxBatches)
 	s.checking = make(chan struct{}, maxChecking)
 	s.receipts = rate.NewLimiter(publicPerSecond, publicBurst)
-	s.follows = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.parts = rate.NewLimiter(publicPerSecond*rate.Limit(len(parts)), publicBurst*len(parts))
 	s.follows = rate.NewLimiter(publicPerSecond, publicBurst)
 	s.logs = rate.NewLimiter(publicPerSecond, publicBurst)

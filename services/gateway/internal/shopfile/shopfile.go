@@ -2,7 +2,6 @@
 package shopfile
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	_ "time/tzdata" // the image has none
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tillseal/tillseal/shared/strictjson"
 )
 
 // Limits of a file and of what it says.
@@ -75,17 +76,16 @@ func Load(path string) (*Shop, error) {
 
 // Parse reads a file's text.
 func Parse(text []byte) (*Shop, error) {
-	if !utf8.Valid(text) {
-		return nil, errors.New("is not UTF-8")
-	}
-	var s Shop
-	in := json.NewDecoder(bytes.NewReader(text))
-	in.DisallowUnknownFields()
-	if err := in.Decode(&s); err != nil {
+	whole, err := strictjson.Parse(text)
+	if err != nil {
 		return nil, fmt.Errorf("is not the JSON that it should be: %w", err)
 	}
-	if _, err := in.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("has more than one JSON value")
+	if err := known(whole); err != nil {
+		return nil, err
+	}
+	var s Shop
+	if err := json.Unmarshal(text, &s); err != nil {
+		return nil, fmt.Errorf("is not the JSON that it should be: %w", err)
 	}
 	errs := []error{s.check("")}
 	if n := s.ContractName; n != "" && (len(n) > maxHostname || !hostname.MatchString(n)) {
@@ -98,6 +98,30 @@ func Parse(text []byte) (*Shop, error) {
 		errs = append(errs, s.Stores[id].check("stores."+id+"."))
 	}
 	return &s, errors.Join(errs...)
+}
+
+var (
+	ofStore = []string{"name", "address", "phone", "tax_id", "website", "time_zone"}
+	ofShop  = append([]string{"contract_name", "show_customer", "show_balance", "stores"}, ofStore...)
+)
+
+// known refuses members that encoding/json would take for others, or pass over: it takes "Show_Customer" for "show_customer".
+func known(whole *strictjson.Value) error {
+	if whole.Kind != strictjson.Object {
+		return errors.New("is not a JSON object")
+	}
+	var errs []error
+	for _, name := range whole.Unknown(ofShop...) {
+		errs = append(errs, fmt.Errorf("has the unknown member %q", name))
+	}
+	if stores := whole.Member("stores"); stores != nil {
+		for _, store := range stores.Members {
+			for _, name := range store.Value.Unknown(ofStore...) {
+				errs = append(errs, fmt.Errorf("stores.%s has the unknown member %q", store.Name, name))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (s Store) check(prefix string) error {

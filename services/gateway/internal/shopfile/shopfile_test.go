@@ -40,12 +40,15 @@ func TestAShopThatSaysNothingShowsNoCustomer(t *testing.T) {
 
 func TestAWrongFileIsRefusedAndTheMemberNamed(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                    "is not the JSON",
-		`[]`:                  "is not the JSON",
-		`{} {}`:               "more than one JSON value",
-		"{\"name\":\"\xff\"}": "is not UTF-8",
-		`{"nme":"Chai"}`:      `unknown field "nme"`,
-		`{"stores":{"s1":{"show_customer":true}}}`: `unknown field "show_customer"`,
+		``:                        "is not the JSON",
+		`[]`:                      "is not a JSON object",
+		`null`:                    "is not a JSON object",
+		`{"name":"a","name":"b"}`: "is not the JSON",
+		`{"show_customer":false,"Show_Customer":true}`: `unknown member "Show_Customer"`,
+		`{} {}`:               "is not the JSON",
+		"{\"name\":\"\xff\"}": "is not the JSON",
+		`{"nme":"Chai"}`:      `unknown member "nme"`,
+		`{"stores":{"s1":{"show_customer":true}}}`: `stores.s1 has the unknown member "show_customer"`,
 		`{"name":7}`:          "name",
 		`{"name":"a\u0007b"}`: "name has a control character",
 		`{"stores":{"s1":{"phone":"` + strings.Repeat("1", 201) + `"}}}`: "stores.s1.phone has more than 200 characters",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressFor, type Kept, nodeURL, presentNode } from "../src/page/node.ts";
+import { addressFor, type Kept, nodeURL, ownNode } from "../src/page/node.ts";
 
 const PAGE = "https://shop.example/receipts/1?t=token";
 const SHOPS = "https://rpc.shop.example/v3/public";
@@ -32,21 +32,18 @@ test("a node is an http or https URL without a user", () => {
 });
 
 test("the shop's node is asked until the shopper names another", () => {
-  assert.equal(presentNode(PAGE, keeps("https://own.example/key"), SHOPS), SHOPS);
-  assert.equal(presentNode(PAGE, keeps(), undefined), undefined);
+  assert.equal(ownNode(PAGE, keeps("https://own.example/key")), undefined);
+  assert.equal(ownNode(PAGE, keeps()), undefined);
 });
 
 test("of a node of the shopper's only the origin is in the page's address", () => {
   const kept = keeps();
   const at = addressFor(PAGE, kept, "https://own.example/v3/secret-key", SHOPS);
   assert.equal(at, "https://shop.example/receipts/1?t=token&node=https%3A%2F%2Fown.example#verify");
-  assert.equal(presentNode(at ?? "", kept, SHOPS), "https://own.example/v3/secret-key");
-  assert.equal(presentNode(at ?? "", undefined, SHOPS), "https://own.example/", "a browser that keeps nothing");
-  assert.equal(
-    presentNode(at ?? "", keeps("https://other.example/key"), SHOPS),
-    "https://own.example/",
-    "what was kept is of another page",
-  );
+  assert.equal(ownNode(at ?? "", kept), "https://own.example/v3/secret-key");
+  assert.equal(ownNode(at ?? "", undefined), undefined, "a browser that keeps nothing");
+  assert.equal(ownNode(at ?? "", keeps()), undefined, "an address that somebody else made names no node");
+  assert.equal(ownNode(at ?? "", keeps("https://other.example/key")), undefined, "what was kept is of another page");
 });
 
 test("nothing is loaded anew for a node that may be asked already", () => {

@@ -1,10 +1,10 @@
 // How the program is asked.
 import { parseArgs } from "node:util";
-import { address } from "../verify/index.ts";
+import { parseContract } from "../verify/index.ts";
 
 export const USAGE = `tillseal-verify: checks the proof of a sale against the chain, and needs nothing else from the shop.
 
-  tillseal-verify [proof.json | promise.jws | -] [rpc-url] [--rpc URL] [--contract 0x…] [--log URL] [--jwks URL|FILE] [--json]
+  tillseal-verify [proof.json | promise.jws | -] [rpc-url] [--rpc URL] [--contract 0x… | eip155:…] [--log URL] [--jwks URL|FILE] [--json]
   tillseal-verify --help | --version
 
 The proof is the JSON of GET /sales/{id}/proof, from a file or standard input. Every hash is recomputed, then the chain is
@@ -64,7 +64,7 @@ export function readArgs(args: string[], env: Record<string, string | undefined>
     const [file = "-", ...more] = positionals.filter((text) => !isURL(text));
     const { contract, log } = values;
     if (more.length > 0 || urls.length > 1 || ![...urls, log ?? []].flat().every(isURL)) return undefined;
-    if (contract !== undefined) address(contract);
+    if (contract !== undefined) parseContract(contract);
     return { ...values, file, rpc: urls[0] ?? nodeOf(env) };
   } catch {
     return undefined;

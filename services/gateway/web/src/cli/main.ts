@@ -5,17 +5,19 @@ import { pathToFileURL } from "node:url";
 import { fromUTF8 } from "../verify/bytes.ts";
 import {
   type Claims,
+  type Given,
   Invalid,
   type JWKS,
   jsonRPC,
   moment,
   type Outcome,
+  readText,
   Unreachable,
   verifyPromise,
   verifyProof,
 } from "../verify/index.ts";
 import { type Asked, readArgs, USAGE } from "./args.ts";
-import { type Input, readInput, readKeys, readText } from "./input.ts";
+import { readInput, readKeys } from "./input.ts";
 
 export * from "../verify/index.ts";
 export { readKeys };
@@ -58,7 +60,7 @@ async function check(asked: Asked): Promise<End> {
   } catch (error) {
     return { verdict: "unknown", why: `the file cannot be read (${(error as { code?: string }).code ?? "no reason given"})` };
   }
-  let input: Input;
+  let input: Given;
   try {
     input = readText(fromUTF8(bytes));
   } catch (error) {
@@ -95,10 +97,10 @@ async function checkProof(proof: unknown, asked: Asked, jwks: JWKS | undefined):
   }
 }
 
-function checkPromise({ promise, of }: Extract<Input, { of: unknown }>, asked: Asked, jwks: JWKS | undefined): End {
+function checkPromise({ promise, of }: Extract<Given, { of: unknown }>, asked: Asked, jwks: JWKS | undefined): End {
   let said: Claims;
   try {
-    said = verifyPromise(promise, jwks, of);
+    said = verifyPromise(promise, jwks, { ...of, ...(asked.contract !== undefined && { contract: asked.contract }) });
   } catch (error) {
     if (!(error instanceof Invalid)) throw error;
     return failed(asked, "promise", error.message);

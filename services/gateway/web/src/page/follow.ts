@@ -33,7 +33,13 @@ export class Follower {
     return this.now;
   }
 
-  /** Begins, or goes on after a pause and asks at once. */
+  /** Begins with a state that has just come. */
+  begin(): void {
+    this.paused = false;
+    this.schedule(FIRST_MS);
+  }
+
+  /** Goes on after a pause, and asks at once. */
   resume(): void {
     this.paused = false;
     this.wait = FIRST_MS;

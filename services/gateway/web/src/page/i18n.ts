@@ -71,6 +71,12 @@ export class Language {
     return new Intl.DateTimeFormat(this.formats, options).format(moment);
   }
 
+  /** A time in Unix seconds, in UTC; the number itself where no calendar has it. */
+  second(seconds: number | bigint): string {
+    const at = new Date(Number(seconds) * 1000);
+    return Number.isNaN(at.getTime()) ? String(seconds) : `${this.time(at, "UTC")} (UTC)`;
+  }
+
   /**
    * What a till's clock showed, from RFC 3339 with its offset, and the offset: the till's own time, wherever the shopper is.
    * undefined where it is no such time.

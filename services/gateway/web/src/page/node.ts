@@ -19,17 +19,18 @@ export interface Kept {
   setItem(key: string, value: string): void;
 }
 
-/** The node that the shopper named, if the page's address says that it may be asked; otherwise the shop's. */
-export function presentNode(address: string, kept: Kept | undefined, shops: string | undefined): string | undefined {
+/**
+ * The node that the shopper named here, where the page's address says that it may be asked; otherwise undefined. Somebody else may have made
+ * the address: it alone names no node.
+ */
+export function ownNode(address: string, kept: Kept | undefined): string | undefined {
   const origin = new URL(address).searchParams.get("node");
-  if (origin === null) return shops;
-  let own: string | undefined;
   try {
-    own = nodeURL(kept?.getItem(KEPT) ?? "");
+    const own = nodeURL(kept?.getItem(KEPT) ?? "");
+    return own !== undefined && new URL(own).origin === origin ? own : undefined;
   } catch {
-    // a browser that keeps nothing
+    return undefined; // a browser that keeps nothing
   }
-  return own !== undefined && new URL(own).origin === origin ? own : (nodeURL(origin) ?? shops);
 }
 
 /**
@@ -42,7 +43,7 @@ export function addressFor(address: string, kept: Kept | undefined, node: string
   try {
     kept?.setItem(KEPT, node);
   } catch {
-    // then the origin alone is asked
+    // then it has to be named again there
   }
   if (may.includes(origin)) return undefined;
   at.searchParams.set("node", origin);

@@ -3,12 +3,12 @@ import { h } from "./dom.ts";
 
 const WRITTEN_WITHIN_MS = 10_000;
 
-/** The deadline of a promise, which is read here and verified elsewhere; undefined where there is none. */
-export function deadline(promise: string | undefined): Date | undefined {
+/** The deadline of a promise in Unix seconds, which is read here and verified elsewhere; undefined where there is none. */
+export function deadline(promise: string | undefined): number | undefined {
   try {
     const payload = promise?.split(".")[1]?.replaceAll("-", "+").replaceAll("_", "/");
     const { anchor_by } = JSON.parse(atob(payload ?? "")) as { anchor_by: number };
-    return new Date(anchor_by * 1000);
+    return anchor_by;
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 // The receipt's page. What it shows came with it; what it says about the proof it asks the gateway and the chain.
-import { type JWKS, jsonRPC, type Proof, parseJSON, parseKeys } from "../verify/index.ts";
+import { type Hex, type JWKS, type Proof, parseJSON, parseKeys } from "../verify/index.ts";
 import { showAltered } from "./altered.ts";
 import type { ProofState, Receipt, ReceiptRecord } from "./data.ts";
 import { fill, h } from "./dom.ts";
@@ -7,7 +7,7 @@ import { Follower } from "./follow.ts";
 import { ask, codeOf } from "./gateway.ts";
 import type { Language } from "./i18n.ts";
 import { languageMenu } from "./language.ts";
-import { addressFor, presentNode } from "./node.ts";
+import { addressFor, ownNode } from "./node.ts";
 import { nodeForm } from "./nodeform.ts";
 import { deadline, save } from "./promise.ts";
 import { qr } from "./qr.ts";
@@ -17,6 +17,7 @@ import { proofFacts, sentence, stages } from "./state.ts";
 import { limits, Steps } from "./steps.ts";
 import { check, checkPromise } from "./verdict.ts";
 
+const BUSY = 429;
 const MINED = new Set(["mined", "final"]);
 
 const storage = (): Storage | undefined => {
@@ -58,7 +59,7 @@ export class Page {
     this.record = record;
     this.language = language;
     this.steps = new Steps(language);
-    this.node = presentNode(location.href, storage(), receipt.chain.rpc);
+    this.node = ownNode(location.href, storage()) ?? receipt.chain.rpc;
     this.follower = new Follower(
       receipt.proof,
       {
@@ -82,7 +83,7 @@ export class Page {
       slip(receipt, record, language),
       h(
         "section",
-        { class: "proof", "aria-labelledby": "proof-title", id: "proof", tabindex: "-1" },
+        { class: "proof", "aria-labelledby": "proof-title", id: "proof" },
         h("h2", { id: "proof-title" }, language.text("proof.title")),
         this.state,
         this.said,
@@ -92,7 +93,7 @@ export class Page {
       ),
       h(
         "section",
-        { class: "verify noprint", "aria-labelledby": "verify-title", id: "verify" },
+        { class: "verify noprint", "aria-labelledby": "verify-title", id: "verify", tabindex: "-1" },
         h("h2", { id: "verify-title" }, language.text("check.title")),
         h("p", {}, language.text("check.what")),
         this.nodeForm(),
@@ -111,12 +112,16 @@ export class Page {
     );
     this.moved(receipt.proof, false);
     document.addEventListener("visibilitychange", () => (document.hidden ? this.follower.pause() : this.follower.resume()));
-    if (!document.hidden && receipt.proof.status !== "final") this.follower.resume();
-    if (location.hash === "#verify" && new URL(location.href).searchParams.has("node")) void this.verify();
+    if (!document.hidden && receipt.proof.status !== "final") this.follower.begin();
+    if (location.hash === "#verify" && ownNode(location.href, storage()) !== undefined) {
+      document.getElementById("verify")?.focus();
+      void this.verify();
+    }
   }
 
   private async status(): Promise<ProofState> {
     const response = await ask(this.path("/status"));
+    if (response.status === BUSY) return this.follower.state; // and it is asked again, later
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
     return (await response.json()) as ProofState;
   }
@@ -127,12 +132,12 @@ export class Page {
   }
 
   // Shows a state. What is told already is not told again: a screen reader would read it each time.
-  private moved(state: ProofState, away: boolean, verified = false): void {
+  private moved(state: ProofState, away: boolean): void {
     const { language } = this;
     if (state.status === "altered") {
       this.follower.pause();
       const main = document.getElementById("page");
-      if (main !== null) showAltered(main, { ...this.receipt, proof: state }, language, verified);
+      if (main !== null) showAltered(main, { ...this.receipt, proof: state }, language, this.record.promise);
       return;
     }
     fill(this.state, stages(state, language));
@@ -154,11 +159,9 @@ export class Page {
     if (this.away) return language.text("proof.away");
     if (state.status === "final") return "";
     const by = deadline(this.record.promise);
-    const time = by && `${language.time(by, "UTC")} (UTC)`;
-    const promised =
-      !time || MINED.has(state.status) ? "" : language.text(by.getTime() < Date.now() ? "proof.overdue" : "proof.deadline", { time });
-    const ended = promised.length > 0 && !promised.endsWith(".") ? `${promised}.` : promised;
-    return `${ended} ${language.text("proof.following")}`.trim();
+    if (by === undefined || MINED.has(state.status)) return language.text("proof.following");
+    const key = by * 1000 < Date.now() ? "proof.overdue" : "proof.deadline";
+    return `${language.text(key, { time: language.second(by) })} ${language.text("proof.following")}`;
   }
 
   private offerDownloads(proof: boolean): void {
@@ -212,6 +215,8 @@ export class Page {
     fill(this.waiting);
     try {
       await this.verifyOnce();
+    } catch {
+      this.steps.say("unsure", this.language.text("check.unknown.other"));
     } finally {
       this.busy = false;
       this.button.disabled = false;
@@ -224,36 +229,34 @@ export class Page {
     steps.begin([]);
     let answer: Response;
     let text: string;
-    let jwks: JWKS;
+    const keys = ask("/.well-known/jwks.json").then(async (found) => parseKeys(await found.text()));
+    const jwks = await keys.catch(() => undefined); // without them the promise's signature alone is not checked
     try {
-      [answer, jwks] = await Promise.all([
-        ask(this.path("/proof")),
-        ask("/.well-known/jwks.json").then(async (keys) => parseKeys(await keys.text())),
-      ]);
+      answer = await ask(this.path("/proof"));
       text = await answer.text();
     } catch {
       steps.say("unsure", language.text("check.unknown.shop"));
       return;
     }
     if (answer.ok) {
-      const { contract } = this.receipt.chain;
-      await check(
+      const valid = await check(
         text,
         {
-          rpc: this.node === undefined ? undefined : jsonRPC(this.node),
-          ...(contract === undefined ? {} : { contract }),
-          jwks,
+          node: this.node,
+          ...this.published(),
+          ...(jwks === undefined ? {} : { jwks }),
           log: location.origin,
           differs: (proof) => this.differs(proof),
         },
         steps,
         language,
       );
+      if (valid === true) this.follower.resume(); // what stands above may be of before
       return;
     }
     switch (codeOf(text)) {
       case "RECORD_ALTERED":
-        this.moved(await this.status().catch(() => ({ status: "altered" })), false, true);
+        this.moved(await this.status().catch(() => ({ status: "altered" })), false);
         return;
       case "NOT_ANCHORED_YET":
       case "PARKED":
@@ -262,6 +265,12 @@ export class Page {
       default:
         steps.say("unsure", language.text("check.unknown.shop"));
     }
+  }
+
+  // The contract that the shop published, if it published one.
+  private published(): { contract?: string } {
+    const { chain_id, contract } = this.receipt.chain;
+    return contract === undefined ? {} : { contract: `eip155:${chain_id}:${contract}` };
   }
 
   private differs(proof: unknown): string | undefined {
@@ -276,7 +285,7 @@ export class Page {
     return differs(this.receipt.sale_id, this.record, of, request);
   }
 
-  private checkPromise(jwks: JWKS): void {
+  private checkPromise(jwks: JWKS | undefined): void {
     const { language, record, steps } = this;
     if (record.promise === undefined) {
       steps.say("unsure", language.text("check.noPromise"));
@@ -285,7 +294,7 @@ export class Page {
       checkPromise(
         record.promise,
         jwks,
-        { sale_id: this.receipt.sale_id, sale_hash, store_id, terminal_id, record_number },
+        { sale_id: this.receipt.sale_id, sale_hash: sale_hash as Hex, store_id, terminal_id, record_number, ...this.published() },
         steps,
         language,
       );

@@ -38,6 +38,7 @@ export function differs(
     ["record number", String(shown.record_number), sale.recordNumber],
     ["previous hash", shown.previous_hash, sale.previousHash],
     ["currency", shown.currency, sale.currency],
+    ["digits", String(shown.digits), String(sale.total.split(".")[1]?.length ?? 0)],
     ["total", shown.total, sale.total],
     ["time", microseconds(shown.recorded_at), sale.recordedAt],
     ["points", String((points?.earned ?? 0) - (points?.redeemed ?? 0)), sale.pointsDelta],

@@ -5,7 +5,7 @@ import type { Language } from "./i18n.ts";
 import { adds, discounts, paidWithPoints, taxes } from "./money.ts";
 
 /** The shop above the slip; nothing where the shop says nothing of itself. */
-export function shopHeader(receipt: Receipt, language: Language): HTMLElement {
+export function shopHeader(receipt: Receipt, language: Language): Child {
   const { shop } = receipt;
   const of = h("header", { class: "shop" });
   if (shop.name) of.append(h("p", { class: "shop-name" }, foreign(shop.name)));
@@ -23,7 +23,7 @@ export function shopHeader(receipt: Receipt, language: Language): HTMLElement {
     shop.website && h("a", { href: shop.website, rel: "noopener noreferrer" }, foreign(shop.website.replace(/^https?:\/\//, ""))),
   ];
   if (more.some(Boolean)) of.append(h("p", { class: "shop-more" }, more));
-  return of;
+  return of.childElementCount > 0 && of;
 }
 
 /** The record as a slip. */

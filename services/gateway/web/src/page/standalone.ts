@@ -1,5 +1,6 @@
 // The verifier in one file, without the shop: a proof or a promise is chosen, dropped or pasted, and any node of the chain is asked.
-import { Invalid, type JWKS, jsonRPC, parseKeys, parseProof } from "../verify/index.ts";
+import { ask } from "../verify/http.ts";
+import { type Given, Invalid, type JWKS, parseContract, parseKeys, parseProof, readText } from "../verify/index.ts";
 import { code, facts, fill, foreign, h } from "./dom.ts";
 import type { Language } from "./i18n.ts";
 import { languageMenu, languageOf, present } from "./language.ts";
@@ -10,7 +11,6 @@ import { check, checkPromise } from "./verdict.ts";
 const PROOF_BYTES_MAX = 4 << 20;
 const KEYS_BYTES_MAX = 64 << 10;
 const KEYS_TIMEOUT_MS = 15_000;
-const CONTRACT = /^(?:eip155:[0-9]+:)?(0x[0-9a-fA-F]{40})$/; // CAIP-10, as shops write it, or the address alone
 
 class Verifier {
   private readonly language: Language;
@@ -125,8 +125,7 @@ class Verifier {
     try {
       await this.verifyOnce();
     } catch (error) {
-      if (!(error instanceof Unfit)) throw error;
-      this.wrong.textContent = this.language.text(error.message);
+      this.wrong.textContent = this.language.text(error instanceof Unfit ? error.message : "check.unknown.other");
     } finally {
       this.button.disabled = false;
     }
@@ -136,13 +135,12 @@ class Verifier {
     const { language, steps } = this;
     const text = this.text.value.trim();
     if (text === "") throw new Unfit("alone.none");
-    const named = this.contract.value.trim();
-    const contract = CONTRACT.exec(named)?.[1];
-    if (named !== "" && contract === undefined) throw new Unfit("alone.contract.wrong");
+    const contract = this.published();
+    const given = givenIn(text);
     const jwks = await this.keys();
-    const promise = promiseIn(text);
-    if (promise !== undefined) {
-      const claims = checkPromise(promise, jwks, undefined, steps, language);
+    if ("promise" in given) {
+      const of = { ...given.of, ...(contract === undefined ? {} : { contract }) };
+      const claims = checkPromise(given.promise, jwks, of, steps, language);
       if (claims === undefined) return;
       fill(
         this.about,
@@ -155,8 +153,8 @@ class Verifier {
             language.text("receipt.number", { number: String(claims.record_number), terminal: claims.terminal_id, store: claims.store_id }),
           ],
           [language.text("proof.hash"), code(claims.sale_hash)],
-          [language.text("receipt.recorded"), `${language.time(new Date(claims.iat * 1000), "UTC")} (UTC)`],
-          [language.text("alone.until"), `${language.time(new Date(claims.anchor_by * 1000), "UTC")} (UTC)`],
+          [language.text("receipt.recorded"), language.second(claims.iat)],
+          [language.text("alone.until"), language.second(claims.anchor_by)],
           [language.text("proof.contract"), claims.contract && code(`eip155:${claims.chain_id}:${claims.contract}`)],
         ),
       );
@@ -176,7 +174,7 @@ class Verifier {
     await check(
       text,
       {
-        rpc: node === undefined ? undefined : jsonRPC(node),
+        node,
         ...(contract === undefined ? {} : { contract }),
         ...(jwks === undefined ? {} : { jwks }),
       },
@@ -185,13 +183,30 @@ class Verifier {
     );
   }
 
+  // The contract that the shop published, undefined where none is named.
+  private published(): string | undefined {
+    const named = this.contract.value.trim();
+    try {
+      if (named !== "") parseContract(named);
+    } catch {
+      throw new Unfit("alone.contract.wrong");
+    }
+    return named === "" ? undefined : named;
+  }
+
   // The shop's keys, undefined where none are named.
   private async keys(): Promise<JWKS | undefined> {
     const file = this.keysFile.files?.[0];
     const url = this.keysURL.value.trim();
     if (file === undefined && url === "") return undefined;
     try {
-      return parseKeys(file === undefined ? await get(url) : file.size > KEYS_BYTES_MAX ? "" : await file.text());
+      return parseKeys(
+        file === undefined
+          ? await ask(url, { who: "the shop", timeoutMs: KEYS_TIMEOUT_MS, bytesMax: KEYS_BYTES_MAX })
+          : file.size > KEYS_BYTES_MAX
+            ? ""
+            : await file.text(),
+      );
     } catch {
       throw new Unfit("alone.keys.unread");
     }
@@ -205,26 +220,14 @@ function field(id: string, props: Record<string, string>): HTMLInputElement {
   return h("input", { id, autocomplete: "off", spellcheck: "false", ...props });
 }
 
-async function get(url: string): Promise<string> {
-  const at = nodeURL(url);
-  if (at === undefined) throw new Unfit("alone.keys.unread");
-  const response = await fetch(at, {
-    cache: "no-store",
-    credentials: "omit",
-    redirect: "error",
-    referrerPolicy: "no-referrer",
-    signal: AbortSignal.timeout(KEYS_TIMEOUT_MS),
-  });
-  const text = await response.text();
-  if (!response.ok || text.length > KEYS_BYTES_MAX) throw new Unfit("alone.keys.unread");
-  return text;
-}
-
-// The promise in what was chosen, where it is one or a till's 201; undefined for a proof.
-function promiseIn(text: string): string | undefined {
-  if (/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(text)) return text;
-  const answer = parsed(text);
-  return typeof answer?.promise === "string" && "sale_id" in answer ? answer.promise : undefined;
+// What a text is; one that cannot be read is taken for a proof, whose first step says why.
+function givenIn(text: string): Given {
+  try {
+    return readText(text);
+  } catch (error) {
+    if (!(error instanceof Invalid)) throw error;
+    return { proof: undefined };
+  }
 }
 
 // The fields of a proof's record by their names, as it has them: they are what is verified.

@@ -95,7 +95,7 @@ export class Steps {
 
 /** What no proof can show, which belongs beside any verdict. */
 export function limits(language: Language): HTMLElement {
-  const all = ["true", "shop", "all", "rate"];
+  const all = ["true", "program", "shop", "all", "rate"];
   return h(
     "details",
     { class: "cannot" },

@@ -1,10 +1,11 @@
 // Runs a verification and says in words what came of it.
-import { Invalid, type JWKS, parseProof, type RPC, STEPS, Unreachable, verifyPromise, verifyProof } from "../verify/index.ts";
+import { Invalid, type JWKS, jsonRPC, type Proof, parseProof, STEPS, Unreachable, verifyPromise, verifyProof } from "../verify/index.ts";
+import { type Child, h } from "./dom.ts";
 import type { Language } from "./i18n.ts";
 import type { Step, Steps } from "./steps.ts";
 
 export interface Wanted {
-  rpc: RPC | undefined;
+  node: string | undefined; // its URL
   contract?: string; // that the shop published
   jwks?: JWKS;
   log?: string; // a gateway's base URL, for the path of a proof that has aged
@@ -30,7 +31,7 @@ export async function check(text: string, wanted: Wanted, steps: Steps, language
   }
   let shown: string | undefined; // what differs, found once the proof is known to have its shape
   try {
-    const result = await verifyProof(proof, wanted.rpc, {
+    const result = await verifyProof(proof, wanted.node === undefined ? undefined : jsonRPC(wanted.node), {
       ...(wanted.contract === undefined ? {} : { contract: wanted.contract }),
       ...(wanted.jwks === undefined ? {} : { jwks: wanted.jwks }),
       ...(wanted.log === undefined ? {} : { log: wanted.log }),
@@ -50,18 +51,22 @@ export async function check(text: string, wanted: Wanted, steps: Steps, language
       return undefined;
     }
     if (result.verdict === "valid") {
-      steps.say("good", language.text("check.valid"), kept(result, language));
+      steps.say("good", language.text("check.valid"), kept(result, language), asked(proof as Proof, wanted, language));
       return true;
     }
     const step = language.text(`step.${result.step ?? "shape"}`);
     if (result.verdict === "invalid") steps.say("bad", language.text("check.invalid", { step }));
-    else steps.say("unsure", wanted.rpc === undefined ? language.text("check.node.none") : language.text("check.unknown", { step }));
+    else steps.say("unsure", wanted.node === undefined ? language.text("check.node.none") : language.text("check.unknown", { step }));
     return result.verdict === "invalid" ? false : undefined;
   } catch (error) {
     if (error instanceof Differs) return fail("shown", `the page shows another ${shown}`);
     steps.end();
-    if (!(error instanceof Unreachable)) throw error;
-    steps.say("unsure", language.text("unknown.node", { reason: error.reason }));
+    if (error instanceof Unreachable) {
+      const [before, after] = language.text("unknown.node").split("{reason}");
+      steps.say("unsure", "", before, h("span", { lang: "en" }, error.reason), after);
+    } else {
+      steps.say("unsure", language.text("check.unknown.other"));
+    }
     return undefined;
   }
 }
@@ -71,9 +76,21 @@ class Differs extends Error {}
 // Whether the promise was kept, where the chain has told when.
 function kept(result: { minedAt?: bigint; promiseKept?: boolean; promise?: { anchor_by: number } }, language: Language): string {
   if (result.minedAt === undefined || result.promiseKept === undefined || result.promise === undefined) return "";
-  const time = language.time(new Date(Number(result.minedAt) * 1000), "UTC");
-  const deadline = language.time(new Date(result.promise.anchor_by * 1000), "UTC");
-  return ` ${language.text(result.promiseKept ? "alone.kept" : "alone.late", { time: `${time} (UTC)`, deadline: `${deadline} (UTC)` })}`;
+  const [time, deadline] = [language.second(result.minedAt), language.second(result.promise.anchor_by)];
+  return ` ${language.text(result.promiseKept ? "alone.kept" : "alone.late", { time, deadline })}`;
+}
+
+// Whom a verdict comes from: whoever reads it should know what was asked, and whether the contract is the shop's.
+function asked(proof: Proof, wanted: Wanted, language: Language): Child {
+  const { chain_id, contract } = proof.chain;
+  const node = wanted.node === undefined ? "" : new URL(wanted.node).host;
+  const text = language.text("check.asked", { node, contract: `eip155:${chain_id}:${contract}` });
+  return h(
+    "span",
+    { class: "details" },
+    h("span", {}, text),
+    wanted.contract === undefined && h("span", {}, language.text("check.uncompared")),
+  );
 }
 
 /** Verifies a promise alone, which is all there is before the proof. */

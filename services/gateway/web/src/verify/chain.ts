@@ -3,6 +3,7 @@ import { address, encodeCall, type Value } from "./abi.ts";
 import { BYTES32, fromHex, type Hex, keccakHex } from "./bytes.ts";
 import type { Context } from "./context.ts";
 import { Invalid, isObject, must, Skipped } from "./errors.ts";
+import { parseContract } from "./given.ts";
 import { emitted, findPath } from "./path.ts";
 import { moment } from "./promise.ts";
 import type { Proof } from "./proof.ts";
@@ -25,7 +26,9 @@ export async function chainId(p: Proof, c: Context): Promise<void> {
 export async function contract(p: Proof, c: Context): Promise<void> {
   c.value = p.chain.contract;
   if (c.options.contract !== undefined) {
-    must(address(c.options.contract) === address(p.chain.contract), "the proof names another contract");
+    const published = parseContract(c.options.contract);
+    must(published.address === address(p.chain.contract), "the proof names another contract");
+    must(published.chainId === undefined || published.chainId === p.chain.chain_id, "the proof names a contract on another chain");
   }
   const head = await blockAt(c.rpc, "latest");
   if (head === null) throw unreadable("eth_getBlockByNumber");

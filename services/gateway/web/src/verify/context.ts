@@ -38,7 +38,7 @@ export interface Outcome {
 }
 
 export interface Options {
-  /** The contract that the shop published; a shop could deploy a second one. */
+  /** The contract that the shop published, as parseContract reads it; a shop could deploy a second one. */
   contract?: string;
   /** A gateway's base URL, asked for the batch's path in a log that has grown; not believed. */
   log?: string;

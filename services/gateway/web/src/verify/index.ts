@@ -4,6 +4,7 @@ export { weiFor } from "./amount.ts";
 export { type Hex, keccakHex } from "./bytes.ts";
 export { type Options, type Outcome, STEPS, type StepName } from "./context.ts";
 export { Invalid } from "./errors.ts";
+export { type Given, parseContract, readText } from "./given.ts";
 export { parseJSON } from "./json.ts";
 export { type Batch, entry, type Inclusion, inclusionPath, leadsTo, node, treeHead } from "./log.ts";
 export { type Claims, type JWKS, moment, type Promised, parseKeys, readPromise, verifyPromise } from "./promise.ts";

@@ -5,6 +5,7 @@ import { address } from "./abi.ts";
 import { BYTES32, fromBase64URL, fromUTF8, type Hex, toBase64URL, utf8 } from "./bytes.ts";
 import type { Context } from "./context.ts";
 import { isObject, must, Skipped } from "./errors.ts";
+import { parseContract } from "./given.ts";
 import { parseJSON } from "./json.ts";
 import type { Proof } from "./proof.ts";
 
@@ -144,6 +145,8 @@ export interface Promised {
   store_id?: string;
   terminal_id?: string;
   record_number?: string | number;
+  /** The contract that the shop published, as parseContract reads it: the promise names it, or none. */
+  contract?: string;
 }
 
 /** Verifies a promise alone, as a till or a shopper has it. Throws Invalid; without keys the signature is not checked. */
@@ -157,6 +160,10 @@ export function verifyPromise(jws: string, jwks?: JWKS, expected: Promised = {})
     ["record_number", said.record_number, expected.record_number],
   ];
   for (const [name, value, is] of named) must(is === undefined || String(value) === String(is), `the promise has another ${name}`);
+  if (expected.contract !== undefined && said.contract !== undefined) {
+    const { address: published, chainId = said.chain_id } = parseContract(expected.contract);
+    must(said.contract === published && said.chain_id === chainId, "the promise has another contract");
+  }
   return said;
 }
 
