@@ -80,7 +80,6 @@ func (s *Server) receiptProof(c *fiber.Ctx) error {
 type held struct {
 	row   *store.Row
 	rules string // the version of the loyalty rules that it was recorded by, "" for a guest's
-	token string
 	wrong string // which step of a check fails on what is stored, "" when it is intact
 }
 
@@ -106,7 +105,7 @@ func (s *Server) heldRecord(c *fiber.Ctx, within interface{ Allow() bool }) (*he
 	if err != nil {
 		return nil, err
 	}
-	return &held{row: found, rules: kept.RulesVersion, token: kept.Token, wrong: stepOf(found, checked.Of(found))}, nil
+	return &held{row: found, rules: kept.RulesVersion, wrong: stepOf(found, checked.Of(found))}, nil
 }
 
 // stepOf names the step of a verification (infra/docs/CONTRACT.md, 4.4 and 2.9) that is the first to fail on what is stored of a record.
