@@ -132,7 +132,7 @@ func (s *Server) showPage(c *fiber.Ctx, p page, node string) error {
 	return nil
 }
 
-// withoutReferrer keeps the token in a page's address from the hosts that it links to, and the page out of other pages.
+// withoutReferrer keeps the token in a page's address from the hosts that it links to.
 func withoutReferrer(c *fiber.Ctx) { c.Set(fiber.HeaderReferrerPolicy, "no-referrer") }
 
 // policy lets the page load its parts from this gateway and ask this gateway, the shop's node and the shopper's.
